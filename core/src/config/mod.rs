@@ -1,0 +1,338 @@
+//! Configuration: `manager.toml` and what it says, checked.
+//!
+//! `raw` is the file as written, with the place of every value; `check` turns it into the [`Config`] below and reports
+//! every problem at once; `load` finds and layers the files. Loading opens nothing and binds nothing. Each part of the
+//! manager gets its own struct, never the whole.
+
+pub mod limits;
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ComponentRef, ReferencePoint, Timestamp};
+
+/// The whole configuration, checked. Paths are absolute or relative to the working directory, no longer to the file.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `[manager]`
+    pub manager: ManagerConfig,
+    /// `[log]`
+    pub log: LogConfig,
+    /// `[interfaces.*]`: one entry for each reference point that is listened on.
+    pub interfaces: Vec<InterfaceConfig>,
+    /// `[tls]`, for reference points without a listener (components that are dialled).
+    pub tls: TlsConfig,
+    /// `[[components]]`
+    pub components: Vec<ComponentConfig>,
+    /// `[[handlers]]` in order, the standard handlers of all seven reference points appended.
+    pub handlers: Vec<HandlerConfig>,
+    /// `[[policies]]`
+    pub policies: Vec<PolicyConfig>,
+    /// `[plugins]`
+    pub plugins: PluginsConfig,
+    /// `[storage]`
+    pub storage: StorageConfig,
+    /// `[api]`
+    pub api: ApiConfig,
+}
+
+/// `[manager]`
+#[derive(Clone, Debug)]
+pub struct ManagerConfig {
+    /// Manager ID on Mx (Q.QKDN_Mk table 1).
+    pub id: String,
+    /// The domain it speaks for.
+    pub domain: String,
+    /// Where everything is stored; locked while running.
+    pub data_dir: PathBuf,
+    /// Number of shards, never 0 here.
+    pub shards: usize,
+    /// Who may report.
+    pub enrolment: Enrolment,
+}
+
+/// `manager.enrolment`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Enrolment {
+    /// Only `[[components]]`.
+    Listed,
+    /// Whoever an anchor of the listener vouches for.
+    Certificate,
+    /// Held until approved.
+    Approve,
+}
+
+/// `[log]`
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// `json` instead of `text`.
+    pub json: bool,
+    /// Filter in the syntax of tracing.
+    pub level: String,
+}
+
+/// `key_exchange`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum KeyExchange {
+    /// X25519MLKEM768 or no connection.
+    HybridRequired,
+    /// X25519MLKEM768 first, classical groups accepted.
+    HybridPreferred,
+    /// Classical groups only.
+    Classical,
+}
+
+/// `[tls]`, and what `[interfaces.*]` sets again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// Chain in PEM.
+    pub certificate: PathBuf,
+    /// Key in PEM.
+    pub private_key: PathBuf,
+    /// CA certificates in PEM.
+    pub trust_anchors: Vec<PathBuf>,
+    /// Revocation lists, PEM or DER.
+    pub revocation_lists: Vec<PathBuf>,
+    /// Groups.
+    pub key_exchange: KeyExchange,
+    /// Whether TLS 1.2 is spoken too.
+    pub allow_tls12: bool,
+}
+
+/// `[interfaces.mk]` and its like.
+#[derive(Clone, Debug)]
+pub struct InterfaceConfig {
+    /// Which.
+    pub reference_point: ReferencePoint,
+    /// Addresses; port 0 is allowed (tests) and told in the log and the ready file.
+    pub listen: Vec<SocketAddr>,
+    /// TLS of this listener.
+    pub tls: TlsConfig,
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Connections of one identity at a time.
+    pub max_connections_per_identity: usize,
+    /// Bytes of a line without its LF.
+    pub max_line_bytes: usize,
+    /// Messages in flight on a connection.
+    pub max_in_flight: usize,
+    /// TLS handshake must be done by then.
+    pub handshake_timeout: Duration,
+    /// Nothing received for so long closes the connection.
+    pub idle_timeout: Duration,
+    /// A status report request is given up after this.
+    pub request_timeout: Duration,
+}
+
+/// `components.identity`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdentityRule {
+    /// A SAN of the certificate: URI, or DNS name.
+    San(String),
+    /// SHA-256 of the certificate, lower-case hex.
+    Fingerprint(String),
+    /// Subject, as RFC 4514 text.
+    Subject(String),
+}
+
+/// `[[components]]`
+#[derive(Clone, Debug)]
+pub struct ComponentConfig {
+    /// Which.
+    pub component: ComponentRef,
+    /// Certificates that speak for it.
+    pub identity: IdentityRule,
+    /// For handlers, policies and people; empty if not given.
+    pub vendor: String,
+    /// As vendor.
+    pub model: String,
+    /// As vendor.
+    pub site: String,
+    /// As vendor.
+    pub tags: Vec<String>,
+    /// Silence for longer means something.
+    pub expected_interval: Option<Duration>,
+    /// `host:port` that the manager dials.
+    pub dial: Option<String>,
+}
+
+/// Where a plugin comes from.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PluginSource {
+    /// Inside the binary: `builtin:threshold`.
+    Builtin(String),
+    /// A `.wasm` file.
+    File(PathBuf),
+}
+
+/// What becomes of a report whose handler failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// Answered `internal`.
+    Reject,
+    /// Stored as received, answered `success`.
+    KeepRaw,
+    /// Given to the standard handler of the reference point.
+    Fallback,
+}
+
+/// `[[handlers]]`
+#[derive(Clone, Debug)]
+pub struct HandlerConfig {
+    /// Unique name.
+    pub name: String,
+    /// Where it applies.
+    pub reference_point: ReferencePoint,
+    /// Which components; all given must match.
+    pub matches: ComponentMatch,
+    /// Where it is.
+    pub plugin: PluginSource,
+    /// Expected SHA-256 in lower-case hex, if set.
+    pub sha256: Option<String>,
+    /// When it fails.
+    pub on_failure: OnFailure,
+    /// Paths exempt from the key-material filter.
+    pub allow_key_names: Vec<String>,
+    /// Its own configuration.
+    pub config: serde_json::Value,
+}
+
+/// Globs over a component's attributes; absent ones match everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ComponentMatch {
+    /// Reference points, empty: all.
+    pub reference_points: Vec<ReferencePoint>,
+    /// Globs on the component ID.
+    pub id: Vec<String>,
+    /// Globs.
+    pub vendor: Vec<String>,
+    /// Globs.
+    pub model: Vec<String>,
+    /// Globs.
+    pub site: Vec<String>,
+    /// Globs; one tag that matches is enough.
+    pub tags: Vec<String>,
+}
+
+/// `policies.function`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FcapsFunction {
+    /// F
+    Fault,
+    /// C
+    Configuration,
+    /// A
+    Accounting,
+    /// P
+    Performance,
+    /// S
+    Security,
+}
+
+/// `policies.mode`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PolicyMode {
+    /// Its verdicts take effect.
+    Active,
+    /// It runs, its verdicts are logged and counted and change nothing.
+    Shadow,
+    /// It does not run.
+    Off,
+}
+
+/// `[[policies]]`
+#[derive(Clone, Debug)]
+pub struct PolicyConfig {
+    /// Unique name; qualifier of its alarms.
+    pub name: String,
+    /// FCAPS function it serves.
+    pub function: FcapsFunction,
+    /// Where it is.
+    pub plugin: PluginSource,
+    /// Expected SHA-256 in lower-case hex, if set.
+    pub sha256: Option<String>,
+    /// Which components it sees.
+    pub applies_to: ComponentMatch,
+    /// Whether its verdicts count.
+    pub mode: PolicyMode,
+    /// Its own configuration.
+    pub config: serde_json::Value,
+}
+
+/// `[plugins]`
+#[derive(Clone, Debug)]
+pub struct PluginsConfig {
+    /// Compiled code.
+    pub cache_dir: PathBuf,
+    /// CPU time of a call.
+    pub cpu_time: Duration,
+    /// Linear memory, bytes.
+    pub memory: usize,
+    /// Policy state of one component, all its subjects together, bytes.
+    pub state_per_component: usize,
+    /// Log lines a second.
+    pub log_lines_per_second: u32,
+}
+
+/// `storage.durability`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Durability {
+    /// On stable storage before the answer.
+    Sync,
+    /// Handed to the operating system before the answer.
+    Os,
+}
+
+/// `[storage]`
+#[derive(Clone, Debug)]
+pub struct StorageConfig {
+    /// When a report counts as stored.
+    pub durability: Durability,
+    /// Journal segments older than this go.
+    pub journal_retention: Duration,
+    /// Oldest journal segments go above this many bytes.
+    pub journal_max_size: u64,
+    /// Size of a segment file.
+    pub journal_segment_size: u64,
+}
+
+/// Role of an API token, rising.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Acknowledges, closes, requests.
+    Operator,
+    /// Everything.
+    Admin,
+}
+
+/// `api.tokens`
+#[derive(Clone, Debug)]
+pub struct TokenConfig {
+    /// Name that audit and alarm history show.
+    pub name: String,
+    /// SHA-256 of the token, lower-case hex.
+    pub sha256: String,
+    /// What it may do.
+    pub role: Role,
+    /// Not valid from then on.
+    pub expires: Option<Timestamp>,
+}
+
+/// `[api]`
+#[derive(Clone, Debug)]
+pub struct ApiConfig {
+    /// Address of the HTTP API; loopback by default.
+    pub listen: SocketAddr,
+    /// Who may write.
+    pub tokens: Vec<TokenConfig>,
+}

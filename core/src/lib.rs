@@ -1,0 +1,32 @@
+//! The QKDN manager: watches over a quantum key distribution network as draft ITU-T Q.QKDN_Mk describes.
+//!
+//! The modules stand in the order in which a status report travels:
+//!
+//! ```text
+//!   component --TLS--> net -> wire -> shard: plugin (handler) -> state -> plugin (policies) -> alarm
+//!                       ^                                                                        |
+//!                       |                                                                        v
+//!                    answer <------------------------- storage: one commit for what waits <------+
+//!                                                                |
+//!                                                                +--> views: api, cli, metrics
+//! ```
+//!
+//! `core/ARCHITECTURE.md` tells it at length.
+
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::too_many_lines,
+        reason = "a test fails by panicking, and may be long"
+    )
+)]
+
+pub mod config;
+pub mod model;
+pub mod plugin;
+pub mod state;
+pub mod storage;
+pub mod telemetry;

@@ -1,0 +1,156 @@
+//! The catalogue of value names, words and alarm types: part of the wire contract (PROTOCOL section 4).
+//!
+//! The data file is `wit/catalogue.toml`; it is compiled in, parsed once, and its names and words are the first symbols
+//! of every manager, in the file's order, so that a symbol of the catalogue is the same number everywhere. It grows by
+//! addition at the end of its lists only.
+
+use std::sync::OnceLock;
+
+use serde::Deserialize;
+
+use super::{Symbol, SymbolTable};
+
+/// A `performance` value.
+#[derive(Clone, Debug, Deserialize)]
+pub struct PerformanceName {
+    /// The name, its unit as the suffix.
+    pub name: String,
+    /// `gauge`, `rate` or `counter`.
+    pub kind: String,
+    /// Least value.
+    pub min: Option<f64>,
+    /// Greatest value.
+    pub max: Option<f64>,
+    /// Reference points it is expected on.
+    #[serde(default)]
+    pub points: Vec<String>,
+}
+
+/// A `state` value: one of `words`, or a flag.
+#[derive(Clone, Debug, Deserialize)]
+pub struct StateName {
+    /// The name.
+    pub name: String,
+    /// Its words; empty for a flag.
+    #[serde(default)]
+    pub words: Vec<String>,
+    /// Reference points it is expected on.
+    #[serde(default)]
+    pub points: Vec<String>,
+}
+
+/// An `inventory` value.
+#[derive(Clone, Debug, Deserialize)]
+pub struct InventoryName {
+    /// The name.
+    pub name: String,
+    /// `text` or `gauge`; absent where there are words.
+    pub kind: Option<String>,
+    /// Its words, where it has them.
+    #[serde(default)]
+    pub words: Vec<String>,
+}
+
+/// An alarm type that policies and components share.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AlarmType {
+    /// `alarmTypeId`.
+    pub id: String,
+    /// Typical severity.
+    pub severity: String,
+    /// X.733 event type.
+    pub event: String,
+    /// X.733 or X.736 probable cause.
+    pub cause: String,
+}
+
+/// The whole catalogue.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Catalogue {
+    /// Version of the data file.
+    pub version: u32,
+    /// Names of `performance`.
+    pub performance: Vec<PerformanceName>,
+    /// Names of `state`.
+    pub state: Vec<StateName>,
+    /// Names of `inventory`.
+    pub inventory: Vec<InventoryName>,
+    /// Shared alarm types.
+    pub alarms: Vec<AlarmType>,
+}
+
+const TEXT: &str = include_str!("../../../wit/catalogue.toml");
+
+impl Catalogue {
+    /// The catalogue this manager was built with.
+    #[must_use]
+    pub fn get() -> &'static Self {
+        static CATALOGUE: OnceLock<Catalogue> = OnceLock::new();
+        #[expect(clippy::expect_used, reason = "the file is compiled in and a unit test parses it")]
+        CATALOGUE.get_or_init(|| toml::from_str(TEXT).expect("wit/catalogue.toml is valid"))
+    }
+
+    /// Gives every name and word its symbol; called on a new [`SymbolTable`] before anything else.
+    pub fn intern(&self, symbols: &SymbolTable) {
+        for value in &self.performance {
+            symbols.intern(&value.name);
+        }
+        for value in &self.state {
+            symbols.intern(&value.name);
+            for word in &value.words {
+                symbols.intern(word);
+            }
+        }
+    }
+
+    /// The entry of an alarm type, if it is a shared one.
+    #[must_use]
+    pub fn alarm_type(&self, id: &str) -> Option<&AlarmType> {
+        self.alarms.iter().find(|alarm| alarm.id == id)
+    }
+
+    /// Number of symbols that [`Self::intern`] gives, [`Symbol::NONE`] included: names above are not the catalogue's.
+    #[must_use]
+    pub fn symbol_count(&self) -> u32 {
+        static COUNT: OnceLock<u32> = OnceLock::new();
+        *COUNT.get_or_init(|| {
+            let symbols = SymbolTable::new();
+            self.intern(&symbols);
+            u32::try_from(symbols.len()).unwrap_or(u32::MAX)
+        })
+    }
+
+    /// Whether a symbol is a name or word of the catalogue.
+    #[must_use]
+    pub fn holds(&self, symbol: Symbol) -> bool {
+        symbol != Symbol::NONE && symbol.0 < self.symbol_count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ReferencePoint, Severity};
+
+    #[test]
+    fn the_data_file_is_consistent() {
+        let catalogue = Catalogue::get();
+        let mut names: Vec<&str> = catalogue
+            .performance
+            .iter()
+            .map(|v| v.name.as_str())
+            .chain(catalogue.state.iter().map(|v| v.name.as_str()))
+            .collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "a name occurs once");
+        for value in &catalogue.performance {
+            assert!(value.points.iter().all(|point| point.parse::<ReferencePoint>().is_ok()), "{}", value.name);
+            assert!(value.min.zip(value.max).is_none_or(|(min, max)| min < max), "{}", value.name);
+        }
+        for alarm in &catalogue.alarms {
+            assert!(alarm.severity.parse::<Severity>().is_ok(), "{}", alarm.id);
+        }
+    }
+}

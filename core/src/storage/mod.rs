@@ -1,0 +1,43 @@
+//! Storage: the journal (what came in and what followed from it) and the state database behind it.
+//!
+//! A shard hands over [`SealedBatch`]es; one writer thread merges what waits into a commit, and after it tells each
+//! batch that it is durable. What a batch holds is [`record::BatchRecord`]. Recovery loads the state database and
+//! applies the journal's tail: effects only, plugins are never run. Nothing here knows connections or plugins.
+
+pub mod record;
+
+use std::fmt;
+
+/// A shard's batch, encoded, on its way into the journal.
+pub struct SealedBatch {
+    /// The encoded and compressed [`record::BatchRecord`].
+    pub bytes: Vec<u8>,
+    /// Reports in it, for metrics.
+    pub reports: u32,
+    /// The journal epoch the shard believed in; a batch of an earlier epoch than the journal's is not written but
+    /// told [`Tell::failed`] (it was computed on top of state that was taken back).
+    pub epoch: u64,
+    /// Whom to tell.
+    pub tell: Box<dyn Tell>,
+}
+
+/// What happens once a batch is durable, or is known not to be. Called on the journal's thread: quick, never blocking.
+pub trait Tell: Send {
+    /// The batch is durable at this position.
+    fn committed(self: Box<Self>, position: JournalPosition);
+    /// The batch is not stored. `epoch` is the journal's new epoch: every batch of an earlier one fails too, and the
+    /// shard has to take back all that is not committed before it goes on under the new epoch.
+    fn failed(self: Box<Self>, epoch: u64, reason: &str);
+}
+
+/// Position of a batch in the journal: blocks are numbered from 1, batches within their block from 0. The number
+/// `block << 16 | batch` is a report's id together with its place in the batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct JournalPosition(pub u64);
+
+impl fmt::Display for JournalPosition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.0 >> 16, self.0 & 0xffff)
+    }
+}

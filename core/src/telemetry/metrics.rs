@@ -1,0 +1,136 @@
+//! Counters of the manager, plain atomics that any thread may add to. `api/metrics_text.rs` renders them for Prometheus.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use dashmap::DashMap;
+
+use crate::model::{ReasonCode, ReferencePoint};
+
+/// A number that grows (or, used as a gauge, is set).
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// Adds one.
+    pub fn increment(&self) {
+        self.add(1);
+    }
+
+    /// Adds `n`.
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Ordering::Relaxed);
+    }
+
+    /// Takes one away, for gauges.
+    pub fn decrement(&self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Sets it, for gauges.
+    pub fn set(&self, n: u64) {
+        self.0.store(n, Ordering::Relaxed);
+    }
+
+    /// Reads it.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Counters of one reference point.
+#[derive(Debug, Default)]
+pub struct InterfaceMetrics {
+    /// Connections open now (gauge).
+    pub connections: Counter,
+    /// Connections accepted or dialled since the start.
+    pub connections_opened: Counter,
+    /// Lines received.
+    pub lines: Counter,
+    /// Bytes received after TLS.
+    pub bytes: Counter,
+    /// Reports answered `success`, repeats included.
+    pub accepted: Counter,
+    /// Of those, repeats.
+    pub repeats: Counter,
+    /// Messages refused, by [`ReasonCode`] in the order of `ReasonCode::ALL`.
+    pub refused: [Counter; ReasonCode::ALL.len()],
+    /// Answers nobody asked for.
+    pub unexpected_answers: Counter,
+    /// Values of unknown name and objects of unknown type, kept as text.
+    pub kept_objects: Counter,
+    /// Source times replaced by the time of receipt.
+    pub times_replaced: Counter,
+    /// Status report requests sent.
+    pub requests: Counter,
+    /// Of those, not answered in time.
+    pub requests_unanswered: Counter,
+}
+
+/// Counters of one plugin as configured.
+#[derive(Debug, Default)]
+pub struct PluginMetrics {
+    /// Calls.
+    pub calls: Counter,
+    /// Nanoseconds of wall clock in calls.
+    pub nanoseconds: Counter,
+    /// Reports passed to it.
+    pub reports: Counter,
+    /// Failed calls.
+    pub failures: Counter,
+    /// Log lines dropped.
+    pub log_lines_dropped: Counter,
+    /// Verdicts not applied (shadow mode, limits).
+    pub verdicts_dropped: Counter,
+}
+
+/// Everything counted.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    /// By reference point, in the order of `ReferencePoint::ALL`.
+    pub interfaces: [InterfaceMetrics; 7],
+    /// TLS handshakes and identities refused, by cause (`expired`, `unknown-issuer`, `wrong-reference-point`, ...).
+    pub handshakes_refused: DashMap<&'static str, Counter>,
+    /// By the plugin's configured name.
+    pub plugins: DashMap<String, PluginMetrics>,
+    /// Numbers that left the window without a report.
+    pub sequence_gaps: Counter,
+    /// Reports in quarantine since the start.
+    pub quarantined: Counter,
+    /// Commits of the journal.
+    pub commits: Counter,
+    /// Failed commits.
+    pub commits_failed: Counter,
+    /// Bytes written to the journal.
+    pub journal_bytes: Counter,
+    /// Nanoseconds spent making commits durable.
+    pub sync_nanoseconds: Counter,
+    /// Batches committed.
+    pub batches: Counter,
+    /// Reports committed.
+    pub reports_committed: Counter,
+    /// Flushes of the state database.
+    pub state_flushes: Counter,
+    /// Failed flushes.
+    pub state_flushes_failed: Counter,
+    /// Alarms raised (not cleared) by severity, in the order of `Severity::ALL` (gauges).
+    pub alarms_raised: [Counter; 5],
+    /// Jumps of wall time.
+    pub clock_jumps: Counter,
+}
+
+impl Metrics {
+    /// The counters of a reference point.
+    #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "the array has an entry for each of the seven")]
+    pub const fn interface(&self, point: ReferencePoint) -> &InterfaceMetrics {
+        &self.interfaces[point.index()]
+    }
+
+    /// Counts a refusal on a reference point.
+    pub fn refuse(&self, point: ReferencePoint, code: ReasonCode) {
+        if let Some(counter) = self.interface(point).refused.get(code as usize) {
+            counter.increment();
+        }
+    }
+}

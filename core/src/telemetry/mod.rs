@@ -1,0 +1,3 @@
+//! What the manager tells about itself: counters, log, audit. Every part counts here; only `api` renders it.
+
+pub mod metrics;
