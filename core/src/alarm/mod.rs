@@ -5,8 +5,10 @@
 //! with its batch, and only then shows it. Nothing here keeps a list, reads a clock, or knows who asks: policies,
 //! components and the manager itself raise alarms through the same three functions of [`lifecycle`].
 
+pub mod board;
 pub mod filter;
 pub mod lifecycle;
 
+pub use board::AlarmBoard;
 pub use filter::{AlarmFilter, AlarmSummary, SeverityCount};
 pub use lifecycle::{AlarmChange, OperateError, clear, operate, raise};

@@ -85,3 +85,10 @@ pub const API_PAGE_MAX: usize = 1_000;
 pub const API_BODY_BYTES: usize = 64 * 1024;
 /// Size of a journal segment file, allocated ahead.
 pub const JOURNAL_SEGMENT_BYTES: u64 = 64 << 20;
+/// Failed calls in a row after which a plugin is left alone for a while: its reports are treated as `on_failure` says
+/// without calling it, so that a plugin that uses up its CPU time in every call does not hold up its shard.
+pub const PLUGIN_FAILURES_IN_A_ROW: u32 = 5;
+/// First pause of such a plugin; doubles up to [`PLUGIN_PAUSE_MAX`].
+pub const PLUGIN_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// Longest pause of a plugin that keeps failing.
+pub const PLUGIN_PAUSE_MAX: Duration = Duration::from_secs(60);

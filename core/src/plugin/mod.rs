@@ -183,6 +183,8 @@ pub enum PluginFailure {
     BadAnswer(String),
     /// No instance could be made.
     Instantiate(String),
+    /// Not called: it failed several times in a row and is left alone for a while.
+    Paused(String),
 }
 
 impl PluginFailure {
@@ -196,6 +198,7 @@ impl PluginFailure {
             Self::AnswerTooLarge(_) => "answer-too-large",
             Self::BadAnswer(_) => "bad-answer",
             Self::Instantiate(_) => "instantiate",
+            Self::Paused(_) => "paused",
         }
     }
 
@@ -208,7 +211,8 @@ impl PluginFailure {
             | Self::Memory(text)
             | Self::AnswerTooLarge(text)
             | Self::BadAnswer(text)
-            | Self::Instantiate(text) => text,
+            | Self::Instantiate(text)
+            | Self::Paused(text) => text,
         }
     }
 }
