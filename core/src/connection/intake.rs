@@ -185,7 +185,11 @@ impl Intake {
             (Whose::Known(Arc::clone(&entry)), Refusal::new(ReasonCode::Malformed, sentence))
         };
         let slot = self.open.report(Whose::Known(Arc::clone(&entry)), message_id).map_err(still_open)?;
-        self.route(&entry, handler, slot, decoder);
+        let symbols = &self.context.symbols;
+        if let Some(target) = self.batches.get_mut(self.target) {
+            decoder.bind_resources(&mut target.batch, &mut |text| entry.resource(text, symbols));
+        }
+        self.place(&entry, handler, slot);
         Ok(())
     }
 
@@ -247,10 +251,8 @@ impl Intake {
     }
 
     /// Fills in what the decoder could not know and moves the report to the batch where it belongs.
-    fn route(&mut self, entry: &Arc<ComponentEntry>, handler: usize, slot: u32, decoder: &mut Decoder) {
-        let symbols = &self.context.symbols;
+    fn place(&mut self, entry: &Arc<ComponentEntry>, handler: usize, slot: u32) {
         let Some(target) = self.batches.get_mut(self.target) else { return };
-        decoder.bind_resources(&mut target.batch, &mut |text| entry.resource(text, symbols));
         if let Some(head) = target.batch.reports.last_mut() {
             head.component = entry.symbol.0;
             head.slot = slot;
@@ -305,8 +307,12 @@ impl Intake {
         let Some((entry, handler)) = self.speakers.get(component_id).map(|speaker| (Arc::clone(&speaker.entry), speaker.handler)) else {
             return self.drop_last();
         };
-        let slot = self.open.request_answer(reply);
-        self.route(&entry, handler, slot, decoder);
+        let symbols = &self.context.symbols;
+        let Some(target) = self.batches.get_mut(self.target) else { return };
+        decoder.bind_resources(&mut target.batch, &mut |text| entry.resource(text, symbols));
+        let said = Box::new(target.batch.single(target.batch.len() - 1));
+        let slot = self.open.request_answer(reply, said);
+        self.place(&entry, handler, slot);
     }
 
     fn hand_over(&mut self, index: usize) {

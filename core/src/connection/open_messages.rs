@@ -10,7 +10,10 @@ use tokio::sync::oneshot;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::requests::RequestOutcome;
-use crate::{dispatch::ComponentEntry, model::Response};
+use crate::{
+    dispatch::ComponentEntry,
+    model::{ReportBatch, Response},
+};
 
 /// Whose message it was, for the `componentId` of the answer.
 #[derive(Debug)]
@@ -39,7 +42,7 @@ enum Kind {
     /// A status report.
     Report(Whose),
     /// What a component answered to a request of ours: nobody on the wire waits for an answer.
-    Request(oneshot::Sender<RequestOutcome>),
+    Request(oneshot::Sender<RequestOutcome>, Box<ReportBatch>),
 }
 
 #[derive(Debug, Default)]
@@ -115,9 +118,9 @@ impl OpenMessages {
         Ok(number)
     }
 
-    /// Enters what a component answered to a request; its place.
-    pub fn request_answer(&mut self, reply: oneshot::Sender<RequestOutcome>) -> u32 {
-        self.place(Kind::Request(reply), "")
+    /// Enters what a component answered to a request, to be told with the outcome; its place.
+    pub fn request_answer(&mut self, reply: oneshot::Sender<RequestOutcome>, said: Box<ReportBatch>) -> u32 {
+        self.place(Kind::Request(reply, said), "")
     }
 
     /// Finishes a message. `write` is called for every answer that may go now, with message ID, component ID,
@@ -138,11 +141,11 @@ impl OpenMessages {
                     entry.remove();
                 }
             }
-            Kind::Request(_) => {}
+            Kind::Request(..) => {}
         }
-        if let Kind::Request(reply) = self.release(number) {
+        if let Kind::Request(reply, said) = self.release(number) {
             // Whoever asked may have stopped waiting.
-            let _gone = reply.send(RequestOutcome::Answered(response));
+            let _gone = reply.send(RequestOutcome::Answered(response, said));
         }
     }
 

@@ -5,16 +5,16 @@ use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 use crate::{
-    model::{ComponentRef, Response},
+    model::{ComponentRef, ReportBatch, Response},
     wire::encode::Query,
 };
 
 /// What became of a request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RequestOutcome {
-    /// The component answered `success`; what it said was handled and stored as a report's: this is the manager's
-    /// word on it.
-    Answered(Response),
+    /// The component answered `success`; what it said was handled and stored as a report's: the manager's word on it,
+    /// and what was said.
+    Answered(Response, Box<ReportBatch>),
     /// The component answered with a failure reason.
     Refused(String),
     /// No answer in time.
@@ -119,11 +119,11 @@ mod tests {
         let (_, mut lost) = ask(Duration::from_secs(60));
         assert_eq!(open.expire(Instant::now()), 1);
         assert!(open.answered("q99").is_none() && open.answered("x").is_none());
-        tell(open.answered(&id).unwrap().1, RequestOutcome::Answered(Response::Success));
+        tell(open.answered(&id).unwrap().1, RequestOutcome::Answered(Response::Success, Box::default()));
         assert!(open.answered(&id).is_none());
         drop(open);
         assert_eq!(late.try_recv(), Ok(RequestOutcome::TimedOut));
-        assert_eq!(answered.try_recv(), Ok(RequestOutcome::Answered(Response::Success)));
+        assert_eq!(answered.try_recv(), Ok(RequestOutcome::Answered(Response::Success, Box::default())));
         assert_eq!(lost.try_recv(), Ok(RequestOutcome::ConnectionLost));
     }
 }
