@@ -24,10 +24,24 @@
     )
 )]
 
-pub mod alarm;
-pub mod config;
-pub mod model;
+// On the way of a status report.
+pub mod net;
+pub mod connection;
+pub mod wire;
+pub mod dispatch;
+pub mod shard;
 pub mod plugin;
 pub mod state;
+pub mod alarm;
 pub mod storage;
+// Faces to people and programs.
+pub mod api;
+pub mod cli;
+// What everything uses.
+pub mod clock;
+pub mod config;
+pub mod model;
 pub mod telemetry;
+// What joins it, sets it up, measures and shows it.
+pub mod bench;
+pub mod manager;
