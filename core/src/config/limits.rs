@@ -41,6 +41,11 @@ pub const RESOURCES_PER_COMPONENT: usize = 1_024;
 pub const RESOURCE_CHARS: usize = 256;
 /// Status changes kept with an alarm (RFC 8632's default of max-alarm-status-changes), and operator actions.
 pub const ALARM_STATUS_CHANGES: usize = 32;
+/// Characters of an alarm's text, of each of its repair actions, and of an operator's comment; what is reported beyond
+/// it is cut.
+pub const ALARM_TEXT_CHARS: usize = 1_024;
+/// Repair actions kept with an alarm.
+pub const ALARM_REPAIR_ACTIONS: usize = 16;
 /// Alarms of one component at a time, raised or not; beyond it new ones are counted and dropped.
 pub const ALARMS_PER_COMPONENT: usize = 1_024;
 /// How far a source time may lie back before the time of receipt replaces it (PROTOCOL section 3).
