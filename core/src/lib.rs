@@ -25,6 +25,7 @@
 )]
 
 pub mod alarm;
+pub mod api;
 pub mod config;
 pub mod model;
 pub mod plugin;
