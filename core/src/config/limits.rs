@@ -83,6 +83,19 @@ pub const API_PAGE: usize = 100;
 pub const API_PAGE_MAX: usize = 1_000;
 /// Bytes of a request body at the API.
 pub const API_BODY_BYTES: usize = 64 * 1024;
+/// Bytes of the target and headers of a request at the API, together.
+pub const API_HEADER_BYTES: usize = 16 * 1024;
+/// Connections of the API at a time; further ones wait in the system's queue.
+pub const API_CONNECTIONS: usize = 256;
+/// A request at the API is given up after this. Longer than any sensible `request_timeout` of an interface, which a
+/// status report request waits for.
+pub const API_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// A connection of the API on which nothing moved for so long is closed; longer than [`API_REQUEST_TIMEOUT`].
+pub const API_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long the API waits for open requests when the manager stops.
+pub const API_DRAIN: Duration = Duration::from_secs(5);
+/// Entries in each list of a status report request's query.
+pub const REQUEST_QUERY_ITEMS: usize = 64;
 /// Size of a journal segment file, allocated ahead.
 pub const JOURNAL_SEGMENT_BYTES: u64 = 64 << 20;
 /// Failed calls in a row after which a plugin is left alone for a while: its reports are treated as `on_failure` says
