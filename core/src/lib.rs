@@ -24,6 +24,7 @@
     )
 )]
 
+pub mod cli;
 pub mod config;
 pub mod model;
 pub mod plugin;

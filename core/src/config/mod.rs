@@ -12,6 +12,8 @@ pub mod quantity;
 pub mod raw;
 pub mod reader;
 pub mod source;
+#[cfg(test)]
+mod tests;
 pub mod tree;
 
 pub use load::{Loaded, PluginConfigProblem, PluginKind, load};

@@ -71,6 +71,12 @@ impl Problem {
         Self { place: None, ..Self::error(Place::default(), message) }
     }
 
+    /// A warning about something that is nowhere in the files.
+    #[must_use]
+    pub fn nowhere_warning(message: impl Into<String>) -> Self {
+        Self { level: Level::Warning, ..Self::nowhere(message) }
+    }
+
     /// Adds the words under the place.
     #[must_use]
     pub fn label(self, label: impl Into<String>) -> Self {
@@ -105,7 +111,8 @@ impl Problem {
         match self.place.and_then(|place| Some((place, sources.get(place)?))) {
             Some((place, source)) => {
                 let annotation = mark(AnnotationKind::Primary, place, &self.label, &source.text);
-                let mut snippet = Snippet::source(source.text.as_str()).path(source.name.as_str()).annotation(annotation);
+                let mut snippet =
+                    Snippet::source(source.text.as_str()).path(source.name.as_str()).annotation(annotation);
                 let mut elsewhere = None;
                 if let Some((place, label)) = &self.related
                     && let Some(other) = sources.get(*place)

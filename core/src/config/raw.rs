@@ -125,6 +125,8 @@ pub struct RawManager {
 #[derive(Clone, Debug, Default)]
 pub struct RawTls {
     pub(super) place: Option<Place>,
+    /// Keys that are there with a value of the wrong type, which was reported.
+    pub(super) unreadable: Vec<&'static str>,
     pub(super) certificate: Option<Spot<String>>,
     pub(super) private_key: Option<Spot<String>>,
     pub(super) trust_anchors: Option<Spot<Vec<Spot<String>>>>,
@@ -262,6 +264,11 @@ pub fn read(table: &Table, found: &Found) -> Raw {
     let mut raw = Raw::default();
     if let Some(table) = top.table("manager", "[manager]", keys::MANAGER) {
         raw.manager = manager(&table);
+    } else if !top.has("manager") {
+        let problem = Problem::nowhere("there is no [manager] table");
+        found.add(
+            problem.help("add [manager] with `id` and `domain`; config/manager.minimal.toml is one to start from"),
+        );
     }
     if let Some(table) = top.table("log", "[log]", keys::LOG) {
         raw.log_json = table.word("format", &[("text", false), ("json", true)]);
@@ -304,8 +311,8 @@ fn manager(table: &TableReader<'_>) -> RawManager {
     let enrolment =
         [("listed", Enrolment::Listed), ("certificate", Enrolment::Certificate), ("approve", Enrolment::Approve)];
     RawManager {
-        id: table.text("id"),
-        domain: table.text("domain"),
+        id: table.required_text("id", "[manager]", "id = \"manager-east\", the manager ID on Mx"),
+        domain: table.required_text("domain", "[manager]", "domain = \"east\", the network that it speaks for"),
         data_dir: table.text("data_dir"),
         shards: table.number("shards", 0..=limits::MAX_SHARDS),
         enrolment: table.word("enrolment", &enrolment),
@@ -318,11 +325,20 @@ fn tls(table: &TableReader<'_>) -> RawTls {
         ("hybrid-preferred", KeyExchange::HybridPreferred),
         ("classical", KeyExchange::Classical),
     ];
+    let (certificate, private_key) = (table.text("certificate"), table.text("private_key"));
+    let trust_anchors = table.texts("trust_anchors");
+    let read = [
+        ("certificate", certificate.is_some()),
+        ("private_key", private_key.is_some()),
+        ("trust_anchors", trust_anchors.is_some()),
+    ];
+    let unreadable = read.into_iter().filter(|(key, read)| !read && table.has(key)).map(|(key, _)| key);
     RawTls {
         place: Some(table.place),
-        certificate: table.text("certificate"),
-        private_key: table.text("private_key"),
-        trust_anchors: table.texts("trust_anchors"),
+        unreadable: unreadable.collect(),
+        certificate,
+        private_key,
+        trust_anchors,
         revocation_lists: table.texts("revocation_lists"),
         key_exchange: table.word("key_exchange", &groups),
         allow_tls12: table.flag("allow_tls12"),

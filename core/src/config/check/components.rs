@@ -128,16 +128,13 @@ impl Checker<'_> {
     ) {
         let dialled = components.iter().any(|component| component.dial.is_some());
         if interfaces.is_empty() && !dialled {
-            let problem = Problem {
-                level: crate::config::problem::Level::Warning,
-                ..Problem::nowhere("there is no [interfaces.*] table: no component can connect")
-            };
+            let problem = Problem::nowhere_warning("there is no [interfaces.*] table: no component can connect");
             self.found.add(problem.help("add one for each reference point that is used, such as [interfaces.mq]"));
         } else if enrolment == Enrolment::Listed && components.is_empty() {
             let message = "there is no [[components]] table: every report will be refused";
             let problem = match written {
                 Some(spot) => Problem::warning(spot.place, message),
-                None => Problem { level: crate::config::problem::Level::Warning, ..Problem::nowhere(message) },
+                None => Problem::nowhere_warning(message),
             };
             self.found.add(problem.help("list the components, or set manager.enrolment = \"certificate\""));
         }
@@ -145,7 +142,7 @@ impl Checker<'_> {
             let point = component.component.reference_point;
             if !interfaces.iter().any(|interface| interface.reference_point == point) && !interfaces.is_empty() {
                 let message = format!("`{}` cannot connect: there is no [interfaces.{point}]", component.component);
-                self.found.add(Problem { level: crate::config::problem::Level::Warning, ..Problem::nowhere(message) });
+                self.found.add(Problem::nowhere_warning(message));
             }
         }
     }

@@ -61,8 +61,8 @@ pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, Plug
 
 impl Checker<'_> {
     fn manager(&self, raw: &RawManager) -> Option<ManagerConfig> {
-        let id = self.own_name(raw.id.as_ref(), "id", "manager-east");
-        let domain = self.own_name(raw.domain.as_ref(), "domain", "east");
+        let id = self.own_name(raw.id.as_ref(), "id");
+        let domain = self.own_name(raw.domain.as_ref(), "domain");
         let data_dir = self.path(raw.data_dir.as_ref(), limits::DATA_DIR);
         if data_dir.is_file()
             && let Some(spot) = &raw.data_dir
@@ -77,12 +77,8 @@ impl Checker<'_> {
         Some(ManagerConfig { id: id?, domain: domain?, data_dir, shards, enrolment })
     }
 
-    fn own_name(&self, spot: Option<&Spot<String>>, key: &str, example: &str) -> Option<String> {
-        let Some(spot) = spot else {
-            let problem = Problem::nowhere(format!("`manager.{key}` is not set"));
-            self.found.add(problem.help(format!("add {key} = \"{example}\" to [manager]")));
-            return None;
-        };
+    fn own_name(&self, spot: Option<&Spot<String>>, key: &str) -> Option<String> {
+        let spot = spot?;
         match ComponentId::new(&spot.value) {
             Ok(_) if !spot.value.chars().any(char::is_control) => Some(spot.value.clone()),
             Ok(_) => {

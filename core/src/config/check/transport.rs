@@ -100,7 +100,7 @@ impl Checker<'_> {
 
     fn tls(&self, raw: &RawTls, complain: bool) -> Option<TlsConfig> {
         let missing = |key: &str, example: &str| {
-            if complain {
+            if complain && !raw.unreadable.contains(&key) {
                 let problem = match raw.place {
                     Some(place) => Problem::error(place, format!("[tls] has no `{key}`")),
                     None => Problem::nowhere(format!("`tls.{key}` is not set")),
@@ -171,6 +171,7 @@ impl RawTls {
     fn over(self, base: &Self) -> Self {
         Self {
             place: self.place.or(base.place),
+            unreadable: self.unreadable,
             certificate: self.certificate.or_else(|| base.certificate.clone()),
             private_key: self.private_key.or_else(|| base.private_key.clone()),
             trust_anchors: self.trust_anchors.or_else(|| base.trust_anchors.clone()),
