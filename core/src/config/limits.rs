@@ -1,7 +1,10 @@
 //! Every bound of the manager that is not a key of `manager.toml`, its value and its reason. Bounds that are keys have
 //! their defaults here too, under the key's name.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 /// Reports in one call of a plugin and one journal record: 64 is 30 % above the asymptote of the cost of a call.
 pub const BATCH_REPORTS: usize = 64;
@@ -105,3 +108,42 @@ pub const PLUGIN_FAILURES_IN_A_ROW: u32 = 5;
 pub const PLUGIN_PAUSE_MIN: Duration = Duration::from_secs(1);
 /// Longest pause of a plugin that keeps failing.
 pub const PLUGIN_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// `manager.data_dir`
+pub const DATA_DIR: &str = "data";
+/// Greatest `manager.shards`.
+pub const MAX_SHARDS: u64 = 256;
+/// `log.level`
+pub const LOG_LEVEL: &str = "info";
+/// `interfaces.*.max_connections`
+pub const MAX_CONNECTIONS: usize = 10_000;
+/// `interfaces.*.max_connections_per_identity`
+pub const MAX_CONNECTIONS_PER_IDENTITY: usize = 4;
+/// `interfaces.*.max_line_bytes` (PROTOCOL section 2)
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+/// `interfaces.*.max_in_flight` (PROTOCOL section 2)
+pub const MAX_IN_FLIGHT: usize = 256;
+/// `interfaces.*.handshake_timeout`
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// `interfaces.*.idle_timeout`
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+/// `interfaces.*.request_timeout` (PROTOCOL section 5)
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Folder of compiled plugins inside `manager.data_dir`, unless `plugins.cache_dir` names another.
+pub const PLUGIN_CACHE: &str = "plugin-cache";
+/// `plugins.cpu_time`
+pub const PLUGIN_CPU_TIME: Duration = Duration::from_millis(50);
+/// `plugins.memory`
+pub const PLUGIN_MEMORY: usize = 32 << 20;
+/// `plugins.state_per_component`
+pub const PLUGIN_STATE_PER_COMPONENT: usize = 4 << 10;
+/// `plugins.log_lines_per_second`
+pub const PLUGIN_LOG_LINES_PER_SECOND: u32 = 20;
+/// `storage.journal_retention`
+pub const JOURNAL_RETENTION: Duration = Duration::from_secs(7 * 86_400);
+/// `storage.journal_max_size`
+pub const JOURNAL_MAX_SIZE: u64 = 20 << 30;
+/// `api.listen`
+pub const API_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7100);
+/// Characters of the name of a handler, policy or token.
+pub const NAME_CHARS: usize = 128;

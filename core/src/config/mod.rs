@@ -4,7 +4,20 @@
 //! every problem at once; `load` finds and layers the files. Loading opens nothing and binds nothing. Each part of the
 //! manager gets its own struct, never the whole.
 
+pub mod check;
 pub mod limits;
+pub mod load;
+pub mod problem;
+pub mod quantity;
+pub mod raw;
+pub mod reader;
+pub mod source;
+#[cfg(test)]
+mod tests;
+pub mod tree;
+
+pub use load::{Loaded, PluginConfigProblem, PluginKind, load};
+pub use problem::{Problem, Problems};
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 

@@ -1,3 +1,4 @@
 //! What the manager tells about itself: counters, log, audit. Every part counts here; only `api` renders it.
 
+pub mod logs;
 pub mod metrics;

@@ -1,0 +1,3 @@
+//! The commands of `qkdnm`, one file each: arguments in, text and exit code out.
+
+pub mod check;
