@@ -72,6 +72,36 @@ pub const TICK: Duration = Duration::from_secs(1);
 pub const STATE_FLUSH: Duration = Duration::from_secs(1);
 /// Bytes that a plugin's answer may take in one call.
 pub const PLUGIN_ANSWER_BYTES: usize = 1 << 20;
+/// Bytes of a plugin file: Python and JavaScript guests take up to 20 MiB.
+pub const PLUGIN_FILE_BYTES: u64 = 64 << 20;
+/// Compiled plugins kept in `plugins.cache_dir`; the oldest goes.
+pub const PLUGIN_CACHE_FILES: usize = 128;
+/// Core instances in one plugin instance: a Rust guest has three, a Python guest some twenty.
+pub const PLUGIN_CORE_INSTANCES: usize = 50;
+/// Linear memories in one plugin instance; `plugins.memory` bounds their sum.
+pub const PLUGIN_MEMORIES: usize = 4;
+/// Tables in one plugin instance.
+pub const PLUGIN_TABLES: usize = 20;
+/// Elements of all tables of one plugin instance together.
+pub const PLUGIN_TABLE_ELEMENTS: usize = 100_000;
+/// How often the clock ticks by which a plugin's CPU time is looked at; a call may overrun by two ticks.
+pub const PLUGIN_EPOCH: Duration = Duration::from_millis(10);
+/// Bytes of one line in a plugin's log.
+pub const PLUGIN_LOG_LINE_BYTES: usize = 2 * 1024;
+/// Lines of level `error` that are kept for the report of a failed call.
+pub const PLUGIN_ERROR_LINES: usize = 4;
+/// Bytes of the trace of a failed call.
+pub const PLUGIN_TRACE_BYTES: usize = 8 * 1024;
+/// Bytes of a text for people in an answer: an alarm's text, a refusal's reason, a repair action.
+pub const PLUGIN_TEXT_BYTES: usize = 4 * 1024;
+/// Bytes of an identifier in an answer: alarm type, qualifier, event type, probable cause.
+pub const PLUGIN_IDENTIFIER_BYTES: usize = 256;
+/// Repair actions of one alarm.
+pub const PLUGIN_REPAIR_ACTIONS: usize = 16;
+/// Problems of one configuration that are shown.
+pub const PLUGIN_CONFIGURATION_PROBLEMS: usize = 100;
+/// Names in each list of a plugin's needs.
+pub const PLUGIN_NEEDS: usize = 4_096;
 /// Widest state of a policy's subject, in `f64` values.
 pub const POLICY_STATE_WIDTH: u32 = 64;
 /// Alarms, timers and requests that one call of a policy may answer with.
