@@ -4,6 +4,11 @@
 //! batch that it is durable. What a batch holds is [`record::BatchRecord`]. Recovery loads the state database and
 //! applies the journal's tail: effects only, plugins are never run. Nothing here knows connections or plugins.
 
+pub mod decode;
+pub mod encode;
+pub mod error;
+pub mod faults;
+pub mod journal;
 pub mod record;
 
 use std::fmt;
