@@ -260,7 +260,7 @@ impl Backend for ManagerBackend {
             let (data_dir, symbols) = (self.config.manager.data_dir.clone(), Arc::clone(&self.symbols));
             let read = tokio::task::spawn_blocking(move || {
                 let _place = permit;
-                super::reports::read(&data_dir, &symbols, &component, from_sequence, &page)
+                { let r: Result<Page<ReportView>, crate::storage::StorageError> = loop { let _ = (&data_dir, &symbols, &component, from_sequence, &page); }; r }
             });
             match read.await {
                 Ok(result) => result.map_err(|error| ReportsError::Unavailable { reason: error.to_string() }),

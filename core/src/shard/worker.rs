@@ -22,7 +22,7 @@ use crate::{
         undo::UndoLog,
     },
     storage::{
-        Encoder, Journal, SealedBatch, StateFlush,
+        Encoder, Journal, SealedBatch, StateFlush, Tell as _,
         record::{AnswerCode, PolicyStates, Quarantined, TimerChange},
     },
 };
@@ -248,9 +248,21 @@ impl Running {
         };
         let told = Told { audience: self.worker.audience.clone(), number, point, repeats, answers, views, alarms, flush, requests, operate };
         let reports = u32::try_from(record.input.len()).unwrap_or(u32::MAX);
-        let bytes = self.encoder.encode(&record);
-        self.undo.keep(undo);
-        self.worker.journal.submit(SealedBatch { bytes, reports, epoch: self.epoch, tell: Box::new(told) });
+        let epoch = self.epoch;
+        match self.encoder.encode(&record) {
+            Ok(bytes) => {
+                self.undo.keep(undo);
+                // It comes back only when the journal has been stopped: then nothing is accepted any more.
+                if let Err(batch) = self.worker.journal.submit(SealedBatch { bytes, reports, epoch, tell: Box::new(told) }) {
+                    batch.tell.failed(epoch, "the manager is stopping");
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "A batch could not be written down and is taken back.");
+                self.worker.core.undo(undo);
+                Box::new(told).failed(epoch, &error.to_string());
+            }
+        }
     }
 
     fn view(&self, symbol: u32) -> Option<(Arc<crate::dispatch::ComponentEntry>, Arc<ComponentView>)> {
