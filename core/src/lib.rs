@@ -25,6 +25,7 @@
 )]
 
 pub mod config;
+pub mod net;
 pub mod model;
 pub mod plugin;
 pub mod state;

@@ -80,3 +80,11 @@ pub const API_PAGE_MAX: usize = 1_000;
 pub const API_BODY_BYTES: usize = 64 * 1024;
 /// Size of a journal segment file, allocated ahead.
 pub const JOURNAL_SEGMENT_BYTES: u64 = 64 << 20;
+/// Entries waiting for the writer of the audit trail; beyond it they are lost, counted and told in the trail.
+pub const AUDIT_QUEUE: usize = 4_096;
+/// Bytes of one audit entry; a longer one is shortened.
+pub const AUDIT_ENTRY_BYTES: usize = 16 * 1024;
+/// Size at which the audit trail starts a new file.
+pub const AUDIT_FILE_BYTES: u64 = 16 << 20;
+/// Files of the audit trail, the current one included; the oldest goes.
+pub const AUDIT_FILES: usize = 8;

@@ -1,3 +1,5 @@
 //! What the manager tells about itself: counters, log, audit. Every part counts here; only `api` renders it.
 
+pub mod audit;
 pub mod metrics;
+pub mod refusals;
