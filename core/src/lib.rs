@@ -24,9 +24,11 @@
     )
 )]
 
+pub mod cli;
 pub mod config;
-pub mod net;
 pub mod model;
+pub mod net;
+pub mod pki;
 pub mod plugin;
 pub mod state;
 pub mod storage;

@@ -95,7 +95,12 @@ impl Cause {
     pub const fn is_about_identity(self) -> bool {
         !matches!(
             self,
-            Self::HandshakeTimeout | Self::Protocol | Self::RefusedByPeer | Self::Closed | Self::Full | Self::IdentityFull
+            Self::HandshakeTimeout
+                | Self::Protocol
+                | Self::RefusedByPeer
+                | Self::Closed
+                | Self::Full
+                | Self::IdentityFull
         )
     }
 }
@@ -164,15 +169,17 @@ impl Refused {
             }
             TlsError::NoApplicationProtocol => (
                 Cause::Alpn,
-                "the peer offers application protocols by ALPN, `qkdn/1` not among them; offer `qkdn/1` or none".to_owned(),
+                "the peer offers application protocols by ALPN, `qkdn/1` not among them; offer `qkdn/1` or none"
+                    .to_owned(),
             ),
             TlsError::PeerIncompatible(found) => incompatible(found),
             TlsError::AlertReceived(alert) => {
                 (Cause::RefusedByPeer, format!("the peer ended the TLS handshake with the alert {alert:?}"))
             }
-            TlsError::InvalidCertRevocationList(found) => {
-                (Cause::RevocationList, format!("the revocation list of the certificate's issuer is unusable: {found:?}"))
-            }
+            TlsError::InvalidCertRevocationList(found) => (
+                Cause::RevocationList,
+                format!("the revocation list of the certificate's issuer is unusable: {found:?}"),
+            ),
             TlsError::InvalidMessage(InvalidMessage::InvalidContentType) => {
                 (Cause::Protocol, "what the peer sent is not TLS; this interface speaks TLS only".to_owned())
             }
@@ -194,7 +201,11 @@ impl Refused {
             CertificateError::Expired => (Cause::Expired, "the certificate has expired".to_owned()),
             CertificateError::NotValidYetContext { time, not_before } => (
                 Cause::NotYetValid,
-                format!("the certificate is valid from {} on, now it is {}; check both clocks", date(*not_before), date(*time)),
+                format!(
+                    "the certificate is valid from {} on, now it is {}; check both clocks",
+                    date(*not_before),
+                    date(*time)
+                ),
             ),
             CertificateError::NotValidYet => (Cause::NotYetValid, "the certificate is not valid yet".to_owned()),
             CertificateError::UnknownIssuer => {

@@ -94,7 +94,8 @@ impl Trust {
         }
         if tls.allow_tls12 && tls.key_exchange == KeyExchange::HybridRequired {
             problems.warnings.push(TrustWarning(
-                "allow_tls12 has no effect with key_exchange = \"hybrid-required\": TLS 1.2 has no hybrid groups".to_owned(),
+                "allow_tls12 has no effect with key_exchange = \"hybrid-required\": TLS 1.2 has no hybrid groups"
+                    .to_owned(),
             ));
         }
         let Some(own) = own.filter(|_| problems.errors.is_empty()) else {
@@ -143,8 +144,7 @@ impl Trust {
             let refused = describe(&error, leaf);
             return Err((error, refused));
         }
-        let mut identity =
-            self.rules.identify(chain, role).map_err(|refused| (refused.clone().into_tls(), refused))?;
+        let mut identity = self.rules.identify(chain, role).map_err(|refused| (refused.clone().into_tls(), refused))?;
         if let Err(refused) = restrict(&mut identity, &scopes) {
             return Err((refused.clone().into_tls(), refused));
         }

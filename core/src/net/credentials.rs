@@ -10,11 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use rustls::{
-    RootCertStore,
-    crypto::CryptoProvider,
-    sign::CertifiedKey,
-};
+use rustls::{RootCertStore, crypto::CryptoProvider, sign::CertifiedKey};
 use rustls_pki_types::{
     CertificateDer, CertificateRevocationListDer, PrivateKeyDer,
     pem::{self, PemObject},
@@ -157,7 +153,8 @@ fn own_validity(path: &Path, leaf: &CertificateDer<'_>, now: Timestamp, problems
     if not_after < now {
         problems.warn(format!("certificate: {path} expired at {not_after}; components will refuse this manager"));
     } else if now < not_before {
-        problems.warn(format!("certificate: {path} is valid from {not_before} on; components will refuse it until then"));
+        problems
+            .warn(format!("certificate: {path} is valid from {not_before} on; components will refuse it until then"));
     } else if not_after.since(now) < EXPIRY_NOTICE_MS {
         problems.warn(format!("certificate: {path} expires at {not_after}; replace it before"));
     }
@@ -263,9 +260,8 @@ fn sections<T: PemObject>(
     expected: &'static str,
 ) -> Result<Vec<T>, CredentialError> {
     let content = |found: String| CredentialError::Content { key, path: path.to_owned(), found, expected };
-    let found: Vec<T> = T::pem_slice_iter(bytes)
-        .collect::<Result<_, _>>()
-        .map_err(|_| content("the PEM is damaged".to_owned()))?;
+    let found: Vec<T> =
+        T::pem_slice_iter(bytes).collect::<Result<_, _>>().map_err(|_| content("the PEM is damaged".to_owned()))?;
     if !found.is_empty() {
         return Ok(found);
     }

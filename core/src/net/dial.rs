@@ -58,8 +58,7 @@ pub async fn dial(
     within: Duration,
 ) -> Result<Accepted, DialError> {
     let late = || DialError::Timeout { component: component.clone(), address: address.to_owned(), within };
-    let unreachable =
-        |source| DialError::Connect { component: component.clone(), address: address.to_owned(), source };
+    let unreachable = |source| DialError::Connect { component: component.clone(), address: address.to_owned(), source };
     let tcp = timeout(within, TcpStream::connect(address)).await.map_err(|_| late())?.map_err(unreachable)?;
     let peer = tcp.peer_addr().map_err(unreachable)?;
     tcp.set_nodelay(true).map_err(unreachable)?;

@@ -10,11 +10,7 @@
 use std::collections::{HashMap, HashSet};
 
 use rustls_pki_types::CertificateDer;
-use x509_parser::{
-    certificate::X509Certificate,
-    extensions::GeneralName,
-    prelude::FromDer,
-};
+use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer};
 
 use super::{Cause, Refused, subject};
 use crate::{
@@ -128,9 +124,8 @@ impl IdentityRules {
             return Err(Refused::from_tls(&rustls::Error::NoCertificatesPresented));
         };
         let seen = Seen::read(leaf)?;
-        let components = self
-            .components(&seen)
-            .map_err(|refused| refused.with_certificate(&seen.subject, &seen.fingerprint))?;
+        let components =
+            self.components(&seen).map_err(|refused| refused.with_certificate(&seen.subject, &seen.fingerprint))?;
         if let Role::Dialled(expected) = role
             && components.binary_search(expected).is_err()
         {
@@ -140,7 +135,9 @@ impl IdentityRules {
                 listing(&components),
                 expected.urn()
             );
-            return Err(Refused::new(Cause::WrongComponent, sentence).with_certificate(&seen.subject, &seen.fingerprint));
+            return Err(
+                Refused::new(Cause::WrongComponent, sentence).with_certificate(&seen.subject, &seen.fingerprint)
+            );
         }
         Ok(Identity {
             covers_unlisted: components.iter().any(|component| !self.is_listed(component)),
@@ -157,8 +154,12 @@ impl IdentityRules {
 
     /// The components, sorted; an error if there are none.
     fn components(&self, seen: &Seen) -> Result<Vec<ComponentRef>, Refused> {
-        let mut found: Vec<ComponentRef> =
-            seen.named.iter().filter(|name| name.reference_point == self.point && !self.mapped.contains(name)).cloned().collect();
+        let mut found: Vec<ComponentRef> = seen
+            .named
+            .iter()
+            .filter(|name| name.reference_point == self.point && !self.mapped.contains(name))
+            .cloned()
+            .collect();
         let tables = [
             (&self.by_fingerprint, std::slice::from_ref(&seen.fingerprint)),
             (&self.by_subject, std::slice::from_ref(&seen.subject_key)),

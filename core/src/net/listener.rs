@@ -22,9 +22,7 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{
-    Cause, ConnectionPermit, ConnectionRegistry, Identity, InterfaceTrust, Refused, Role, tls::Agreed,
-};
+use super::{Cause, ConnectionPermit, ConnectionRegistry, Identity, InterfaceTrust, Refused, Role, tls::Agreed};
 use crate::model::ReferencePoint;
 
 /// A connection that has completed its handshake: who it is and what was agreed.
@@ -118,7 +116,9 @@ impl Listener {
 
 fn bind_advice(error: &io::Error, address: SocketAddr) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "another program listens there; stop it, or choose another port in `listen`".to_owned(),
+        io::ErrorKind::AddrInUse => {
+            "another program listens there; stop it, or choose another port in `listen`".to_owned()
+        }
         io::ErrorKind::AddrNotAvailable => {
             format!("this machine has no address {}; use one of its own, or 0.0.0.0 or [::] for all", address.ip())
         }

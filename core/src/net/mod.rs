@@ -22,6 +22,10 @@ pub mod subject;
 pub mod tls;
 pub mod trust;
 
+#[cfg(test)]
+mod test_certificates;
+#[cfg(test)]
+mod tests;
 
 pub use backoff::Backoff;
 pub use cause::{Cause, Refused};

@@ -9,10 +9,8 @@ use x509_parser::x509::{AttributeTypeAndValue, X509Name};
 /// Writes a name; attributes whose value is no text are written as `#` and the hex of their contents.
 #[must_use]
 pub fn rfc4514(name: &X509Name<'_>) -> String {
-    let mut parts: Vec<String> = name
-        .iter_rdn()
-        .map(|rdn| rdn.iter().map(attribute).collect::<Vec<_>>().join("+"))
-        .collect();
+    let mut parts: Vec<String> =
+        name.iter_rdn().map(|rdn| rdn.iter().map(attribute).collect::<Vec<_>>().join("+")).collect();
     parts.reverse();
     parts.join(",")
 }

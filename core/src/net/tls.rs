@@ -15,7 +15,10 @@ use rustls::{
 };
 use rustls_pki_types::UnixTime;
 
-use crate::{config::{KeyExchange, TlsConfig}, model::Timestamp};
+use crate::{
+    config::{KeyExchange, TlsConfig},
+    model::Timestamp,
+};
 
 /// The application protocol that the manager speaks.
 pub const ALPN: &[u8] = b"qkdn/1";
@@ -60,11 +63,7 @@ pub fn provider(key_exchange: KeyExchange) -> Arc<CryptoProvider> {
 /// TLS 1.3; 1.2 too if it is asked for and can be had: it has no hybrid groups.
 #[must_use]
 pub fn versions(tls: &TlsConfig) -> &'static [&'static SupportedProtocolVersion] {
-    if tls.allow_tls12 && tls.key_exchange != KeyExchange::HybridRequired {
-        BOTH
-    } else {
-        ONLY_13
-    }
+    if tls.allow_tls12 && tls.key_exchange != KeyExchange::HybridRequired { BOTH } else { ONLY_13 }
 }
 
 static ONLY_13: &[&SupportedProtocolVersion] = &[&version::TLS13];

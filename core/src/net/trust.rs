@@ -160,4 +160,3 @@ impl InterfaceTrust {
         Ok((Arc::new(config), finding))
     }
 }
-

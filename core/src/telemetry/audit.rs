@@ -131,12 +131,18 @@ fn write_all(mut trail: Trail, entries: &Receiver<Message>, metrics: &Metrics) {
     while let Ok(Message::Entry(entry)) = entries.recv() {
         let dropped = metrics.audit_dropped.get();
         if dropped > told {
-            tracing::warn!(entries = dropped - told, "audit entries were lost: the queue was full or the disk refused them");
+            tracing::warn!(
+                entries = dropped - told,
+                "audit entries were lost: the queue was full or the disk refused them"
+            );
             let gap = AuditEntry {
                 time: entry.time,
                 kind: "audit".to_owned(),
                 who: "manager".to_owned(),
-                what: format!("{} entries before this one were lost: the queue was full or the disk refused them", dropped - told),
+                what: format!(
+                    "{} entries before this one were lost: the queue was full or the disk refused them",
+                    dropped - told
+                ),
                 detail: serde_json::Value::Null,
             };
             // If the disk still refuses, the gap grows and is told later.
@@ -301,7 +307,8 @@ mod tests {
         let trail = Trail::open(path.clone(), 1 << 20, 2).unwrap();
         queue.send(Message::Entry(Box::new(entry(1)))).unwrap();
         std::thread::scope(|scope| {
-            let writer = scope.spawn(|| write_all(trail, &entries, &metrics));
+            let metrics = &metrics;
+            let writer = scope.spawn(move || write_all(trail, &entries, metrics));
             // The first entry is on disk before any is lost.
             while std::fs::read(&path).unwrap().is_empty() {
                 std::thread::yield_now();
@@ -322,8 +329,10 @@ mod tests {
         let path = dir.path().join(FILE);
         let mut trail = Trail::open(path.clone(), 200, 3).unwrap();
         (0..50).for_each(|n| trail.append(&entry(n)).unwrap());
-        let mut names: Vec<String> =
-            std::fs::read_dir(dir.path()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = std::fs::read_dir(dir.path())
+            .unwrap()
+            .map(|file| file.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         assert_eq!(names, ["audit.jsonl", "audit.jsonl.1", "audit.jsonl.2"]);
         let newest = lines(&path);

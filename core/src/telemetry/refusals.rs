@@ -124,8 +124,12 @@ impl Refusals {
     #[must_use]
     pub fn ended(&mut self, now: Timestamp) -> Vec<RefusalEntry> {
         let over = |window: &Window| now.since(window.since) >= self.window_ms;
-        let mut entries: Vec<RefusalEntry> =
-            self.open.iter().filter(|(_, window)| over(window)).filter_map(|(who, window)| window.summary(who, now)).collect();
+        let mut entries: Vec<RefusalEntry> = self
+            .open
+            .iter()
+            .filter(|(_, window)| over(window))
+            .filter_map(|(who, window)| window.summary(who, now))
+            .collect();
         entries.sort_by(|a, b| a.who.cmp(&b.who));
         let window_ms = self.window_ms;
         self.open.retain(|_, window| now.since(window.since) < window_ms);
