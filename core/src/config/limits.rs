@@ -179,3 +179,11 @@ pub const JOURNAL_MAX_SIZE: u64 = 20 << 30;
 pub const API_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7100);
 /// Characters of the name of a handler, policy or token.
 pub const NAME_CHARS: usize = 128;
+/// Entries waiting for the writer of the audit trail; beyond it they are lost, counted and told in the trail.
+pub const AUDIT_QUEUE: usize = 4_096;
+/// Bytes of one audit entry; a longer one is shortened.
+pub const AUDIT_ENTRY_BYTES: usize = 16 * 1024;
+/// Size at which the audit trail starts a new file.
+pub const AUDIT_FILE_BYTES: u64 = 16 << 20;
+/// Files of the audit trail, the current one included; the oldest goes.
+pub const AUDIT_FILES: usize = 8;
