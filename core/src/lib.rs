@@ -26,6 +26,7 @@
 
 pub mod alarm;
 pub mod api;
+pub mod cli;
 pub mod config;
 pub mod model;
 pub mod plugin;
