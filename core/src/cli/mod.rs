@@ -12,3 +12,106 @@ pub fn stderr_is_terminal() -> bool {
 //! The command line: arguments in, text for a person out. What is done is done by the library.
 
 pub mod pki;
+//! The command line. Commands that run or prepare a manager work on this machine (`run`, `demo`, `check`, `pki`,
+//! `storage`); commands about what it manages (`component`, `alarm`, `report`, `policy`, `handler`) speak to its HTTP
+//! API and to nothing else, so they work from wherever that is reached.
+//!
+//! A command takes its arguments and an [`Output`], and returns an [`Exit`] or a [`CommandError`]: what was asked for
+//! goes to standard output, everything else to standard error. To add a command: a module with `Args` and `run`, its
+//! variant in [`Command`], its line in [`dispatch`].
+
+pub mod alarm;
+pub mod component;
+pub mod plugin;
+pub mod report;
+
+mod client;
+mod exit;
+mod output;
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use client::{ApiArgs, Client};
+pub use exit::{CommandError, CommandResult, Exit};
+pub use output::{Format, Output};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  it failed: the manager cannot be reached, or refused, or something broke
+  2  the command line or the configuration is wrong
+  3  `alarm list --fail-on SEVERITY` found such an alarm
+
+Environment:
+  QKDNM_API    where the manager's API is (as --api)
+  QKDNM_TOKEN  token for commands that change something (api.tokens in the configuration)";
+
+/// QKDN manager: watches over a quantum key distribution network.
+#[derive(Debug, Parser)]
+#[command(name = "qkdnm", version, about, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Which manager.
+    #[command(flatten)]
+    pub api: ApiArgs,
+    /// How to show what comes out.
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Global options"
+    )]
+    pub output: Format,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Components: list them, show one, ask one for a status report.
+    #[command(subcommand)]
+    Component(component::Command),
+    /// Alarms: list them, show one, acknowledge and close.
+    #[command(subcommand)]
+    Alarm(alarm::Command),
+    /// Stored status reports of a component.
+    #[command(subcommand)]
+    Report(report::Command),
+    /// FCAPS policies as configured, and what they did.
+    #[command(subcommand)]
+    Policy(plugin::PolicyCommand),
+    /// Interface handlers as configured, and what they did.
+    #[command(subcommand)]
+    Handler(plugin::HandlerCommand),
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut output = Output::stdout(cli.output);
+    match dispatch(cli, &mut output) {
+        Ok(exit) => exit.into(),
+        Err(error) => error.report(),
+    }
+}
+
+/// Runs a command.
+pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
+    let api = &cli.api;
+    match cli.command {
+        Command::Component(command) => component::run(command, api, output),
+        Command::Alarm(command) => alarm::run(command, api, output),
+        Command::Report(command) => report::run(command, api, output),
+        Command::Policy(command) => plugin::run_policy(&command, api, output),
+        Command::Handler(command) => plugin::run_handler(&command, api, output),
+    }
+}
