@@ -28,6 +28,7 @@ pub mod cli;
 pub mod config;
 pub mod model;
 pub mod plugin;
+pub mod simulate;
 pub mod state;
 pub mod storage;
 pub mod telemetry;
