@@ -31,6 +31,7 @@ pub mod wire;
 pub mod dispatch;
 pub mod shard;
 pub mod plugin;
+pub mod simulate;
 pub mod state;
 pub mod alarm;
 pub mod storage;
