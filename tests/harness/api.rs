@@ -85,7 +85,9 @@ impl Api {
             let answer = self.get(&page);
             assert_eq!(answer.status, 200, "GET {page}: {}", answer.text);
             let body = answer.json();
-            items.extend(body["items"].as_array().unwrap_or_else(|| panic!("no list at {page}: {body}")).iter().cloned());
+            items.extend(
+                body["items"].as_array().unwrap_or_else(|| panic!("no list at {page}: {body}")).iter().cloned(),
+            );
             let Some(next) = body["next"].as_str() else { return items };
             let joint = if path.contains('?') { '&' } else { '?' };
             page = format!("{path}{joint}cursor={next}");

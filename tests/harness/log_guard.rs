@@ -9,6 +9,8 @@ pub struct Expected {
     pub texts: Vec<String>,
     /// Any line at WARN may come: the test does what an operator should hear of.
     pub warnings: bool,
+    /// Any line at ERROR may come: the test breaks something on purpose. A panic may not.
+    pub errors: bool,
 }
 
 /// Lines at WARN or ERROR, panics included, that were not announced.
@@ -18,7 +20,8 @@ pub fn unexpected_lines<'a>(log: &'a str, expected: &Expected) -> Vec<&'a str> {
         .filter(|line| match alarm_of(line) {
             None => false,
             Some(Alarm::Warning) => !expected.warnings,
-            Some(Alarm::Error) => true,
+            Some(Alarm::Error) => !expected.errors,
+            Some(Alarm::Panic) => true,
         })
         .filter(|line| !expected.texts.iter().any(|text| line.contains(text.as_str())))
         .collect()
@@ -27,11 +30,12 @@ pub fn unexpected_lines<'a>(log: &'a str, expected: &Expected) -> Vec<&'a str> {
 enum Alarm {
     Warning,
     Error,
+    Panic,
 }
 
 fn alarm_of(line: &str) -> Option<Alarm> {
     if line.contains("panicked at") {
-        return Some(Alarm::Error);
+        return Some(Alarm::Panic);
     }
     // The level is the second word of a text line, and a key of a JSON line; the same word further on is prose.
     let has = |level: &str| {
@@ -56,8 +60,10 @@ mod tests {
                    {\"level\":\"WARN\",\"message\":\"x\"}\n\
                    thread 'shard-0' panicked at core/src/shard.rs:1:1:\n";
         assert_eq!(unexpected_lines(log, &Expected::default()).len(), 4);
-        let announced = Expected { texts: vec!["Handshake refused".to_owned()], warnings: false };
+        let announced = Expected { texts: vec!["Handshake refused".to_owned()], ..Expected::default() };
         assert_eq!(unexpected_lines(log, &announced).len(), 3);
-        assert_eq!(unexpected_lines(log, &Expected { texts: Vec::new(), warnings: true }).len(), 2);
+        assert_eq!(unexpected_lines(log, &Expected { warnings: true, ..Expected::default() }).len(), 2);
+        let broken = Expected { warnings: true, errors: true, ..Expected::default() };
+        assert_eq!(unexpected_lines(log, &broken).len(), 1, "a panic is never expected");
     }
 }

@@ -87,17 +87,39 @@ impl ManagerProcess {
     /// # Panics
     /// When it runs already, or does not become ready.
     pub fn launch(&mut self) {
+        if let Err(status) = self.try_launch() {
+            panic!("the manager ended with {status} before it was ready\n{}", self.log_tail());
+        }
+    }
+
+    /// As [`Self::launch`], but a process that ends before it is ready is told, not a failure.
+    ///
+    /// # Panics
+    /// When it runs already, or neither ends nor becomes ready.
+    pub fn try_launch(&mut self) -> Result<(), ExitStatus> {
         self.spawn();
         let ready_file = self.root.join("ready.json");
-        let ready = eventually("the ready file", patience(), || {
-            if let Some(status) = self.exited() {
-                panic!("the manager ended with {status} before it was ready\n{}", self.log_tail());
-            }
-            fs::read_to_string(&ready_file).ok()
+        let ready = eventually("the ready file", patience(), || match self.exited() {
+            Some(status) => Some(Err(status)),
+            None => fs::read_to_string(&ready_file).ok().map(Ok),
         });
+        let ready = ready.inspect_err(|_| self.child = None)?;
         self.ready = serde_json::from_str(&ready).unwrap_or_else(|error| panic!("the ready file is no JSON: {error}"));
         let child = self.child.as_ref().map(Child::id);
         assert_eq!(self.ready["pid"].as_u64(), child.map(u64::from), "the ready file is this process's");
+        Ok(())
+    }
+
+    /// Has the manager listen on the same ports after its next start, for clients that come back by themselves.
+    pub fn keep_ports(&mut self) {
+        for interface in &mut self.settings.interfaces {
+            if let Some(address) = self.ready["interfaces"][&interface.reference_point][0].as_str() {
+                address.clone_into(&mut interface.listen);
+            }
+        }
+        if let Some(address) = self.ready["api"].as_str() {
+            address.clone_into(&mut self.settings.api);
+        }
     }
 
     /// Starts the process and waits for nothing.
@@ -203,6 +225,16 @@ impl ManagerProcess {
     /// Never, but for a poisoned lock.
     pub fn expect_warnings(&self) {
         self.expected.lock().expect("the list").warnings = true;
+    }
+
+    /// Announces that the test breaks something on purpose: lines at WARN and ERROR may come, a panic may not.
+    ///
+    /// # Panics
+    /// Never, but for a poisoned lock.
+    pub fn expect_errors(&self) {
+        let mut expected = self.expected.lock().expect("the list");
+        expected.warnings = true;
+        expected.errors = true;
     }
 
     /// The log so far.

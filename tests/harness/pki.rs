@@ -12,7 +12,7 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams, SanType,
     SerialNumber, date_time_ymd,
 };
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
 
 /// An authority with a folder for what it issues.
 pub struct TestPki {
@@ -34,6 +34,23 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// An identity that somebody else made, from its PEM files.
+    ///
+    /// # Panics
+    /// When they cannot be read.
+    #[must_use]
+    pub fn from_files(certificate_file: &Path, key_file: &Path) -> Self {
+        let certificate = CertificateDer::from_pem_file(certificate_file).expect("a certificate in PEM");
+        let key = PrivatePkcs8KeyDer::from_pem_file(key_file).expect("a PKCS#8 key in PEM");
+        Self {
+            certificate_file: certificate_file.to_path_buf(),
+            key_file: key_file.to_path_buf(),
+            certificate,
+            key: key.secret_pkcs8_der().to_vec(),
+            serial: SerialNumber::from(0_u64),
+        }
+    }
+
     /// The key, for rustls.
     #[must_use]
     pub fn key(&self) -> PrivateKeyDer<'static> {

@@ -331,7 +331,8 @@ impl RawListener {
     /// Takes the next connection and finishes its handshake.
     pub fn accept(&self) -> io::Result<RawClient> {
         self.listener.set_nonblocking(true)?;
-        let mut socket = crate::eventually("a connection from the manager", patience(), || self.listener.accept().ok()).0;
+        let mut socket =
+            crate::eventually("a connection from the manager", patience(), || self.listener.accept().ok()).0;
         socket.set_nonblocking(false)?;
         prepare(&socket)?;
         let mut connection = ServerConnection::new(Arc::clone(&self.config)).map_err(io::Error::other)?;

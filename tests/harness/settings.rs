@@ -3,10 +3,7 @@
 
 use std::{fmt::Write as _, path::Path};
 
-use crate::{
-    binary,
-    pki::{Identity, TestPki},
-};
+use crate::pki::{Identity, TestPki};
 
 /// The token of the operator that [`Settings::to_toml`] configures.
 pub const OPERATOR_TOKEN: &str = "operator-token-of-the-tests";
@@ -44,6 +41,8 @@ pub struct Settings {
 pub struct Interface {
     /// `mk` and its like.
     pub reference_point: String,
+    /// Where.
+    pub listen: String,
     /// Lines beside `listen`.
     pub lines: String,
 }
@@ -78,7 +77,11 @@ impl Settings {
     /// Adds a listener on a free port.
     #[must_use]
     pub fn interface(mut self, reference_point: &str, lines: &str) -> Self {
-        self.interfaces.push(Interface { reference_point: reference_point.to_owned(), lines: lines.to_owned() });
+        self.interfaces.push(Interface {
+            reference_point: reference_point.to_owned(),
+            listen: "127.0.0.1:0".to_owned(),
+            lines: lines.to_owned(),
+        });
         self
     }
 
@@ -137,8 +140,8 @@ impl Settings {
         for interface in &self.interfaces {
             let _ = writeln!(
                 text,
-                "[interfaces.{}]\nlisten = \"127.0.0.1:0\"\n{}\n",
-                interface.reference_point, interface.lines
+                "[interfaces.{}]\nlisten = {:?}\n{}\n",
+                interface.reference_point, interface.listen, interface.lines
             );
         }
         for component in &self.components {
@@ -160,7 +163,8 @@ impl Settings {
 /// One cache of compiled plugins for all tests: compiling them is most of a manager's first start, and two managers
 /// that fill one cache at the same time are worth a test anyway.
 fn plugin_cache() -> std::path::PathBuf {
-    binary::qkdnm().with_file_name("test-plugin-cache")
+    let executable = std::env::current_exe().expect("a test knows where it is");
+    executable.with_file_name("test-plugin-cache")
 }
 
 #[cfg(test)]

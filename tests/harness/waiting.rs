@@ -12,10 +12,7 @@ pub const PATIENCE: Duration = Duration::from_secs(30);
 /// [`PATIENCE`], or what the environment says.
 #[must_use]
 pub fn patience() -> Duration {
-    std::env::var("QKDNM_TEST_PATIENCE")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .map_or(PATIENCE, Duration::from_secs)
+    std::env::var("QKDNM_TEST_PATIENCE").ok().and_then(|text| text.parse().ok()).map_or(PATIENCE, Duration::from_secs)
 }
 
 /// Asks `probe` again and again until it gives a value.
