@@ -1,10 +1,13 @@
 //! The plugin host with real guests: that good ones are served, and that bad ones are told apart, bounded, and do not
 //! stop the next call.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod failures;
 mod handlers;
 mod loading;
 mod policies;
+mod speed;
 
 use std::{path::Path, sync::Arc, time::Duration};
 
