@@ -121,30 +121,33 @@ fn a_guest_larger_than_its_memory_does_not_start() {
 #[test]
 fn compiled_code_is_kept_and_a_damaged_file_is_replaced() {
     let bench = Bench::new();
-    bench.load_handler(Value::Null).unwrap();
-    let file = fs::read_dir(bench.cache_dir()).unwrap().next().unwrap().unwrap().path();
-    let good = fs::read(&file).unwrap();
-    let used = fs::metadata(&file).unwrap().modified().unwrap();
-    let again = || {
-        let host = PluginHost::new(&settings(bench.directory.path()), Arc::clone(&bench.metrics)).unwrap();
+    let settings = settings(bench.directory.path());
+    let load = || {
+        let host = PluginHost::new(&settings, Arc::clone(&bench.metrics)).unwrap();
         let loaded = host.load_handler(&handler_config(Value::Null), &bench.symbols).unwrap();
         loaded.instantiate().unwrap().handle(&bench.reports(&[&[0.1]])).unwrap();
     };
-    again();
+    load();
+    let file = fs::read_dir(&settings.cache_dir).unwrap().next().unwrap().unwrap().path();
+    let good = fs::read(&file).unwrap();
+    let used = fs::metadata(&file).unwrap().modified().unwrap();
+    load();
     assert_eq!(fs::metadata(&file).unwrap().modified().unwrap(), used, "the file was used as it was");
     let mut bad = good.clone();
     bad[good.len() / 2] ^= 0xff;
     fs::write(&file, &bad).unwrap();
-    again();
+    load();
     assert_eq!(fs::read(&file).unwrap().len(), good.len());
     assert_ne!(fs::read(&file).unwrap(), bad, "the file was made again");
 }
 
 #[test]
 fn a_cache_that_cannot_be_used_stops_nothing() {
-    let bench = Bench::with(|plugins| {
-        fs::write(plugins.cache_dir.parent().unwrap().join("file"), "").unwrap();
-        plugins.cache_dir = plugins.cache_dir.parent().unwrap().join("file/cache");
-    });
-    bench.handler(Value::Null).handle(&bench.reports(&[&[0.1]])).unwrap();
+    let bench = Bench::new();
+    let mut settings = settings(bench.directory.path());
+    settings.cache_dir = bench.directory.path().join("file/cache");
+    fs::write(bench.directory.path().join("file"), "").unwrap();
+    let host = PluginHost::new(&settings, Arc::clone(&bench.metrics)).unwrap();
+    let loaded = host.load_handler(&handler_config(Value::Null), &bench.symbols).unwrap();
+    loaded.instantiate().unwrap().handle(&bench.reports(&[&[0.1]])).unwrap();
 }
