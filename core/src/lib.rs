@@ -37,6 +37,7 @@ pub mod alarm;
 pub mod storage;
 // Faces to people and programs.
 pub mod api;
+pub mod pki;
 pub mod cli;
 // What everything uses.
 pub mod clock;

@@ -26,7 +26,7 @@ use crate::{
     model::{Alarm, ComponentRef, OperatorState, ReferencePoint, ReportBatch, Response, SymbolTable, Timestamp},
     shard::{OperateRequest, ShardMessage},
     state::LastValues,
-    storage::{Journal, JournalHealth},
+    storage::journal::{Journal, JournalHealth},
     telemetry::{
         audit::{Audit, AuditEntry},
         metrics::Metrics,
@@ -260,7 +260,7 @@ impl Backend for ManagerBackend {
             let (data_dir, symbols) = (self.config.manager.data_dir.clone(), Arc::clone(&self.symbols));
             let read = tokio::task::spawn_blocking(move || {
                 let _place = permit;
-                { let r: Result<Page<ReportView>, crate::storage::StorageError> = loop { let _ = (&data_dir, &symbols, &component, from_sequence, &page); }; r }
+                { let r: Result<Page<ReportView>, crate::storage::error::StorageError> = loop { let _ = (&data_dir, &symbols, &component, from_sequence, &page); }; r }
             });
             match read.await {
                 Ok(result) => result.map_err(|error| ReportsError::Unavailable { reason: error.to_string() }),

@@ -10,7 +10,7 @@ use crate::{
     config::Config,
     model::AlarmKey,
     shard::{AlarmRequest, alarms::own_report},
-    storage::{Journal, JournalHealth},
+    storage::journal::{Journal, JournalHealth},
     telemetry::metrics::Metrics,
 };
 

@@ -25,7 +25,7 @@ use crate::{
     model::ReferencePoint,
     net::TrustWarning,
     shard::{Mailbox, ShardMessage},
-    storage::{Journal, StateWriter},
+    storage::{data_dir::DataDir, journal::Journal, state_db::StateWriter},
     telemetry::audit::{Audit, AuditEntry, AuditWriter},
 };
 use live::Connections;
@@ -42,7 +42,7 @@ pub struct Running {
     tasks: TaskTracker,
     shards: Vec<(Mailbox, std::thread::JoinHandle<()>)>,
     journal: Arc<Journal>,
-    state: StateWriter,
+    state: Arc<StateWriter>,
     audit: Audit,
     audit_writer: AuditWriter,
     /// Address of the HTTP API.
@@ -50,7 +50,7 @@ pub struct Running {
     /// Addresses of the interfaces.
     pub interfaces: Vec<(ReferencePoint, Vec<SocketAddr>)>,
     /// Holds the data directory for this process.
-    lock: crate::storage::DataDirLock,
+    lock: DataDir,
 }
 
 impl Running {

@@ -26,7 +26,7 @@ use crate::{
     config::{ComponentConfig, Config, InterfaceConfig},
     connection::InterfaceContext,
     dispatch::{Registry, registry::{ComponentView, shard_of}},
-    model::{ComponentRef, Symbol, SymbolTable},
+    model::{ComponentRef, Symbol, SymbolTable, Timestamp},
     net::{BindError, ConnectionRegistry, ConnectionSink, InterfaceTrust, Listener, TrustError, TrustWarning},
     plugin::{PluginError, PluginHost},
     shard::{
@@ -35,7 +35,15 @@ use crate::{
         core::{ShardCore, Surroundings},
         worker::Worker,
     },
-    storage::{DataDirLock, Journal, JournalOptions, Recovered, StateWriter, StorageError, faults::Faults, recover},
+    storage::{
+        error::StorageError,
+        data_dir::DataDir,
+        faults::Faults,
+        journal::{Journal, JournalOptions},
+        recovery::{Recovered, recover},
+        retention::Retention,
+        state_db::{StateWriter, StateWriterParts},
+    },
     telemetry::{
         audit::{Audit, AuditError},
         metrics::Metrics,
@@ -77,6 +85,13 @@ pub enum StartError {
     Thread(#[source] std::io::Error),
 }
 
+/// The latest time that is stored: the clock goes on from there even if wall time lies behind it.
+fn latest(recovered: &Recovered) -> Timestamp {
+    let reports = recovered.components.values().filter_map(|state| state.last_report);
+    let alarms = recovered.alarms.iter().map(|alarm| alarm.last_changed);
+    reports.chain(alarms).max().unwrap_or_default()
+}
+
 /// What every part shares.
 struct Shared {
     config: Config,
@@ -93,16 +108,17 @@ struct Shared {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::default());
     let data_dir: PathBuf = config.manager.data_dir.clone();
-    let lock = DataDirLock::take(&data_dir)?;
+    let lock = DataDir::lock(&data_dir)?;
+    let faults = Faults::from_env().map_err(StartError::Faults)?;
     let (audit, audit_writer) = Audit::open(&data_dir, Arc::clone(&metrics))?;
-    let recovered = recover(&data_dir)?;
+    let recovered = recover(&data_dir, &faults)?;
     tracing::info!(
         components = recovered.components.len(),
         alarms = recovered.alarms.len(),
         replayed = recovered.reports_replayed,
         "Recovered."
     );
-    let clock = Clock::start(recovered.last_time);
+    let clock = Clock::start(latest(&recovered));
     let symbols = Arc::clone(&recovered.symbols);
     let host = PluginHost::new(&config.plugins, Arc::clone(&metrics)).map_err(StartError::Engine)?;
     let plugins = Arc::new(plugins::load(&config, &host, &symbols).map_err(StartError::Plugins)?);
@@ -113,7 +129,6 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     shared.enter_components(&recovered);
 
     let doors = Doors::open(&shared).await?;
-    let faults = Faults::from_env().map_err(StartError::Faults)?;
     let options = JournalOptions {
         data_dir: data_dir.clone(),
         durability: shared.config.storage.durability,
@@ -121,7 +136,19 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         clock: Arc::new(move || clock.now()),
         faults: faults.clone(),
     };
-    let state = StateWriter::start(&data_dir, &shared.config.storage, Arc::clone(&recovered.registry), Arc::clone(&shared.metrics), faults)?;
+    let state = Arc::new(StateWriter::start(StateWriterParts {
+        db: recovered.db,
+        symbols: (Arc::clone(&shared.symbols), recovered.symbols_in_db),
+        retention: Retention::new(
+            &data_dir,
+            shared.config.storage.journal_retention,
+            shared.config.storage.journal_max_size,
+            Arc::new(move || clock.now()),
+            Arc::clone(&recovered.registry),
+        ),
+        metrics: Arc::clone(&shared.metrics),
+        faults,
+    })?);
     let journal = Arc::new(Journal::start(
         options,
         &recovered.journal,
@@ -160,10 +187,10 @@ impl Doors {
 
 struct Parts {
     journal: Arc<Journal>,
-    state: StateWriter,
+    state: Arc<StateWriter>,
     audit: Audit,
     audit_writer: crate::telemetry::audit::AuditWriter,
-    lock: DataDirLock,
+    lock: DataDir,
     shards: Vec<(Mailbox, std::thread::JoinHandle<()>)>,
     mailboxes: Vec<Mailbox>,
 }
@@ -205,7 +232,7 @@ impl Shared {
         &self,
         recovered: Recovered,
         journal: &Arc<Journal>,
-        state: &StateWriter,
+        state: &Arc<StateWriter>,
         requester: mpsc::Sender<PolicyRequest>,
     ) -> Result<Vec<(Mailbox, std::thread::JoinHandle<()>)>, StartError> {
         let count = self.config.manager.shards;
@@ -240,7 +267,7 @@ impl Shared {
                 audience: Audience {
                     progress: Arc::new(Progress::default()),
                     board: Arc::clone(&self.board),
-                    state: state.clone(),
+                    state: Arc::clone(state),
                     requester: requester.clone(),
                     metrics: Arc::clone(&self.metrics),
                 },

@@ -15,7 +15,10 @@ use crate::{
     dispatch::{ComponentEntry, registry::ComponentView},
     model::{Alarm, ReasonCode, ReferencePoint, Refusal, Response},
     connection::answers::{AnswerBox, Answered},
-    storage::{JournalPosition, StateFlush, StateWriter, Tell},
+    storage::{
+        JournalPosition, Tell,
+        state_db::{StateFlush, StateWriter},
+    },
     telemetry::metrics::Metrics,
 };
 
@@ -51,14 +54,14 @@ impl Progress {
 pub type PolicyRequest = (u32, Vec<String>);
 
 /// Where committed things go; shared by all batches of a shard.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Audience {
     /// Told to the shard.
     pub progress: Arc<Progress>,
     /// Alarm list.
     pub board: Arc<AlarmBoard>,
     /// State database.
-    pub state: StateWriter,
+    pub state: Arc<StateWriter>,
     /// Sends status report requests; a full queue drops the policy's wish (it has a least interval anyway).
     pub requester: mpsc::Sender<PolicyRequest>,
     /// Counters.

@@ -173,7 +173,7 @@ impl ShardCore {
         let handling = self.handlers.handle(handler, &batch, now);
         let merged = self.merge_samples(&batch, &handling.samples, &mut worked);
         let view = merged.as_ref().unwrap_or(&batch);
-        self.judge(view, &handling, now, &mut worked, &mut changes);
+        self.judge(&batch, &handling, now, &mut worked, &mut changes);
         self.component_alarms(&batch, &handling.alarms, now, &worked.record.answers, &mut changes);
         self.quarantine(&batch, &handling.failed, now, &mut worked);
         self.observe(view, now, &mut worked, &mut changes);
@@ -274,18 +274,12 @@ impl ShardCore {
                 kept: state.kept,
             });
         }
-        if head.flags & head_flags::HAS_SEQUENCE != 0 {
-            let before = state.window.gaps();
-            let undo = state.window.accept(head.incarnation, head.sequence, head.content_hash);
+        let before = state.window.gaps();
+        let added = &worked.record.effects.added_samples;
+        if let Some(undo) = state.accept(batch, index, code == AnswerCode::KeptRaw, added, now) {
             gaps.add(state.window.gaps() - before);
             worked.undo.sequences.push((head.component, undo));
         }
-        if code == AnswerCode::Accepted {
-            Arc::make_mut(&mut state.values).take(batch, index);
-        }
-        state.last_report = Some(now);
-        state.reports += 1;
-        state.kept += u64::from(head.flags & head_flags::KEPT_TEXT != 0 || code == AnswerCode::KeptRaw);
     }
 
     /// Other content under a number accepted before: somebody may be speaking in the component's name.

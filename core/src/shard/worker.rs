@@ -22,7 +22,10 @@ use crate::{
         undo::UndoLog,
     },
     storage::{
-        Encoder, Journal, SealedBatch, StateFlush, Tell as _,
+        SealedBatch, Tell as _,
+        encode::Encoder,
+        journal::Journal,
+        state_db::StateFlush,
         record::{AnswerCode, PolicyStates, Quarantined, TimerChange},
     },
 };
