@@ -4,7 +4,9 @@ use proptest::{collection::vec, prelude::*};
 
 use super::*;
 use crate::{
-    model::{AlarmKey, AlarmReport, OperatorState, ReasonCode, Refusal, Severity, StatusChange, response::RefusalDetail},
+    model::{
+        AlarmKey, AlarmReport, OperatorState, ReasonCode, Refusal, Severity, StatusChange, response::RefusalDetail,
+    },
     storage::{
         encode::{ENVELOPE, EncodeError, Encoder, alarm_to_bytes},
         record::Quarantined,

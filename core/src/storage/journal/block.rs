@@ -193,12 +193,8 @@ pub(crate) fn read_header(bytes: &[u8]) -> Result<BlockHeader, BlockFault> {
     if header.get(..4) != Some(&MAGIC) {
         return Err(BlockFault::NoMagic);
     }
-    let long = |at: usize| {
-        header.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes)
-    };
-    let short = |at: usize| {
-        header.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes)
-    };
+    let long = |at: usize| header.get(at..at + 8).and_then(|b| b.try_into().ok()).map_or(0, u64::from_le_bytes);
+    let short = |at: usize| header.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_le_bytes);
     let payload = short(24) as usize;
     if payload > MAX_PAYLOAD {
         return Err(BlockFault::Checksum);

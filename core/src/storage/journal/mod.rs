@@ -115,11 +115,7 @@ impl Journal {
     ) -> Result<Self, StorageError> {
         let dir = journal_dir(&options.data_dir);
         fs::create_dir_all(&dir).map_err(StorageError::io("create", &dir))?;
-        let shared = Arc::new(Shared {
-            epoch: AtomicU64::new(0),
-            health: Mutex::new(JournalHealth::Ok),
-            registry,
-        });
+        let shared = Arc::new(Shared { epoch: AtomicU64::new(0), health: Mutex::new(JournalHealth::Ok), registry });
         let (queue, waiting) = sync_channel(JOURNAL_QUEUE);
         let writer = Writer::open(options, start, symbols, metrics, Arc::clone(&shared), waiting)
             .map_err(StorageError::io("begin a segment in", &dir))?;

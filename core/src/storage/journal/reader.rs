@@ -12,9 +12,7 @@ use std::{
 };
 
 use super::block::{AFTER_SYNC, Block, BlockFault, BlockHeader, HEADER, MAGIC, read_header};
-use super::segment::{
-    HeaderFault, SEGMENT_HEADER, SEGMENT_VERSION, SegmentHeader, journal_dir, list_segments,
-};
+use super::segment::{HeaderFault, SEGMENT_HEADER, SEGMENT_VERSION, SegmentHeader, journal_dir, list_segments};
 use crate::storage::error::StorageError;
 
 /// Whether somebody may be writing the journal.
@@ -91,17 +89,7 @@ impl JournalReader {
         }
         let expected = segments.first().map_or(1, |segment| segment.header.first_block);
         let offset = SEGMENT_HEADER as u64;
-        Ok(Self {
-            mode,
-            segments,
-            stillborn,
-            current: 0,
-            file: None,
-            offset,
-            expected,
-            end: None,
-            buffer: Vec::new(),
-        })
+        Ok(Self { mode, segments, stillborn, current: 0, file: None, offset, expected, end: None, buffer: Vec::new() })
     }
 
     /// The segments that there are.

@@ -223,10 +223,10 @@ impl Writer {
         // The number is given again; what stands on disk under it does not count.
         self.void_from = self.next_block;
         let epoch = self.shared.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+        self.report_failing(reason);
         for batch in self.batches.drain(..) {
             batch.tell.failed(epoch, reason);
         }
-        self.report_failing(reason);
         if self.is_attempt_due() {
             if let Err(error) = self.begin_segment() {
                 self.report_failing(&failure("begin a new segment", &error));
