@@ -1,8 +1,10 @@
 //! `qkdnm check`: would the manager take this configuration? Names every problem at once; opens no port, changes nothing.
 
+mod plugins;
+
 use std::{fmt::Write as _, io::IsTerminal, path::PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
 use crate::{
@@ -19,15 +21,16 @@ pub struct CheckArgs {
     /// The main file
     #[arg(value_name = "FILE", env = "QKDNM_CONFIG", default_value = "manager.toml")]
     pub file: PathBuf,
-    /// How to write the result
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
+    /// How to write the result; from the global `-o`
+    #[arg(skip)]
     pub output: Output,
 }
 
 /// Form of the result.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Output {
     /// For people
+    #[default]
     Text,
     /// For programs
     Json,
@@ -42,6 +45,14 @@ pub struct Verdict {
     pub stderr: String,
     /// Exit code: 0 in order, 2 not.
     pub code: u8,
+}
+
+/// `qkdnm check`, plugins and all.
+pub fn command(mut args: CheckArgs, output: &super::Output<'_>) -> super::CommandResult {
+    if output.is_json() {
+        args.output = Output::Json;
+    }
+    Ok(if run(&args, plugins::complaints) == 0 { super::Exit::Success } else { super::Exit::NotInOrder })
 }
 
 /// Loads and checks the file; `plugins` loads every plugin and says what each finds wrong with its entry.

@@ -9,6 +9,8 @@ pub enum Exit {
     Success,
     /// 1: it worked, and the answer is no (a check that found something).
     Failure,
+    /// 2: the configuration is not in order; what is wrong was said.
+    NotInOrder,
     /// 3: an alarm stands that the caller asked about.
     AlarmStands,
 }
@@ -18,6 +20,7 @@ impl From<Exit> for ExitCode {
         match exit {
             Exit::Success => Self::SUCCESS,
             Exit::Failure => Self::FAILURE,
+            Exit::NotInOrder => Self::from(2),
             Exit::AlarmStands => Self::from(3),
         }
     }

@@ -1,17 +1,3 @@
-//! The commands of `qkdnm`, one file each: arguments in, text and exit code out.
-
-pub mod check;
-pub mod run;
-
-/// Whether messages may be coloured.
-#[must_use]
-pub fn stderr_is_terminal() -> bool {
-    use std::io::IsTerminal as _;
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-//! The command line: arguments in, text for a person out. What is done is done by the library.
-
-pub mod pki;
 //! The command line. Commands that run or prepare a manager work on this machine (`run`, `demo`, `check`, `pki`,
 //! `storage`); commands about what it manages (`component`, `alarm`, `report`, `policy`, `handler`) speak to its HTTP
 //! API and to nothing else, so they work from wherever that is reached.
@@ -21,9 +7,12 @@ pub mod pki;
 //! variant in [`Command`], its line in [`dispatch`].
 
 pub mod alarm;
+pub mod check;
 pub mod component;
+pub mod pki;
 pub mod plugin;
 pub mod report;
+pub mod run;
 
 mod client;
 mod exit;
@@ -76,6 +65,12 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Runs a manager in the foreground.
+    Run(run::RunArgs),
+    /// Checks a configuration and says what the manager would do with it.
+    Check(check::CheckArgs),
+    /// Makes a certificate authority and certificates for the manager and its components.
+    Pki(pki::PkiArgs),
     /// Components: list them, show one, ask one for a status report.
     #[command(subcommand)]
     Component(component::Command),
@@ -108,10 +103,20 @@ pub fn main() -> ExitCode {
 pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
     let api = &cli.api;
     match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::command(args, output),
+        Command::Pki(args) => pki::command(args, output),
         Command::Component(command) => component::run(command, api, output),
         Command::Alarm(command) => alarm::run(command, api, output),
         Command::Report(command) => report::run(command, api, output),
         Command::Policy(command) => plugin::run_policy(&command, api, output),
         Command::Handler(command) => plugin::run_handler(&command, api, output),
     }
+}
+
+/// Whether messages may be coloured.
+#[must_use]
+pub fn stderr_is_terminal() -> bool {
+    use std::io::IsTerminal as _;
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -71,6 +71,13 @@ struct RevokeArgs {
     names: Vec<String>,
 }
 
+/// `qkdnm pki`: does what was asked and prints what to do next.
+pub fn command(args: PkiArgs, output: &mut super::Output<'_>) -> super::CommandResult {
+    let text = run(args)?;
+    text.lines().try_for_each(|line| output.line(line))?;
+    Ok(super::Exit::Success)
+}
+
 /// Does what was asked and returns what to print.
 pub fn run(args: PkiArgs) -> Result<String, PkiError> {
     match args.command {

@@ -3,12 +3,12 @@
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
-    process::ExitCode,
 };
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::{CommandResult, Exit};
 use crate::{config, manager, telemetry::logs};
 
 /// Runs a manager in the foreground.
@@ -23,12 +23,12 @@ pub struct RunArgs {
 }
 
 /// Runs until told to stop. Exit code 2 for a configuration that cannot be used.
-pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+pub fn run(args: &RunArgs) -> CommandResult {
     let loaded = match config::load::load(&args.config) {
         Ok(loaded) => loaded,
         Err(problems) => {
             eprint!("{}", problems.render(super::stderr_is_terminal()));
-            return Ok(ExitCode::from(2));
+            return Ok(Exit::NotInOrder);
         }
     };
     logs::start(&loaded.config.log)?;
@@ -43,7 +43,7 @@ pub fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     runtime.block_on(serve(loaded.config, args.ready_file.as_deref()))
 }
 
-async fn serve(config: config::Config, ready_file: Option<&Path>) -> anyhow::Result<ExitCode> {
+async fn serve(config: config::Config, ready_file: Option<&Path>) -> CommandResult {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -52,7 +52,7 @@ async fn serve(config: config::Config, ready_file: Option<&Path>) -> anyhow::Res
         Ok(running) => running,
         Err(error @ (manager::StartError::Plugins(_) | manager::StartError::Trust(_))) => {
             eprintln!("error: {error}\nhelp: `qkdnm check` shows where in the configuration this is");
-            return Ok(ExitCode::from(2));
+            return Ok(Exit::NotInOrder);
         }
         Err(error) => return Err(error.into()),
     };
@@ -70,7 +70,7 @@ async fn serve(config: config::Config, ready_file: Option<&Path>) -> anyhow::Res
     }
     tracing::info!("Stopping.");
     running.stop().await;
-    Ok(ExitCode::SUCCESS)
+    Ok(Exit::Success)
 }
 
 /// Writes a file so that a reader sees all of it or nothing.

@@ -87,14 +87,10 @@ impl Connections {
             });
         }
         drop(requests);
-        let counters = context.metrics.interface(point);
-        counters.connections.increment();
-        counters.connections_opened.increment();
         tracing::debug!(interface = %point, %peer, subject = %identity.subject, key_exchange = agreed.key_exchange, "Connection opened.");
         self.live.insert(id, Live { identity: Arc::clone(&identity), point, cancel: cancel.clone() });
         let end = Box::new(ConnectionTask::new(stream, intake, answers, waiting, cancel)).run().await;
         self.live.remove(&id);
-        counters.connections.decrement();
         entries.iter().for_each(|entry| entry.disconnected(id));
         match &end {
             End::Failed(reason) => tracing::info!(interface = %point, %peer, reason, "Connection failed."),

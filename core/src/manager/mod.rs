@@ -25,7 +25,7 @@ use crate::{
     model::ReferencePoint,
     net::TrustWarning,
     shard::{Mailbox, ShardMessage},
-    storage::{data_dir::DataDir, journal::Journal, state_db::StateWriter},
+    storage::{data_dir::DataDir, journal::Journal, state_db::writer::StateWriter},
     telemetry::audit::{Audit, AuditEntry, AuditWriter},
 };
 use live::Connections;

@@ -26,7 +26,7 @@ use crate::{
     config::{ComponentConfig, Config, InterfaceConfig},
     connection::InterfaceContext,
     dispatch::{Registry, registry::{ComponentView, shard_of}},
-    model::{ComponentRef, Symbol, SymbolTable, Timestamp},
+    model::{Alarm, ComponentRef, Symbol, SymbolTable, Timestamp},
     net::{BindError, ConnectionRegistry, ConnectionSink, InterfaceTrust, Listener, TrustError, TrustWarning},
     plugin::{PluginError, PluginHost},
     shard::{
@@ -42,8 +42,9 @@ use crate::{
         journal::{Journal, JournalOptions},
         recovery::{Recovered, recover},
         retention::Retention,
-        state_db::{StateWriter, StateWriterParts},
+        state_db::{SubjectKey, writer::{StateWriter, StateWriterParts}},
     },
+    state::ComponentState,
     telemetry::{
         audit::{Audit, AuditError},
         metrics::Metrics,
@@ -90,6 +91,15 @@ fn latest(recovered: &Recovered) -> Timestamp {
     let reports = recovered.components.values().filter_map(|state| state.last_report);
     let alarms = recovered.alarms.iter().map(|alarm| alarm.last_changed);
     reports.chain(alarms).max().unwrap_or_default()
+}
+
+/// What shards had before the start.
+struct Past {
+    components: HashMap<u32, ComponentState>,
+    policy_states: HashMap<SubjectKey, Vec<f64>>,
+    timers: HashMap<SubjectKey, u64>,
+    alarms: Vec<Alarm>,
+    next_alarm_id: u64,
 }
 
 /// What every part shares.
@@ -157,7 +167,14 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         Arc::clone(&shared.metrics),
     )?);
     let (requester, wishes) = mpsc::channel(POLICY_REQUEST_QUEUE);
-    let shards = shared.start_shards(recovered, &journal, &state, requester)?;
+    let past = Past {
+        components: recovered.components,
+        policy_states: recovered.policy_states,
+        timers: recovered.timers,
+        alarms: recovered.alarms,
+        next_alarm_id: recovered.next_alarm_id,
+    };
+    let shards = shared.start_shards(past, &journal, &state, requester)?;
     let mailboxes: Vec<Mailbox> = shards.iter().map(|(mailbox, _)| mailbox.clone()).collect();
     let parts = Parts { journal, state, audit, audit_writer, lock, shards, mailboxes };
     Ok(shared.open(doors, parts, wishes))
@@ -230,7 +247,7 @@ impl Shared {
 
     fn start_shards(
         &self,
-        recovered: Recovered,
+        past: Past,
         journal: &Arc<Journal>,
         state: &Arc<StateWriter>,
         requester: mpsc::Sender<PolicyRequest>,
@@ -241,13 +258,13 @@ impl Shared {
             registry: Arc::clone(&self.registry),
             metrics: Arc::clone(&self.metrics),
             manager: Arc::from(self.manager.as_str()),
-            next_alarm_id: Arc::new(AtomicU64::new(recovered.next_alarm_id)),
+            next_alarm_id: Arc::new(AtomicU64::new(past.next_alarm_id)),
             state_per_component: self.config.plugins.state_per_component,
         };
         let mut cores: Vec<ShardCore> = (0..count)
             .map(|number| ShardCore::new(u16::try_from(number).unwrap_or(u16::MAX), around.clone(), &self.plugins.set))
             .collect();
-        self.distribute(recovered, &mut cores);
+        self.distribute(past, &mut cores);
         let (mailboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| Mailbox::new()).unzip();
         let points: Vec<_> = self.config.handlers.iter().map(|handler| handler.reference_point).collect();
         let managers = mailboxes.get(shard_of(&self.manager, count)).cloned();
@@ -285,25 +302,25 @@ impl Shared {
     }
 
     /// Gives every shard the state of its components, its policies' subjects and alarms.
-    fn distribute(&self, recovered: Recovered, cores: &mut [ShardCore]) {
+    fn distribute(&self, past: Past, cores: &mut [ShardCore]) {
         let count = cores.len();
         let shard = |component: u32| shard_of(&self.symbols.text(Symbol(component)), count);
-        for (symbol, state) in recovered.components {
+        for (symbol, state) in past.components {
             if let Some(core) = cores.get_mut(shard(symbol)) {
                 core.restore_component(symbol, state);
             }
         }
-        for ((policy, component, resource), state) in recovered.policy_states {
+        for ((policy, component, resource), state) in past.policy_states {
             if let Some(core) = cores.get_mut(shard(component)) {
                 core.restore_subject(policy, component, resource, &state, 0);
             }
         }
-        for ((policy, component, resource), at) in recovered.timers {
+        for ((policy, component, resource), at) in past.timers {
             if let Some(core) = cores.get_mut(shard(component)) {
                 core.restore_subject(policy, component, resource, &[], at);
             }
         }
-        for alarm in recovered.alarms {
+        for alarm in past.alarms {
             let alarm = Arc::new(alarm);
             if let Some(gauge) = self.metrics.alarms_raised.get(alarm.report.severity as usize).filter(|_| !alarm.is_cleared) {
                 gauge.increment();

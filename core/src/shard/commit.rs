@@ -17,7 +17,7 @@ use crate::{
     connection::answers::{AnswerBox, Answered},
     storage::{
         JournalPosition, Tell,
-        state_db::{StateFlush, StateWriter},
+        state_db::{StateFlush, writer::StateWriter},
     },
     telemetry::metrics::Metrics,
 };
