@@ -56,7 +56,10 @@ async fn certificates_that_are_not_good() {
     }
     let (refused, alert) = refusal(&mut site, None).await;
     assert_eq!((refused.cause, alert), (Cause::NoCertificate, Some(AlertDescription::CertificateRequired)));
-    assert_eq!(site.registry.places_left(), 100, "every place was given back");
+    while site.registry.places_left() < 100 {
+        // Places are held until the refused have closed their side.
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
