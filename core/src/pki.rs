@@ -304,7 +304,7 @@ fn validity(params: &mut CertificateParams, days: u32, limit: Option<Duration>) 
     Timestamp(i64::try_from(end.as_secs()).unwrap_or(i64::MAX).saturating_mul(1000))
 }
 
-/// A point in time in the type that rcgen takes.
+/// A point in time in the type that rcgen takes; a macro, since that type belongs to a crate that is not ours to name.
 macro_rules! offset {
     ($since_epoch:expr) => {
         date_time_ymd(1970, 1, 1) + $since_epoch
