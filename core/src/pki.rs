@@ -304,7 +304,7 @@ fn validity(params: &mut CertificateParams, days: u32, limit: Option<Duration>) 
     Timestamp(i64::try_from(end.as_secs()).unwrap_or(i64::MAX).saturating_mul(1000))
 }
 
-/// A point in time in the type that rcgen takes.
+/// A point in time in the type that rcgen takes; a macro, since that type belongs to a crate that is not ours to name.
 macro_rules! offset {
     ($since_epoch:expr) => {
         date_time_ymd(1970, 1, 1) + $since_epoch
@@ -366,3 +366,127 @@ fn read(path: &Path) -> Result<Vec<u8>, PkiError> {
 const BACKDATING: Duration = Duration::from_secs(3600);
 /// When the next revocation list is promised; the manager uses an older one all the same, and says so.
 const LIST_VALIDITY: Duration = Duration::from_secs(30 * 86_400);
+
+#[cfg(test)]
+mod tests {
+    use x509_parser::extensions::GeneralName;
+
+    use super::*;
+
+    fn request(names: &[&str]) -> IssueRequest {
+        IssueRequest {
+            components: names.iter().map(|name| name.parse().unwrap()).collect(),
+            dns: Vec::new(),
+            ips: Vec::new(),
+            days: 365,
+            name: None,
+        }
+    }
+
+    #[test]
+    fn a_certificate_says_what_was_asked() {
+        let dir = tempfile::tempdir().unwrap();
+        let authority = init(dir.path(), "Test CA", 100).unwrap();
+        let mut asked = request(&["mx/manager-east", "mk/manager-east"]);
+        asked.dns = vec!["manager.example.org".to_owned()];
+        asked.ips = vec![[192, 0, 2, 7].into()];
+        let made = issue(dir.path(), &asked).unwrap();
+        assert_eq!(made.certificate.file_name().unwrap(), "manager-east.pem");
+        assert_eq!(made.not_after, authority.not_after, "never beyond the authority's");
+        let der = CertificateDer::from_pem_file(&made.certificate).unwrap();
+        let (_, parsed) = X509Certificate::from_der(&der).unwrap();
+        let names = &parsed.subject_alternative_name().unwrap().unwrap().value.general_names;
+        for expected in [
+            GeneralName::URI("urn:qkdn:mx:manager-east"),
+            GeneralName::URI("urn:qkdn:mk:manager-east"),
+            GeneralName::DNSName("manager.example.org"),
+            GeneralName::DNSName("localhost"),
+            GeneralName::IPAddress(&[192, 0, 2, 7]),
+            GeneralName::IPAddress(&[127, 0, 0, 1]),
+        ] {
+            assert!(names.contains(&expected), "{expected:?} in {names:?}");
+        }
+        let usage = parsed.extended_key_usage().unwrap().unwrap().value;
+        assert!(usage.client_auth && usage.server_auth && !parsed.is_ca());
+        let ca = CertificateDer::from_pem_file(&authority.certificate).unwrap();
+        let (_, ca) = X509Certificate::from_der(&ca).unwrap();
+        let usage = ca.key_usage().unwrap().unwrap().value;
+        assert!(ca.is_ca() && usage.key_cert_sign() && usage.crl_sign());
+        assert_eq!(parsed.issuer(), ca.subject());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn keys_are_for_their_owner_only() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path().join("a/b");
+        let authority = init(&dir, "CA", 10).unwrap();
+        let made = issue(&dir, &request(&["mk/km-1"])).unwrap();
+        for key in [authority.private_key, made.private_key] {
+            assert_eq!(fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+
+    #[test]
+    fn nothing_is_overwritten() {
+        let dir = tempfile::tempdir().unwrap();
+        init(dir.path(), "CA", 10).unwrap();
+        let before = fs::read(dir.path().join("ca.pem")).unwrap();
+        let error = init(dir.path(), "CA", 10).unwrap_err();
+        assert!(matches!(&error, PkiError::Exists(path) if path.ends_with("ca.pem")), "{error}");
+        issue(dir.path(), &request(&["mk/km-1"])).unwrap();
+        fs::remove_file(dir.path().join("km-1.pem")).unwrap();
+        let error = issue(dir.path(), &request(&["mk/km-1"])).unwrap_err();
+        assert!(matches!(&error, PkiError::Exists(path) if path.ends_with("km-1.key")), "{error}");
+        assert!(!dir.path().join("km-1.pem").exists());
+        assert_eq!(fs::read(dir.path().join("ca.pem")).unwrap(), before);
+    }
+
+    #[test]
+    fn names_stay_in_the_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        init(dir.path(), "CA", 10).unwrap();
+        for name in ["../x", "a/b", "ca", "", ".hidden", "a\\b"] {
+            let asked = IssueRequest { name: Some(name.to_owned()), ..request(&["mk/km-1"]) };
+            assert!(matches!(issue(dir.path(), &asked), Err(PkiError::Name(_))), "{name}");
+        }
+        assert!(matches!(issue(dir.path(), &request(&["mk/ca"])), Err(PkiError::Name(_))));
+        let made = issue(dir.path(), &request(&["mk/../x y"])).unwrap();
+        assert_eq!(made.certificate.file_name().unwrap(), "%2E.%2Fx%20y.pem");
+    }
+
+    #[test]
+    fn a_list_grows_and_repeats_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        init(dir.path(), "CA", 10).unwrap();
+        for id in ["mk/a", "mk/b"] {
+            issue(dir.path(), &request(&[id])).unwrap();
+        }
+        let first = revoke(dir.path(), &["a".to_owned()]).unwrap();
+        assert_eq!((first.added, first.total), (1, 1));
+        let second = revoke(dir.path(), &["a".to_owned(), "b".to_owned()]).unwrap();
+        assert_eq!((second.added, second.total), (1, 2));
+        let (number, revoked) = read_list(&second.list).unwrap();
+        assert_eq!((number, revoked.len()), (2, 2));
+        let error = revoke(dir.path(), &["c".to_owned()]).unwrap_err().to_string();
+        assert!(error.contains("c.pem"), "{error}");
+    }
+
+    #[test]
+    fn an_authority_that_is_missing_or_broken_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = issue(dir.path(), &request(&["mk/a"])).unwrap_err().to_string();
+        assert!(error.contains("qkdnm pki init"), "{error}");
+        init(dir.path(), "CA", 10).unwrap();
+        let other = KeyPair::generate().unwrap();
+        fs::write(dir.path().join("ca.key"), other.serialize_pem()).unwrap();
+        let error = issue(dir.path(), &request(&["mk/a"])).unwrap_err().to_string();
+        assert!(error.contains("ca.key") && error.contains("private key of ca.pem"), "{error}");
+        let dns = IssueRequest { dns: vec!["not a name".to_owned()], ..request(&["mk/a"]) };
+        fs::remove_file(dir.path().join("ca.pem")).unwrap();
+        fs::remove_file(dir.path().join("ca.key")).unwrap();
+        init(dir.path(), "CA", 10).unwrap();
+        assert!(matches!(issue(dir.path(), &dns), Err(PkiError::Dns(name)) if name == "not a name"));
+    }
+}

@@ -120,11 +120,11 @@ impl Trust {
         role: &Role,
         chain: &[CertificateDer<'_>],
         now: UnixTime,
-    ) -> Result<Identity, (TlsError, Refused)> {
+    ) -> Result<Identity, Box<(TlsError, Refused)>> {
         let Some((leaf, intermediates)) = chain.split_first() else {
             let error = TlsError::NoCertificatesPresented;
             let refused = Refused::from_tls(&error);
-            return Err((error, refused));
+            return Err(Box::new((error, refused)));
         };
         let mut worst: Option<TlsError> = None;
         let mut scopes = Vec::new();
@@ -142,11 +142,12 @@ impl Trust {
         if scopes.is_empty() {
             let error = worst.unwrap_or(TlsError::InvalidCertificate(CertificateError::UnknownIssuer));
             let refused = describe(&error, leaf);
-            return Err((error, refused));
+            return Err(Box::new((error, refused)));
         }
-        let mut identity = self.rules.identify(chain, role).map_err(|refused| (refused.clone().into_tls(), refused))?;
+        let mut identity =
+            self.rules.identify(chain, role).map_err(|refused| Box::new((refused.clone().into_tls(), refused)))?;
         if let Err(refused) = restrict(&mut identity, &scopes) {
-            return Err((refused.clone().into_tls(), refused));
+            return Err(Box::new((refused.clone().into_tls(), refused)));
         }
         identity.covers_unlisted = identity.components.iter().any(|component| !self.rules.is_listed(component));
         Ok(identity)
@@ -282,7 +283,8 @@ pub(super) struct PeerVerifier {
 impl PeerVerifier {
     fn verify(&self, leaf: &CertificateDer<'_>, rest: &[CertificateDer<'_>], now: UnixTime) -> Result<(), TlsError> {
         let chain: Vec<CertificateDer<'_>> = std::iter::once(leaf).chain(rest).cloned().collect();
-        self.trust.check(&self.role, &chain, now).map(|_| ()).map_err(|(error, refused)| {
+        self.trust.check(&self.role, &chain, now).map(|_| ()).map_err(|failed| {
+            let (error, refused) = *failed;
             // Set once: a handshake verifies one chain.
             let _ = self.finding.0.set(refused);
             error

@@ -91,7 +91,7 @@ async fn secure(
     let agreed = Agreed::of(state);
     let role = Role::Dialled(component.clone());
     let identity = trust.entitled_now(state.peer_certificates().unwrap_or_default(), &role)?;
-    let permit = registry.admit(&identity, None)?;
+    let permit = registry.admit(&identity)?;
     Ok(Accepted {
         stream: TlsStream::Client(stream),
         peer,

@@ -117,7 +117,9 @@ impl Listener {
 fn bind_advice(error: &io::Error, address: SocketAddr) -> String {
     match error.kind() {
         io::ErrorKind::AddrInUse => {
-            "another program listens there; stop it, or choose another port in `listen`".to_owned()
+            "another program listens there; stop it, or choose another port in `listen` (on Linux, [::] takes 0.0.0.0 \
+             with it: name one of them)"
+                .to_owned()
         }
         io::ErrorKind::AddrNotAvailable => {
             format!("this machine has no address {}; use one of its own, or 0.0.0.0 or [::] for all", address.ip())
@@ -198,7 +200,9 @@ impl Gate {
     async fn handshake(&self, tcp: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
         // A peer that is gone already shows at the first read.
         let _ = tcp.set_nodelay(true);
-        match timeout(self.handshake_timeout, self.secure(tcp, peer, place)).await {
+        // Held until the connection is closed, also when it is refused.
+        let mut place = Some(place);
+        match timeout(self.handshake_timeout, self.secure(tcp, peer, &mut place)).await {
             Ok(Ok(accepted)) => self.sink.accepted(accepted),
             Ok(Err((refused, farewell))) => {
                 self.refuse(peer, &refused);
@@ -218,7 +222,7 @@ impl Gate {
         &self,
         tcp: TcpStream,
         peer: SocketAddr,
-        place: OwnedSemaphorePermit,
+        place: &mut Option<OwnedSemaphorePermit>,
     ) -> Result<Accepted, (Refused, Farewell)> {
         let (config, finding) = match self.trust.server_config() {
             Ok(made) => made,
@@ -236,16 +240,19 @@ impl Gate {
         let entitled = self
             .trust
             .entitled_now(state.peer_certificates().unwrap_or_default(), &Role::Client)
-            .and_then(|identity| Ok((self.registry.admit(&identity, Some(place))?, identity)));
+            .and_then(|identity| Ok((self.registry.admit(&identity)?, identity)));
         match entitled {
-            Ok((permit, identity)) => Ok(Accepted {
-                stream: TlsStream::Server(stream),
-                peer,
-                identity: Arc::new(identity),
-                reference_point: self.point,
-                permit,
-                agreed,
-            }),
+            Ok((mut permit, identity)) => {
+                permit.hold(place.take());
+                Ok(Accepted {
+                    stream: TlsStream::Server(stream),
+                    peer,
+                    identity: Arc::new(identity),
+                    reference_point: self.point,
+                    permit,
+                    agreed,
+                })
+            }
             Err(refused) => Err((refused, Farewell::Tls(Box::new(stream)))),
         }
     }

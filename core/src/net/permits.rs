@@ -28,7 +28,14 @@ pub struct ConnectionPermit {
     registry: Arc<ConnectionRegistry>,
     fingerprint: String,
     /// Dialled connections take no place of the listener.
-    _place: Option<OwnedSemaphorePermit>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl ConnectionPermit {
+    /// Takes the listener's place over.
+    pub(super) fn hold(&mut self, place: Option<OwnedSemaphorePermit>) {
+        self.place = place;
+    }
 }
 
 impl ConnectionRegistry {
@@ -59,12 +66,8 @@ impl ConnectionRegistry {
         })
     }
 
-    /// Counts the connection for its identity; `place` is none for dialled connections.
-    pub(super) fn admit(
-        self: &Arc<Self>,
-        identity: &Identity,
-        place: Option<OwnedSemaphorePermit>,
-    ) -> Result<ConnectionPermit, Refused> {
+    /// Counts the connection for its identity.
+    pub(super) fn admit(self: &Arc<Self>, identity: &Identity) -> Result<ConnectionPermit, Refused> {
         let fingerprint = identity.fingerprint.clone();
         {
             let mut open = self.open.entry(fingerprint.clone()).or_insert(0);
@@ -81,7 +84,7 @@ impl ConnectionRegistry {
         let counters = self.metrics.interface(self.point);
         counters.connections.increment();
         counters.connections_opened.increment();
-        Ok(ConnectionPermit { registry: Arc::clone(self), fingerprint, _place: place })
+        Ok(ConnectionPermit { registry: Arc::clone(self), fingerprint, place: None })
     }
 
     /// Connections of an identity now.

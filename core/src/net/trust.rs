@@ -120,12 +120,12 @@ impl InterfaceTrust {
     /// Whether a connection may stay: its chain is checked again, now and under the present trust. What the identity
     /// covers may have changed with the configuration: the answer is the identity as it is now.
     pub fn still_entitled(&self, identity: &Identity, now: Timestamp) -> Result<Identity, Refused> {
-        self.current.load().check(&identity.role, &identity.chain, unix_time(now)).map_err(|(_, refused)| refused)
+        self.current.load().check(&identity.role, &identity.chain, unix_time(now)).map_err(|failed| failed.1)
     }
 
     /// The identity behind a finished handshake, resumed or not.
     pub(super) fn entitled_now(&self, chain: &[CertificateDer<'static>], role: &Role) -> Result<Identity, Refused> {
-        self.current.load().check(role, chain, unix_time((self.clock)())).map_err(|(_, refused)| refused)
+        self.current.load().check(role, chain, unix_time((self.clock)())).map_err(|failed| failed.1)
     }
 
     /// A configuration for one handshake as the server, and where the handshake notes whom it refused.
