@@ -66,10 +66,8 @@ fn ensure_target(rustc: &std::ffi::OsStr) -> Result<(), String> {
 
 /// Takes away what the outer cargo, its build scripts and wrappers set.
 fn clear_settings(command: &mut Command) {
-    const NAMES: [&str; 14] = [
+    const NAMES: [&str; 12] = [
         "RUSTFLAGS",
-        "RUSTC",
-        "RUSTDOC",
         "RUSTDOCFLAGS",
         "RUSTC_LINKER",
         "RUSTC_WORKSPACE_WRAPPER",

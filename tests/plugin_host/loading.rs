@@ -5,6 +5,7 @@ use std::{fs, sync::Arc};
 use harness::guests;
 use qkdn_manager::{
     config::PluginSource,
+    model::ReferencePoint,
     plugin::{PluginError, PluginHost},
 };
 use serde_json::{Value, json};
@@ -150,4 +151,17 @@ fn a_cache_that_cannot_be_used_stops_nothing() {
     let host = PluginHost::new(&settings, Arc::clone(&bench.metrics)).unwrap();
     let loaded = host.load_handler(&handler_config(Value::Null), &bench.symbols).unwrap();
     loaded.instantiate().unwrap().handle(&bench.reports(&[&[0.1]])).unwrap();
+}
+
+#[test]
+fn the_standard_handlers_are_inside_the_binary_and_load() {
+    let bench = Bench::new();
+    for point in ReferencePoint::ALL {
+        let mut config = handler_config(Value::Null);
+        config.reference_point = point;
+        config.plugin = PluginSource::Builtin(point.to_string());
+        let loaded = bench.host.load_handler(&config, &bench.symbols).unwrap();
+        let handled = loaded.instantiate().unwrap().handle(&bench.reports(&[&[0.03], &[1.5]])).unwrap();
+        assert_eq!(handled.refusals.len(), 1, "{point}: a ratio above 1 is refused");
+    }
 }
