@@ -10,10 +10,13 @@ pub mod encode;
 pub mod error;
 pub mod faults;
 pub mod journal;
+pub mod read;
 pub mod record;
 pub mod recovery;
+pub mod replay;
 pub mod retention;
 pub mod state_db;
+pub mod verify;
 
 #[cfg(test)]
 mod testing;
