@@ -26,7 +26,7 @@ pub struct PolicyHost<P> {
 }
 
 /// What identifies an alarm.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AlarmKey {
     /// The component.
     pub component: String,
