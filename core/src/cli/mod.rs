@@ -21,7 +21,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub use client::{ApiArgs, Client};
+pub use client::{ApiArgs, Client, Token};
 pub use exit::{CommandError, CommandResult, Exit};
 pub use output::{Format, Output};
 
