@@ -38,7 +38,7 @@ Environment:
 
 /// QKDN manager: watches over a quantum key distribution network.
 #[derive(Debug, Parser)]
-#[command(name = "qkdnm", version, about, after_help = EXIT_CODES, arg_required_else_help = true)]
+#[command(name = "qkdnm", version, after_help = EXIT_CODES, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

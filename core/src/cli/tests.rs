@@ -45,6 +45,9 @@ fn prints(manager: &FakeManager, line: &str, expected: &str) {
 #[test]
 fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
+    let help = Cli::command().render_long_help().to_string();
+    assert!(help.starts_with("QKDN manager: watches over"), "{help}");
+    assert!(help.contains("\n  3  `alarm list --fail-on SEVERITY` found such an alarm\n"), "{help}");
 }
 
 #[test]
