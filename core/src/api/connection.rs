@@ -6,6 +6,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use axum::serve::Listener;
@@ -16,18 +17,17 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-use crate::config::limits;
-
-/// A listener that waits while [`limits::API_CONNECTIONS`] are open; the system's queue holds who comes then.
+/// A listener that waits while as many connections as it may have are open; the system's queue holds who comes then.
 #[derive(Debug)]
 pub(crate) struct BoundedListener {
     listener: TcpListener,
     permits: Arc<Semaphore>,
+    idle_timeout: Duration,
 }
 
 impl BoundedListener {
-    pub(crate) fn new(listener: TcpListener) -> Self {
-        Self { listener, permits: Arc::new(Semaphore::new(limits::API_CONNECTIONS)) }
+    pub(crate) fn new(listener: TcpListener, connections: usize, idle_timeout: Duration) -> Self {
+        Self { listener, permits: Arc::new(Semaphore::new(connections)), idle_timeout }
     }
 }
 
@@ -39,7 +39,8 @@ impl Listener for BoundedListener {
         // The semaphore is never closed, so there is always a permit in the end.
         let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
         let (stream, address) = Listener::accept(&mut self.listener).await;
-        (BoundedStream { stream, silence: Box::pin(sleep(limits::API_IDLE_TIMEOUT)), permit }, address)
+        let idle_timeout = self.idle_timeout;
+        (BoundedStream { stream, idle_timeout, silence: Box::pin(sleep(idle_timeout)), permit }, address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
@@ -47,9 +48,10 @@ impl Listener for BoundedListener {
     }
 }
 
-/// A connection that fails once neither side moved a byte for [`limits::API_IDLE_TIMEOUT`].
+/// A connection that fails once neither side moved a byte for so long.
 pub(crate) struct BoundedStream {
     stream: TcpStream,
+    idle_timeout: Duration,
     silence: Pin<Box<Sleep>>,
     #[expect(dead_code, reason = "held for its drop: it makes room for another connection")]
     permit: Option<OwnedSemaphorePermit>,
@@ -62,7 +64,8 @@ impl BoundedStream {
             ready!(self.silence.as_mut().poll(context));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
-        self.silence.as_mut().reset(Instant::now() + limits::API_IDLE_TIMEOUT);
+        let end = Instant::now() + self.idle_timeout;
+        self.silence.as_mut().reset(end);
         moved
     }
 }
@@ -103,5 +106,59 @@ impl AsyncWrite for BoundedStream {
     ) -> Poll<io::Result<usize>> {
         let moved = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
         self.watch(context, moved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use axum::{Router, routing::get};
+
+    use super::*;
+
+    /// Serves `/` on a loopback port while `client` runs.
+    fn serving(connections: usize, idle_timeout: Duration, client: impl FnOnce(SocketAddr) + Send + 'static) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let bounded = BoundedListener::new(listener, connections, idle_timeout);
+            let client = tokio::task::spawn_blocking(move || client(address));
+            let router = Router::new().route("/", get(|| async { "here" }));
+            let stop = async move { client.await.unwrap() };
+            axum::serve(bounded, router).with_graceful_shutdown(stop).await.unwrap();
+        });
+    }
+
+    fn ask(stream: &mut std::net::TcpStream) -> io::Result<()> {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")?;
+        stream.read_exact(&mut [0; 64])
+    }
+
+    #[test]
+    fn a_silent_connection_is_closed() {
+        serving(1, Duration::from_millis(30), |address| {
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\nHost").unwrap();
+            let mut rest = Vec::new();
+            // Closed or reset, but not left open: else this would not return.
+            let _ = stream.read_to_end(&mut rest);
+        });
+    }
+
+    #[test]
+    fn one_connection_too_many_waits_for_another_to_go() {
+        serving(1, Duration::from_secs(60), |address| {
+            let mut first = std::net::TcpStream::connect(address).unwrap();
+            ask(&mut first).unwrap();
+            let mut second = std::net::TcpStream::connect(address).unwrap();
+            second.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+            let kind = ask(&mut second).unwrap_err().kind();
+            assert!(matches!(kind, io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut), "{kind}");
+            drop(first);
+            second.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+            second.read_exact(&mut [0; 64]).unwrap();
+        });
     }
 }

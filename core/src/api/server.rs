@@ -68,9 +68,9 @@ impl ApiServer {
         }
         let state = ApiState { backend, tokens: Arc::new(self.tokens) };
         let router = router(state, HostCheck::new(self.address));
+        let listener = BoundedListener::new(self.listener, limits::API_CONNECTIONS, limits::API_IDLE_TIMEOUT);
         let stopped = stop.clone();
-        let serve = axum::serve(BoundedListener::new(self.listener), router)
-            .with_graceful_shutdown(async move { stopped.cancelled().await });
+        let serve = axum::serve(listener, router).with_graceful_shutdown(async move { stopped.cancelled().await });
         let overdue = async {
             stop.cancelled().await;
             tokio::time::sleep(limits::API_DRAIN).await;

@@ -83,11 +83,7 @@ fn operator_state(text: &str) -> Result<OperatorState, String> {
 }
 
 pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
-    let client = Client::new(api)?;
-    run_with(command, &client, output)
-}
-
-pub(super) fn run_with(command: Command, client: &Client, output: &mut Output<'_>) -> CommandResult {
+    let client = &Client::new(api)?;
     match command {
         Command::List(args) => list(args, client, output),
         Command::Show { id } => show(id, client, output),

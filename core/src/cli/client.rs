@@ -1,6 +1,10 @@
 //! The client of the manager's HTTP API: blocking, one request after the other, errors that say what to try.
 
-use std::{fmt::Write, io, time::Duration};
+use std::{
+    fmt::{self, Write},
+    io,
+    time::Duration,
+};
 
 use anyhow::{Context, anyhow, bail};
 use serde::{Serialize, de::DeserializeOwned};
@@ -29,6 +33,31 @@ pub struct ApiArgs {
         help_heading = "Global options"
     )]
     pub api: String,
+    /// For writing. From the environment only: arguments are seen by everybody on the machine.
+    #[arg(skip = Token::of_environment())]
+    pub token: Token,
+}
+
+/// A token of `api.tokens`, or none; never shown.
+#[derive(Clone, Default)]
+pub struct Token(Option<String>);
+
+impl Token {
+    /// This token; none if it is empty.
+    #[must_use]
+    pub fn new(token: String) -> Self {
+        Self(Some(token).filter(|token| !token.is_empty()))
+    }
+
+    fn of_environment() -> Self {
+        Self::new(std::env::var("QKDNM_TOKEN").unwrap_or_default())
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Token(set)" } else { "Token(none)" })
+    }
 }
 
 /// A manager as seen through its API.
@@ -36,17 +65,12 @@ pub struct ApiArgs {
 pub struct Client {
     agent: ureq::Agent,
     base: String,
-    token: Option<String>,
+    token: Token,
 }
 
 impl Client {
-    /// A client for this manager, with the token of `QKDNM_TOKEN`. Sends nothing yet.
+    /// A client for this manager. Sends nothing yet.
     pub fn new(args: &ApiArgs) -> Result<Self, CommandError> {
-        let token = std::env::var("QKDNM_TOKEN").ok().filter(|token| !token.is_empty());
-        Self::with_token(args, token)
-    }
-
-    pub(super) fn with_token(args: &ApiArgs, token: Option<String>) -> Result<Self, CommandError> {
         let base = args.api.trim_end_matches('/');
         if base.starts_with("https://") {
             return Err(CommandError::usage(anyhow!(
@@ -65,7 +89,7 @@ impl Client {
             .max_redirects(0)
             .timeout_connect(Some(Duration::from_secs(10)))
             .timeout_global(Some(limits::API_REQUEST_TIMEOUT + Duration::from_secs(10)));
-        Ok(Self { agent: config.build().new_agent(), base: base.to_owned(), token })
+        Ok(Self { agent: config.build().new_agent(), base: base.to_owned(), token: args.token.clone() })
     }
 
     /// Reads a document; `query` holds names and values of parameters.
@@ -81,7 +105,7 @@ impl Client {
     /// Sends a document.
     pub fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
         let mut request = self.agent.post(format!("{}{path}", self.base));
-        if let Some(token) = &self.token {
+        if let Some(token) = &self.token.0 {
             request = request.header("Authorization", format!("Bearer {token}"));
         }
         self.answer(request.send_json(body))
@@ -133,7 +157,9 @@ impl Client {
 
     fn refused(&self, status: u16, detail: &str) -> anyhow::Error {
         match status {
-            401 if self.token.is_none() => anyhow!("{detail}. Put the token into the environment variable QKDNM_TOKEN"),
+            401 if self.token.0.is_none() => {
+                anyhow!("{detail}. Put the token into the environment variable QKDNM_TOKEN")
+            }
             401 | 403 => anyhow!("{detail}. The token of QKDNM_TOKEN was sent"),
             _ => anyhow!("{}", detail.to_owned()),
         }

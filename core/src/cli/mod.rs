@@ -24,7 +24,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-pub use client::{ApiArgs, Client};
+pub use client::{ApiArgs, Client, Token};
 pub use exit::{CommandError, CommandResult, Exit};
 pub use output::{Format, Output};
 
@@ -41,7 +41,7 @@ Environment:
 
 /// QKDN manager: watches over a quantum key distribution network.
 #[derive(Debug, Parser)]
-#[command(name = "qkdnm", version, about, after_help = EXIT_CODES, arg_required_else_help = true)]
+#[command(name = "qkdnm", version, after_help = EXIT_CODES, arg_required_else_help = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

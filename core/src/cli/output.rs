@@ -105,7 +105,7 @@ fn cell(text: &str) -> Cell {
 
 /// The text without what could steer a terminal: control characters, and those that turn the reading direction.
 #[must_use]
-pub fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     let steers = |c: char| {
         c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
@@ -114,12 +114,12 @@ pub fn printable(text: &str) -> String {
 
 /// A time that may be missing.
 #[must_use]
-pub fn time(time: Option<Timestamp>) -> String {
+pub(super) fn time(time: Option<Timestamp>) -> String {
     time.map_or_else(|| "never".to_owned(), |time| time.to_string())
 }
 
 /// `1 alarm`, `2 alarms`.
 #[must_use]
-pub fn count(number: usize, noun: &str) -> String {
+pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }

@@ -27,7 +27,7 @@ pub struct ListArgs {
     #[arg(long, value_name = "N")]
     from_sequence: Option<u64>,
     /// At most so many.
-    #[arg(long, value_name = "N", default_value_t = limits::API_PAGE)]
+    #[arg(long, value_name = "N", default_value_t = limits::API_PAGE, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
     limit: usize,
 }
 

@@ -8,23 +8,19 @@ use crate::{
     model::Severity,
 };
 
-/// Runs a command line; gives how it ended and what it printed.
+/// Runs a command line without a token; gives how it ended and what it printed.
 fn run(manager: &FakeManager, line: &str) -> (Result<Exit, String>, String) {
+    run_as(manager, "", line)
+}
+
+/// Runs a command line with a token.
+fn run_as(manager: &FakeManager, token: &str, line: &str) -> (Result<Exit, String>, String) {
     let words = ["qkdnm", "--api", &manager.url].into_iter().chain(line.split_whitespace());
-    let cli = Cli::try_parse_from(words).unwrap();
+    let mut cli = Cli::try_parse_from(words).unwrap();
+    cli.api.token = Token::new(token.to_owned());
     let mut printed = Vec::new();
     let format = cli.output;
     let result = dispatch(cli, &mut Output::plain(&mut printed, format));
-    (result.map_err(text), String::from_utf8(printed).unwrap())
-}
-
-/// Runs a command on alarms with a token.
-fn run_as(manager: &FakeManager, token: &str, line: &str) -> (Result<Exit, String>, String) {
-    let cli = Cli::try_parse_from(["qkdnm", "alarm"].into_iter().chain(line.split_whitespace())).unwrap();
-    let Command::Alarm(command) = cli.command else { panic!("not a command on alarms: {line}") };
-    let client = Client::with_token(&ApiArgs { api: manager.url.clone() }, Some(token.to_owned())).unwrap();
-    let mut printed = Vec::new();
-    let result = alarm::run_with(command, &client, &mut Output::plain(&mut printed, cli.output));
     (result.map_err(text), String::from_utf8(printed).unwrap())
 }
 
@@ -49,6 +45,9 @@ fn prints(manager: &FakeManager, line: &str, expected: &str) {
 #[test]
 fn the_command_line_is_consistent() {
     Cli::command().debug_assert();
+    let help = Cli::command().render_long_help().to_string();
+    assert!(help.starts_with("QKDN manager: watches over"), "{help}");
+    assert!(help.contains("\n  3  `alarm list --fail-on SEVERITY` found such an alarm\n"), "{help}");
 }
 
 #[test]
@@ -161,20 +160,46 @@ fn an_exit_code_tells_scripts_that_an_alarm_stands() {
 #[test]
 fn operators_acknowledge_and_close() {
     let manager = manager();
-    let (result, printed) = run_as(&manager, "ops-token", "acknowledge 3 -m coming");
+    let (result, printed) = run_as(&manager, "ops-token", "alarm acknowledge 3 -m coming");
     assert_eq!(result, Ok(Exit::Success));
     assert_eq!(printed, "Alarm 3 is acknowledged: mq/m-1 link-1 qber-threshold-exceeded qber\n");
-    let (result, printed) = run_as(&manager, "ops-token", "close 3 9 1");
+    let (result, printed) = run_as(&manager, "ops-token", "alarm close 3 9 1");
     let error = result.unwrap_err();
     assert!(error.contains("there is no alarm 9"), "{error}");
     assert_eq!(printed.lines().count(), 2, "the others are closed: {printed}");
-    assert!(run_as(&manager, "ops-token", "reopen 3").1.starts_with("Alarm 3 is open again"));
-    let (result, _) = run_as(&manager, "reader-token", "close 3");
+    assert!(run_as(&manager, "ops-token", "alarm reopen 3").1.starts_with("Alarm 3 is open again"));
+    let (result, _) = run_as(&manager, "reader-token", "alarm close 3");
     assert!(
         result.unwrap_err().contains("has the role viewer, this needs operator. The token of QKDNM_TOKEN was sent")
     );
     let (result, _) = run(&manager, "alarm close 3");
     assert!(result.unwrap_err().contains("QKDNM_TOKEN"));
+}
+
+#[test]
+fn a_component_is_asked_for_a_status_report() {
+    let manager = manager();
+    let (result, printed) = run_as(&manager, "ops-token", "component request mk/km-1 --type performance --name x");
+    assert_eq!(result, Ok(Exit::Success));
+    let expected = "\
+mk/km-1 answered at 2026-11-26T08:00:00.000Z.
+
+VALUE                 RESOURCE  IS    UNIT   TIME
+key_store_fill_ratio            0.25  ratio  2026-11-26T07:59:55.000Z
+kma_link_state        link-1    up           2026-11-26T07:59:55.000Z
+";
+    assert_eq!(printed, expected, "\n{printed}");
+    let error = |line: &str| run_as(&manager, "ops-token", line).0.unwrap_err();
+    assert_eq!(error("component request mk/km-1 --name refused"), "rejected: no such name");
+    assert!(error("component request mk/km-2").contains("`mk/km-2` is not connected"));
+    assert!(run(&manager, "component request mk/km-1").0.unwrap_err().contains("QKDNM_TOKEN"));
+}
+
+#[test]
+fn a_token_is_never_shown() {
+    let token = Token::new("secret".to_owned());
+    let api = ApiArgs { api: "http://127.0.0.1:1".into(), token };
+    assert!(!format!("{api:?} {:?}", Client::new(&api).unwrap()).contains("secret"));
 }
 
 #[test]
@@ -271,4 +296,5 @@ fn wrong_words_are_told_what_was_expected() {
     assert!(error("alarm list --operator-state open").contains("none, acknowledged or closed"));
     assert!(error("alarms list").contains("alarm"));
     assert!(error("report list").contains("--component"));
+    assert!(error("report list --component mk/km-1 --limit 0").contains("1.."));
 }
