@@ -26,6 +26,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod model;
 pub mod plugin;
 pub mod simulate;
