@@ -37,7 +37,7 @@ where
     S: FnOnce(Config) -> F,
     F: Future<Output = Result<Box<dyn DemoManager>, String>>,
 {
-    let options = DemoOptions { length: args.length, seed: args.seed, keep: args.keep.clone() };
+    let options = DemoOptions { length: args.length, seed: args.seed, keep: args.keep.clone(), speed: 1 };
     let stop = async {
         // Without a handler Ctrl-C ends the process at once, which is all right too.
         if tokio::signal::ctrl_c().await.is_err() {

@@ -31,6 +31,7 @@ name = "key-store-forecast"
 function = "performance"
 plugin = "builtin:key-store-forecast"
 applies_to = { reference_point = ["mk"] }
+config = { horizon = "60s", smoothing = "5s", warm_up = "3s" }
 "#;
 
 /// Why there is no folder.

@@ -9,10 +9,12 @@ use crate::{model::Alarm, simulate::Network};
 const LINGER: Duration = Duration::from_millis(1_500);
 /// Longest wait for the manager to notice, where the demo has no length.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// What is not noticed by so much after the end of the demo is missed.
+const GRACE: Duration = Duration::from_secs(5);
 /// Calm between two rounds, where the demo has no length.
 const PAUSE: Duration = Duration::from_secs(15);
-/// A store that drains takes this much: empty in about half a minute.
-const DRAIN_BPS: f64 = 45_000.0;
+/// What an application takes that drains a store: it is empty within the horizon of the demo's forecast, however full.
+const DRAIN_BPS: f64 = 60_000.0;
 /// What fills it again.
 const REFILL_BPS: f64 = 120_000.0;
 
@@ -98,8 +100,7 @@ pub enum Told {
 /// Where the story is.
 #[derive(Clone, Debug)]
 pub struct Story {
-    patience: Duration,
-    endless: bool,
+    length: Option<Duration>,
     state: State,
 }
 
@@ -116,8 +117,12 @@ impl Story {
     /// A story that is told once within `length`, or again and again without one.
     #[must_use]
     pub fn new(length: Option<Duration>) -> Self {
-        let patience = length.map_or(PATIENCE, |length| length / 2);
-        Self { patience, endless: length.is_none(), state: State::Before(0, Duration::ZERO) }
+        Self { length, state: State::Before(0, Duration::ZERO) }
+    }
+
+    /// When an act that began at `begin` has failed.
+    fn deadline(&self, begin: Duration) -> Duration {
+        self.length.map_or(begin + PATIENCE, |length| (begin + length / 2).min(length + GRACE))
     }
 
     /// Whether everything was told.
@@ -142,9 +147,9 @@ impl Story {
                     self.state = State::Before(act + 1, now + LINGER);
                     vec![Told::Noticed(script.noticed)]
                 }
-                Some(script) if now.saturating_sub(begin) >= self.patience => {
+                Some(script) if now >= self.deadline(begin) => {
                     self.state = State::Before(act + 1, now);
-                    vec![Told::Missed(missed(script, self.patience))]
+                    vec![Told::Missed(missed(script, now.saturating_sub(begin)))]
                 }
                 _ => Vec::new(),
             },
@@ -154,7 +159,7 @@ impl Story {
 
     fn end(&mut self, now: Duration, network: &mut Network) -> Vec<Told> {
         network.key_managers.iter_mut().for_each(crate::simulate::key_manager::KeyManager::calm);
-        if self.endless {
+        if self.length.is_none() {
             self.state = State::Before(1, now + PAUSE);
             vec![Told::Pause("That was the story; it begins again in a moment. Ctrl-C ends the demo.")]
         } else {
@@ -164,8 +169,8 @@ impl Story {
     }
 }
 
-fn missed(script: &Act, patience: Duration) -> String {
-    let seconds = patience.as_secs();
+fn missed(script: &Act, waited: Duration) -> String {
+    let seconds = waited.as_secs();
     match script.expected {
         Expected::Reporting => format!("not every component had a report acknowledged within {seconds} s"),
         Expected::Raised(alarm, at) => format!("no alarm {alarm} at {} within {seconds} s", at.join(" and ")),

@@ -87,6 +87,9 @@ impl<'a> Teller<'a> {
                 writeln!(out, "  - {refused} reports were refused")?;
             }
         }
+        if !outcome.is_good() {
+            writeln!(out, "\nLog and data are left in {} for a look.", site.folder().display())?;
+        }
         if site.stays() {
             writeln!(out, "\nRun the manager again with `qkdnm run {}`.", site.config_file().display())?;
         }

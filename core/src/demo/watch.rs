@@ -85,7 +85,7 @@ impl Seen {
             // What came and went between two looks is told as both.
             let raised = match before {
                 None => true,
-                Some((_, _, count)) => alarm.raise_count > count,
+                Some((cleared, _, count)) => alarm.raise_count > count || (cleared && !alarm.is_cleared),
             };
             if raised {
                 changes.push(Change::Raised(alarm.clone()));
