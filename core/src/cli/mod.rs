@@ -120,3 +120,4 @@ pub fn stderr_is_terminal() -> bool {
     use std::io::IsTerminal as _;
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
+pub mod demo;

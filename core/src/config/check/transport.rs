@@ -152,7 +152,13 @@ impl Checker<'_> {
                 .help("\"hybrid-preferred\" also accepts components that cannot do better");
             self.found.add(problem);
         }
+        let required = raw.key_exchange.as_ref().is_some_and(|spot| spot.value == KeyExchange::HybridRequired);
         if let Some(spot) = raw.allow_tls12.as_ref().filter(|spot| spot.value) {
+            if required {
+                let problem = Problem::error(spot.place, "TLS 1.2 cannot do the hybrid key exchange that is required");
+                self.found.add(problem.help("set `allow_tls12` to false, or `key_exchange` to \"hybrid-preferred\""));
+                return;
+            }
             let problem = Problem::warning(spot.place, "TLS 1.2 is allowed")
                 .label("it has no hybrid key exchange and sends certificates in the clear");
             self.found.add(problem);
