@@ -10,7 +10,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from .agent import Agent, Settings
+from .agent import Agent, Settings, tls_context
 from .key_store import KeyStore
 from .numbering import Numbering, StateFileError
 
@@ -44,9 +44,9 @@ def tell(text: str) -> None:
     print(f"{datetime.now():%H:%M:%S} {text}", flush=True)
 
 
-async def run(agent: Agent) -> None:
+async def run(settings: Settings, tls: ssl.SSLContext, numbering: Numbering, store: KeyStore) -> None:
     """Runs the agent until it is done or told to stop."""
-    task = asyncio.create_task(agent.run())
+    task = asyncio.create_task(Agent(settings, tls, numbering, store, tell).run())
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, task.cancel)
@@ -69,9 +69,14 @@ def main() -> int:
     )
     try:
         numbering = Numbering(arguments.state, arguments.component_id)
-        asyncio.run(run(Agent(settings, numbering, KeyStore(arguments.peer), tell)))
-    except (StateFileError, ssl.SSLError, FileNotFoundError, PermissionError) as error:
+        tls = tls_context(settings)
+    except (StateFileError, ssl.SSLError, OSError) as error:
         print(f"qkd_agent: {error}", file=sys.stderr)
+        return 1
+    try:
+        asyncio.run(run(settings, tls, numbering, KeyStore(arguments.peer)))
+    except OSError as error:
+        print(f"qkd_agent: {arguments.state} cannot be written: {error}", file=sys.stderr)
         return 1
     except (asyncio.CancelledError, KeyboardInterrupt):
         tell(f"stopped; {len(numbering.unconfirmed())} reports wait for the next start")

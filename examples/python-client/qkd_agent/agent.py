@@ -34,79 +34,87 @@ class Settings:
 class Agent:
     """Makes a report every ``interval`` seconds, whether connected or not, and sees to it that all are stored."""
 
-    def __init__(self, settings: Settings, numbering: Numbering, store: KeyStore, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tls: ssl.SSLContext,
+        numbering: Numbering,
+        store: KeyStore,
+        tell: Callable[[str], None],
+    ) -> None:
         self._settings = settings
+        self._tls = tls
         self._numbering = numbering
         self._store = store
         self._tell = tell
-        self._made = 0
-        self._changed = asyncio.Event()
+        # Set when there may be something to send; and when an answer may have settled a report.
+        self._work = asyncio.Event()
+        self._progress = asyncio.Event()
 
     async def run(self) -> None:
         """Runs until ``count`` reports were made and all are settled; for ever with a count of 0."""
-        maker = asyncio.create_task(self._make_reports())
         talker = asyncio.create_task(self._keep_connected())
         try:
-            await maker
+            await self._make_reports()
             while self._numbering.unconfirmed():
-                self._changed.clear()
-                done, _ = await asyncio.wait(
-                    {talker, asyncio.ensure_future(self._changed.wait())}, return_when=asyncio.FIRST_COMPLETED
-                )
-                if talker in done:
-                    talker.result()
+                self._progress.clear()
+                await self._progress.wait()
         finally:
-            maker.cancel()
             talker.cancel()
-            await asyncio.gather(maker, talker, return_exceptions=True)
+            await asyncio.gather(talker, return_exceptions=True)
 
     async def _make_reports(self) -> None:
-        while self._settings.count == 0 or self._made < self._settings.count:
-            self._store.advance(self._settings.interval)
+        made = 0
+        while self._settings.count == 0 or made < self._settings.count:
+            if made > 0:
+                await asyncio.sleep(self._settings.interval)
+                self._store.advance(self._settings.interval)
             at = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
             self._numbering.new_report(at, self._store.status())
-            self._made += 1
-            self._changed.set()
-            await asyncio.sleep(self._settings.interval)
+            made += 1
+            self._work.set()
 
     async def _keep_connected(self) -> None:
-        tls = tls_context(self._settings)
         backoff = Backoff()
         while True:
             try:
-                await self._talk(tls, backoff)
+                await self._talk(backoff)
                 self._tell("the manager closed the connection")
-            except (OSError, asyncio.IncompleteReadError, messages.BadLine) as error:
+            except (OSError, ValueError) as error:
+                # ValueError: a line that is too long or no message.
                 self._tell(f"no connection: {error}")
             seconds = backoff.wait()
             self._tell(f"trying again in {seconds:.1f} s")
             await asyncio.sleep(seconds)
 
-    async def _talk(self, tls: ssl.SSLContext, backoff: Backoff) -> None:
+    async def _talk(self, backoff: Backoff) -> None:
         settings = self._settings
         reader, writer = await asyncio.open_connection(
-            settings.host, settings.port, ssl=tls, server_hostname=settings.host, limit=messages.MAX_LINE_BYTES + 2
+            settings.host,
+            settings.port,
+            ssl=self._tls,
+            server_hostname=settings.host,
+            limit=messages.MAX_LINE_BYTES + 2,
         )
         self._tell(f"connected to {settings.host}:{settings.port}, {len(self._numbering.unconfirmed())} reports to send")
         conversation = Conversation(self._numbering, self._store.status, settings.window, self._tell)
         receiver = asyncio.create_task(self._receive(reader, writer, conversation, backoff))
         try:
             while not receiver.done():
-                self._changed.clear()
+                self._work.clear()
                 for report in conversation.to_send(time.monotonic()):
                     writer.write(messages.encode(report))
                 await writer.drain()
                 pause = conversation.wait_until() - time.monotonic()
-                changed = asyncio.create_task(self._changed.wait())
+                woken = asyncio.create_task(self._work.wait())
                 await asyncio.wait(
-                    {receiver, changed},
-                    timeout=pause if pause > 0 else None,
-                    return_when=asyncio.FIRST_COMPLETED,
+                    {receiver, woken}, timeout=pause if pause > 0 else None, return_when=asyncio.FIRST_COMPLETED
                 )
-                changed.cancel()
+                woken.cancel()
             receiver.result()
         finally:
             receiver.cancel()
+            await asyncio.gather(receiver, return_exceptions=True)
             writer.close()
 
     async def _receive(
@@ -116,7 +124,8 @@ class Agent:
         conversation: Conversation,
         backoff: Backoff,
     ) -> None:
-        while line := await reader.readline():
+        # A last line without its LF is cut off, and dropped.
+        while (line := await reader.readline()).endswith(b"\n"):
             message = messages.decode(line)
             if message is None:
                 continue
@@ -125,7 +134,8 @@ class Agent:
             await writer.drain()
             # A connection counts as good once the manager has said something on it.
             backoff.reset()
-            self._changed.set()
+            self._work.set()
+            self._progress.set()
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:
