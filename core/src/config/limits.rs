@@ -25,6 +25,8 @@ pub const CLOSE_DRAIN: Duration = Duration::from_secs(2);
 pub const WRITE_STALL: Duration = Duration::from_secs(30);
 /// What is read from one connection before others have their turn.
 pub const READ_TURN_BYTES: usize = 64 * 1024;
+/// Room that a connection keeps for an unfinished line after one that needed more.
+pub const CARRY_KEPT_BYTES: usize = 8 * 1024;
 /// Answers waiting to be written on one connection; beyond it the connection is not read.
 pub const WRITE_BUFFER_BYTES: usize = 256 * 1024;
 /// Messages waiting for a shard: one is what a turn of a connection brought. A full mailbox answers `overloaded`.

@@ -120,7 +120,7 @@ impl ObjectKind {
     }
 }
 
-/// An extension object kept as text: where it stands.
+/// An extension object kept as text: where it stands, which is within its report's extension text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObjectText {
     /// Position of the report in the batch.
@@ -160,7 +160,7 @@ pub struct ReportBatch {
     pub values: Vec<f64>,
     /// Each sample's kind and object, see [`sample_flags`].
     pub flags: Vec<u32>,
-    /// JSON text kept as received; reports and objects point into it.
+    /// JSON text kept as received, in the order of the reports; reports and, within them, objects point into it.
     pub text: Vec<u8>,
     /// Objects of types that do not travel as samples.
     pub objects: Vec<ObjectText>,
@@ -238,43 +238,46 @@ impl ReportBatch {
             array.truncate(samples);
         }
         self.values.truncate(samples);
-        let of_last = |report: u32| report as usize >= last;
-        let first_text = self.objects.iter().filter(|object| of_last(object.report)).map(|object| object.start).min();
         let head = self.reports.pop().unwrap_or_default();
-        let text = first_text.unwrap_or(head.text_start).min(head.text_start);
-        if head.text_end > head.text_start || first_text.is_some() {
-            self.text.truncate(text as usize);
+        if head.text_end > head.text_start {
+            self.text.truncate(head.text_start as usize);
         }
-        self.objects.retain(|object| !of_last(object.report));
-        self.faults.retain(|fault| !of_last(fault.report));
+        let of_last = |report: u32| report as usize >= last;
+        while self.objects.pop_if(|object| of_last(object.report)).is_some() {}
+        while self.faults.pop_if(|fault| of_last(fault.report)).is_some() {}
     }
 
     /// Report `index` as a batch of its own.
     #[must_use]
     pub fn single(&self, index: usize) -> Self {
-        let mut one = Self::default();
-        let Some(head) = self.reports.get(index) else { return one };
+        let Some(head) = self.reports.get(index) else { return Self::default() };
         let range = self.samples(index);
-        one.names.extend_from_slice(self.names.get(range.clone()).unwrap_or_default());
-        one.resources.extend_from_slice(self.resources.get(range.clone()).unwrap_or_default());
-        one.values.extend_from_slice(self.values.get(range.clone()).unwrap_or_default());
-        one.flags.extend_from_slice(self.flags.get(range).unwrap_or_default());
+        let samples = |array: &[u32]| array.get(range.clone()).unwrap_or_default().to_vec();
+        let text = self.extension_text(index).as_bytes().to_vec();
         let at = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        one.text.extend_from_slice(self.extension_text(index).as_bytes());
-        let text_end = at(one.text.len());
-        one.reports.push(ReportHead { samples_end: at(one.values.len()), text_start: 0, text_end, ..*head });
-        for object in self.objects.iter().filter(|object| object.report as usize == index) {
-            let start = at(one.text.len());
-            one.text.extend_from_slice(self.object_text(object).as_bytes());
-            one.objects.push(ObjectText { report: 0, start, end: at(one.text.len()), ..*object });
+        let of_it = |report: u32| report as usize == index;
+        let objects = self.objects.iter().filter(|object| of_it(object.report)).map(|object| ObjectText {
+            report: 0,
+            start: object.start.saturating_sub(head.text_start),
+            end: object.end.saturating_sub(head.text_start),
+            ..*object
+        });
+        let faults = self.faults.iter().filter(|fault| of_it(fault.report));
+        Self {
+            reports: vec![ReportHead {
+                samples_end: at(range.len()),
+                text_start: 0,
+                text_end: at(text.len()),
+                ..*head
+            }],
+            names: samples(&self.names),
+            resources: samples(&self.resources),
+            values: self.values.get(range.clone()).unwrap_or_default().to_vec(),
+            flags: samples(&self.flags),
+            text,
+            objects: objects.collect(),
+            faults: faults.map(|fault| Fault { report: 0, ..fault.clone() }).collect(),
         }
-        one.faults.extend(
-            self.faults
-                .iter()
-                .filter(|fault| fault.report as usize == index)
-                .map(|fault| Fault { report: 0, ..fault.clone() }),
-        );
-        one
     }
 
     /// Empties the arrays and keeps their room.
@@ -293,5 +296,80 @@ impl ReportBatch {
     #[must_use]
     pub fn component(&self, index: usize) -> Symbol {
         Symbol(self.reports.get(index).map_or(0, |head| head.component))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A report alone, made of a few numbers: samples, bytes of text, objects, faults.
+    fn report(number: u64, samples: u32, text: u32, objects: u32, faults: u32) -> ReportBatch {
+        let numbers = |offset: u32| (0..samples).map(|i| i + offset).collect::<Vec<u32>>();
+        let objects = if text == 0 { 0 } else { objects };
+        ReportBatch {
+            reports: vec![ReportHead {
+                sequence: number,
+                samples_end: samples,
+                text_end: text,
+                ..ReportHead::default()
+            }],
+            names: numbers(10),
+            resources: numbers(20),
+            values: numbers(30).into_iter().map(f64::from).collect(),
+            flags: numbers(40),
+            text: (0..text).map(|i| b'a' + u8::try_from((u64::from(i) + number) % 26).unwrap()).collect(),
+            objects: (0..objects)
+                .map(|index| ObjectText { report: 0, index, kind: ObjectKind::Event, start: index % text, end: text })
+                .collect(),
+            faults: (0..faults).map(|i| Fault { report: 0, path: i.to_string(), message: String::new() }).collect(),
+        }
+    }
+
+    fn reports() -> impl Strategy<Value = Vec<ReportBatch>> {
+        let one = (any::<u64>(), 0_u32..5, 0_u32..6, 0_u32..3, 0_u32..2);
+        prop::collection::vec(one.prop_map(|(n, s, t, o, f)| report(n % 1000, s, t, o, f)), 0..8)
+    }
+
+    fn joined(reports: &[ReportBatch]) -> ReportBatch {
+        let mut batch = ReportBatch::default();
+        reports.iter().for_each(|one| batch.append(one));
+        batch
+    }
+
+    proptest! {
+        #[test]
+        fn reports_come_apart_as_they_were_joined(reports in reports()) {
+            let batch = joined(&reports);
+            prop_assert_eq!(batch.len(), reports.len());
+            for (index, one) in reports.iter().enumerate() {
+                prop_assert_eq!(&batch.single(index), one);
+                let texts = |batch: &ReportBatch, report: usize| -> Vec<String> {
+                    let of_it = batch.objects.iter().filter(|object| object.report as usize == report);
+                    of_it.map(|object| batch.object_text(object).to_owned()).collect()
+                };
+                prop_assert_eq!(texts(&batch, index), texts(one, 0));
+            }
+            prop_assert_eq!(batch.single(reports.len()), ReportBatch::default());
+        }
+
+        #[test]
+        fn append_joins_in_any_grouping(left in reports(), right in reports()) {
+            let mut batch = joined(&left);
+            batch.append(&joined(&right));
+            prop_assert_eq!(batch, joined(&[left, right].concat()));
+        }
+
+        #[test]
+        fn pop_takes_back_one_report(reports in reports()) {
+            let mut batch = joined(&reports);
+            for count in (0..reports.len()).rev() {
+                batch.pop();
+                prop_assert_eq!(&batch, &joined(&reports[..count]));
+            }
+            batch.pop();
+            prop_assert!(batch.is_empty());
+        }
     }
 }
