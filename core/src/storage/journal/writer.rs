@@ -92,6 +92,7 @@ impl Writer {
             is_stopping: false,
         };
         writer.begin_segment()?;
+        writer.last_attempt = None;
         Ok(writer)
     }
 
