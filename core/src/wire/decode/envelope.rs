@@ -1,0 +1,287 @@
+//! The keys of a message around its extension (status protocol, section 3), and what they make of it.
+
+use std::borrow::Cow;
+
+use super::{DecodeOptions, Decoded, Reading, content_hash};
+use crate::{
+    config::limits,
+    model::{ReportHead, Timestamp, component_id::MAX_COMPONENT_ID_CHARS, report_batch::head_flags},
+    wire::{
+        json::{JsonError, exact_integer},
+        message_type,
+    },
+};
+
+/// A member that should have a certain JSON type.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Field<T> {
+    /// It is not there.
+    #[default]
+    Absent,
+    /// It has another type.
+    Wrong,
+    /// As read.
+    Is(T),
+}
+
+impl<T> Field<T> {
+    /// The first of several is kept; that there are several is noticed elsewhere.
+    pub(super) fn set(&mut self, read: Option<T>) {
+        if matches!(self, Self::Absent) {
+            *self = read.map_or(Self::Wrong, Self::Is);
+        }
+    }
+
+    /// What is there, nothing, or a complaint about the member called `name`.
+    fn optional(self, name: &str, expected: &str) -> Result<Option<T>, String> {
+        match self {
+            Self::Absent => Ok(None),
+            Self::Wrong => Err(format!("`{name}`: expected {expected}")),
+            Self::Is(value) => Ok(Some(value)),
+        }
+    }
+}
+
+/// The members of a message as read, in whatever order.
+#[derive(Debug, Default)]
+pub(super) struct Envelope<'l> {
+    message_type: Field<Cow<'l, str>>,
+    message_id: Field<Cow<'l, str>>,
+    component_id: Field<Cow<'l, str>>,
+    time: Field<Cow<'l, str>>,
+    response: Field<Cow<'l, str>>,
+    sequence: Field<u64>,
+    incarnation: Field<u64>,
+}
+
+/// The members that every message has, checked.
+struct Address<'l> {
+    message_type: Cow<'l, str>,
+    message_id: Option<Cow<'l, str>>,
+    component_id: Option<Cow<'l, str>>,
+}
+
+impl<'l> Reading<'l, '_> {
+    /// Walks the whole line. Afterwards the envelope holds what was read before an error, if there was one.
+    pub(super) fn message(&mut self) -> Result<(), JsonError> {
+        if self.walk.json.peek() != Some(b'{') {
+            return Err(JsonError { at: self.walk.json.position(), what: "expected a JSON object" });
+        }
+        let open = self.walk.open_object()?;
+        let mut first = true;
+        while self.walk.json.next_member(&mut first)? {
+            let at = self.walk.json.position();
+            let key = self.walk.json.string()?;
+            if !self.known_member(&key)? {
+                self.walk.member(at, &key)?;
+            }
+        }
+        self.walk.close_object(open);
+        self.walk.json.end()
+    }
+
+    /// Takes the rest of a member that the protocol has; false, with nothing taken, for any other.
+    fn known_member(&mut self, key: &str) -> Result<bool, JsonError> {
+        let known =
+            ["messageType", "messageId", "componentId", "time", "response", "sequence", "incarnation", "extension"];
+        if !known.contains(&key) {
+            return Ok(false);
+        }
+        self.walk.key(key);
+        self.walk.json.colon()?;
+        match key {
+            "extension" => self.extension()?,
+            "sequence" | "incarnation" => {
+                let value = self.integer_or_other()?;
+                let field =
+                    if key == "sequence" { &mut self.envelope.sequence } else { &mut self.envelope.incarnation };
+                field.set(value);
+            }
+            _ => {
+                let value = self.string_or_other()?;
+                let field = match key {
+                    "messageType" => &mut self.envelope.message_type,
+                    "messageId" => &mut self.envelope.message_id,
+                    "componentId" => &mut self.envelope.component_id,
+                    "time" => &mut self.envelope.time,
+                    _ => &mut self.envelope.response,
+                };
+                field.set(value);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Takes a value: its text if it is a string.
+    fn string_or_other(&mut self) -> Result<Option<Cow<'l, str>>, JsonError> {
+        if self.walk.json.peek() == Some(b'"') {
+            return self.walk.json.string().map(Some);
+        }
+        self.walk.value().map(|_| None)
+    }
+
+    /// Takes a value: its number if it is an integer from 0 to 2^53-1.
+    fn integer_or_other(&mut self) -> Result<Option<u64>, JsonError> {
+        if matches!(self.walk.json.peek(), Some(b'-' | b'0'..=b'9')) {
+            let number = self.walk.json.number()?;
+            return Ok(exact_integer(number.text).filter(|&integer| integer <= limits::MAX_SEQUENCE));
+        }
+        self.walk.value().map(|_| None)
+    }
+
+    /// What the line is, after [`Self::message`] and the first error found so far.
+    pub(super) fn finish(mut self, error: Option<JsonError>, options: &DecodeOptions) -> Decoded<'l> {
+        let envelope = std::mem::take(&mut self.envelope);
+        let is_answer = matches!(&envelope.message_type, Field::Is(text) if message_type::is_answer(text));
+        let message_id = readable(&envelope.message_id, limits::MESSAGE_ID_CHARS);
+        let component_id = readable(&envelope.component_id, MAX_COMPONENT_ID_CHARS);
+        let decoded = match error {
+            Some(error) => Err(error.to_string()),
+            None => self.judge(envelope, options),
+        };
+        decoded.unwrap_or_else(|reason| Decoded::Malformed { reason, message_id, component_id, is_answer })
+    }
+
+    /// A message of valid JSON; the error is why it is malformed.
+    fn judge(&mut self, mut envelope: Envelope<'l>, options: &DecodeOptions) -> Result<Decoded<'l>, String> {
+        let Address { message_type, message_id, component_id } = address(&mut envelope)?;
+        let is_answer = match &*message_type {
+            message_type::STATUS_REPORT => false,
+            message_type::STATUS_REPORT_REQUEST_RESPONSE => true,
+            other if message_type::is_answer(other) => return Ok(Decoded::UnaskedAnswer { message_type }),
+            _ => return Ok(Decoded::Unsupported { message_type, message_id, component_id }),
+        };
+        let component_id = component_id.ok_or("`componentId` is missing")?;
+        let time = source_time(envelope.time)?;
+        let mut head = ReportHead { flags: head_flags::ANSWERS_REQUEST, ..ReportHead::default() };
+        if !is_answer {
+            head = numbered(envelope.sequence, envelope.incarnation)?;
+        }
+        if let Some(complaint) = self.extension.complaint() {
+            return Err(complaint);
+        }
+        let answered = is_answer.then(|| answer_members(&message_id, envelope.response)).transpose()?;
+        if self.extension.values > limits::REPORT_VALUES {
+            let reason = format!("{} values, but a report may have {}", self.extension.values, limits::REPORT_VALUES);
+            return Ok(Decoded::TooLarge { message_id, component_id, reason, is_answer });
+        }
+        self.complete(head, time, options);
+        Ok(match answered {
+            Some((message_id, response)) => Decoded::Answer { message_id, component_id, response },
+            None => Decoded::Report { message_id, component_id },
+        })
+    }
+
+    /// Appends the head, and the text where it must be kept.
+    fn complete(&mut self, mut head: ReportHead, message_time: Option<i64>, options: &DecodeOptions) {
+        let (source, differ) = self.extension.times.source(message_time, options.now.0);
+        head.time = options.now.0;
+        self.notes.source_time = source.map(Timestamp);
+        if let Some(source) = source {
+            head.flags |= head_flags::HAS_TIME;
+            if plausible(source, options.now.0) {
+                head.time = source;
+            } else {
+                head.flags |= head_flags::TIME_REPLACED;
+            }
+        }
+        head.content_hash = content_hash::report(message_time, self.extension.hash);
+        if self.extension.keep_text || differ {
+            head.flags |= head_flags::KEPT_TEXT;
+        }
+        head.samples_end = position(self.batch.values.len());
+        head.text_start = position(self.batch.text.len());
+        if head.flags & head_flags::KEPT_TEXT != 0 || options.keep_raw {
+            self.keep_text(head.text_start);
+        }
+        head.text_end = position(self.batch.text.len());
+        self.batch.reports.push(head);
+    }
+
+    /// Appends the extension's text; its objects, known by their place in the line so far, now lie in it.
+    fn keep_text(&mut self, text_start: u32) {
+        let extension = self.extension.place.clone();
+        let start = position(extension.start);
+        self.batch.text.extend_from_slice(self.text.as_bytes().get(extension).unwrap_or_default());
+        let report = position(self.batch.reports.len());
+        for object in self.batch.objects.iter_mut().rev().take_while(|object| object.report == report) {
+            object.start = object.start - start + text_start;
+            object.end = object.end - start + text_start;
+        }
+    }
+}
+
+/// Lengths and offsets here are far below 4 GiB: lines and batches are bounded.
+pub(super) fn position(length: usize) -> u32 {
+    u32::try_from(length).unwrap_or(u32::MAX)
+}
+
+/// An ID for the answer to a malformed line, if it is one.
+fn readable<'l>(field: &Field<Cow<'l, str>>, most: usize) -> Option<Cow<'l, str>> {
+    match field {
+        Field::Is(text) if (1..=most).contains(&length(text, most)) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// Length in Unicode scalar values; exact only where it may exceed `most`.
+fn length(text: &str, most: usize) -> usize {
+    if text.len() <= most { text.len() } else { text.chars().count() }
+}
+
+fn address<'l>(envelope: &mut Envelope<'l>) -> Result<Address<'l>, String> {
+    let text = |field: &mut Field<Cow<'l, str>>, name: &str, most: usize| {
+        let text = std::mem::take(field).optional(name, "a string")?;
+        match text.as_ref().map(|text| length(text, most)) {
+            Some(0) => Err(format!("`{name}` is empty")),
+            Some(chars) if chars > most => Err(format!("`{name}` has {chars} characters, but {most} are allowed")),
+            _ => Ok(text),
+        }
+    };
+    let message_id = text(&mut envelope.message_id, "messageId", limits::MESSAGE_ID_CHARS)?;
+    let component_id = text(&mut envelope.component_id, "componentId", MAX_COMPONENT_ID_CHARS)?;
+    let message_type = std::mem::take(&mut envelope.message_type).optional("messageType", "a string")?;
+    let message_type = message_type.ok_or("`messageType` is missing")?;
+    Ok(Address { message_type, message_id, component_id })
+}
+
+fn source_time(time: Field<Cow<'_, str>>) -> Result<Option<i64>, String> {
+    let expected = "an RFC 3339 time such as 2026-01-31T12:00:00Z";
+    match time.optional("time", expected)? {
+        None => Ok(None),
+        Some(text) => Timestamp::parse(&text).map(|time| Some(time.0)).ok_or(format!("`time`: expected {expected}")),
+    }
+}
+
+/// The head of a report with its number.
+fn numbered(sequence: Field<u64>, incarnation: Field<u64>) -> Result<ReportHead, String> {
+    let expected = "an integer from 0 to 9007199254740991";
+    let sequence = sequence.optional("sequence", expected)?;
+    let incarnation = incarnation.optional("incarnation", expected)?;
+    match (sequence, incarnation) {
+        (None, None) => Ok(ReportHead::default()),
+        (None, Some(_)) => Err("`incarnation` without `sequence`".to_owned()),
+        (Some(sequence), incarnation) => Ok(ReportHead {
+            sequence,
+            incarnation: incarnation.unwrap_or(0),
+            flags: head_flags::HAS_SEQUENCE,
+            ..ReportHead::default()
+        }),
+    }
+}
+
+fn answer_members<'l>(
+    message_id: &Option<Cow<'l, str>>,
+    response: Field<Cow<'l, str>>,
+) -> Result<(Cow<'l, str>, Cow<'l, str>), String> {
+    let message_id = message_id.clone().ok_or("`messageId` is missing")?;
+    let response = response.optional("response", "a string")?.ok_or("`response` is missing")?;
+    Ok((message_id, response))
+}
+
+/// Whether a source time is near enough to the time of receipt to be used for history.
+fn plausible(source: i64, now: i64) -> bool {
+    let millis = |duration: std::time::Duration| i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let (past, future) = (millis(limits::SOURCE_TIME_PAST), millis(limits::SOURCE_TIME_FUTURE));
+    (now.saturating_sub(past)..=now.saturating_add(future)).contains(&source)
+}
