@@ -67,7 +67,7 @@ impl Ledger {
 /// Compares one component's book with the manager.
 pub(crate) fn check(api: &Api, component: &str, ledger: &Ledger) {
     let name = format!("mk/{component}");
-    let reports = api.list(&format!("/api/v1/reports?component={name}&fromSequence=0&limit=1000"));
+    let reports = api.accepted_reports(&name);
     let mut stored: BTreeMap<u64, usize> = BTreeMap::new();
     for report in &reports {
         let sequence = report["sequence"].as_u64().unwrap_or_else(|| panic!("a report without number: {report}"));
@@ -80,15 +80,15 @@ pub(crate) fn check(api: &Api, component: &str, ledger: &Ledger) {
     assert!(lost.is_empty(), "{name}: acknowledged but lost: {lost:?}");
     let invented: Vec<_> = stored.keys().filter(|sequence| !ledger.sent.contains(sequence)).collect();
     assert!(invented.is_empty(), "{name}: stored but never sent: {invented:?}");
-    check_state(api, &name, stored.len());
+    check_state(api, &name, &reports);
 }
 
 /// Every report says what its number says: nothing half done, nothing mixed up.
 fn check_content(report: &Value, sequence: u64) {
     let text = report.to_string();
     let value = |wanted: &str| {
-        report["samples"].as_array().and_then(|samples| {
-            samples.iter().find(|sample| sample["name"] == wanted).and_then(|sample| sample["value"].as_f64())
+        report["values"].as_array().and_then(|values| {
+            values.iter().find(|value| value["name"] == wanted).and_then(|value| value["value"].as_f64())
         })
     };
     for (name, expected) in [
@@ -101,24 +101,36 @@ fn check_content(report: &Value, sequence: u64) {
     }
 }
 
-/// State and alarms are those of the reports that are stored.
-fn check_state(api: &Api, name: &str, stored: usize) {
-    if stored == 0 {
-        return;
-    }
+/// State and alarm are those that the stored reports lead to, in the order in which they were accepted.
+fn check_state(api: &Api, name: &str, reports: &[Value]) {
+    let Some(last) = reports.last() else { return };
     let answer = api.get(&format!("/api/v1/components/{name}"));
     assert_eq!(answer.status, 200, "{}", answer.text);
-    let component = answer.json();
-    assert_eq!(component["reports"].as_u64(), Some(stored as u64), "{name}: counted is what is stored");
-    let ratio = component["values"]
-        .as_array()
-        .and_then(|values| values.iter().find(|value| value["name"] == "key_store_fill_ratio"))
-        .and_then(|value| value["value"].as_f64())
-        .unwrap_or_else(|| panic!("{name} has no fill ratio: {component}"));
-    let alarms = api.list("/api/v1/alarms?limit=1000");
-    let of_this: Vec<_> =
-        alarms.iter().filter(|alarm| alarm["component"] == name && alarm["alarmTypeQualifier"] == "fill").collect();
-    assert!(of_this.len() <= 1, "{name}: one key, one alarm: {of_this:?}");
-    let raised = of_this.first().is_some_and(|alarm| alarm["isCleared"] == false);
-    assert_eq!(raised, ratio > 0.9, "{name}: the alarm fits the last value {ratio}: {of_this:?}");
+    let counted = answer.json()["reports"].as_u64();
+    assert_eq!(counted, Some(reports.len() as u64), "{name}: counted is what is stored");
+    let ratio = |report: &Value| fill_ratio(report["sequence"].as_u64().unwrap_or_default());
+    assert_eq!(
+        api.value(name, "key_store_fill_ratio"),
+        Some(ratio(last)),
+        "{name}: the last value is the last report's"
+    );
+    let alarms = api.list(&format!("/api/v1/alarms?component={name}"));
+    let of_policy: Vec<_> = alarms.iter().filter(|alarm| alarm["alarmTypeId"] == "key-store-full").collect();
+    let raises = std::iter::once(false)
+        .chain(reports.iter().map(|report| ratio(report) > 0.9))
+        .collect::<Vec<_>>()
+        .windows(2)
+        .filter(|pair| pair == &[false, true])
+        .count();
+    if raises == 0 {
+        assert!(of_policy.is_empty(), "{name}: nothing was over the threshold: {of_policy:?}");
+        return;
+    }
+    let [alarm] = of_policy.as_slice() else { panic!("{name}: one key, one alarm: {of_policy:?}") };
+    assert_eq!(alarm["isCleared"], ratio(last) < 0.9, "{name}: the alarm fits the last value: {alarm}");
+    assert_eq!(
+        alarm["raiseCount"].as_u64(),
+        Some(raises as u64),
+        "{name}: raised as often as the reports say: {alarm}"
+    );
 }

@@ -94,6 +94,36 @@ impl Api {
         }
     }
 
+    /// The reports of a component that were accepted, in the order of acceptance.
+    ///
+    /// # Panics
+    /// When they are not to be had.
+    #[must_use]
+    pub fn accepted_reports(&self, component: &str) -> Vec<Value> {
+        let mut reports = self.list(&format!("/api/v1/reports?component={component}&fromSequence=0&limit=1000"));
+        reports.retain(|report| report["outcome"] == "accepted" || report["outcome"] == "kept-raw");
+        reports
+    }
+
+    /// Their sequence numbers, sorted.
+    ///
+    /// # Panics
+    /// When they are not to be had.
+    #[must_use]
+    pub fn accepted_sequences(&self, component: &str) -> Vec<u64> {
+        let mut numbers: Vec<_> =
+            self.accepted_reports(component).iter().filter_map(|report| report["sequence"].as_u64()).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    /// The last value that a component reported under a name, where it is a number.
+    #[must_use]
+    pub fn value(&self, component: &str, name: &str) -> Option<f64> {
+        let body = self.get(&format!("/api/v1/components/{component}")).json();
+        body["values"].as_array()?.iter().find(|value| value["name"] == name)?["value"].as_f64()
+    }
+
     /// Waits for an alarm of this type that `matches`.
     ///
     /// # Panics

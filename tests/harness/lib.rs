@@ -1,6 +1,3 @@
-//! Harness.
-
-pub mod guests;
 //! What the cross-process tests stand on: a throw-away PKI, a manager process with its own folder, a client that speaks
 //! the status protocol line by line, and a reader of the HTTP API.
 //!
@@ -18,6 +15,7 @@ pub mod guests;
 
 pub mod api;
 pub mod binary;
+pub mod guests;
 pub mod log_guard;
 pub mod manager;
 pub mod pki;

@@ -107,13 +107,5 @@ fn a_report_is_refused_as_a_whole() {
         {"type": "performance", "values": {"key_store_fill_ratio": 2.0}},
     ]);
     assert_eq!(response_code(&client.ask(&report("km-1", mixed))), "rejected");
-    let component = manager.api().get("/api/v1/components/mk/km-1");
-    assert_eq!(component.status, 200, "{}", component.text);
-    let values = component.json()["values"].to_string();
-    assert!(values.contains("stored_key_count"), "{values}");
-    let count = component.json()["values"]
-        .as_array()
-        .and_then(|values| values.iter().find(|value| value["name"] == "stored_key_count"))
-        .map(|value| value["value"].as_f64());
-    assert_eq!(count, Some(Some(1.0)), "{values}");
+    assert_eq!(manager.api().value("mk/km-1", "stored_key_count"), Some(1.0));
 }

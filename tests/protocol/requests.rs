@@ -34,12 +34,6 @@ fn answer_request(client: &mut RawClient, id: &str, keys: u64) -> Value {
     asked
 }
 
-fn stored_keys(manager: &ManagerProcess, component: &str) -> Option<f64> {
-    let body = manager.api().get(&format!("/api/v1/components/{component}")).json();
-    let value = body["values"].as_array()?.iter().find(|value| value["name"] == "stored_key_count")?;
-    value["value"].as_f64()
-}
-
 #[test]
 fn a_request_is_answered_and_what_the_answer_says_is_stored() {
     let manager = ManagerProcess::start(Settings::one("mk", &["km-1"]));
@@ -50,7 +44,7 @@ fn a_request_is_answered_and_what_the_answer_says_is_stored() {
     let output = command.wait_with_output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     harness::eventually("the value of the answer in the component's state", harness::PATIENCE, || {
-        stored_keys(&manager, "mk/km-1").filter(|keys| (*keys - 77.0).abs() < 0.5)
+        manager.api().value("mk/km-1", "stored_key_count").filter(|keys| (*keys - 77.0).abs() < 0.5)
     });
 }
 

@@ -17,8 +17,7 @@ pub(crate) fn ci() -> Result<bool, String> {
     steps.run("lints without fault points", cargo(&["clippy", "--quiet", "--workspace", "--lib", "--bins"]).args(lint));
     steps.run(
         "documentation",
-        cargo(&["doc", "--quiet", "--workspace", "--no-deps", FEATURES])
-            .env("RUSTDOCFLAGS", "--deny warnings"),
+        cargo(&["doc", "--quiet", "--workspace", "--no-deps", FEATURES]).env("RUSTDOCFLAGS", "--deny warnings"),
     );
     if is_there("cargo", &["deny", "--version"]) {
         // Advisories need a database from the network; the rest does not.
