@@ -21,7 +21,6 @@ use crate::{
 /// A folder with a certificate authority, one client certificate for all key managers, and `manager.toml`.
 pub struct Site {
     folder: PathBuf,
-    components: usize,
 }
 
 impl Site {
@@ -30,7 +29,8 @@ impl Site {
         let pki_folder = folder.join("pki");
         pki::init(&pki_folder, "qkdnm bench CA", 30)?;
         let issue = |components: Vec<ComponentRef>, name: &str| {
-            let request = pki::IssueRequest { components, dns: vec![], ips: vec![], days: 30, name: Some(name.to_owned()) };
+            let request =
+                pki::IssueRequest { components, dns: vec![], ips: vec![], days: 30, name: Some(name.to_owned()) };
             pki::issue(&pki_folder, &request)
         };
         issue(vec![component(ReferencePoint::Mx, "bench")?], "manager")?;
@@ -52,19 +52,19 @@ impl Site {
             write!(text, "[[components]]\nid = \"km-{number}\"\nreference_point = \"mk\"\n")?;
         }
         std::fs::write(folder.join("manager.toml"), text)?;
-        Ok(Self { folder: folder.to_path_buf(), components })
+        Ok(Self::open(folder))
+    }
+
+    /// A folder that [`Self::make`] filled.
+    #[must_use]
+    pub fn open(folder: &Path) -> Self {
+        Self { folder: folder.to_path_buf() }
     }
 
     /// The folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// Key managers that have a certificate.
-    #[must_use]
-    pub const fn components(&self) -> usize {
-        self.components
     }
 
     fn pem(&self, name: &str) -> PathBuf {
@@ -85,7 +85,9 @@ impl Site {
     /// The floor's TLS: as the manager's, client certificates required.
     pub fn server_config(&self) -> anyhow::Result<Arc<rustls::ServerConfig>> {
         let provider = provider(KeyExchange::HybridPreferred);
-        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()?), Arc::clone(&provider)).build()?;
+        let verifier =
+            rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()?), Arc::clone(&provider))
+                .build()?;
         let (chain, key) = self.identity("manager")?;
         let config = rustls::ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -95,7 +97,11 @@ impl Site {
     }
 
     /// Connects as key manager `number`.
-    pub async fn connect(&self, server: SocketAddr, number: usize) -> anyhow::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    pub async fn connect(
+        &self,
+        server: SocketAddr,
+        number: usize,
+    ) -> anyhow::Result<tokio_rustls::client::TlsStream<TcpStream>> {
         let (chain, key) = self.identity(&format!("km-{number}"))?;
         let config = rustls::ClientConfig::builder_with_provider(provider(KeyExchange::HybridPreferred))
             .with_protocol_versions(&[&rustls::version::TLS13])?
