@@ -7,7 +7,7 @@ use crate::{
     config::limits,
     model::{ReportHead, Timestamp, component_id::MAX_COMPONENT_ID_CHARS, report_batch::head_flags},
     wire::{
-        json::{JsonError, exact_integer},
+        json::{Broken, JsonError},
         message_type,
     },
 };
@@ -63,9 +63,9 @@ struct Address<'l> {
 
 impl<'l> Reading<'l, '_> {
     /// Walks the whole line. Afterwards the envelope holds what was read before an error, if there was one.
-    pub(super) fn message(&mut self) -> Result<(), JsonError> {
+    pub(super) fn message(&mut self) -> Result<(), Broken> {
         if self.walk.json.peek() != Some(b'{') {
-            return Err(JsonError { at: self.walk.json.position(), what: "expected a JSON object" });
+            return self.walk.json.broken("expected a JSON object");
         }
         let open = self.walk.open_object()?;
         let mut first = true;
@@ -81,7 +81,7 @@ impl<'l> Reading<'l, '_> {
     }
 
     /// Takes the rest of a member that the protocol has; false, with nothing taken, for any other.
-    fn known_member(&mut self, key: &str) -> Result<bool, JsonError> {
+    fn known_member(&mut self, key: &str) -> Result<bool, Broken> {
         let known =
             ["messageType", "messageId", "componentId", "time", "response", "sequence", "incarnation", "extension"];
         if !known.contains(&key) {
@@ -113,7 +113,7 @@ impl<'l> Reading<'l, '_> {
     }
 
     /// Takes a value: its text if it is a string.
-    fn string_or_other(&mut self) -> Result<Option<Cow<'l, str>>, JsonError> {
+    fn string_or_other(&mut self) -> Result<Option<Cow<'l, str>>, Broken> {
         if self.walk.json.peek() == Some(b'"') {
             return self.walk.json.string().map(Some);
         }
@@ -121,10 +121,9 @@ impl<'l> Reading<'l, '_> {
     }
 
     /// Takes a value: its number if it is an integer from 0 to 2^53-1.
-    fn integer_or_other(&mut self) -> Result<Option<u64>, JsonError> {
+    fn integer_or_other(&mut self) -> Result<Option<u64>, Broken> {
         if matches!(self.walk.json.peek(), Some(b'-' | b'0'..=b'9')) {
-            let number = self.walk.json.number()?;
-            return Ok(exact_integer(number.text).filter(|&integer| integer <= limits::MAX_SEQUENCE));
+            return Ok(self.walk.json.integer()?.filter(|&integer| integer <= limits::MAX_SEQUENCE));
         }
         self.walk.value().map(|_| None)
     }
@@ -249,7 +248,10 @@ fn source_time(time: Field<Cow<'_, str>>) -> Result<Option<i64>, String> {
     let expected = "an RFC 3339 time such as 2026-01-31T12:00:00Z";
     match time.optional("time", expected)? {
         None => Ok(None),
-        Some(text) => Timestamp::parse(&text).map(|time| Some(time.0)).ok_or(format!("`time`: expected {expected}")),
+        Some(text) => match Timestamp::parse(&text) {
+            Some(time) => Ok(Some(time.0)),
+            None => Err(format!("`time`: expected {expected}")),
+        },
     }
 }
 

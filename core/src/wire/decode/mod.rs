@@ -34,7 +34,7 @@ use self::{
     values::Seen,
     walk::{Walk, WalkRoom},
 };
-use super::json::{JsonError, Scanner};
+use super::json::{Broken, JsonError, Scanner};
 use crate::model::{Fault, ReportBatch, Symbol, Timestamp};
 
 /// What the decoder must know besides the line.
@@ -164,17 +164,19 @@ impl Decoder {
         self.notes.key_material.clear();
         self.notes.source_time = None;
         let (text, encoding) = match std::str::from_utf8(line) {
-            Ok(text) => (text, Ok(())),
+            Ok(text) => (text, None),
             Err(error) => {
                 let valid = line.get(..error.valid_up_to()).unwrap_or_default();
                 let at = error.valid_up_to();
-                (std::str::from_utf8(valid).unwrap_or_default(), Err(JsonError { at, what: "invalid UTF-8" }))
+                (std::str::from_utf8(valid).unwrap_or_default(), Some(JsonError { at, what: "invalid UTF-8" }))
             }
         };
         let mark = Mark::of(batch);
         let mut reading = Reading::new(self, text, batch);
-        let grammar = reading.message();
-        let error = encoding.err().or(grammar.err()).or(reading.walk.json.noted());
+        let error = match reading.message() {
+            _ if encoding.is_some() => encoding,
+            Ok(()) | Err(Broken) => reading.walk.json.error(),
+        };
         let decoded = reading.finish(error, options);
         if !matches!(decoded, Decoded::Report { .. } | Decoded::Answer { .. }) {
             mark.restore(batch);

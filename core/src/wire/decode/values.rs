@@ -4,7 +4,7 @@ use super::{Reading, content_hash, names::Group};
 use crate::{
     config::limits,
     model::report_batch::{SampleKind, sample_flags},
-    wire::json::JsonError,
+    wire::json::Broken,
 };
 
 /// Which names of the catalogue the object at hand has had: those stamped with its number.
@@ -28,7 +28,7 @@ impl Seen {
 
 impl Reading<'_, '_> {
     /// Takes an object of values, appending a sample for each that is known: its hash.
-    pub(super) fn sample_values(&mut self, group: Group, object: u32) -> Result<u64, JsonError> {
+    pub(super) fn sample_values(&mut self, group: Group, object: u32) -> Result<u64, Broken> {
         let open = self.walk.open_object()?;
         self.seen.object += 1;
         let (mut first, mut sum, mut previous) = (true, 0_u64, self.prediction.start(group));
@@ -61,13 +61,13 @@ impl Reading<'_, '_> {
     }
 
     /// Takes the colon and value of a known name: its part of the object's hash.
-    fn known_value(&mut self, group: Group, index: usize, object: u32) -> Result<u64, JsonError> {
+    fn known_value(&mut self, group: Group, index: usize, object: u32) -> Result<u64, Broken> {
         self.walk.json.colon()?;
         let Some(name) = self.table.name(index) else { return Ok(0) };
         let first = self.walk.json.peek();
         let (kind, value, hash) = match (group, first) {
             (Group::Performance, Some(b'-' | b'0'..=b'9')) => {
-                let value = self.walk.json.number()?.value;
+                let value = self.walk.json.number()?;
                 (SampleKind::Number, value, content_hash::number(value))
             }
             (Group::State, Some(b'"')) => {
