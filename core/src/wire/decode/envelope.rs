@@ -72,56 +72,69 @@ impl<'l> Reading<'l, '_> {
         while self.walk.json.next_member(&mut first)? {
             let at = self.walk.json.position();
             let key = self.walk.json.string()?;
-            if !self.known_member(&key)? {
-                self.walk.member(at, &key)?;
-            }
+            self.envelope_member(at, &key)?;
         }
         self.walk.close_object(open);
         self.walk.json.end()
     }
 
-    /// Takes the rest of a member that the protocol has; false, with nothing taken, for any other.
-    fn known_member(&mut self, key: &str) -> Result<bool, Broken> {
-        let known =
-            ["messageType", "messageId", "componentId", "time", "response", "sequence", "incarnation", "extension"];
-        if !known.contains(&key) {
-            return Ok(false);
-        }
-        self.walk.key(key);
-        self.walk.json.colon()?;
+    /// Takes the rest of a member of the message.
+    fn envelope_member(&mut self, at: usize, key: &str) -> Result<(), Broken> {
         match key {
-            "extension" => self.extension()?,
-            "sequence" | "incarnation" => {
-                let value = self.integer_or_other()?;
-                let field =
-                    if key == "sequence" { &mut self.envelope.sequence } else { &mut self.envelope.incarnation };
-                field.set(value);
+            "messageType" => {
+                let read = self.text_member(key)?;
+                self.envelope.message_type.set(read);
+            }
+            "messageId" => {
+                let read = self.text_member(key)?;
+                self.envelope.message_id.set(read);
+            }
+            "componentId" => {
+                let read = self.text_member(key)?;
+                self.envelope.component_id.set(read);
+            }
+            "time" => {
+                let read = self.text_member(key)?;
+                self.envelope.time.set(read);
+            }
+            "response" => {
+                let read = self.text_member(key)?;
+                self.envelope.response.set(read);
+            }
+            "sequence" => {
+                let read = self.integer_member(key)?;
+                self.envelope.sequence.set(read);
+            }
+            "incarnation" => {
+                let read = self.integer_member(key)?;
+                self.envelope.incarnation.set(read);
+            }
+            "extension" => {
+                self.walk.key(key);
+                self.walk.json.colon()?;
+                self.extension()?;
             }
             _ => {
-                let value = self.string_or_other()?;
-                let field = match key {
-                    "messageType" => &mut self.envelope.message_type,
-                    "messageId" => &mut self.envelope.message_id,
-                    "componentId" => &mut self.envelope.component_id,
-                    "time" => &mut self.envelope.time,
-                    _ => &mut self.envelope.response,
-                };
-                field.set(value);
+                self.walk.member(at, key)?;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// Takes a value: its text if it is a string.
-    fn string_or_other(&mut self) -> Result<Option<Cow<'l, str>>, Broken> {
+    /// Takes the rest of a member: its text if it is a string.
+    fn text_member(&mut self, key: &str) -> Result<Option<Cow<'l, str>>, Broken> {
+        self.walk.key(key);
+        self.walk.json.colon()?;
         if self.walk.json.peek() == Some(b'"') {
             return self.walk.json.string().map(Some);
         }
         self.walk.value().map(|_| None)
     }
 
-    /// Takes a value: its number if it is an integer from 0 to 2^53-1.
-    fn integer_or_other(&mut self) -> Result<Option<u64>, Broken> {
+    /// Takes the rest of a member: its number if it is an integer from 0 to 2^53-1.
+    fn integer_member(&mut self, key: &str) -> Result<Option<u64>, Broken> {
+        self.walk.key(key);
+        self.walk.json.colon()?;
         if matches!(self.walk.json.peek(), Some(b'-' | b'0'..=b'9')) {
             return Ok(self.walk.json.integer()?.filter(|&integer| integer <= limits::MAX_SEQUENCE));
         }

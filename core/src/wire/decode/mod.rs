@@ -125,6 +125,8 @@ pub struct Decoder {
     seen: Seen,
     room: WalkRoom,
     resources: ResourceTexts,
+    /// Room for the symbols of `resources`.
+    symbols: Vec<Option<Symbol>>,
     notes: Notes,
 }
 
@@ -145,6 +147,7 @@ impl Decoder {
             seen: Seen::new(table.len()),
             room: WalkRoom::default(),
             resources: ResourceTexts::default(),
+            symbols: Vec::new(),
             notes: Notes::default(),
         }
     }
@@ -194,7 +197,9 @@ impl Decoder {
     /// would speak of something else.
     pub fn bind_resources(&mut self, batch: &mut ReportBatch, symbol: &mut impl FnMut(&str) -> Option<Symbol>) {
         let Some(last) = batch.len().checked_sub(1).filter(|_| !self.resources.is_empty()) else { return };
-        let symbols: Vec<Option<Symbol>> = self.resources.iter().map(|(text, _)| symbol(text)).collect();
+        self.symbols.clear();
+        self.symbols.extend(self.resources.iter().map(|(text, _)| symbol(text)));
+        let symbols = &self.symbols;
         let bound = |number: u32| match number.checked_sub(1) {
             None => Some(Symbol::NONE),
             Some(index) => symbols.get(index as usize).copied().flatten(),
@@ -207,7 +212,7 @@ impl Decoder {
             return;
         }
         remove_unbound(batch, range);
-        let refused = self.resources.iter().zip(&symbols).filter(|(_, symbol)| symbol.is_none());
+        let refused = self.resources.iter().zip(symbols).filter(|(_, symbol)| symbol.is_none());
         batch.faults.extend(refused.take(extension::MOST_FAULTS).map(|((_, object), _)| Fault {
             report: u32::try_from(last).unwrap_or(u32::MAX),
             path: format!("extension[{object}].resource"),

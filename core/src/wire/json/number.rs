@@ -12,10 +12,44 @@ const EXACT: u64 = 1 << 53;
 /// So many digits fit a `u64` whatever they are.
 const DIGITS: usize = 19;
 
+/// The parts of a number, as far as a `u64` holds them.
+struct Parts {
+    negative: bool,
+    /// All digits in one; good if `digits` is at most [`DIGITS`].
+    mantissa: u64,
+    digits: usize,
+    /// How many of them stand after the point.
+    fraction: usize,
+    exponent: bool,
+}
+
 impl Scanner<'_> {
     /// Takes a number; the scanner stands at its first character.
     pub(crate) fn number(&mut self) -> Result<f64, Broken> {
         let start = self.at;
+        let parts = self.parts()?;
+        let Some(power) = POWERS.get(parts.fraction) else { return Ok(self.nearest(start)) };
+        if parts.exponent || parts.digits > DIGITS || parts.mantissa > EXACT {
+            return Ok(self.nearest(start));
+        }
+        // Both operands are exact, so the one rounding of the division gives the nearest double.
+        let mantissa = parts.mantissa as f64;
+        let magnitude = if parts.fraction == 0 { mantissa } else { mantissa / power };
+        Ok(if parts.negative { -magnitude } else { magnitude })
+    }
+
+    /// Takes a number: the integer that it is, if it is one of 0 to 2^64-1.
+    pub(crate) fn integer(&mut self) -> Result<Option<u64>, Broken> {
+        let start = self.at;
+        let parts = self.parts()?;
+        if parts.negative || parts.exponent || parts.fraction > 0 || parts.digits > DIGITS {
+            self.nearest(start);
+            return Ok(exact_integer(self.slice(start, self.at)));
+        }
+        Ok(Some(parts.mantissa))
+    }
+
+    fn parts(&mut self) -> Result<Parts, Broken> {
         let negative = self.byte() == Some(b'-');
         if negative {
             self.at += 1;
@@ -31,21 +65,18 @@ impl Scanner<'_> {
             (fraction, mantissa) = self.digits(mantissa)?;
             digits += fraction;
         }
-        if let Some(b'e' | b'E') = self.byte() {
+        let exponent = matches!(self.byte(), Some(b'e' | b'E'));
+        if exponent {
             self.at += 1;
-            if let Some(b'+' | b'-') = self.byte() {
+            if matches!(self.byte(), Some(b'+' | b'-')) {
                 self.at += 1;
             }
             self.digits(0)?;
-        } else if let Some(power) = POWERS.get(fraction).filter(|_| digits <= DIGITS && mantissa <= EXACT) {
-            // Both operands are exact, so the one rounding of the division gives the nearest double.
-            let magnitude = if fraction == 0 { mantissa as f64 } else { mantissa as f64 / power };
-            return Ok(if negative { -magnitude } else { magnitude });
         }
-        Ok(self.nearest(start))
+        Ok(Parts { negative, mantissa, digits, fraction, exponent })
     }
 
-    /// The number from `start` to here, by the library.
+    /// The number from `start` to here, by the library; notes one that is out of range.
     #[cold]
     fn nearest(&mut self, start: usize) -> f64 {
         let value: f64 = self.slice(start, self.at).parse().unwrap_or(f64::INFINITY);
@@ -53,13 +84,6 @@ impl Scanner<'_> {
             self.note(start, "a number out of the range of a double");
         }
         value
-    }
-
-    /// Takes a number: the integer that it is, if it is one of 0 to 2^64-1.
-    pub(crate) fn integer(&mut self) -> Result<Option<u64>, Broken> {
-        let start = self.at;
-        self.number()?;
-        Ok(exact_integer(self.slice(start, self.at)))
     }
 
     /// Takes at least one digit: how many, and `before` continued by them (good for up to [`DIGITS`] in all).
@@ -77,10 +101,6 @@ impl Scanner<'_> {
 
 /// The integer that a JSON number is, however it is written (`5`, `5.0`, `50e-1`), if it is one of 0 to 2^64-1.
 fn exact_integer(number: &str) -> Option<u64> {
-    // As nearly every integer is written.
-    if number.len() < DIGITS && number.bytes().all(|byte| byte.is_ascii_digit()) {
-        return number.parse().ok();
-    }
     let magnitude = number.strip_prefix('-').unwrap_or(number);
     let (decimal, exponent) = match magnitude.split_once(['e', 'E']) {
         Some((decimal, exponent)) => (decimal, exponent.parse::<i64>().ok()),
@@ -177,8 +197,12 @@ mod tests {
         }
 
         #[test]
-        fn written_integers_come_back(value in any::<u64>()) {
-            prop_assert_eq!(exact_integer(&value.to_string()), Some(value));
+        fn written_integers_come_back(value in any::<u64>(), small in 0_u64..1000) {
+            for value in [value, small] {
+                let text = value.to_string();
+                prop_assert_eq!(exact_integer(&text), Some(value));
+                prop_assert!(matches!(Scanner::new(&text).integer(), Ok(Some(read)) if read == value));
+            }
         }
     }
 }
