@@ -46,4 +46,5 @@ pub mod model;
 pub mod telemetry;
 // What joins it, sets it up, measures and shows it.
 pub mod bench;
+pub mod demo;
 pub mod manager;

@@ -35,7 +35,7 @@ impl Latency {
 
 /// Sends reports one at a time for `lasts`.
 pub async fn acknowledged(site: &Site, server: SocketAddr, mut reporter: Reporter, lasts: Duration) -> anyhow::Result<Latency> {
-    let mut stream = site.connect(server).await?;
+    let mut stream = site.connect(server, 0).await?;
     let (mut out, mut buffer, mut carry) = (Vec::new(), vec![0; 4096], Vec::new());
     let mut times = Vec::new();
     let until = Instant::now() + lasts;

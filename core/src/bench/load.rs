@@ -79,8 +79,8 @@ fn patch(line: &mut [u8], at: usize, digits: usize, mut number: u64) {
 /// Sends over `reporters.len()` connections, `window` unanswered on each, until `until`; then waits for what is open.
 pub async fn run(site: &Site, server: SocketAddr, reporters: Vec<Reporter>, window: usize, lasts: Duration) -> anyhow::Result<Brought> {
     let mut streams = Vec::new();
-    for _ in &reporters {
-        streams.push(site.connect(server).await?);
+    for number in 0..reporters.len() {
+        streams.push(site.connect(server, number).await?);
     }
     let started = Instant::now();
     let tasks = streams.into_iter().zip(reporters).map(|(stream, reporter)| tokio::spawn(one(stream, reporter, window, started + lasts)));

@@ -2,7 +2,11 @@
 
 mod plugins;
 
-use std::{fmt::Write as _, io::IsTerminal, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    io::{IsTerminal, Write as _},
+    path::PathBuf,
+};
 
 use clap::Args;
 use serde_json::json;
@@ -21,18 +25,17 @@ pub struct CheckArgs {
     /// The main file
     #[arg(value_name = "FILE", env = "QKDNM_CONFIG", default_value = "manager.toml")]
     pub file: PathBuf,
-    /// How to write the result; from the global `-o`
-    #[arg(skip)]
-    pub output: Output,
 }
 
 /// Form of the result.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Output {
-    /// For people
-    #[default]
-    Text,
-    /// For programs
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// For people.
+    Text {
+        /// With colours.
+        styled: bool,
+    },
+    /// For programs.
     Json,
 }
 
@@ -48,19 +51,20 @@ pub struct Verdict {
 }
 
 /// `qkdnm check`, plugins and all.
-pub fn command(mut args: CheckArgs, output: &super::Output<'_>) -> super::CommandResult {
-    if output.is_json() {
-        args.output = Output::Json;
-    }
-    Ok(if run(&args, plugins::complaints) == 0 { super::Exit::Success } else { super::Exit::NotInOrder })
+pub fn command(args: &CheckArgs, output: &super::Output<'_>) -> super::CommandResult {
+    let code = run(args, output.is_json(), plugins::complaints);
+    Ok(if code == 0 { super::Exit::Success } else { super::Exit::NotInOrder })
 }
 
-/// Loads and checks the file; `plugins` loads every plugin and says what each finds wrong with its entry.
-pub fn run(args: &CheckArgs, plugins: impl FnOnce(&Loaded) -> Vec<PluginConfigProblem>) -> u8 {
+/// Loads and checks the file and says what came of it, as JSON if asked for; `plugins` loads every plugin and says what
+/// each finds wrong with its entry. Returns the exit code.
+pub fn run(args: &CheckArgs, json: bool, plugins: impl FnOnce(&Loaded) -> Vec<PluginConfigProblem>) -> u8 {
     let styled = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let verdict = judge(args, load(&args.file), plugins, styled);
-    eprint!("{}", verdict.stderr);
-    print!("{}", verdict.stdout);
+    let form = if json { Form::Json } else { Form::Text { styled } };
+    let verdict = judge(args, load(&args.file), plugins, form);
+    // A reader that went away is no reason to panic; the exit code still says what there is to say.
+    let _ = std::io::stderr().write_all(verdict.stderr.as_bytes());
+    let _ = std::io::stdout().write_all(verdict.stdout.as_bytes());
     verdict.code
 }
 
@@ -70,7 +74,7 @@ pub fn judge(
     args: &CheckArgs,
     loaded: Result<Loaded, Problems>,
     plugins: impl FnOnce(&Loaded) -> Vec<PluginConfigProblem>,
-    styled: bool,
+    form: Form,
 ) -> Verdict {
     let file = args.file.display().to_string();
     let result = loaded.and_then(|loaded| {
@@ -82,7 +86,7 @@ pub fn judge(
         Err(problems) => (problems.clone(), None),
     };
     let code = if config.is_some() { 0 } else { 2 };
-    if args.output == Output::Json {
+    let Form::Text { styled } = form else {
         let value = json!({
             "file": file,
             "accepted": config.is_some(),
@@ -91,7 +95,7 @@ pub fn judge(
             "problems": problems.to_json(),
         });
         return Verdict { stdout: format!("{value:#}\n"), stderr: String::new(), code };
-    }
+    };
     let mut stderr = problems.render(styled);
     if !stderr.is_empty() {
         stderr.push_str("\n\n");
@@ -188,7 +192,7 @@ mod tests {
         [[policies]]\nname = \"qber\"\nfunction = \"performance\"\nplugin = \"builtin:threshold\"\nmode = \"shadow\"\n\
         config = { raise_above = 1 }\n";
 
-    fn verdict(output: Output, complaints: Vec<PluginConfigProblem>) -> Verdict {
+    fn verdict(form: Form, complaints: Vec<PluginConfigProblem>) -> Verdict {
         let folder = tempfile::tempdir().unwrap();
         for name in ["a", "c", "k"] {
             std::fs::write(folder.path().join(name), "").unwrap();
@@ -196,13 +200,13 @@ mod tests {
             std::fs::set_permissions(folder.path().join(name), std::fs::Permissions::from_mode(0o600)).unwrap();
         }
         let main = SourceText { name: "m.toml".into(), folder: folder.path().into(), text: TEXT.into() };
-        let args = CheckArgs { file: "m.toml".into(), output };
-        judge(&args, load_text(main, &[]), |_| complaints, false)
+        let args = CheckArgs { file: "m.toml".into() };
+        judge(&args, load_text(main, &[]), |_| complaints, form)
     }
 
     #[test]
     fn a_sound_file_is_summed_up() {
-        let verdict = verdict(Output::Text, Vec::new());
+        let verdict = verdict(Form::Text { styled: false }, Vec::new());
         assert_eq!((verdict.code, verdict.stderr.as_str()), (0, ""));
         let text = verdict.stdout;
         assert!(text.starts_with("m.toml is in order.\n\nmanager     m, for the domain d\n"), "{text}");
@@ -219,11 +223,11 @@ mod tests {
             pointer: Some("/raise_above".into()),
             message: "expected a number below 1".into(),
         };
-        let text = verdict(Output::Text, vec![complaint.clone()]);
+        let text = verdict(Form::Text { styled: false }, vec![complaint.clone()]);
         assert_eq!((text.code, text.stdout.as_str()), (2, ""));
         assert!(text.stderr.contains("--> m.toml:17:26"), "{}", text.stderr);
         assert!(text.stderr.ends_with("m.toml: 1 error. The manager would not start.\n"), "{}", text.stderr);
-        let json = verdict(Output::Json, vec![complaint]);
+        let json = verdict(Form::Json, vec![complaint]);
         let value: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
         assert_eq!((json.code, &value["accepted"], &value["problems"][0]["line"]), (2, &false.into(), &17.into()));
     }

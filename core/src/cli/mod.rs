@@ -104,7 +104,7 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
     let api = &cli.api;
     match cli.command {
         Command::Run(args) => run::run(&args),
-        Command::Check(args) => check::command(args, output),
+        Command::Check(args) => check::command(&args, output),
         Command::Pki(args) => pki::command(args, output),
         Command::Component(command) => component::run(command, api, output),
         Command::Alarm(command) => alarm::run(command, api, output),

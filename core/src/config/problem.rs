@@ -190,7 +190,7 @@ impl Problems {
     /// Sorts by place; what has no place comes first.
     #[must_use]
     pub fn new(sources: Sources, mut list: Vec<Problem>) -> Self {
-        list.sort_by(|a, b| a.place.cmp(&b.place));
+        list.sort_by_key(|problem| problem.place);
         list.dedup();
         Self { sources, list }
     }

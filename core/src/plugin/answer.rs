@@ -59,8 +59,8 @@ fn count(what: &str, found: usize, allowed: usize) -> Checked {
     Err(PluginFailure::AnswerTooLarge(format!("the answer has {found} {what}, and at most {allowed} are allowed")))
 }
 
-/// A handler's answer to `reports` reports.
-pub(super) fn check_handled(answer: &handler_wit::Handled, reports: usize) -> Checked {
+/// A handler's answer to `reports` reports; `known` are the symbols that it was given in `bind`.
+pub(super) fn check_handled(answer: &handler_wit::Handled, reports: usize, known: &[u32]) -> Checked {
     count("refusals", answer.refusals.len(), reports)?;
     count("alarms", answer.alarms.len(), limits::VERDICTS_PER_CALL)?;
     count("samples", answer.samples.len(), limits::BATCH_SAMPLES)?;
@@ -87,15 +87,15 @@ pub(super) fn check_handled(answer: &handler_wit::Handled, reports: usize) -> Ch
             return Err(bad(format!("samples are not sorted: report {} comes after {last}", sample.report)));
         }
         last = sample.report;
-        check_sample(sample)?;
+        check_sample(sample, known)?;
     }
     Ok(())
 }
 
-fn check_sample(sample: &handler_wit::Sample) -> Checked {
+fn check_sample(sample: &handler_wit::Sample, known: &[u32]) -> Checked {
     resource(&sample.resource)?;
-    if !Catalogue::get().holds(Symbol(sample.name)) {
-        return Err(bad(format!("a sample's name is symbol {}, which no name of the catalogue has", sample.name)));
+    if !known.contains(&sample.name) {
+        return Err(bad(format!("a sample's name is symbol {}, which the handler was not given in `bind`", sample.name)));
     }
     finite("a sample's value", sample.value)?;
     let fits = match sample.kind {

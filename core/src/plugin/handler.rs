@@ -238,7 +238,7 @@ impl Instance {
         };
         let guest = live.world.qkdn_manager_handler();
         let handled = call(&mut live.store, |store| guest.call_handle(store, batch))?;
-        answer::check_handled(&handled, reports.len())?;
+        answer::check_handled(&handled, reports.len(), &self.loaded.symbols)?;
         Ok(handled.into())
     }
 }

@@ -18,6 +18,8 @@ pub mod retention;
 pub mod state_db;
 pub mod verify;
 
+#[cfg(all(test, feature = "fault-points"))]
+mod fault_tests;
 #[cfg(test)]
 mod testing;
 

@@ -45,10 +45,10 @@ impl Retention {
     /// Deletes and copies what is due. Failures are logged once and tried again at the next run.
     pub(super) fn run(&mut self, db: &StateDb, positions: &Positions, faults: &Faults) {
         let result = self.try_run(db, positions, faults).map_err(|error| error.chain());
-        if let Err(text) = &result {
-            if self.failure.as_ref() != Some(text) {
-                tracing::error!(error = text, "journal retention failed; old segments stay for now");
-            }
+        if let Err(text) = &result
+            && self.failure.as_ref() != Some(text)
+        {
+            tracing::error!(error = text, "journal retention failed; old segments stay for now");
         }
         self.failure = result.err();
     }

@@ -100,8 +100,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Frames of a stream that arrives in the given pieces, as owned values: `None` is an empty line.
-    fn frames(pieces: &[&[u8]], limit: usize) -> (Vec<Result<Option<Vec<u8>>, ()>>, Vec<u8>) {
+    /// A frame as an owned value: a line, `None` where it is empty, an error where it is too large.
+    type Seen = Result<Option<Vec<u8>>, ()>;
+
+    /// Frames of a stream that arrives in the given pieces, and what is left in the carry.
+    fn frames(pieces: &[&[u8]], limit: usize) -> (Vec<Seen>, Vec<u8>) {
         let (mut carry, mut seen) = (Vec::new(), Vec::new());
         for piece in pieces {
             let mut frames = Frames::new(piece, &mut carry, limit);
@@ -120,7 +123,7 @@ mod tests {
         (seen, carry)
     }
 
-    fn line(text: &str) -> Result<Option<Vec<u8>>, ()> {
+    fn line(text: &str) -> Seen {
         Ok(Some(text.as_bytes().to_vec()))
     }
 

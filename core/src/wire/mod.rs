@@ -48,3 +48,6 @@ pub mod message_type {
 pub fn is_success(response: &str) -> bool {
     response.eq_ignore_ascii_case("success")
 }
+
+#[cfg(test)]
+mod vectors;

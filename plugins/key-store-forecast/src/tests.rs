@@ -250,3 +250,11 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_example_of_the_readme_is_good() {
+    let block = include_str!("../README.md").split("```toml").nth(1).and_then(|block| block.split("```").next());
+    let table: toml::Table = block.expect("there is one").parse().expect("TOML");
+    let config = serde_json::to_value(&table["policies"][0]["config"]).expect("JSON");
+    assert!(Host::new(&config).is_ok(), "{config}");
+}

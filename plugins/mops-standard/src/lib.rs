@@ -1,4 +1,4 @@
-//! Standard handler of reference point Mops: status reports of optical switching and splitting, checked against the catalogue.
+//! Standard handler of reference point Mops: status reports of optical switches and splitters, checked against the catalogue.
 //!
 //! What it checks is in `qkdn-plugin-standard`; this crate makes a plugin of it.
 

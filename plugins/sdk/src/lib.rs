@@ -28,3 +28,8 @@ pub use description::Description;
 pub use handler::Handler;
 pub use policy::Policy;
 pub use symbol::Symbol;
+
+/// The walk-through of `plugins/README.md` has to compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct WalkThrough;

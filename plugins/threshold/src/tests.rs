@@ -277,3 +277,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_examples_of_the_readme_are_good() {
+    let mut policies = 0;
+    for block in include_str!("../README.md").split("```toml").skip(1) {
+        let block = block.split("```").next().expect("split gives one");
+        let table: toml::Table = block.parse().expect("TOML");
+        for policy in table["policies"].as_array().expect("an array of tables") {
+            let config = serde_json::to_value(&policy["config"]).expect("JSON");
+            assert!(PolicyHost::<Threshold>::new(&config).is_ok(), "{config}");
+            policies += 1;
+        }
+    }
+    assert_eq!(policies, 2);
+}

@@ -183,11 +183,12 @@ impl JournalReader {
     fn end_segment(&mut self, segment: &SegmentInfo) -> Result<(), StorageError> {
         let next = self.segments.get(self.current + 1).map(|next| next.header);
         let is_void = self.expected >= segment.void_from;
-        if !is_void && self.mode == ReadMode::Still {
-            if let Some(later) = self.later_block(segment)? {
-                let what = format!("block {} does not check, but block {later} behind it does", self.expected);
-                return Err(damaged(&segment.path, self.offset, what));
-            }
+        if !is_void
+            && self.mode == ReadMode::Still
+            && let Some(later) = self.later_block(segment)?
+        {
+            let what = format!("block {} does not check, but block {later} behind it does", self.expected);
+            return Err(damaged(&segment.path, self.offset, what));
         }
         match next {
             Some(next) if next.void_from > self.expected => {
@@ -291,10 +292,10 @@ fn find_block(
     for at in finder.find_iter(&bytes) {
         let Some(here) = bytes.get(at..) else { break };
         // The header is asked first: it is cheaper than the checksum of everything behind it.
-        if read_header(here).is_ok_and(|header| wanted(&header)) {
-            if let Ok(block) = Block::read(here) {
-                return Ok(Some(block.header));
-            }
+        if read_header(here).is_ok_and(|header| wanted(&header))
+            && let Ok(block) = Block::read(here)
+        {
+            return Ok(Some(block.header));
         }
     }
     Ok(None)

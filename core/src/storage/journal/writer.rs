@@ -92,6 +92,7 @@ impl Writer {
             is_stopping: false,
         };
         writer.begin_segment()?;
+        writer.last_attempt = None;
         Ok(writer)
     }
 
@@ -227,10 +228,10 @@ impl Writer {
         for batch in self.batches.drain(..) {
             batch.tell.failed(epoch, reason);
         }
-        if self.is_attempt_due() {
-            if let Err(error) = self.begin_segment() {
-                self.report_failing(&failure("begin a new segment", &error));
-            }
+        if self.is_attempt_due()
+            && let Err(error) = self.begin_segment()
+        {
+            self.report_failing(&failure("begin a new segment", &error));
         }
     }
 
@@ -306,10 +307,10 @@ impl Writer {
                 self.commit();
             }
         }
-        if let Some(segment) = &self.segment {
-            if let Err(error) = segment.trim() {
-                tracing::warn!(path = %segment.path.display(), %error, "the last segment could not be trimmed");
-            }
+        if let Some(segment) = &self.segment
+            && let Err(error) = segment.trim()
+        {
+            tracing::warn!(path = %segment.path.display(), %error, "the last segment could not be trimmed");
         }
     }
 

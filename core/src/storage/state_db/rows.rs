@@ -64,7 +64,7 @@ pub(super) fn components(connection: &Connection) -> Result<HashMap<u32, Compone
                 time: value.time,
             }
         });
-        if exact.len() % size_of::<ExactValue>() != 0 {
+        if !exact.len().is_multiple_of(size_of::<ExactValue>()) {
             return Err(wrong("exact"));
         }
         let state = ComponentState {
@@ -86,7 +86,7 @@ pub(super) fn policy_states(connection: &Connection) -> Result<HashMap<SubjectKe
     while let Some(row) = rows.next()? {
         let key = (row.get(0)?, row.get(1)?, row.get(2)?);
         let exact: Vec<u8> = row.get(3)?;
-        if exact.len() % 8 != 0 {
+        if !exact.len().is_multiple_of(8) {
             return Err(RowError::Content(format!("exact of subject {key:?} cannot be read")));
         }
         states.insert(key, exact.chunks_exact(8).map(bytemuck::pod_read_unaligned::<f64>).collect());

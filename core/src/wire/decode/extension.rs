@@ -35,6 +35,11 @@ pub(super) struct Extension {
 }
 
 impl Extension {
+    /// A message without one says the same as with an empty one.
+    pub(super) fn absent() -> Self {
+        Self { hash: content_hash::EMPTY, ..Self::default() }
+    }
+
     /// Why the message is malformed.
     pub(super) fn complaint(&self) -> Option<String> {
         if self.not_array {

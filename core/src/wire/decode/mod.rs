@@ -289,7 +289,7 @@ impl<'l, 'd> Reading<'l, 'd> {
             text,
             walk: Walk { json: Scanner::new(text), room: &mut decoder.room },
             envelope: Envelope::default(),
-            extension: extension::Extension::default(),
+            extension: extension::Extension::absent(),
             table: decoder.table,
             prediction: &mut decoder.prediction,
             seen: &mut decoder.seen,

@@ -254,7 +254,7 @@ fn written_report(objects: &[(bool, Option<String>, Vec<Sample>)], seed: u64) ->
                     let flag = sample.value > 0.0;
                     (catalogue.state[sample.name].name.clone(), flag.to_string())
                 } else {
-                    let spelled = if seed % 2 == 0 && sample.value.fract() == 0.0 && sample.value.abs() < 1e6 {
+                    let spelled = if seed.is_multiple_of(2) && sample.value.fract() == 0.0 && sample.value.abs() < 1e6 {
                         format!("{}", sample.value)
                     } else {
                         serde_json::to_string(&sample.value).unwrap()
@@ -322,13 +322,10 @@ proptest! {
         let before = hash(&objects, one);
         prop_assert_eq!(before, hash(&objects, other));
         let mut changed = objects.clone();
-        if let Some((false, _, samples)) = changed.first_mut() {
-            if let Some(sample) = samples.first_mut() {
-                if change.is_finite() && change != sample.value {
-                    sample.value = change;
-                    prop_assert_ne!(before, hash(&changed, one));
-                }
-            }
+        let first = changed.first_mut().filter(|(state, _, _)| !state).and_then(|(_, _, samples)| samples.first_mut());
+        if let Some(sample) = first.filter(|sample| change.is_finite() && change != sample.value) {
+            sample.value = change;
+            prop_assert_ne!(before, hash(&changed, one));
         }
         changed.push((true, None, Vec::new()));
         prop_assert_ne!(before, hash(&changed, one));
