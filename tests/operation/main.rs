@@ -12,3 +12,4 @@
 mod alarms;
 mod commands;
 mod full_disk;
+mod readme;
