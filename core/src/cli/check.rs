@@ -1,6 +1,6 @@
 //! `qkdnm check`: would the manager take this configuration? Names every problem at once; opens no port, changes nothing.
 
-mod plugins;
+mod parts;
 
 use std::{
     fmt::Write as _,
@@ -13,8 +13,9 @@ use serde_json::json;
 
 use crate::{
     config::{
-        Config, Durability, Enrolment, Loaded, PluginConfigProblem, PluginSource, PolicyMode, Problems, load,
-        problem::Level,
+        Config, Durability, Enrolment, Examined, Loaded, PluginSource, PolicyMode, Problems,
+        load::examine,
+        problem::{Level, Problem},
     },
     model::ReferencePoint,
 };
@@ -52,16 +53,16 @@ pub struct Verdict {
 
 /// `qkdnm check`, plugins and all.
 pub fn command(args: &CheckArgs, output: &super::Output<'_>) -> super::CommandResult {
-    let code = run(args, output.is_json(), plugins::complaints);
+    let code = run(args, output.is_json(), parts::problems);
     Ok(if code == 0 { super::Exit::Success } else { super::Exit::NotInOrder })
 }
 
 /// Loads and checks the file and says what came of it, as JSON if asked for; `plugins` loads every plugin and says what
 /// each finds wrong with its entry. Returns the exit code.
-pub fn run(args: &CheckArgs, json: bool, plugins: impl FnOnce(&Loaded) -> Vec<PluginConfigProblem>) -> u8 {
+pub fn run(args: &CheckArgs, json: bool, parts: impl FnOnce(&Loaded) -> Vec<Problem>) -> u8 {
     let styled = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let form = if json { Form::Json } else { Form::Text { styled } };
-    let verdict = judge(args, load(&args.file), plugins, form);
+    let verdict = judge(args, examine(&args.file), parts, form);
     // A reader that went away is no reason to panic; the exit code still says what there is to say.
     let _ = std::io::stderr().write_all(verdict.stderr.as_bytes());
     let _ = std::io::stdout().write_all(verdict.stdout.as_bytes());
@@ -70,21 +71,14 @@ pub fn run(args: &CheckArgs, json: bool, plugins: impl FnOnce(&Loaded) -> Vec<Pl
 
 /// What [`run`] says of a configuration.
 #[must_use]
-pub fn judge(
-    args: &CheckArgs,
-    loaded: Result<Loaded, Problems>,
-    plugins: impl FnOnce(&Loaded) -> Vec<PluginConfigProblem>,
-    form: Form,
-) -> Verdict {
+pub fn judge(args: &CheckArgs, examined: Examined, parts: impl FnOnce(&Loaded) -> Vec<Problem>, form: Form) -> Verdict {
     let file = args.file.display().to_string();
-    let result = loaded.and_then(|loaded| {
-        let complaints = plugins(&loaded);
-        if complaints.is_empty() { Ok(loaded) } else { Err(loaded.refuse(&complaints)) }
-    });
-    let (problems, config) = match &result {
-        Ok(loaded) => (loaded.warnings(), Some(&loaded.config)),
-        Err(problems) => (problems.clone(), None),
-    };
+    let Examined { mut problems, loaded } = examined;
+    if let Some(loaded) = &loaded {
+        problems = Problems::new(problems.sources, problems.list.into_iter().chain(parts(loaded)).collect());
+    }
+    let in_order = problems.count(Level::Error) == 0;
+    let config = loaded.as_ref().filter(|_| in_order).map(|loaded| &loaded.config);
     let code = if config.is_some() { 0 } else { 2 };
     let Form::Text { styled } = form else {
         let value = json!({
@@ -185,7 +179,7 @@ fn source(plugin: &PluginSource) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{PluginKind, load::load_text, source::SourceText};
+    use crate::config::{PluginConfigProblem, PluginKind, load::examine_text, source::SourceText};
 
     const TEXT: &str = "[manager]\nid = \"m\"\ndomain = \"d\"\n[tls]\ncertificate = \"c\"\nprivate_key = \"k\"\n\
         trust_anchors = \"a\"\n[interfaces.mq]\n[[components]]\nid = \"alice\"\nreference_point = \"mq\"\n\
@@ -201,7 +195,7 @@ mod tests {
         }
         let main = SourceText { name: "m.toml".into(), folder: folder.path().into(), text: TEXT.into() };
         let args = CheckArgs { file: "m.toml".into() };
-        judge(&args, load_text(main, &[]), |_| complaints, form)
+        judge(&args, examine_text(main, &[]), |loaded| loaded.complaints(&complaints), form)
     }
 
     #[test]

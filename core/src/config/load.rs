@@ -58,8 +58,37 @@ pub struct PluginConfigProblem {
     pub message: String,
 }
 
+/// What a file says, as far as it can be made out, and everything that is wrong or doubtful.
+#[derive(Clone, Debug)]
+pub struct Examined {
+    /// Errors and warnings.
+    pub problems: Problems,
+    /// What it says; also there where something else in the file is wrong, so that all can be checked at once.
+    pub loaded: Option<Loaded>,
+}
+
+impl Examined {
+    fn unreadable(problems: Problems) -> Self {
+        Self { problems, loaded: None }
+    }
+
+    /// The configuration if nothing is wrong with it.
+    pub fn into_result(self) -> Result<Loaded, Problems> {
+        match self.loaded {
+            Some(loaded) if self.problems.count(Level::Error) == 0 => Ok(loaded),
+            _ => Err(self.problems),
+        }
+    }
+}
+
 /// Reads the file and the environment of this process.
 pub fn load(path: &Path) -> Result<Loaded, Problems> {
+    examine(path).into_result()
+}
+
+/// Reads the file and the environment of this process, and goes on where something is wrong.
+#[must_use]
+pub fn examine(path: &Path) -> Examined {
     let mut unreadable = Vec::new();
     let mut variables = Vec::new();
     for (name, value) in std::env::vars_os() {
@@ -74,11 +103,11 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
     let folder = path.parent().unwrap_or_else(|| Path::new("")).to_path_buf();
     let name = path.display().to_string();
     match std::fs::read_to_string(path) {
-        Ok(text) if unreadable.is_empty() => load_text(SourceText { name, folder, text }, &variables),
+        Ok(text) if unreadable.is_empty() => examine_text(SourceText { name, folder, text }, &variables),
         Ok(text) => {
             let mut sources = Sources::default();
             sources.add(SourceText { name, folder, text });
-            Err(Problems::new(sources, unreadable))
+            Examined::unreadable(Problems::new(sources, unreadable))
         }
         Err(error) => {
             let mut sources = Sources::default();
@@ -86,13 +115,19 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
             let problem = Problem::nowhere(format!("cannot read {name}: {error}"));
             let problem =
                 problem.help("name the file: `qkdnm check FILE`; config/manager.minimal.toml is one to start from");
-            Err(Problems::new(sources, vec![problem]))
+            Examined::unreadable(Problems::new(sources, vec![problem]))
         }
     }
 }
 
 /// Reads a text that is at hand already, and the given environment variables.
 pub fn load_text(main: SourceText, variables: &[(String, String)]) -> Result<Loaded, Problems> {
+    examine_text(main, variables).into_result()
+}
+
+/// As [`load_text`], and goes on where something is wrong.
+#[must_use]
+pub fn examine_text(main: SourceText, variables: &[(String, String)]) -> Examined {
     let mut sources = Sources::default();
     let main = sources.add(main);
     let text = sources.iter().nth(main).map(|source| source.text.clone()).unwrap_or_default();
@@ -100,20 +135,18 @@ pub fn load_text(main: SourceText, variables: &[(String, String)]) -> Result<Loa
     let found = Found::default();
     match tree::parse(&text, main) {
         Ok(document) => documents.push(document),
-        Err(problems) => return Err(Problems::new(sources, problems)),
+        Err(problems) => return Examined::unreadable(Problems::new(sources, problems)),
     }
     let environment = read_environment(variables, &mut sources, &found);
     let table = layer(&documents, &environment, &found);
     let raw = raw::read(&table, &found);
     let checked = check::check(raw, &sources, &found);
-    let mut problems = Problems::new(sources, found.take());
-    match checked {
-        Some((config, places)) if problems.count(Level::Error) == 0 => {
-            let warnings = std::mem::take(&mut problems.list);
-            Ok(Loaded { config, warnings, sources: problems.sources, places })
-        }
-        _ => Err(problems),
-    }
+    let problems = Problems::new(sources, found.take());
+    let loaded = checked.map(|(config, places)| {
+        let warnings = problems.list.iter().filter(|problem| problem.level == Level::Warning).cloned().collect();
+        Loaded { config, warnings, sources: problems.sources.clone(), places }
+    });
+    Examined { problems, loaded }
 }
 
 impl Loaded {
@@ -133,9 +166,9 @@ impl Loaded {
         })
     }
 
-    /// What plugins complained of, as problems in the user's files, together with the warnings.
+    /// What plugins complained of, as problems in the user's files.
     #[must_use]
-    pub fn refuse(&self, complaints: &[PluginConfigProblem]) -> Problems {
+    pub fn complaints(&self, complaints: &[PluginConfigProblem]) -> Vec<Problem> {
         let complaint = |complaint: &PluginConfigProblem| {
             let (kind, name) = match complaint.kind {
                 PluginKind::Handler => ("handler", &complaint.name),
@@ -147,8 +180,7 @@ impl Loaded {
                 None => Problem::nowhere(message),
             }
         };
-        let list = complaints.iter().map(complaint).chain(self.warnings.iter().cloned()).collect();
-        Problems::new(self.sources.clone(), list)
+        complaints.iter().map(complaint).collect()
     }
 
     /// The warnings, ready to be shown.

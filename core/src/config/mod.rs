@@ -16,7 +16,7 @@ pub mod source;
 mod tests;
 pub mod tree;
 
-pub use load::{Loaded, PluginConfigProblem, PluginKind, load};
+pub use load::{Examined, Loaded, PluginConfigProblem, PluginKind, load};
 pub use problem::{Problem, Problems};
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};

@@ -280,10 +280,10 @@ fn complaints_of_plugins_are_shown_in_the_users_file() {
         pointer: pointer.map(str::to_owned),
         message: "must be above clear_below".into(),
     };
-    let problems = loaded.refuse(&[complaint(Some("/raise_above")), complaint(None)]);
-    let text = |index: usize| &COMPLETE[problems.list[index].place.unwrap().range()];
-    assert_eq!((text(0), text(1)), ("\"builtin:threshold\"", "0.06"));
-    assert_eq!(problems.list[1].message, "policy `qber`: must be above clear_below");
+    let problems = loaded.complaints(&[complaint(Some("/raise_above")), complaint(None)]);
+    let text = |index: usize| &COMPLETE[problems[index].place.unwrap().range()];
+    assert_eq!((text(0), text(1)), ("0.06", "\"builtin:threshold\""));
+    assert_eq!(problems[0].message, "policy `qber`: must be above clear_below");
     assert_eq!(loaded.locate(PluginKind::Handler, "mq-standard", None), None);
 }
 

@@ -3,7 +3,9 @@
 //! Decoded reports are gathered by shard and handler and handed over at the end of a turn. Refusals that need no shard
 //! (malformed, not authorized, key material) are answered here.
 
-use std::{borrow::Cow, collections::HashMap, net::SocketAddr, sync::Arc};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc};
+
+use hashbrown::HashMap;
 
 use super::{
     InterfaceContext, NotAdmitted, SecurityNote,

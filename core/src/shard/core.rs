@@ -5,9 +5,11 @@
 //! time comes with the call.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{Arc, atomic::AtomicU64},
 };
+
+use hashbrown::HashMap;
 
 use crate::{
     dispatch::{ComponentEntry, Registry},

@@ -3,7 +3,9 @@
 //! State goes to the plugin and comes back with each call, one entry for each distinct subject of the batch; it is
 //! written back only after a call that went well, so that a trap loses nothing.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
 
 use crate::{
     model::{ReportBatch, Timestamp},

@@ -1,17 +1,48 @@
-//! What plugins find wrong with their entries: each is loaded and configured as the manager would, in its own sandbox.
+//! What only the parts that use it can say of a configuration: plugins are loaded and configured in their sandbox,
+//! certificates and keys are read. Nothing is opened or changed.
 
 use std::sync::Arc;
 
 use crate::{
-    config::{Loaded, PluginConfigProblem, PluginsConfig, load::PluginKind},
+    clock::wall_time,
+    config::{
+        Loaded, PluginConfigProblem, PluginsConfig,
+        load::PluginKind,
+        problem::{Level, Problem},
+    },
     model::{Catalogue, SymbolTable},
+    net::{InterfaceTrust, TrustWarning},
     plugin::{PluginError, PluginHost},
     telemetry::metrics::Metrics,
 };
 
-/// Loads every handler and policy; all complaints.
+/// Everything that the parts find wrong.
 #[must_use]
-pub fn complaints(loaded: &Loaded) -> Vec<PluginConfigProblem> {
+pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
+    let mut problems = loaded.complaints(&plugins(loaded));
+    for interface in &loaded.config.interfaces {
+        let read = |path: &std::path::PathBuf| path.exists();
+        // A file that is not there was named already.
+        if !read(&interface.tls.certificate)
+            || !read(&interface.tls.private_key)
+            || !interface.tls.trust_anchors.iter().all(read)
+        {
+            continue;
+        }
+        let clock = Arc::new(wall_time);
+        match InterfaceTrust::load(interface.reference_point, &interface.tls, &[], &loaded.config.components, clock) {
+            Ok((_, warnings)) => problems.extend(warnings.into_iter().map(|TrustWarning(text)| Problem {
+                level: Level::Warning,
+                ..Problem::nowhere(format!("interface {}: {text}", interface.reference_point))
+            })),
+            Err(error) => problems.push(Problem::nowhere(error.to_string())),
+        }
+    }
+    problems
+}
+
+/// Loads every handler and policy; all complaints.
+fn plugins(loaded: &Loaded) -> Vec<PluginConfigProblem> {
     let config = &loaded.config;
     // A check changes nothing: compiled code goes to a folder that is gone afterwards, unless there is a cache already.
     let temporary = tempfile::tempdir().ok();
