@@ -24,10 +24,27 @@
     )
 )]
 
-pub mod config;
-pub mod model;
+// On the way of a status report.
+pub mod alarm;
+pub mod connection;
+pub mod dispatch;
+pub mod net;
 pub mod plugin;
+pub mod shard;
+pub mod simulate;
 pub mod state;
 pub mod storage;
-pub mod telemetry;
 pub mod wire;
+// Faces to people and programs.
+pub mod api;
+pub mod cli;
+pub mod pki;
+// What everything uses.
+pub mod clock;
+pub mod config;
+pub mod model;
+pub mod telemetry;
+// What joins it, sets it up, measures and shows it.
+pub mod bench;
+pub mod demo;
+pub mod manager;

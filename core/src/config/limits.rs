@@ -1,7 +1,10 @@
 //! Every bound of the manager that is not a key of `manager.toml`, its value and its reason. Bounds that are keys have
 //! their defaults here too, under the key's name.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 
 /// Reports in one call of a plugin and one journal record: 64 is 30 % above the asymptote of the cost of a call.
 pub const BATCH_REPORTS: usize = 64;
@@ -43,6 +46,11 @@ pub const RESOURCES_PER_COMPONENT: usize = 1_024;
 pub const RESOURCE_CHARS: usize = 256;
 /// Status changes kept with an alarm (RFC 8632's default of max-alarm-status-changes), and operator actions.
 pub const ALARM_STATUS_CHANGES: usize = 32;
+/// Characters of an alarm's text, of each of its repair actions, and of an operator's comment; what is reported beyond
+/// it is cut.
+pub const ALARM_TEXT_CHARS: usize = 1_024;
+/// Repair actions kept with an alarm.
+pub const ALARM_REPAIR_ACTIONS: usize = 16;
 /// Alarms of one component at a time, raised or not; beyond it new ones are counted and dropped.
 pub const ALARMS_PER_COMPONENT: usize = 1_024;
 /// How far a source time may lie back before the time of receipt replaces it (PROTOCOL section 3).
@@ -66,6 +74,36 @@ pub const TICK: Duration = Duration::from_secs(1);
 pub const STATE_FLUSH: Duration = Duration::from_secs(1);
 /// Bytes that a plugin's answer may take in one call.
 pub const PLUGIN_ANSWER_BYTES: usize = 1 << 20;
+/// Bytes of a plugin file: Python and JavaScript guests take up to 20 MiB.
+pub const PLUGIN_FILE_BYTES: u64 = 64 << 20;
+/// Compiled plugins kept in `plugins.cache_dir`; the oldest goes.
+pub const PLUGIN_CACHE_FILES: usize = 128;
+/// Core instances in one plugin instance: a Rust guest has three, a Python guest some twenty.
+pub const PLUGIN_CORE_INSTANCES: usize = 50;
+/// Linear memories in one plugin instance; `plugins.memory` bounds their sum.
+pub const PLUGIN_MEMORIES: usize = 4;
+/// Tables in one plugin instance.
+pub const PLUGIN_TABLES: usize = 20;
+/// Elements of all tables of one plugin instance together.
+pub const PLUGIN_TABLE_ELEMENTS: usize = 100_000;
+/// How often the clock ticks by which a plugin's CPU time is looked at; a call may overrun by two ticks.
+pub const PLUGIN_EPOCH: Duration = Duration::from_millis(10);
+/// Bytes of one line in a plugin's log.
+pub const PLUGIN_LOG_LINE_BYTES: usize = 2 * 1024;
+/// Lines of level `error` that are kept for the report of a failed call.
+pub const PLUGIN_ERROR_LINES: usize = 4;
+/// Bytes of the trace of a failed call.
+pub const PLUGIN_TRACE_BYTES: usize = 8 * 1024;
+/// Bytes of a text for people in an answer: an alarm's text, a refusal's reason, a repair action.
+pub const PLUGIN_TEXT_BYTES: usize = 4 * 1024;
+/// Bytes of an identifier in an answer: alarm type, qualifier, event type, probable cause.
+pub const PLUGIN_IDENTIFIER_BYTES: usize = 256;
+/// Repair actions of one alarm.
+pub const PLUGIN_REPAIR_ACTIONS: usize = 16;
+/// Problems of one configuration that are shown.
+pub const PLUGIN_CONFIGURATION_PROBLEMS: usize = 100;
+/// Names in each list of a plugin's needs.
+pub const PLUGIN_NEEDS: usize = 4_096;
 /// Widest state of a policy's subject, in `f64` values.
 pub const POLICY_STATE_WIDTH: u32 = 64;
 /// Alarms, timers and requests that one call of a policy may answer with.
@@ -80,5 +118,72 @@ pub const API_PAGE: usize = 100;
 pub const API_PAGE_MAX: usize = 1_000;
 /// Bytes of a request body at the API.
 pub const API_BODY_BYTES: usize = 64 * 1024;
+/// Bytes of the target and headers of a request at the API, together.
+pub const API_HEADER_BYTES: usize = 16 * 1024;
+/// Connections of the API at a time; further ones wait in the system's queue.
+pub const API_CONNECTIONS: usize = 256;
+/// A request at the API is given up after this. Longer than any sensible `request_timeout` of an interface, which a
+/// status report request waits for.
+pub const API_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+/// A connection of the API on which nothing moved for so long is closed; longer than [`API_REQUEST_TIMEOUT`].
+pub const API_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long the API waits for open requests when the manager stops.
+pub const API_DRAIN: Duration = Duration::from_secs(5);
+/// Entries in each list of a status report request's query.
+pub const REQUEST_QUERY_ITEMS: usize = 64;
 /// Size of a journal segment file, allocated ahead.
 pub const JOURNAL_SEGMENT_BYTES: u64 = 64 << 20;
+/// Failed calls in a row after which a plugin is left alone for a while: its reports are treated as `on_failure` says
+/// without calling it, so that a plugin that uses up its CPU time in every call does not hold up its shard.
+pub const PLUGIN_FAILURES_IN_A_ROW: u32 = 5;
+/// First pause of such a plugin; doubles up to [`PLUGIN_PAUSE_MAX`].
+pub const PLUGIN_PAUSE_MIN: Duration = Duration::from_secs(1);
+/// Longest pause of a plugin that keeps failing.
+pub const PLUGIN_PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// `manager.data_dir`
+pub const DATA_DIR: &str = "data";
+/// Greatest `manager.shards`.
+pub const MAX_SHARDS: u64 = 256;
+/// `log.level`
+pub const LOG_LEVEL: &str = "info";
+/// `interfaces.*.max_connections`
+pub const MAX_CONNECTIONS: usize = 10_000;
+/// `interfaces.*.max_connections_per_identity`
+pub const MAX_CONNECTIONS_PER_IDENTITY: usize = 4;
+/// `interfaces.*.max_line_bytes` (PROTOCOL section 2)
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+/// `interfaces.*.max_in_flight` (PROTOCOL section 2)
+pub const MAX_IN_FLIGHT: usize = 256;
+/// `interfaces.*.handshake_timeout`
+pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// `interfaces.*.idle_timeout`
+pub const IDLE_TIMEOUT: Duration = Duration::from_secs(600);
+/// `interfaces.*.request_timeout` (PROTOCOL section 5)
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Folder of compiled plugins inside `manager.data_dir`, unless `plugins.cache_dir` names another.
+pub const PLUGIN_CACHE: &str = "plugin-cache";
+/// `plugins.cpu_time`
+pub const PLUGIN_CPU_TIME: Duration = Duration::from_millis(50);
+/// `plugins.memory`
+pub const PLUGIN_MEMORY: usize = 32 << 20;
+/// `plugins.state_per_component`
+pub const PLUGIN_STATE_PER_COMPONENT: usize = 4 << 10;
+/// `plugins.log_lines_per_second`
+pub const PLUGIN_LOG_LINES_PER_SECOND: u32 = 20;
+/// `storage.journal_retention`
+pub const JOURNAL_RETENTION: Duration = Duration::from_secs(7 * 86_400);
+/// `storage.journal_max_size`
+pub const JOURNAL_MAX_SIZE: u64 = 20 << 30;
+/// `api.listen`
+pub const API_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7100);
+/// Characters of the name of a handler, policy or token.
+pub const NAME_CHARS: usize = 128;
+/// Entries waiting for the writer of the audit trail; beyond it they are lost, counted and told in the trail.
+pub const AUDIT_QUEUE: usize = 4_096;
+/// Bytes of one audit entry; a longer one is shortened.
+pub const AUDIT_ENTRY_BYTES: usize = 16 * 1024;
+/// Size at which the audit trail starts a new file.
+pub const AUDIT_FILE_BYTES: u64 = 16 << 20;
+/// Files of the audit trail, the current one included; the oldest goes.
+pub const AUDIT_FILES: usize = 8;

@@ -90,40 +90,19 @@ impl Catalogue {
         CATALOGUE.get_or_init(|| toml::from_str(TEXT).expect("wit/catalogue.toml is valid"))
     }
 
-    /// Gives every name and word its symbol; called on a new [`SymbolTable`] before anything else.
+    /// Gives every name and word its symbol; called on a new [`SymbolTable`] before anything else, and on a recovered one
+    /// for the names that are new. [`SymbolTable::is_catalogued`] knows them from then on.
     pub fn intern(&self, symbols: &SymbolTable) {
-        for value in &self.performance {
-            symbols.intern(&value.name);
-        }
-        for value in &self.state {
-            symbols.intern(&value.name);
-            for word in &value.words {
-                symbols.intern(word);
-            }
-        }
+        let performance = self.performance.iter().map(|value| &value.name);
+        let state = self.state.iter().flat_map(|value| std::iter::once(&value.name).chain(&value.words));
+        let given: Vec<Symbol> = performance.chain(state).map(|text| symbols.intern(text)).collect();
+        symbols.set_catalogued(&given);
     }
 
     /// The entry of an alarm type, if it is a shared one.
     #[must_use]
     pub fn alarm_type(&self, id: &str) -> Option<&AlarmType> {
         self.alarms.iter().find(|alarm| alarm.id == id)
-    }
-
-    /// Number of symbols that [`Self::intern`] gives, [`Symbol::NONE`] included: names above are not the catalogue's.
-    #[must_use]
-    pub fn symbol_count(&self) -> u32 {
-        static COUNT: OnceLock<u32> = OnceLock::new();
-        *COUNT.get_or_init(|| {
-            let symbols = SymbolTable::new();
-            self.intern(&symbols);
-            u32::try_from(symbols.len()).unwrap_or(u32::MAX)
-        })
-    }
-
-    /// Whether a symbol is a name or word of the catalogue.
-    #[must_use]
-    pub fn holds(&self, symbol: Symbol) -> bool {
-        symbol != Symbol::NONE && symbol.0 < self.symbol_count()
     }
 }
 
@@ -149,6 +128,15 @@ mod tests {
             assert!(value.points.iter().all(|point| point.parse::<ReferencePoint>().is_ok()), "{}", value.name);
             assert!(value.min.zip(value.max).is_none_or(|(min, max)| min < max), "{}", value.name);
         }
+        let symbols = SymbolTable::new();
+        let mine = symbols.intern("mk/a");
+        catalogue.intern(&symbols);
+        assert!(catalogue.performance.iter().all(|v| symbols.find(&v.name).is_some_and(|s| symbols.is_catalogued(s))));
+        let words = catalogue.state.iter().flat_map(|v| &v.words).filter_map(|word| symbols.find(word));
+        assert!(words.into_iter().all(|symbol| symbols.is_catalogued(symbol)));
+        assert!(
+            ![Symbol::NONE, mine, symbols.intern("mk/b"), Symbol(u32::MAX)].iter().any(|s| symbols.is_catalogued(*s))
+        );
         for alarm in &catalogue.alarms {
             assert!(alarm.severity.parse::<Severity>().is_ok(), "{}", alarm.id);
         }

@@ -4,7 +4,7 @@
 //! Symbols are given in order and never taken back; the journal writes each new one before anything that uses it.
 //! Free text never becomes a symbol. How many resources a component may bring is the caller's business.
 
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use dashmap::DashMap;
 
@@ -29,6 +29,9 @@ impl Symbol {
 pub struct SymbolTable {
     by_text: DashMap<Arc<str>, Symbol>,
     by_number: RwLock<Vec<Arc<str>>>,
+    /// A bit for each symbol that is the catalogue's. Not a range: a table that was recovered has the names of a newer
+    /// catalogue behind those of components.
+    catalogued: OnceLock<Box<[u64]>>,
 }
 
 impl Default for SymbolTable {
@@ -44,7 +47,7 @@ impl SymbolTable {
         let empty: Arc<str> = Arc::from("");
         let by_text = DashMap::new();
         by_text.insert(Arc::clone(&empty), Symbol::NONE);
-        Self { by_text, by_number: RwLock::new(vec![empty]) }
+        Self { by_text, by_number: RwLock::new(vec![empty]), catalogued: OnceLock::new() }
     }
 
     /// The symbol of a text that is known already.
@@ -72,6 +75,27 @@ impl SymbolTable {
     pub fn text(&self, symbol: Symbol) -> Arc<str> {
         let names = self.by_number.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         names.get(symbol.index()).or_else(|| names.first()).cloned().unwrap_or_else(|| Arc::from(""))
+    }
+
+    /// Says which symbols are the catalogue's, once.
+    pub(super) fn set_catalogued(&self, symbols: &[Symbol]) {
+        self.catalogued.get_or_init(|| {
+            let highest = symbols.iter().map(|symbol| symbol.index()).max().unwrap_or(0);
+            let mut bits = vec![0_u64; highest / 64 + 1];
+            for symbol in symbols {
+                if let Some(word) = bits.get_mut(symbol.index() / 64) {
+                    *word |= 1 << (symbol.index() % 64);
+                }
+            }
+            bits.into_boxed_slice()
+        });
+    }
+
+    /// Whether a symbol is a name or word of the catalogue; false for all before the catalogue was interned.
+    #[must_use]
+    pub fn is_catalogued(&self, symbol: Symbol) -> bool {
+        let word = self.catalogued.get().and_then(|bits| bits.get(symbol.index() / 64)).copied().unwrap_or(0);
+        word & (1 << (symbol.index() % 64)) != 0
     }
 
     /// How many symbols there are, [`Symbol::NONE`] included.

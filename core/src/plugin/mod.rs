@@ -4,8 +4,40 @@
 //! as often as there are shards. What comes in is flat arrays, what goes out is plain values that were checked against
 //! the question. A [`PluginFailure`] means the call had no effect and the instance was dropped; the next call makes a
 //! new one. Only this folder knows wasmtime; it knows nothing of connections, storage or alarms.
+//!
+//! ```text
+//!   host       PluginHost: configuration entry -> LoadedHandler, LoadedPolicy
+//!     artifact   builtin or file -> bytes -> digest -> component
+//!     cache      component -> machine code, kept under its digest
+//!     engine     one compiler and one clock for all plugins
+//!     schema     configuration against the plugin's JSON Schema
+//!     vocabulary names a plugin asks for -> symbols
+//!   instance   one guest in its store: limits, log, what a failed call means
+//!   handler    LoadedHandler and its calls
+//!   policy     LoadedPolicy and its calls
+//!     answer     checks that answers fit their questions
+//! ```
 
 use std::fmt;
+
+mod answer;
+mod artifact;
+mod bindings;
+mod cache;
+mod engine;
+mod error;
+mod handler;
+mod host;
+mod instance;
+mod log_gate;
+mod policy;
+mod schema;
+mod vocabulary;
+
+pub use error::PluginError;
+pub use handler::{HandlerNeeds, LoadedHandler};
+pub use host::{PluginDescription, PluginHost};
+pub use policy::LoadedPolicy;
 
 use crate::model::{ReportBatch, Symbol};
 
@@ -181,8 +213,12 @@ pub enum PluginFailure {
     AnswerTooLarge(String),
     /// The answer does not fit the question.
     BadAnswer(String),
+    /// The manager's own arrays do not fit together; the plugin was not called.
+    BadQuestion(String),
     /// No instance could be made.
     Instantiate(String),
+    /// Not called: it failed several times in a row and is left alone for a while.
+    Paused(String),
 }
 
 impl PluginFailure {
@@ -195,7 +231,9 @@ impl PluginFailure {
             Self::Memory(_) => "memory",
             Self::AnswerTooLarge(_) => "answer-too-large",
             Self::BadAnswer(_) => "bad-answer",
+            Self::BadQuestion(_) => "bad-question",
             Self::Instantiate(_) => "instantiate",
+            Self::Paused(_) => "paused",
         }
     }
 
@@ -208,7 +246,9 @@ impl PluginFailure {
             | Self::Memory(text)
             | Self::AnswerTooLarge(text)
             | Self::BadAnswer(text)
-            | Self::Instantiate(text) => text,
+            | Self::BadQuestion(text)
+            | Self::Instantiate(text)
+            | Self::Paused(text) => text,
         }
     }
 }

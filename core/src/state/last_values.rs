@@ -59,6 +59,16 @@ impl LastValues {
             }
         }
     }
+
+    /// Takes over one value, such as a sample that a handler added.
+    pub fn put(&mut self, now: LastValue) {
+        let room = self.0.len() < REPORT_VALUES;
+        match self.0.iter_mut().find(|last| last.name == now.name && last.resource == now.resource) {
+            Some(last) => *last = now,
+            None if room => self.0.push(now),
+            None => {}
+        }
+    }
 }
 
 #[cfg(test)]

@@ -9,4 +9,4 @@ pub mod sequence_window;
 
 pub use component::ComponentState;
 pub use last_values::{LastValue, LastValues};
-pub use sequence_window::{SequenceVerdict, SequenceWindow};
+pub use sequence_window::{SequenceUndo, SequenceVerdict, SequenceWindow};

@@ -118,7 +118,9 @@ impl SequenceWindow {
         let (highest, gaps, first) = (self.highest, self.gaps, self.first);
         let place = slot(sequence);
         if highest.is_some_and(|highest| sequence > highest) {
-            self.leave(sequence.saturating_sub(SEQUENCE_WINDOW), sequence);
+            if let Some(bottom) = sequence.checked_sub(SEQUENCE_WINDOW) {
+                self.leave(bottom);
+            }
             self.highest = Some(sequence);
         } else {
             self.first = self.first.min(sequence);
@@ -144,13 +146,12 @@ impl SequenceWindow {
         match self.highest {
             Some(highest) if incarnation == self.incarnation => {
                 // Everything between is missing for now; what falls out of the window is missing for good.
-                let bottom = sequence.saturating_sub(SEQUENCE_WINDOW);
-                for number in highest.saturating_sub(SEQUENCE_WINDOW - 1)..=bottom.min(highest) {
-                    self.leave(number, sequence);
-                    self.set(slot(number), 0);
-                }
-                if bottom > highest {
-                    self.gaps += bottom - highest;
+                if let Some(bottom) = sequence.checked_sub(SEQUENCE_WINDOW) {
+                    for number in highest.saturating_sub(SEQUENCE_WINDOW - 1)..=bottom.min(highest) {
+                        self.leave(number);
+                        self.set(slot(number), 0);
+                    }
+                    self.gaps += bottom.saturating_sub(highest);
                 }
             }
             _ => {
@@ -164,9 +165,8 @@ impl SequenceWindow {
     }
 
     /// Counts a number that leaves the window if nothing was accepted under it.
-    fn leave(&mut self, number: u64, newest: u64) {
-        let left = newest >= SEQUENCE_WINDOW && number >= self.first;
-        if left && self.accepted.get(slot(number)).copied().unwrap_or(0) == 0 {
+    fn leave(&mut self, number: u64) {
+        if number >= self.first && self.accepted.get(slot(number)).copied().unwrap_or(0) == 0 {
             self.gaps += 1;
         }
     }

@@ -4,7 +4,24 @@
 //! batch that it is durable. What a batch holds is [`record::BatchRecord`]. Recovery loads the state database and
 //! applies the journal's tail: effects only, plugins are never run. Nothing here knows connections or plugins.
 
+pub mod data_dir;
+pub mod decode;
+pub mod encode;
+pub mod error;
+pub mod faults;
+pub mod journal;
+pub mod read;
 pub mod record;
+pub mod recovery;
+pub mod replay;
+pub mod retention;
+pub mod state_db;
+pub mod verify;
+
+#[cfg(all(test, feature = "fault-points"))]
+mod fault_tests;
+#[cfg(test)]
+mod testing;
 
 use std::fmt;
 

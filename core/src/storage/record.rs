@@ -20,7 +20,7 @@ pub enum Cause {
 
 /// Inputs and effects of one batch. Applying the effects in journal order rebuilds the state exactly; running the
 /// inputs through the same plugins must give the same effects.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct BatchRecord {
     /// Which shard made it; shard numbers are only good until the next start.
     pub shard: u16,
@@ -57,7 +57,7 @@ pub enum AnswerCode {
 }
 
 /// What followed from a batch. After-images, so that applying twice is applying once.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Effects {
     /// Samples that handlers added in normal form: appended to the reports' own.
     pub added_samples: Vec<AddedSample>,

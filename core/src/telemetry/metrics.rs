@@ -115,6 +115,8 @@ pub struct Metrics {
     pub state_flushes_failed: Counter,
     /// Alarms raised (not cleared) by severity, in the order of `Severity::ALL` (gauges).
     pub alarms_raised: [Counter; 5],
+    /// Audit entries lost: queue full, or disk refused.
+    pub audit_dropped: Counter,
     /// Jumps of wall time.
     pub clock_jumps: Counter,
 }

@@ -1,0 +1,165 @@
+//! Who may write: bearer tokens of the configuration, known by their SHA-256 only.
+
+use aws_lc_rs::{constant_time, digest};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use super::problem::Problem;
+use crate::{
+    config::{Role, TokenConfig},
+    model::Timestamp,
+};
+
+/// The tokens that open the API for writing.
+#[derive(Debug)]
+pub struct Tokens(Vec<Token>);
+
+#[derive(Debug)]
+struct Token {
+    name: String,
+    sha256: [u8; 32],
+    role: Role,
+    expires: Option<Timestamp>,
+}
+
+/// Who sent a request that was let through.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    /// Name of the token: what the histories show.
+    pub name: String,
+}
+
+/// A digest of the configuration is none.
+#[derive(Debug, thiserror::Error)]
+#[error("api.tokens: `sha256` of token `{name}` is not a SHA-256 in 64 hexadecimal digits")]
+pub struct BadTokenDigest {
+    /// Name of the token.
+    pub name: String,
+}
+
+impl Tokens {
+    /// Reads the digests.
+    pub fn new(tokens: &[TokenConfig]) -> Result<Self, BadTokenDigest> {
+        let read = |token: &TokenConfig| {
+            let sha256 = parse_sha256(&token.sha256).ok_or_else(|| BadTokenDigest { name: token.name.clone() })?;
+            Ok(Token { name: token.name.clone(), sha256, role: token.role, expires: token.expires })
+        };
+        tokens.iter().map(read).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Lets a request through if its token has at least this role now.
+    pub fn authorise(&self, headers: &HeaderMap, least: Role, now: Timestamp) -> Result<Caller, Problem> {
+        if self.0.is_empty() {
+            return Err(unauthorised(
+                "Bearer realm=\"qkdnm\"",
+                "this manager has no tokens, so nobody may write; add one to `api.tokens` in its configuration",
+            ));
+        }
+        let Some(presented) = bearer(headers) else {
+            return Err(unauthorised(
+                "Bearer realm=\"qkdnm\"",
+                "writing needs the header `Authorization: Bearer TOKEN` with a token of `api.tokens`",
+            ));
+        };
+        let invalid = "Bearer realm=\"qkdnm\", error=\"invalid_token\"";
+        let Some(token) = self.find(presented) else {
+            return Err(unauthorised(invalid, "the token is not one of `api.tokens`"));
+        };
+        if let Some(expired) = token.expires.filter(|expires| *expires <= now) {
+            return Err(unauthorised(invalid, format!("the token `{}` expired at {expired}", token.name)));
+        }
+        if token.role < least {
+            return Err(Problem::new(
+                StatusCode::FORBIDDEN,
+                "forbidden",
+                "Not allowed",
+                format!(
+                    "the token `{}` has the role {}, this needs {}",
+                    token.name,
+                    role_word(token.role),
+                    role_word(least)
+                ),
+            )
+            .with_header(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"qkdnm\", error=\"insufficient_scope\""),
+            ));
+        }
+        Ok(Caller { name: token.name.clone() })
+    }
+
+    /// Compares with every token, so that the time taken says nothing about which one came close.
+    fn find(&self, presented: &str) -> Option<&Token> {
+        let presented = digest::digest(&digest::SHA256, presented.as_bytes());
+        self.0.iter().fold(None, |found, token| {
+            let same = constant_time::verify_slices_are_equal(presented.as_ref(), &token.sha256).is_ok();
+            if same { Some(token) } else { found }
+        })
+    }
+}
+
+const fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "viewer",
+        Role::Operator => "operator",
+        Role::Admin => "admin",
+    }
+}
+
+fn unauthorised(challenge: &'static str, detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authorised", detail)
+        .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn parse_sha256(hex: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if hex.len() != 64 || !hex.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    hex.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SHA-256 of `abc`, from FIPS 180-2.
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+    fn tokens(role: Role, expires: Option<Timestamp>) -> Tokens {
+        Tokens::new(&[TokenConfig { name: "ops".into(), sha256: ABC.into(), role, expires }]).unwrap()
+    }
+
+    fn headers(value: &'static str) -> HeaderMap {
+        HeaderMap::from_iter([(header::AUTHORIZATION, HeaderValue::from_static(value))])
+    }
+
+    #[test]
+    fn the_right_token_is_its_name() {
+        let tokens = tokens(Role::Operator, Some(Timestamp(10)));
+        for value in ["Bearer abc", "bearer abc", "BEARER abc "] {
+            let caller = tokens.authorise(&headers(value), Role::Operator, Timestamp(9)).unwrap();
+            assert_eq!(caller.name, "ops");
+        }
+        for value in ["Bearer abcd", "Bearer ", "Basic abc", "abc"] {
+            assert!(tokens.authorise(&headers(value), Role::Operator, Timestamp(9)).is_err(), "{value}");
+        }
+        assert!(tokens.authorise(&headers("Bearer abc"), Role::Operator, Timestamp(10)).is_err(), "expired");
+        assert!(tokens.authorise(&headers("Bearer abc"), Role::Admin, Timestamp(9)).is_err(), "role");
+    }
+
+    #[test]
+    fn a_digest_that_is_none_is_named() {
+        for sha256 in ["", "ba78", &ABC.replace('b', "g"), &ABC.replace("ba", "+a"), &"ü".repeat(32)] {
+            let config = TokenConfig { name: "ops".into(), sha256: sha256.into(), role: Role::Admin, expires: None };
+            assert!(Tokens::new(&[config]).unwrap_err().to_string().contains("`ops`"), "{sha256}");
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! The door from the API to the manager. The manager implements [`Backend`]; tests use one in memory.
+//!
+//! What returns at once reads published views and never waits. What needs a commit, a component's answer or the disk
+//! returns a future. Nothing here shows what is not durable.
+
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use super::{
+    page::{Page, PageRequest},
+    views::{
+        ComponentDetail, ComponentFilter, ComponentSummary, Gauges, HandlerView, Health, PolicyView, ReportCursor,
+        ReportView, StatusAnswer, StatusQuery,
+    },
+};
+use crate::{
+    alarm::{AlarmFilter, AlarmSummary, OperateError},
+    model::{Alarm, ComponentRef, OperatorState, Timestamp},
+    telemetry::metrics::Metrics,
+};
+
+/// Something that takes time.
+pub type Answer<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What the API needs of the manager.
+pub trait Backend: Send + Sync + 'static {
+    /// The manager's clock.
+    fn now(&self) -> Timestamp;
+
+    /// Components that meet the filter, in the order of their references (reference point, then ID).
+    fn components(&self, filter: &ComponentFilter, page: &PageRequest<ComponentRef>) -> Page<ComponentSummary>;
+
+    /// One component; `None` if the manager does not know it.
+    fn component(&self, component: &ComponentRef) -> Option<ComponentDetail>;
+
+    /// Alarms that meet the filter, the highest number (the newest alarm) first; `after` is the number of the last
+    /// one seen.
+    fn alarms(&self, filter: &AlarmFilter, page: &PageRequest<u64>) -> Page<Alarm>;
+
+    /// One alarm.
+    fn alarm(&self, id: u64) -> Option<Alarm>;
+
+    /// All alarms, counted.
+    fn alarm_summary(&self) -> AlarmSummary;
+
+    /// Sets the operator's state of an alarm (see [`crate::alarm::operate`]); answers once that is durable.
+    fn operate_alarm(
+        &self,
+        id: u64,
+        operator: &str,
+        state: OperatorState,
+        comment: &str,
+    ) -> Answer<'_, Result<Alarm, OperateAlarmError>>;
+
+    /// Sends a status report request (Q.QKDN_Mk 8.3) and waits for its answer.
+    fn request_status(
+        &self,
+        component: &ComponentRef,
+        query: StatusQuery,
+    ) -> Answer<'_, Result<StatusAnswer, RequestError>>;
+
+    /// Stored reports of a component in the order of acceptance; with `from_sequence` only numbered ones from that
+    /// number on.
+    fn reports(
+        &self,
+        component: &ComponentRef,
+        from_sequence: Option<u64>,
+        page: &PageRequest<ReportCursor>,
+    ) -> Answer<'_, Result<Page<ReportView>, ReportsError>>;
+
+    /// Policies as configured, in the order of the configuration.
+    fn policies(&self) -> Vec<PolicyView>;
+
+    /// Handlers as configured, in the order of the configuration.
+    fn handlers(&self) -> Vec<HandlerView>;
+
+    /// How the manager is.
+    fn health(&self) -> Health;
+
+    /// Levels of the moment.
+    fn gauges(&self) -> Gauges;
+
+    /// What is counted.
+    fn metrics(&self) -> Arc<Metrics>;
+}
+
+/// Why an alarm was not operated on.
+#[derive(Debug, thiserror::Error)]
+pub enum OperateAlarmError {
+    /// There is no such alarm.
+    #[error("there is no alarm {0}")]
+    UnknownAlarm(u64),
+    /// The life cycle does not allow it.
+    #[error(transparent)]
+    NotAllowed(#[from] OperateError),
+    /// It could not be made durable now.
+    #[error("the change could not be stored: {reason}; try again later")]
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why a status report request brought no status.
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The manager does not know the component.
+    #[error("the manager knows no component `{0}`")]
+    UnknownComponent(ComponentRef),
+    /// It has no connection to ask over.
+    #[error("`{0}` is not connected")]
+    NotConnected(ComponentRef),
+    /// No answer in time.
+    #[error("`{component}` did not answer within {} s", after.as_secs_f64())]
+    TimedOut {
+        /// Who was asked.
+        component: ComponentRef,
+        /// How long the manager waited.
+        after: Duration,
+    },
+    /// The component refused, or the manager refused the answer.
+    #[error("{response}")]
+    Refused {
+        /// Reason code and sentence.
+        response: String,
+    },
+    /// Too many requests are open at this component.
+    #[error("too many requests are open at `{0}`; try again when they are answered")]
+    Busy(ComponentRef),
+    /// The answer could not be stored now.
+    #[error("the answer could not be stored: {reason}; try again later")]
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// Why stored reports cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportsError {
+    /// The manager does not know the component.
+    #[error("the manager knows no component `{0}`")]
+    UnknownComponent(ComponentRef),
+    /// Too many readers at a time.
+    #[error("too many readers of stored reports at a time; try again")]
+    Busy,
+    /// The journal cannot be read.
+    #[error("stored reports cannot be read: {reason}")]
+    Unavailable {
+        /// Why.
+        reason: String,
+    },
+}

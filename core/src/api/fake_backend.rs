@@ -1,0 +1,361 @@
+//! A manager in memory for the tests of the API and of the commands that speak to it: real life cycle, filters and
+//! paging over a few fixed components, alarms and reports.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    ApiServer, Backend, Page, PageRequest,
+    backend::{Answer, OperateAlarmError, ReportsError, RequestError},
+    views::{
+        ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
+        Health, InterfaceGauges, PluginCounters, PolicyView, ReportCursor, ReportOutcome, ReportView, ReportedValue,
+        StatusAnswer, StatusQuery, ValueView,
+    },
+};
+use crate::{
+    alarm::{self, AlarmFilter, AlarmSummary},
+    config::{ApiConfig, FcapsFunction, OnFailure, PolicyMode, Role, TokenConfig},
+    model::{
+        Alarm, AlarmKey, AlarmReport, ComponentRef, OperatorState, ReasonCode, ReferencePoint, Severity, Timestamp,
+    },
+    storage::JournalPosition,
+    telemetry::metrics::Metrics,
+};
+
+/// 2026-11-26T08:00:00Z
+pub(crate) const NOW: Timestamp = Timestamp(1_795_680_000_000);
+
+pub(crate) struct FakeBackend {
+    pub(crate) alarms: Mutex<Vec<Alarm>>,
+    pub(crate) ready: bool,
+    pub(crate) components: Vec<ComponentDetail>,
+    pub(crate) metrics: Arc<Metrics>,
+}
+
+fn reference(text: &str) -> ComponentRef {
+    text.parse().unwrap()
+}
+
+fn component(text: &str, connected: bool) -> ComponentDetail {
+    let mut summary = ComponentSummary::new(reference(text));
+    summary.vendor = "acme".into();
+    summary.model = "k2".into();
+    summary.site = "vienna".into();
+    summary.tags = vec!["metro".into()];
+    summary.configured = true;
+    let mut connections = Vec::new();
+    if connected {
+        summary.connection_count = 1;
+        summary.last_report = Some(NOW.plus(-5_000));
+        summary.reports = 42;
+        connections.push(ConnectionView {
+            peer_address: "192.0.2.7:50000".into(),
+            since: NOW.plus(-3_600_000),
+            key_exchange: "X25519MLKEM768".into(),
+            dialled: false,
+        });
+    }
+    ComponentDetail {
+        summary,
+        connections,
+        dial: None,
+        expected_interval_ms: Some(30_000),
+        incarnation: connected.then_some(0),
+        last_sequence: connected.then_some(41),
+        gaps: 0,
+        kept: 0,
+        handler: "mk".into(),
+        policies: vec!["qber".into()],
+        values: if connected { values() } else { Vec::new() },
+    }
+}
+
+fn values() -> Vec<ValueView> {
+    vec![
+        ValueView {
+            name: "key_store_fill_ratio".into(),
+            resource: String::new(),
+            value: ReportedValue::Number(0.25),
+            unit: Some("ratio".into()),
+            time: NOW.plus(-5_000),
+        },
+        ValueView {
+            name: "kma_link_state".into(),
+            resource: "link-1".into(),
+            value: ReportedValue::Word("up".into()),
+            unit: None,
+            time: NOW.plus(-5_000),
+        },
+    ]
+}
+
+pub(crate) fn raised(id: u64, component: &str, severity: Severity, text: &str) -> Alarm {
+    let key = AlarmKey {
+        component: component.into(),
+        resource: "link-1".into(),
+        alarm_type_id: "qber-threshold-exceeded".into(),
+        alarm_type_qualifier: "qber".into(),
+    };
+    let report = AlarmReport {
+        severity,
+        text: text.into(),
+        event_type: "quality-of-service".into(),
+        probable_cause: "threshold-crossed".into(),
+        observed: Some(0.07),
+        threshold: Some(0.06),
+        repair_actions: vec!["Check the fibre.".into()],
+    };
+    alarm::raise(None, key, report, "policy:qber", || id, NOW.plus(-60_000)).unwrap()
+}
+
+impl Default for FakeBackend {
+    fn default() -> Self {
+        let cleared =
+            alarm::clear(&raised(2, "mq/m-1", Severity::Critical, "QBER 12 %"), "QBER 3 %", NOW.plus(-30_000));
+        let alarms = vec![
+            raised(1, "mk/km-1", Severity::Minor, "store low"),
+            cleared.unwrap(),
+            raised(3, "mq/m-1", Severity::Major, "QBER 7 %"),
+        ];
+        let metrics = Metrics::default();
+        metrics.refuse(ReferencePoint::Mk, ReasonCode::Rejected);
+        metrics.interface(ReferencePoint::Mk).accepted.add(42);
+        metrics.handshakes_refused.entry("expired").or_default().increment();
+        let plugin = metrics.plugins.entry("say \"qber\"\\\n".into()).or_default();
+        plugin.calls.add(3);
+        plugin.nanoseconds.add(1_500_000_000);
+        drop(plugin);
+        Self {
+            alarms: Mutex::new(alarms),
+            ready: true,
+            components: ["mq/m-1", "mk/km-1", "mk/km-2", "mk/site a/ü%"]
+                .map(|text| component(text, text != "mk/km-2"))
+                .to_vec(),
+            metrics: Arc::new(metrics),
+        }
+    }
+}
+
+impl FakeBackend {
+    fn known(&self, component: &ComponentRef) -> Option<&ComponentDetail> {
+        self.components.iter().find(|detail| detail.summary.component == *component)
+    }
+}
+
+impl Backend for FakeBackend {
+    fn now(&self) -> Timestamp {
+        NOW
+    }
+
+    fn components(&self, filter: &ComponentFilter, page: &PageRequest<ComponentRef>) -> Page<ComponentSummary> {
+        let mut all: Vec<_> = self.components.iter().map(|detail| detail.summary.clone()).collect();
+        all.sort_by(|a, b| a.component.cmp(&b.component));
+        let rest = all.into_iter().filter(|summary| {
+            filter.matches(summary) && page.after.as_ref().is_none_or(|after| summary.component > *after)
+        });
+        Page::take(rest, page.limit, |summary| summary.component.to_string())
+    }
+
+    fn component(&self, component: &ComponentRef) -> Option<ComponentDetail> {
+        self.known(component).cloned()
+    }
+
+    fn alarms(&self, filter: &AlarmFilter, page: &PageRequest<u64>) -> Page<Alarm> {
+        let alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
+        let rest = alarms.iter().rev();
+        let rest = rest.filter(|alarm| filter.matches(alarm) && page.after.is_none_or(|after| alarm.id < after));
+        Page::take(rest.cloned(), page.limit, |alarm| alarm.id.to_string())
+    }
+
+    fn alarm(&self, id: u64) -> Option<Alarm> {
+        self.alarms.lock().unwrap().iter().find(|alarm| alarm.id == id).cloned()
+    }
+
+    fn alarm_summary(&self) -> AlarmSummary {
+        AlarmSummary::of(self.alarms.lock().unwrap().iter())
+    }
+
+    fn operate_alarm(
+        &self,
+        id: u64,
+        operator: &str,
+        state: OperatorState,
+        comment: &str,
+    ) -> Answer<'_, Result<Alarm, OperateAlarmError>> {
+        let result = (|| {
+            let mut alarms = self.alarms.lock().unwrap();
+            let alarm = alarms.iter_mut().find(|alarm| alarm.id == id).ok_or(OperateAlarmError::UnknownAlarm(id))?;
+            *alarm = alarm::operate(alarm, operator, state, comment, NOW)?;
+            Ok(alarm.clone())
+        })();
+        Box::pin(std::future::ready(result))
+    }
+
+    fn request_status(
+        &self,
+        component: &ComponentRef,
+        query: StatusQuery,
+    ) -> Answer<'_, Result<StatusAnswer, RequestError>> {
+        let component = component.clone();
+        let result = match self.known(&component) {
+            None => Err(RequestError::UnknownComponent(component)),
+            Some(detail) if detail.connections.is_empty() => Err(RequestError::NotConnected(component)),
+            Some(_) if query.names.iter().any(|name| name == "slow") => {
+                Err(RequestError::TimedOut { component, after: Duration::from_secs(10) })
+            }
+            Some(_) if query.names.iter().any(|name| name == "refused") => {
+                Err(RequestError::Refused { response: "rejected: no such name".into() })
+            }
+            Some(_) if query.names.iter().any(|name| name == "busy") => Err(RequestError::Busy(component)),
+            Some(detail) => Ok(StatusAnswer {
+                values: detail.values.clone(),
+                component,
+                received: NOW,
+                time: NOW.plus(-10),
+                extension: None,
+            }),
+        };
+        Box::pin(std::future::ready(result))
+    }
+
+    fn reports(
+        &self,
+        component: &ComponentRef,
+        from_sequence: Option<u64>,
+        page: &PageRequest<ReportCursor>,
+    ) -> Answer<'_, Result<Page<ReportView>, ReportsError>> {
+        let result = self.known(component).ok_or_else(|| ReportsError::UnknownComponent(component.clone())).map(|_| {
+            let reports = (0..5_u32).map(|n| ReportView {
+                position: ReportCursor { position: JournalPosition(7 << 16), index: n },
+                component: component.clone(),
+                received: NOW,
+                time: NOW,
+                incarnation: Some(0),
+                sequence: Some(u64::from(n)),
+                outcome: if n == 3 { ReportOutcome::Refused } else { ReportOutcome::Accepted },
+                refusal: (n == 3).then(|| "rejected: extension[0].values.qber_ratio: expected a number".into()),
+                answers_request: false,
+                values: if n == 3 { Vec::new() } else { values() },
+                extension: None,
+            });
+            let rest = reports.filter(|report| {
+                from_sequence.is_none_or(|from| report.sequence >= Some(from))
+                    && page.after.is_none_or(|after| report.position > after)
+            });
+            Page::take(rest, page.limit, |report| report.position.to_string())
+        });
+        Box::pin(std::future::ready(result))
+    }
+
+    fn policies(&self) -> Vec<PolicyView> {
+        vec![PolicyView {
+            name: "qber".into(),
+            function: FcapsFunction::Performance,
+            plugin: "builtin:threshold".into(),
+            version: "0.1.0".into(),
+            sha256: "ab".repeat(32),
+            mode: PolicyMode::Shadow,
+            counters: PluginCounters { calls: 3, reports: 42, seconds: 1.5, ..PluginCounters::default() },
+        }]
+    }
+
+    fn handlers(&self) -> Vec<HandlerView> {
+        vec![HandlerView {
+            name: "mk".into(),
+            reference_point: ReferencePoint::Mk,
+            plugin: "builtin:mk".into(),
+            version: "0.1.0".into(),
+            sha256: "cd".repeat(32),
+            on_failure: OnFailure::KeepRaw,
+            counters: PluginCounters::default(),
+        }]
+    }
+
+    fn health(&self) -> Health {
+        Health {
+            ready: self.ready,
+            reasons: if self.ready { Vec::new() } else { vec!["The journal cannot be written.".into()] },
+            manager: "manager-east".into(),
+            domain: "east".into(),
+            version: "0.1.0".into(),
+            started: NOW.plus(-3_600_000),
+            uptime_seconds: 3_600,
+            components: ComponentCount { known: 4, connected: 3 },
+            alarms: self.alarm_summary(),
+        }
+    }
+
+    fn gauges(&self) -> Gauges {
+        Gauges {
+            interfaces: vec![InterfaceGauges {
+                reference_point: ReferencePoint::Mk,
+                components: ComponentCount { known: 3, connected: 2 },
+            }],
+            shard_mailboxes: vec![0, 2],
+            symbols: 120,
+            journal_size_bytes: 1 << 20,
+            policy_timers: 1,
+        }
+    }
+
+    fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+}
+
+/// The API over a [`FakeBackend`] on a loopback port; stopped and joined on drop.
+pub(crate) struct FakeManager {
+    pub(crate) url: String,
+    stop: CancellationToken,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// SHA-256 of `NAME-token`, as `api.tokens` has it.
+fn token(name: &str, role: Role, expires: Option<Timestamp>) -> TokenConfig {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, format!("{name}-token").as_bytes());
+    let sha256 = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    TokenConfig { name: name.into(), sha256, role, expires }
+}
+
+impl FakeManager {
+    pub(crate) fn start(backend: FakeBackend) -> Self {
+        let config = ApiConfig {
+            listen: "127.0.0.1:0".parse().unwrap(),
+            tokens: vec![
+                token("reader", Role::Viewer, None),
+                token("ops", Role::Operator, Some(NOW.plus(1))),
+                token("gone", Role::Admin, Some(NOW)),
+            ],
+        };
+        Self::start_with(config, backend)
+    }
+
+    pub(crate) fn start_with(config: ApiConfig, backend: FakeBackend) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let server = runtime.block_on(ApiServer::bind(&config)).unwrap();
+        let (url, stop) = (format!("http://{}", server.address()), CancellationToken::new());
+        let stopped = stop.clone();
+        let thread = std::thread::spawn(move || runtime.block_on(server.serve(Arc::new(backend), stopped)));
+        Self { url, stop, thread: Some(thread) }
+    }
+
+    /// Stops it and waits until it is gone.
+    pub(crate) fn stop(&mut self) {
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+impl Drop for FakeManager {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

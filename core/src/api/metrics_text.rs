@@ -1,0 +1,221 @@
+//! `/metrics`: what is counted, and the levels of the moment, as text for Prometheus (format 0.0.4).
+//!
+//! Names are `qkdn_<stage>_<noun>_<verb>_total` for what grows, the stages named as the modules. Labels are few and
+//! bounded: reference point, reason code, severity, shard, and plugins by their configured names. Everything is
+//! written from a snapshot on each scrape, so what is gone vanishes.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, NoLabelSet, prometheus_text},
+    metrics::MetricType,
+    registry::Registry,
+};
+
+use super::views::{Gauges, Health};
+use crate::{
+    model::{ReasonCode, ReferencePoint, Severity},
+    telemetry::metrics::{Counter, InterfaceMetrics, Metrics, PluginMetrics},
+};
+
+/// The type of what [`render`] writes.
+pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
+
+/// Writes everything.
+pub fn render(metrics: Arc<Metrics>, gauges: Gauges, health: Health) -> Result<String, fmt::Error> {
+    let mut registry = Registry::default();
+    registry.register_collector(Box::new(Snapshot { metrics, gauges, health }));
+    let mut text = String::with_capacity(16 * 1024);
+    prometheus_text::encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+#[derive(Debug)]
+struct Snapshot {
+    metrics: Arc<Metrics>,
+    gauges: Gauges,
+    health: Health,
+}
+
+impl Collector for Snapshot {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let mut out = Writer { encoder };
+        self.manager(&mut out)?;
+        self.interfaces(&mut out)?;
+        self.plugins(&mut out)?;
+        self.storage(&mut out)
+    }
+}
+
+type CounterOf<T> = fn(&T) -> &Counter;
+
+/// Counters of each reference point: name without `_total`, help, where it is.
+const INTERFACE_COUNTERS: [(&str, &str, CounterOf<InterfaceMetrics>); 10] = [
+    ("qkdn_net_connections_opened", "Connections accepted or dialled.", |m| &m.connections_opened),
+    ("qkdn_net_bytes_received", "Bytes received inside TLS.", |m| &m.bytes),
+    ("qkdn_wire_lines_received", "Lines received.", |m| &m.lines),
+    ("qkdn_wire_reports_accepted", "Status reports answered with success, repeats included.", |m| &m.accepted),
+    ("qkdn_wire_reports_repeated", "Of the accepted status reports, repeats.", |m| &m.repeats),
+    ("qkdn_wire_answers_unexpected", "Answers that nobody asked for.", |m| &m.unexpected_answers),
+    ("qkdn_wire_objects_kept", "Objects and values of unknown type or name, kept as text.", |m| &m.kept_objects),
+    ("qkdn_wire_times_replaced", "Source times replaced by the time of receipt.", |m| &m.times_replaced),
+    ("qkdn_wire_requests_sent", "Status report requests sent.", |m| &m.requests),
+    ("qkdn_wire_requests_unanswered", "Status report requests not answered in time.", |m| &m.requests_unanswered),
+];
+
+/// Counters of each plugin.
+const PLUGIN_COUNTERS: [(&str, &str, CounterOf<PluginMetrics>); 5] = [
+    ("qkdn_plugin_calls_made", "Calls of a plugin.", |m| &m.calls),
+    ("qkdn_plugin_calls_failed", "Calls of a plugin that failed.", |m| &m.failures),
+    ("qkdn_plugin_reports_passed", "Reports passed to a plugin.", |m| &m.reports),
+    ("qkdn_plugin_log_lines_dropped", "Log lines of a plugin beyond its rate.", |m| &m.log_lines_dropped),
+    ("qkdn_plugin_verdicts_dropped", "Verdicts of a plugin that were not applied.", |m| &m.verdicts_dropped),
+];
+
+/// Counters of the manager as a whole.
+const MANAGER_COUNTERS: [(&str, &str, CounterOf<Metrics>); 10] = [
+    ("qkdn_state_sequence_numbers_missed", "Sequence numbers that never came.", |m| &m.sequence_gaps),
+    ("qkdn_plugin_reports_quarantined", "Reports that a plugin could not take.", |m| &m.quarantined),
+    ("qkdn_storage_commits_made", "Commits of the journal.", |m| &m.commits),
+    ("qkdn_storage_commits_failed", "Commits of the journal that failed.", |m| &m.commits_failed),
+    ("qkdn_storage_journal_bytes_written", "Bytes written to the journal.", |m| &m.journal_bytes),
+    ("qkdn_storage_batches_committed", "Batches in commits of the journal.", |m| &m.batches),
+    ("qkdn_storage_reports_committed", "Reports in commits of the journal.", |m| &m.reports_committed),
+    ("qkdn_storage_state_flushes_made", "Flushes of the state database.", |m| &m.state_flushes),
+    ("qkdn_storage_state_flushes_failed", "Flushes of the state database that failed.", |m| &m.state_flushes_failed),
+    ("qkdn_clock_jumps_seen", "Jumps of the wall clock.", |m| &m.clock_jumps),
+];
+
+impl Snapshot {
+    fn manager(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let health = &self.health;
+        let info = [
+            ("version", health.version.clone()),
+            ("manager", health.manager.clone()),
+            ("domain", health.domain.clone()),
+        ];
+        out.gauge("qkdn_manager_info", "The manager: version, ID and domain.", [(info.to_vec(), 1.0)])?;
+        let ready = f64::from(u8::from(health.ready));
+        out.gauge("qkdn_manager_ready", "Whether the manager takes and stores reports.", [(Vec::new(), ready)])?;
+        let started = seconds_since_epoch(health.started.0);
+        out.gauge("qkdn_manager_start_time_seconds", "When the manager started.", [(Vec::new(), started)])?;
+        let raised = Severity::ALL.iter().zip(&self.metrics.alarms_raised);
+        let raised = raised.map(|(severity, count)| (vec![("severity", severity.to_string())], number(count.get())));
+        out.gauge("qkdn_alarm_alarms_raised", "Alarms that are not cleared.", raised)?;
+        let boxes = self.gauges.shard_mailboxes.iter().enumerate();
+        let boxes = boxes.map(|(shard, waiting)| (vec![("shard", shard.to_string())], number(*waiting)));
+        out.gauge("qkdn_shard_mailbox_messages", "Messages waiting for a shard.", boxes)?;
+        let timers = number(self.gauges.policy_timers);
+        out.gauge("qkdn_plugin_policy_timers", "Timers that policies have set.", [(Vec::new(), timers)])?;
+        let symbols = number(self.gauges.symbols);
+        out.gauge("qkdn_model_symbols", "Names that have a symbol.", [(Vec::new(), symbols)])?;
+        for (name, help, counter) in MANAGER_COUNTERS {
+            out.counter(name, help, [(Vec::new(), counter(&self.metrics).get())])?;
+        }
+        Ok(())
+    }
+
+    fn interfaces(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let metrics = &self.metrics;
+        for (name, help, counter) in INTERFACE_COUNTERS {
+            let samples = ReferencePoint::ALL.map(|point| (of(point), counter(metrics.interface(point)).get()));
+            out.counter(name, help, samples)?;
+        }
+        let refused = ReferencePoint::ALL.into_iter().flat_map(|point| {
+            let codes = ReasonCode::ALL.into_iter().zip(&metrics.interface(point).refused);
+            codes.map(move |(code, count)| {
+                (vec![("reference_point", point.to_string()), ("code", code.to_string())], count.get())
+            })
+        });
+        out.counter("qkdn_wire_messages_refused", "Messages refused.", refused)?;
+        let causes = metrics.handshakes_refused.iter();
+        let causes = causes.map(|entry| (vec![("cause", (*entry.key()).to_owned())], entry.value().get()));
+        out.counter("qkdn_net_handshakes_refused", "TLS handshakes and identities refused.", causes)?;
+        let open = ReferencePoint::ALL.map(|point| (of(point), number(metrics.interface(point).connections.get())));
+        out.gauge("qkdn_net_connections_open", "Connections open now.", open)?;
+        let known = self.gauges.interfaces.iter().map(|i| (of(i.reference_point), number(i.components.known)));
+        out.gauge("qkdn_state_components_known", "Components configured or heard of.", known)?;
+        let connected = self.gauges.interfaces.iter().map(|i| (of(i.reference_point), number(i.components.connected)));
+        out.gauge("qkdn_state_components_connected", "Components with a connection open now.", connected)
+    }
+
+    fn plugins(&self, out: &mut Writer<'_>) -> fmt::Result {
+        for (name, help, counter) in PLUGIN_COUNTERS {
+            let plugins = self.metrics.plugins.iter();
+            out.counter(name, help, plugins.map(|entry| (plugin(entry.key()), counter(entry.value()).get())))?;
+        }
+        let plugins = self.metrics.plugins.iter();
+        let spent = plugins.map(|entry| (plugin(entry.key()), seconds(entry.value().nanoseconds.get())));
+        out.seconds("qkdn_plugin_call_seconds", "Time spent in calls of a plugin.", spent)
+    }
+
+    fn storage(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let spent = seconds(self.metrics.sync_nanoseconds.get());
+        out.seconds("qkdn_storage_sync_seconds", "Time spent making commits durable.", [(Vec::new(), spent)])?;
+        let size = number(self.gauges.journal_size_bytes);
+        out.gauge("qkdn_storage_journal_size_bytes", "Bytes that the journal takes on disk.", [(Vec::new(), size)])
+    }
+}
+
+type Labels = Vec<(&'static str, String)>;
+
+fn of(point: ReferencePoint) -> Labels {
+    vec![("reference_point", point.to_string())]
+}
+
+fn plugin(name: &str) -> Labels {
+    vec![("plugin", name.to_owned())]
+}
+
+fn seconds(nanoseconds: u64) -> f64 {
+    Duration::from_nanos(nanoseconds).as_secs_f64()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus has nothing but doubles")]
+const fn number(n: u64) -> f64 {
+    n as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "Prometheus has nothing but doubles")]
+const fn seconds_since_epoch(milliseconds: i64) -> f64 {
+    milliseconds as f64 / 1_000.0
+}
+
+/// One family after the other; a family without samples is left out, since its header alone says nothing.
+struct Writer<'a> {
+    encoder: DescriptorEncoder<'a>,
+}
+
+impl Writer<'_> {
+    fn counter(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = (Labels, u64)>) -> fmt::Result {
+        let mut samples = samples.into_iter().peekable();
+        if samples.peek().is_none() {
+            return Ok(());
+        }
+        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        samples.try_for_each(|(labels, value)| {
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&value, None)
+        })
+    }
+
+    fn seconds(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = (Labels, f64)>) -> fmt::Result {
+        let mut samples = samples.into_iter().peekable();
+        if samples.peek().is_none() {
+            return Ok(());
+        }
+        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        samples.try_for_each(|(labels, value)| {
+            family.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&value, None)
+        })
+    }
+
+    fn gauge(&mut self, name: &str, help: &str, samples: impl IntoIterator<Item = (Labels, f64)>) -> fmt::Result {
+        let mut samples = samples.into_iter().peekable();
+        if samples.peek().is_none() {
+            return Ok(());
+        }
+        let mut family = self.encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+        samples.try_for_each(|(labels, value)| family.encode_family(&labels)?.encode_gauge(&value))
+    }
+}

@@ -1,0 +1,345 @@
+//! The API over a real loopback socket, as a client sees it.
+
+use std::io::{Read, Write};
+
+use serde_json::Value;
+
+use super::fake_backend::{FakeBackend, FakeManager};
+use crate::config::{ApiConfig, limits};
+
+struct Reply {
+    status: u16,
+    headers: ureq::http::HeaderMap,
+    text: String,
+}
+
+impl Reply {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Checks that this is a problem document and gives its detail.
+    #[track_caller]
+    fn problem(&self, status: u16, kind: &str) -> String {
+        let json = self.json();
+        assert_eq!(self.status, status, "{json}");
+        assert_eq!(self.header("content-type"), "application/problem+json");
+        assert_eq!(json["type"], format!("urn:qkdn:problem:{kind}"));
+        assert_eq!(json["status"], status);
+        assert!(json["title"].as_str().is_some_and(|title| !title.is_empty()));
+        json["detail"].as_str().unwrap().to_owned()
+    }
+
+    #[track_caller]
+    fn ok(&self) -> Value {
+        assert_eq!(self.status, 200, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/json");
+        self.json()
+    }
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().new_agent()
+}
+
+fn reply(response: ureq::http::Response<ureq::Body>) -> Reply {
+    let (parts, mut body) = response.into_parts();
+    Reply { status: parts.status.as_u16(), headers: parts.headers, text: body.read_to_string().unwrap() }
+}
+
+impl FakeManager {
+    fn get(&self, path: &str) -> Reply {
+        reply(agent().get(format!("{}{path}", self.url)).call().unwrap())
+    }
+
+    fn post(&self, path: &str, token: &str, body: &str) -> Reply {
+        let mut request = agent().post(format!("{}{path}", self.url));
+        if !token.is_empty() {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        reply(request.send(body).unwrap())
+    }
+
+    /// Sends bytes as they are and reads until the server closes.
+    fn raw(&self, request: &str) -> String {
+        let mut stream = std::net::TcpStream::connect(self.url.trim_start_matches("http://")).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        text
+    }
+}
+
+fn manager() -> FakeManager {
+    FakeManager::start(FakeBackend::default())
+}
+
+fn ids(list: &Value, key: &str) -> Vec<String> {
+    list["items"].as_array().unwrap().iter().map(|item| item[key].to_string().replace('"', "")).collect()
+}
+
+#[test]
+fn components_are_listed_filtered_and_paged() {
+    let manager = manager();
+    let all = manager.get("/api/v1/components").ok();
+    assert_eq!(ids(&all, "component"), ["mq/m-1", "mk/km-1", "mk/km-2", "mk/site a/ü%"]);
+    assert_eq!(all["next"], Value::Null);
+    assert_eq!(all["items"][1]["kind"], "key manager");
+    assert_eq!(all["items"][1]["lastReport"], "2026-11-26T07:59:55.000Z");
+    let some =
+        manager.get("/api/v1/components?referencePoint=mk&connected=true&vendor=acme&site=vienna&tag=metro").ok();
+    assert_eq!(ids(&some, "component"), ["mk/km-1", "mk/site a/ü%"]);
+    let (mut seen, mut query) = (Vec::new(), String::new());
+    loop {
+        let page = manager.get(&format!("/api/v1/components?limit=1{query}")).ok();
+        seen.extend(ids(&page, "component"));
+        let Some(next) = page["next"].as_str() else { break };
+        query = format!("&cursor={}", next.replace('%', "%25").replace(' ', "%20").replace('ü', "%C3%BC"));
+    }
+    assert_eq!(seen, ids(&all, "component"));
+}
+
+#[test]
+fn a_component_is_shown_whole_whatever_its_id() {
+    let manager = manager();
+    let detail = manager.get("/api/v1/components/mk/km-1").ok();
+    assert_eq!((&detail["component"], &detail["lastSequence"]), (&"mk/km-1".into(), &41.into()));
+    assert_eq!(detail["connections"][0]["keyExchange"], "X25519MLKEM768");
+    assert_eq!(detail["values"][0]["unit"], "ratio");
+    assert_eq!(detail["values"][1]["value"], "up");
+    assert_eq!(manager.get("/api/v1/components/mk/site%20a%2F%C3%BC%25").ok()["id"], "site a/ü%");
+    let detail = manager.get("/api/v1/components/mk/km-9").problem(404, "not-found");
+    assert!(detail.contains("`mk/km-9`") && detail.contains("/api/v1/components"), "{detail}");
+    assert!(manager.get("/api/v1/components/xx/km-1").problem(404, "not-found").contains("mqrp"));
+}
+
+#[test]
+fn a_status_report_is_requested_and_every_failure_has_its_status() {
+    let manager = manager();
+    let ask = |component: &str, body: &str| {
+        manager.post(&format!("/api/v1/components/{component}/request"), "ops-token", body)
+    };
+    assert_eq!(ask("mk/km-1", "").ok()["values"][0]["value"], 0.25);
+    assert_eq!(
+        ask("mk/km-1", r#"{"types":["performance"],"names":[],"resources":["link-1"]}"#).ok()["component"],
+        "mk/km-1"
+    );
+    assert!(ask("mk/km-9", "").problem(404, "not-found").contains("mk/km-9"));
+    assert!(ask("mk/km-2", "").problem(409, "not-connected").contains("open connection"));
+    assert!(ask("mk/km-1", r#"{"names":["slow"]}"#).problem(504, "no-answer").contains("10 s"));
+    assert_eq!(ask("mk/km-1", r#"{"names":["refused"]}"#).problem(502, "refused"), "rejected: no such name");
+    let busy = ask("mk/km-1", r#"{"names":["busy"]}"#);
+    busy.problem(429, "busy");
+    assert_eq!(busy.header("retry-after"), "1");
+    assert!(ask("mk/km-1", r#"{"name":["x"]}"#).problem(400, "bad-body").contains("`name`"));
+    assert!(ask("mk/km-1", r#"{"names":[""]}"#).problem(400, "bad-body").contains("`names`"));
+    let many = serde_json::json!({ "types": vec!["x"; limits::REQUEST_QUERY_ITEMS + 1] }).to_string();
+    assert!(ask("mk/km-1", &many).problem(400, "bad-body").contains("`types`"));
+}
+
+#[test]
+fn alarms_are_listed_newest_first_filtered_and_paged() {
+    let manager = manager();
+    let list = |query: &str| ids(&manager.get(&format!("/api/v1/alarms{query}")).ok(), "id");
+    assert_eq!(list(""), ["3", "2", "1"]);
+    assert_eq!(list("?severity=major"), ["3", "2"]);
+    assert_eq!(list("?cleared=true"), ["2"]);
+    assert_eq!(list("?component=mq%2Fm-1&cleared=false&operatorState=none&type=qber-threshold-exceeded"), ["3"]);
+    assert_eq!(list("?resource=link-2"), Vec::<String>::new());
+    let page = manager.get("/api/v1/alarms?limit=2").ok();
+    assert_eq!((ids(&page, "id"), &page["next"]), (vec!["3".to_owned(), "2".to_owned()], &"2".into()));
+    assert_eq!(list("?limit=2&cursor=2"), ["1"]);
+    let alarm = manager.get("/api/v1/alarms/2").ok();
+    assert_eq!((&alarm["isCleared"], &alarm["alarmTypeId"]), (&true.into(), &"qber-threshold-exceeded".into()));
+    assert_eq!(alarm["statusChanges"][0]["severity"], Value::Null);
+    assert_eq!(alarm["severity"], "critical");
+    for path in ["/api/v1/alarms/9", "/api/v1/alarms/x"] {
+        assert!(manager.get(path).problem(404, "not-found").contains("/api/v1/alarms"));
+    }
+    let summary = manager.get("/api/v1/alarms/summary").ok();
+    assert_eq!((&summary[0]["severity"], &summary[0]["clearedNotClosed"]), (&"critical".into(), &1.into()));
+}
+
+#[test]
+fn operators_act_on_alarms_under_the_name_of_their_token() {
+    let manager = manager();
+    let act =
+        |id: &str, action: &str, body: &str| manager.post(&format!("/api/v1/alarms/{id}/{action}"), "ops-token", body);
+    let alarm = act("3", "acknowledge", r#"{"comment":"on my way"}"#).ok();
+    assert_eq!(alarm["operatorState"], "acknowledged");
+    assert_eq!(alarm["operatorActions"][0]["operator"], "ops");
+    assert_eq!(alarm["operatorActions"][0]["text"], "on my way");
+    assert!(act("3", "acknowledge", "").problem(409, "nothing-to-change").contains("by ops at 2026"));
+    assert_eq!(act("3", "close", "{}").ok()["operatorState"], "closed");
+    assert_eq!(act("3", "reopen", "").ok()["operatorState"], "none");
+    assert_eq!(manager.get("/api/v1/alarms/3").ok()["operatorActions"].as_array().unwrap().len(), 3);
+    assert!(act("9", "close", "").problem(404, "not-found").contains("alarm 9"));
+    assert!(act("3", "delete", "").problem(404, "not-found").contains("acknowledge, close or reopen"));
+    assert!(act("3", "close", "[").problem(400, "bad-body").contains("line 1"));
+    assert!(act("3", "close", r#"{"coment":""}"#).problem(400, "bad-body").contains("`coment`"));
+    let long = serde_json::json!({ "comment": "x".repeat(limits::ALARM_TEXT_CHARS + 1) }).to_string();
+    act("3", "close", &long).problem(400, "comment-too-long");
+    act("3", "close", &" ".repeat(limits::API_BODY_BYTES + 1)).problem(413, "too-large");
+}
+
+#[test]
+fn writing_needs_a_token_of_enough_role_that_has_not_expired() {
+    let manager = manager();
+    for path in ["/api/v1/alarms/3/close", "/api/v1/components/mk/km-1/request"] {
+        let none = manager.post(path, "", "");
+        assert!(none.problem(401, "unauthorized").contains("Authorization: Bearer"));
+        assert_eq!(none.header("www-authenticate"), "Bearer realm=\"qkdnm\"");
+        let wrong = manager.post(path, "nobody-token", "");
+        assert!(wrong.problem(401, "unauthorized").contains("not one of"));
+        assert!(wrong.header("www-authenticate").contains("invalid_token"));
+        assert!(manager.post(path, "gone-token", "").problem(401, "unauthorized").contains("expired at 2026-11-26"));
+        let reader = manager.post(path, "reader-token", "");
+        assert!(reader.problem(403, "forbidden").contains("viewer"));
+        assert!(reader.header("www-authenticate").contains("insufficient_scope"));
+        // Who may not write learns nothing of what is there.
+        assert_eq!(manager.post(&path.replace("km-1", "km-9").replace('3', "9"), "", "").status, 401);
+    }
+    assert_eq!(manager.get("/api/v1/alarms/3").ok()["operatorState"], "none");
+    let config = ApiConfig { listen: "127.0.0.1:0".parse().unwrap(), tokens: Vec::new() };
+    let closed = FakeManager::start_with(config, FakeBackend::default());
+    assert!(closed.post("/api/v1/alarms/3/close", "ops-token", "").problem(401, "unauthorized").contains("no tokens"));
+}
+
+#[test]
+fn reports_are_read_from_a_number_on_and_paged() {
+    let manager = manager();
+    let page = manager.get("/api/v1/reports?component=mk%2Fkm-1&fromSequence=2&limit=2").ok();
+    assert_eq!(ids(&page, "position"), ["7.0.2", "7.0.3"]);
+    assert_eq!(page["items"][1]["refusal"], "rejected: extension[0].values.qber_ratio: expected a number");
+    let rest = manager.get("/api/v1/reports?component=mk%2Fkm-1&fromSequence=2&cursor=7.0.3").ok();
+    assert_eq!((ids(&rest, "sequence"), &rest["next"]), (vec!["4".to_owned()], &Value::Null));
+    assert!(manager.get("/api/v1/reports").problem(400, "bad-parameter").contains("component"));
+    assert!(manager.get("/api/v1/reports?component=km-1").problem(400, "bad-parameter").contains("mk/km-1"));
+    assert!(manager.get("/api/v1/reports?component=mk/km-1&cursor=x").problem(400, "bad-parameter").contains("12.0.3"));
+    manager.get("/api/v1/reports?component=mk/km-9").problem(404, "not-found");
+}
+
+#[test]
+fn plugins_and_the_manager_itself_are_shown() {
+    let manager = manager();
+    let policy = &manager.get("/api/v1/policies").ok()["items"][0];
+    assert_eq!((&policy["function"], &policy["mode"]), (&"performance".into(), &"shadow".into()));
+    let handler = &manager.get("/api/v1/handlers").ok()["items"][0];
+    assert_eq!((&handler["referencePoint"], &handler["onFailure"]), (&"mk".into(), &"keep-raw".into()));
+    let health = manager.get("/api/v1/health").ok();
+    assert_eq!((&health["manager"], &health["uptimeSeconds"]), (&"manager-east".into(), &3_600.into()));
+    assert_eq!(manager.get("/livez").text, "alive\n");
+    assert_eq!(manager.get("/readyz").text, "ready\n");
+    let broken = FakeManager::start(FakeBackend { ready: false, ..FakeBackend::default() });
+    assert_eq!(broken.get("/livez").status, 200);
+    assert_eq!(broken.get("/api/v1/health").ok()["ready"], false);
+    let unready = broken.get("/readyz");
+    assert_eq!(unready.problem(503, "not-ready"), "The journal cannot be written.");
+    assert_eq!(unready.json()["reasons"][0], "The journal cannot be written.");
+}
+
+#[test]
+fn what_is_not_understood_is_named() {
+    let manager = manager();
+    assert!(manager.get("/api/v1/alarms?sevrity=major").problem(400, "bad-parameter").contains("`sevrity`"));
+    assert!(manager.get("/api/v1/alarms?severity=bad").problem(400, "bad-parameter").contains("`bad`"));
+    assert!(
+        manager.get("/api/v1/alarms?severity=major&severity=minor").problem(400, "bad-parameter").contains("duplicate")
+    );
+    assert!(manager.get("/api/v1/health?x=1").problem(400, "bad-parameter").contains("`x`"));
+    for limit in ["0", "1001", "-1", "x", ""] {
+        let detail = manager.get(&format!("/api/v1/alarms?limit={limit}")).problem(400, "bad-parameter");
+        assert!(detail.contains("limit"), "{detail}");
+    }
+    assert!(manager.get("/api/v1/alarm").problem(404, "not-found").contains("/api/v1/alarms"));
+    assert!(manager.get("/").problem(404, "not-found").contains("/api/v1/components"));
+    let delete = reply(agent().delete(format!("{}/api/v1/alarms/3", manager.url)).call().unwrap());
+    delete.problem(405, "method-not-allowed");
+    assert!(delete.header("allow").contains("GET"));
+    let long = format!("/api/v1/alarms?resource={}", "x".repeat(limits::API_HEADER_BYTES));
+    manager.get(&long).problem(431, "too-large");
+}
+
+#[test]
+fn a_loopback_listener_answers_for_this_machine_only() {
+    let manager = manager();
+    let ask =
+        |target: &str, host: &str| manager.raw(&format!("GET {target} HTTP/1.1\r\n{host}Connection: close\r\n\r\n"));
+    for host in ["Host: localhost:9\r\n", "Host: 127.0.0.1\r\n", "Host: [::1]:7100\r\n"] {
+        assert!(ask("/livez", host).starts_with("HTTP/1.1 200 "), "{host}");
+    }
+    for host in ["Host: evil.example:7100\r\n", "Host: \r\n", ""] {
+        let answer = ask("/api/v1/alarms", host);
+        assert!(answer.starts_with("HTTP/1.1 421 ") && answer.contains("loopback"), "{host}: {answer}");
+        assert!(!answer.contains("QBER"));
+    }
+    assert!(ask("http://evil.example/livez", "Host: localhost\r\n").starts_with("HTTP/1.1 421 "));
+    assert!(ask("http://localhost/livez", "Host: localhost\r\n").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn answers_are_not_for_caches_and_other_origins() {
+    let reply = manager().get("/api/v1/alarms");
+    assert_eq!((reply.header("cache-control"), reply.header("x-content-type-options")), ("no-store", "nosniff"));
+    assert_eq!(reply.header("access-control-allow-origin"), "");
+}
+
+#[test]
+fn the_server_stops_though_a_client_stays_connected() {
+    let mut manager = manager();
+    let mut idle = std::net::TcpStream::connect(manager.url.trim_start_matches("http://")).unwrap();
+    idle.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut first = [0; 12];
+    idle.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200");
+    manager.stop();
+    assert!(std::net::TcpStream::connect(manager.url.trim_start_matches("http://")).is_err());
+}
+
+#[test]
+fn a_second_server_on_the_address_is_told_so() {
+    let manager = manager();
+    let listen = manager.url.trim_start_matches("http://").parse().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let error = runtime.block_on(super::ApiServer::bind(&ApiConfig { listen, tokens: Vec::new() })).unwrap_err();
+    assert!(error.to_string().contains("another manager running"), "{error}");
+}
+
+/// The text format's rules: a family once, its help and type before its samples, no sample twice, counters in `_total`.
+#[test]
+fn metrics_are_well_formed() {
+    let reply = manager().get("/metrics?collect=all");
+    assert_eq!(reply.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    let (mut families, mut samples) = (std::collections::BTreeMap::new(), std::collections::BTreeSet::new());
+    let mut help = "";
+    for line in reply.text.lines() {
+        if let Some(rest) = line.strip_prefix("# HELP ") {
+            help = rest.split_once(' ').unwrap().0;
+        } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = rest.split_once(' ').unwrap();
+            assert_eq!(name, help);
+            assert_eq!(name.ends_with("_total"), kind == "counter", "{name}");
+            assert!(families.insert(name, kind).is_none(), "{name} occurs twice");
+        } else {
+            let (sample, value) = line.rsplit_once(' ').unwrap();
+            assert!(value.parse::<f64>().is_ok_and(f64::is_finite), "{line}");
+            assert_eq!(sample.split('{').next(), Some(help), "{line}");
+            assert!(samples.insert(sample), "{sample} occurs twice");
+        }
+    }
+    for line in [
+        r#"qkdn_wire_reports_accepted_total{reference_point="mk"} 42"#,
+        r#"qkdn_wire_messages_refused_total{reference_point="mk",code="rejected"} 1"#,
+        r#"qkdn_net_handshakes_refused_total{cause="expired"} 1"#,
+        r#"qkdn_plugin_calls_made_total{plugin="say \"qber\"\\\n"} 3"#,
+        r#"qkdn_plugin_call_seconds_total{plugin="say \"qber\"\\\n"} 1.5"#,
+        r#"qkdn_state_components_connected{reference_point="mk"} 2.0"#,
+        "qkdn_manager_ready 1.0",
+    ] {
+        assert!(reply.text.lines().any(|found| found == line), "{line} is missing in\n{}", reply.text);
+    }
+}

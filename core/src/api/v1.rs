@@ -1,0 +1,6 @@
+//! The endpoints of `/api/v1`, one resource a file: read the request, ask the backend, show the answer.
+
+pub(crate) mod alarms;
+pub(crate) mod components;
+pub(crate) mod manager;
+pub(crate) mod reports;

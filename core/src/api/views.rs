@@ -1,0 +1,14 @@
+//! What the API shows: the documents of `/api/v1`, as Rust values. They are the public contract of the API and of
+//! `qkdnm -o json`: members are added, never renamed or removed. Times are RFC 3339, names lowerCamelCase.
+//!
+//! Alarms are shown as they are ([`crate::model::Alarm`]).
+
+pub mod component;
+pub mod health;
+pub mod plugin;
+pub mod report;
+
+pub use component::{ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, ValueView};
+pub use health::{ComponentCount, Gauges, Health, InterfaceGauges};
+pub use plugin::{HandlerView, PluginCounters, PolicyView};
+pub use report::{ReportCursor, ReportOutcome, ReportView, StatusAnswer, StatusQuery};

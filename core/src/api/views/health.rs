@@ -1,0 +1,66 @@
+//! The manager itself as the API shows it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    alarm::AlarmSummary,
+    model::{ReferencePoint, Timestamp},
+};
+
+/// How the manager is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Health {
+    /// Whether it takes reports and stores them.
+    pub ready: bool,
+    /// Why not, one sentence each; empty when ready.
+    pub reasons: Vec<String>,
+    /// Its manager ID on Mx.
+    pub manager: String,
+    /// The domain it speaks for.
+    pub domain: String,
+    /// Version of the program.
+    pub version: String,
+    /// When it started.
+    pub started: Timestamp,
+    /// Seconds since then.
+    pub uptime_seconds: u64,
+    /// Components, counted.
+    pub components: ComponentCount,
+    /// Alarms by severity (RFC 8632 alarm-summary).
+    pub alarms: AlarmSummary,
+}
+
+/// Components, counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ComponentCount {
+    /// Configured, or heard of.
+    pub known: u64,
+    /// With a connection open now.
+    pub connected: u64,
+}
+
+/// Levels of the moment, for `/metrics`. What does not apply stays at its default.
+#[derive(Clone, Debug, Default)]
+pub struct Gauges {
+    /// By reference point, in the order of `ReferencePoint::ALL`; absent ones are not served.
+    pub interfaces: Vec<InterfaceGauges>,
+    /// Messages waiting in each shard's mailbox, by shard.
+    pub shard_mailboxes: Vec<u64>,
+    /// Symbols given so far.
+    pub symbols: u64,
+    /// Bytes that the journal takes on disk.
+    pub journal_size_bytes: u64,
+    /// Timers that policies have set.
+    pub policy_timers: u64,
+}
+
+/// Components of one reference point.
+#[derive(Clone, Copy, Debug)]
+pub struct InterfaceGauges {
+    /// Which.
+    pub reference_point: ReferencePoint,
+    /// Its components.
+    pub components: ComponentCount,
+}

@@ -1,0 +1,80 @@
+//! Handlers and policies as the API shows them: what is configured, what runs, what it did.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::{FcapsFunction, OnFailure, PolicyMode},
+    model::ReferencePoint,
+    telemetry::metrics::PluginMetrics,
+};
+
+/// A handler as configured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HandlerView {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The reference point it serves.
+    pub reference_point: ReferencePoint,
+    /// Where the plugin comes from: `builtin:mk` or a file.
+    pub plugin: String,
+    /// The version that the plugin gives itself.
+    pub version: String,
+    /// SHA-256 of the plugin as loaded, lower-case hex.
+    pub sha256: String,
+    /// What becomes of a report that it fails on.
+    pub on_failure: OnFailure,
+    /// What it did since the start.
+    pub counters: PluginCounters,
+}
+
+/// A policy as configured.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PolicyView {
+    /// Its name in the configuration.
+    pub name: String,
+    /// The FCAPS function it serves.
+    pub function: FcapsFunction,
+    /// Where the plugin comes from: `builtin:threshold` or a file.
+    pub plugin: String,
+    /// The version that the plugin gives itself.
+    pub version: String,
+    /// SHA-256 of the plugin as loaded, lower-case hex.
+    pub sha256: String,
+    /// Whether its verdicts count.
+    pub mode: PolicyMode,
+    /// What it did since the start.
+    pub counters: PluginCounters,
+}
+
+/// What a plugin did since the manager started.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PluginCounters {
+    /// Calls.
+    pub calls: u64,
+    /// Calls that failed.
+    pub failures: u64,
+    /// Reports passed to it.
+    pub reports: u64,
+    /// Time spent in it.
+    pub seconds: f64,
+    /// Log lines beyond its rate.
+    pub log_lines_dropped: u64,
+    /// Verdicts that were not applied (shadow mode, limits).
+    pub verdicts_dropped: u64,
+}
+
+impl From<&PluginMetrics> for PluginCounters {
+    fn from(metrics: &PluginMetrics) -> Self {
+        Self {
+            calls: metrics.calls.get(),
+            failures: metrics.failures.get(),
+            reports: metrics.reports.get(),
+            seconds: std::time::Duration::from_nanos(metrics.nanoseconds.get()).as_secs_f64(),
+            log_lines_dropped: metrics.log_lines_dropped.get(),
+            verdicts_dropped: metrics.verdicts_dropped.get(),
+        }
+    }
+}

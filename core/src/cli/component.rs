@@ -1,0 +1,200 @@
+//! `qkdnm component`: what is managed.
+
+use super::{
+    ApiArgs, Client, CommandResult, Exit, Output,
+    client::component_path,
+    output::{count, time},
+};
+use crate::{
+    api::views::{ComponentDetail, ComponentSummary, StatusAnswer, StatusQuery, ValueView},
+    model::{ComponentRef, ReferencePoint},
+};
+
+/// The commands.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// List components.
+    #[command(
+        after_help = "Examples:\n  qkdnm component list\n  qkdnm component list --reference-point mk --connected false\n  qkdnm component list --site vienna -o json"
+    )]
+    List(ListArgs),
+    /// Show one component: connections, numbering, last values.
+    #[command(after_help = "Example:\n  qkdnm component show mk/km-1")]
+    Show {
+        /// Reference point and component ID.
+        #[arg(value_name = "COMPONENT")]
+        component: ComponentRef,
+    },
+    /// Ask a component for a status report, and show what it answers. Needs QKDNM_TOKEN.
+    #[command(
+        after_help = "Examples:\n  qkdnm component request mk/km-1\n  qkdnm component request mq/module-1 --type performance --name qber_ratio"
+    )]
+    Request(RequestArgs),
+}
+
+/// Which components.
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// On this reference point: mq, mops, mqrp, mk, mc, mu or mx.
+    #[arg(long, value_name = "POINT")]
+    reference_point: Option<ReferencePoint>,
+    /// Connected now (true), or not (false).
+    #[arg(long, value_name = "BOOL")]
+    connected: Option<bool>,
+    /// Of this vendor.
+    #[arg(long)]
+    vendor: Option<String>,
+    /// Of this model.
+    #[arg(long)]
+    model: Option<String>,
+    /// At this site.
+    #[arg(long)]
+    site: Option<String>,
+    /// With this tag.
+    #[arg(long)]
+    tag: Option<String>,
+}
+
+/// Whom to ask for what; without any option: for everything it has.
+#[derive(Debug, clap::Args)]
+pub struct RequestArgs {
+    /// Reference point and component ID, such as mk/km-1.
+    #[arg(value_name = "COMPONENT")]
+    component: ComponentRef,
+    /// Type of objects, such as performance; may be repeated.
+    #[arg(long = "type", value_name = "TYPE")]
+    types: Vec<String>,
+    /// Name of a value, such as qber_ratio; may be repeated.
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
+    /// Part of the component, such as a link; may be repeated.
+    #[arg(long = "resource", value_name = "RESOURCE")]
+    resources: Vec<String>,
+}
+
+pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
+    let client = Client::new(api)?;
+    match command {
+        Command::List(args) => list(args, &client, output),
+        Command::Show { component } => show(&component, &client, output),
+        Command::Request(args) => request(args, &client, output),
+    }
+}
+
+fn list(args: ListArgs, client: &Client, output: &mut Output<'_>) -> CommandResult {
+    let query: Vec<(&str, String)> = [
+        ("referencePoint", args.reference_point.map(|point| point.to_string())),
+        ("connected", args.connected.map(|connected| connected.to_string())),
+        ("vendor", args.vendor),
+        ("model", args.model),
+        ("site", args.site),
+        ("tag", args.tag),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| value.map(|value| (name, value)))
+    .collect();
+    let page = client.list::<ComponentSummary>("/api/v1/components", &query, usize::MAX)?;
+    if output.is_json() {
+        output.json(&page)?;
+        return Ok(Exit::Success);
+    }
+    if page.items.is_empty() {
+        output.line("No components.")?;
+        return Ok(Exit::Success);
+    }
+    let connected = page.items.iter().filter(|component| component.connection_count > 0).count();
+    let total = format!("{}, {connected} connected", count(page.items.len(), "component"));
+    let rows = page.items.into_iter().map(|component| {
+        [
+            component.component.to_string(),
+            component.kind,
+            component.site,
+            if component.connection_count > 0 { "yes".to_owned() } else { "no".to_owned() },
+            time(component.last_report),
+            component.reports.to_string(),
+            component.worst_alarm.map_or_else(|| "-".to_owned(), |severity| severity.to_string()),
+        ]
+    });
+    let headings = ["COMPONENT", "KIND", "SITE", "CONNECTED", "LAST REPORT", "REPORTS", "WORST ALARM"];
+    output.table(headings, rows.collect())?;
+    output.line(&total)?;
+    Ok(Exit::Success)
+}
+
+fn show(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -> CommandResult {
+    if output.is_json() {
+        let document: serde_json::Value = client.get(&component_path(component), &[])?;
+        output.json(&document)?;
+        return Ok(Exit::Success);
+    }
+    let detail: ComponentDetail = client.get(&component_path(component), &[])?;
+    let summary = detail.summary;
+    let numbering = match (detail.incarnation, detail.last_sequence) {
+        (Some(incarnation), Some(last)) => format!("at {last} of incarnation {incarnation}, {} missing", detail.gaps),
+        _ => "none".to_owned(),
+    };
+    output.fields(&[
+        ("Component", format!("{} ({})", summary.component, summary.kind)),
+        ("Vendor", summary.vendor),
+        ("Model", summary.model),
+        ("Site", summary.site),
+        ("Tags", summary.tags.join(", ")),
+        ("Handler", detail.handler),
+        ("Policies", detail.policies.join(", ")),
+        ("Dialled at", detail.dial.unwrap_or_default()),
+        ("Last report", time(summary.last_report)),
+        ("Reports", format!("{} accepted, {} with parts kept as text", summary.reports, detail.kept)),
+        ("Numbering", numbering),
+        ("Alarms", alarms(summary.raised_alarms, summary.worst_alarm)),
+    ])?;
+    if detail.connections.is_empty() {
+        output.line("Not connected.")?;
+    } else {
+        output.line("")?;
+        let rows = detail.connections.into_iter().map(|connection| {
+            let direction = if connection.dialled { "dialled" } else { "accepted" };
+            [connection.peer_address, direction.to_owned(), connection.since.to_string(), connection.key_exchange]
+        });
+        output.table(["CONNECTION", "DIRECTION", "SINCE", "KEY EXCHANGE"], rows.collect())?;
+    }
+    values(detail.values, output)?;
+    Ok(Exit::Success)
+}
+
+fn alarms(raised: usize, worst: Option<crate::model::Severity>) -> String {
+    match worst {
+        Some(worst) => format!("{}, the worst {worst}", count(raised, "alarm")),
+        None => "none raised".to_owned(),
+    }
+}
+
+/// A table of values under an empty line.
+pub(super) fn values(values: Vec<ValueView>, output: &mut Output<'_>) -> std::io::Result<()> {
+    output.line("")?;
+    if values.is_empty() {
+        return output.line("No values.");
+    }
+    let rows = values.into_iter().map(|value| {
+        let unit = value.unit.unwrap_or_default();
+        [value.name, value.resource, value.value.to_string(), unit, value.time.to_string()]
+    });
+    output.table(["VALUE", "RESOURCE", "IS", "UNIT", "TIME"], rows.collect())
+}
+
+fn request(args: RequestArgs, client: &Client, output: &mut Output<'_>) -> CommandResult {
+    let query = StatusQuery { types: args.types, names: args.names, resources: args.resources };
+    let path = format!("{}/request", component_path(&args.component));
+    if output.is_json() {
+        let document: serde_json::Value = client.post(&path, &query)?;
+        output.json(&document)?;
+        return Ok(Exit::Success);
+    }
+    let answer: StatusAnswer = client.post(&path, &query)?;
+    output.line(&format!("{} answered at {}.", answer.component, answer.received))?;
+    values(answer.values, output)?;
+    if let Some(extension) = answer.extension {
+        output.line("")?;
+        output.line(&extension.to_string())?;
+    }
+    Ok(Exit::Success)
+}

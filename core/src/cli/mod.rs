@@ -1,0 +1,136 @@
+//! The command line. Commands that run or prepare a manager work on this machine (`run`, `demo`, `check`, `pki`,
+//! `storage`); commands about what it manages (`component`, `alarm`, `report`, `policy`, `handler`) speak to its HTTP
+//! API and to nothing else, so they work from wherever that is reached.
+//!
+//! A command takes its arguments and an [`Output`], and returns an [`Exit`] or a [`CommandError`]: what was asked for
+//! goes to standard output, everything else to standard error. To add a command: a module with `Args` and `run`, its
+//! variant in [`Command`], its line in [`dispatch`].
+
+pub mod alarm;
+pub mod bench;
+pub mod check;
+pub mod component;
+pub mod demo;
+pub mod pki;
+pub mod plugin;
+pub mod report;
+pub mod run;
+pub mod storage;
+
+mod client;
+mod exit;
+mod output;
+#[cfg(test)]
+mod tests;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use client::{ApiArgs, Client, Token};
+pub use exit::{CommandError, CommandResult, Exit};
+pub use output::{Format, Output};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  it failed: the manager cannot be reached, or refused, or something broke
+  2  the command line or the configuration is wrong
+  3  `alarm list --fail-on SEVERITY` found such an alarm
+
+Environment:
+  QKDNM_API    where the manager's API is (as --api)
+  QKDNM_TOKEN  token for commands that change something (api.tokens in the configuration)";
+
+/// QKDN manager: watches over a quantum key distribution network.
+#[derive(Debug, Parser)]
+#[command(name = "qkdnm", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Which manager.
+    #[command(flatten)]
+    pub api: ApiArgs,
+    /// How to show what comes out.
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value_t,
+        value_name = "FORMAT",
+        help_heading = "Global options"
+    )]
+    pub output: Format,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs a manager in the foreground.
+    Run(run::RunArgs),
+    /// Shows a small QKD network and its manager at work, on this machine alone.
+    Demo(demo::DemoArgs),
+    /// Checks a configuration and says what the manager would do with it.
+    Check(check::CheckArgs),
+    /// Makes a certificate authority and certificates for the manager and its components.
+    Pki(pki::PkiArgs),
+    /// Looks after a data directory: check it, run recorded traffic again.
+    #[command(subcommand)]
+    Storage(storage::Command),
+    /// Measures this build on this machine.
+    #[command(subcommand)]
+    Bench(bench::Command),
+    /// Components: list them, show one, ask one for a status report.
+    #[command(subcommand)]
+    Component(component::Command),
+    /// Alarms: list them, show one, acknowledge and close.
+    #[command(subcommand)]
+    Alarm(alarm::Command),
+    /// Stored status reports of a component.
+    #[command(subcommand)]
+    Report(report::Command),
+    /// FCAPS policies as configured, and what they did.
+    #[command(subcommand)]
+    Policy(plugin::PolicyCommand),
+    /// Interface handlers as configured, and what they did.
+    #[command(subcommand)]
+    Handler(plugin::HandlerCommand),
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut output = Output::stdout(cli.output);
+    match dispatch(cli, &mut output) {
+        Ok(exit) => exit.into(),
+        Err(error) => error.report(),
+    }
+}
+
+/// Runs a command.
+pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
+    let api = &cli.api;
+    match cli.command {
+        Command::Run(args) => run::run(&args),
+        Command::Check(args) => check::command(&args, output),
+        Command::Demo(args) => demo::command(&args),
+        Command::Pki(args) => pki::command(args, output),
+        Command::Storage(command) => storage::run(&command, output),
+        Command::Bench(command) => bench::run(&command, output),
+        Command::Component(command) => component::run(command, api, output),
+        Command::Alarm(command) => alarm::run(command, api, output),
+        Command::Report(command) => report::run(command, api, output),
+        Command::Policy(command) => plugin::run_policy(&command, api, output),
+        Command::Handler(command) => plugin::run_handler(&command, api, output),
+    }
+}
+
+/// Whether messages may be coloured.
+#[must_use]
+pub fn stderr_is_terminal() -> bool {
+    use std::io::IsTerminal as _;
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}

@@ -1,0 +1,125 @@
+//! What commands print: tables for people, JSON for programs.
+//!
+//! Texts come from components and may hold anything, control sequences for the terminal included; [`printable`] takes
+//! those out before a person's terminal sees them. JSON escapes them by itself.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::ValueEnum;
+use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, TableStyle};
+use serde::Serialize;
+
+use crate::model::{Severity, Timestamp};
+
+/// `-o`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs: what the HTTP API answers, stable.
+    Json,
+}
+
+/// Where a command prints to, and how.
+pub struct Output<'a> {
+    out: Box<dyn Write + 'a>,
+    format: Format,
+    terminal: bool,
+}
+
+impl Output<'_> {
+    /// Standard output of the process.
+    #[must_use]
+    pub fn stdout(format: Format) -> Self {
+        let out = io::stdout();
+        let terminal = out.is_terminal();
+        Self { out: Box::new(out), format, terminal }
+    }
+}
+
+impl<'a> Output<'a> {
+    /// Prints to a writer, plain.
+    pub fn plain(out: impl Write + 'a, format: Format) -> Self {
+        Self { out: Box::new(out), format, terminal: false }
+    }
+
+    /// Whether the caller wants JSON.
+    #[must_use]
+    pub const fn is_json(&self) -> bool {
+        matches!(self.format, Format::Json)
+    }
+
+    /// A document, indented.
+    pub fn json(&mut self, document: &impl Serialize) -> io::Result<()> {
+        serde_json::to_writer_pretty(&mut self.out, document)?;
+        writeln!(self.out)
+    }
+
+    /// A line for a person.
+    pub fn line(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.out, "{}", printable(line))
+    }
+
+    /// Rows under a heading each; on a terminal fitted to its width, with the severities in colour.
+    pub fn table<const N: usize>(&mut self, headings: [&str; N], rows: Vec<[String; N]>) -> io::Result<()> {
+        let mut table = Table::new();
+        table.load_style(TableStyle::new());
+        if self.terminal {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        } else {
+            table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
+        }
+        table.set_header(headings.map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
+        table.add_rows(rows.into_iter().map(|row| row.map(|text| cell(&text))));
+        for column in table.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
+        for line in table.lines() {
+            writeln!(self.out, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// Names and what they are, one a line; what is empty is left out.
+    pub fn fields(&mut self, fields: &[(&str, String)]) -> io::Result<()> {
+        let shown = fields.iter().filter(|(_, text)| !text.is_empty());
+        let width = shown.clone().map(|(name, _)| name.len()).max().unwrap_or(0) + 3;
+        for (name, text) in shown {
+            writeln!(self.out, "{:width$}{}", format!("{name}:"), printable(text))?;
+        }
+        Ok(())
+    }
+}
+
+fn cell(text: &str) -> Cell {
+    let cell = Cell::new(printable(text));
+    match text.parse::<Severity>() {
+        Ok(Severity::Critical) => cell.fg(Color::Red).add_attribute(Attribute::Bold),
+        Ok(Severity::Major) => cell.fg(Color::Red),
+        Ok(Severity::Minor) => cell.fg(Color::Yellow),
+        Ok(Severity::Warning | Severity::Indeterminate) => cell.fg(Color::Cyan),
+        Err(_) => cell,
+    }
+}
+
+/// The text without what could steer a terminal: control characters, and those that turn the reading direction.
+#[must_use]
+pub(super) fn printable(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// A time that may be missing.
+#[must_use]
+pub(super) fn time(time: Option<Timestamp>) -> String {
+    time.map_or_else(|| "never".to_owned(), |time| time.to_string())
+}
+
+/// `1 alarm`, `2 alarms`.
+#[must_use]
+pub(super) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,115 @@
+//! `qkdnm policy` and `qkdnm handler`: plugins as configured, and what they did.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{ApiArgs, Client, CommandResult, Exit, Output};
+use crate::{
+    api::{
+        Page,
+        views::{HandlerView, PluginCounters, PolicyView},
+    },
+    config::{FcapsFunction, OnFailure, PolicyMode},
+};
+
+/// The commands of `policy`.
+#[derive(Debug, clap::Subcommand)]
+pub enum PolicyCommand {
+    /// List policies in the order of the configuration.
+    #[command(after_help = "Example:\n  qkdnm policy list")]
+    List,
+}
+
+/// The commands of `handler`.
+#[derive(Debug, clap::Subcommand)]
+pub enum HandlerCommand {
+    /// List handlers in the order of the configuration; the first that matches a component takes its reports.
+    #[command(after_help = "Example:\n  qkdnm handler list")]
+    List,
+}
+
+pub(super) fn run_policy(command: &PolicyCommand, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
+    let PolicyCommand::List = command;
+    let headings = ["POLICY", "FUNCTION", "MODE", "PLUGIN", "VERSION", "SHA-256", "CALLS", "FAILED", "MEAN TIME"];
+    list(["policy", "policies"], api, output, headings, |policy: PolicyView| {
+        let [calls, failures, mean] = counters(&policy.counters);
+        let (function, mode) = (function_word(policy.function), mode_word(policy.mode));
+        let digest = short(&policy.sha256);
+        [policy.name, function.into(), mode.into(), policy.plugin, policy.version, digest, calls, failures, mean]
+    })
+}
+
+pub(super) fn run_handler(command: &HandlerCommand, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
+    let HandlerCommand::List = command;
+    let headings =
+        ["HANDLER", "REFERENCE POINT", "ON FAILURE", "PLUGIN", "VERSION", "SHA-256", "CALLS", "FAILED", "MEAN TIME"];
+    list(["handler", "handlers"], api, output, headings, |handler: HandlerView| {
+        let [calls, failures, mean] = counters(&handler.counters);
+        let on_failure = match handler.on_failure {
+            OnFailure::Reject => "reject",
+            OnFailure::KeepRaw => "keep-raw",
+            OnFailure::Fallback => "fallback",
+        };
+        let (point, digest) = (handler.reference_point.to_string(), short(&handler.sha256));
+        [handler.name, point, on_failure.into(), handler.plugin, handler.version, digest, calls, failures, mean]
+    })
+}
+
+fn list<T: DeserializeOwned + Serialize, const N: usize>(
+    [one, many]: [&str; 2],
+    api: &ApiArgs,
+    output: &mut Output<'_>,
+    headings: [&str; N],
+    row: impl FnMut(T) -> [String; N],
+) -> CommandResult {
+    let page: Page<T> = Client::new(api)?.get(&format!("/api/v1/{many}"), &[])?;
+    if output.is_json() {
+        output.json(&page)?;
+        return Ok(Exit::Success);
+    }
+    let total = match page.items.len() {
+        0 => format!("No {many}."),
+        1 => format!("1 {one}"),
+        more => format!("{more} {many}"),
+    };
+    if !page.items.is_empty() {
+        output.table(headings, page.items.into_iter().map(row).collect())?;
+    }
+    output.line(&total)?;
+    Ok(Exit::Success)
+}
+
+/// Calls, failed calls, mean time of a call.
+fn counters(counters: &PluginCounters) -> [String; 3] {
+    #[expect(clippy::cast_precision_loss, reason = "a mean for people")]
+    let mean = counters.seconds / counters.calls as f64;
+    let mean = match mean {
+        _ if counters.calls == 0 => "-".to_owned(),
+        seconds if seconds < 1e-3 => format!("{:.1} us", seconds * 1e6),
+        seconds if seconds < 1.0 => format!("{:.1} ms", seconds * 1e3),
+        seconds => format!("{seconds:.1} s"),
+    };
+    [counters.calls.to_string(), counters.failures.to_string(), mean]
+}
+
+/// The start of a digest, enough to tell two versions apart.
+fn short(sha256: &str) -> String {
+    sha256.chars().take(12).collect()
+}
+
+const fn function_word(function: FcapsFunction) -> &'static str {
+    match function {
+        FcapsFunction::Fault => "fault",
+        FcapsFunction::Configuration => "configuration",
+        FcapsFunction::Accounting => "accounting",
+        FcapsFunction::Performance => "performance",
+        FcapsFunction::Security => "security",
+    }
+}
+
+const fn mode_word(mode: PolicyMode) -> &'static str {
+    match mode {
+        PolicyMode::Active => "active",
+        PolicyMode::Shadow => "shadow",
+        PolicyMode::Off => "off",
+    }
+}

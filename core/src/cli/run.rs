@@ -1,0 +1,83 @@
+//! `qkdnm run`: a manager in the foreground, until SIGTERM or Ctrl-C. SIGHUP reloads certificates.
+
+use std::{
+    io::Write as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{CommandResult, Exit};
+use crate::{config, manager, telemetry::logs};
+
+/// Runs a manager in the foreground.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// Configuration file.
+    #[arg(long, short, default_value = "manager.toml", env = "QKDNM_CONFIG")]
+    pub config: PathBuf,
+    /// Write addresses and process ID to this file, as JSON, once the manager is ready.
+    #[arg(long)]
+    pub ready_file: Option<PathBuf>,
+}
+
+/// Runs until told to stop. Exit code 2 for a configuration that cannot be used.
+pub fn run(args: &RunArgs) -> CommandResult {
+    let loaded = match config::load::load(&args.config) {
+        Ok(loaded) => loaded,
+        Err(problems) => {
+            eprint!("{}", problems.render(super::stderr_is_terminal()));
+            return Ok(Exit::NotInOrder);
+        }
+    };
+    logs::start(&loaded.config.log)?;
+    for line in loaded.warnings().render(false).lines().filter(|line| line.starts_with("warning")) {
+        tracing::warn!("{line}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_name("io")
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    runtime.block_on(serve(loaded.config, args.ready_file.as_deref()))
+}
+
+async fn serve(config: config::Config, ready_file: Option<&Path>) -> CommandResult {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let id = config.manager.id.clone();
+    let running = match manager::start(config).await {
+        Ok(running) => running,
+        Err(error @ (manager::StartError::Plugins(_) | manager::StartError::Trust(_))) => {
+            eprintln!("error: {error}\nhelp: `qkdnm check` shows where in the configuration this is");
+            return Ok(Exit::NotInOrder);
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if let Some(path) = ready_file {
+        write_whole(path, running.ready_note().to_string().as_bytes())
+            .with_context(|| format!("cannot write the ready file {}", path.display()))?;
+    }
+    tracing::info!(manager = id, api = %running.api, "Ready.");
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => running.reload_trust(),
+        }
+    }
+    tracing::info!("Stopping.");
+    running.stop().await;
+    Ok(Exit::Success)
+}
+
+/// Writes a file so that a reader sees all of it or nothing.
+fn write_whole(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or_else(|| Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.persist(path)?;
+    Ok(())
+}

@@ -1,0 +1,300 @@
+//! What the commands print and how they end, against a manager in memory.
+
+use clap::{CommandFactory, Parser};
+
+use super::*;
+use crate::{
+    api::fake_backend::{FakeBackend, FakeManager},
+    model::Severity,
+};
+
+/// Runs a command line without a token; gives how it ended and what it printed.
+fn run(manager: &FakeManager, line: &str) -> (Result<Exit, String>, String) {
+    run_as(manager, "", line)
+}
+
+/// Runs a command line with a token.
+fn run_as(manager: &FakeManager, token: &str, line: &str) -> (Result<Exit, String>, String) {
+    let words = ["qkdnm", "--api", &manager.url].into_iter().chain(line.split_whitespace());
+    let mut cli = Cli::try_parse_from(words).unwrap();
+    cli.api.token = Token::new(token.to_owned());
+    let mut printed = Vec::new();
+    let format = cli.output;
+    let result = dispatch(cli, &mut Output::plain(&mut printed, format));
+    (result.map_err(text), String::from_utf8(printed).unwrap())
+}
+
+fn text(error: CommandError) -> String {
+    match error {
+        CommandError::Usage(error) => format!("usage: {error:#}"),
+        CommandError::Failure(error) => format!("{error:#}"),
+    }
+}
+
+fn manager() -> FakeManager {
+    FakeManager::start(FakeBackend::default())
+}
+
+#[track_caller]
+fn prints(manager: &FakeManager, line: &str, expected: &str) {
+    let (result, printed) = run(manager, line);
+    assert_eq!(result, Ok(Exit::Success));
+    assert_eq!(printed, expected, "\n{printed}");
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+    let help = Cli::command().render_long_help().to_string();
+    assert!(help.starts_with("QKDN manager: watches over"), "{help}");
+    assert!(help.contains("\n  3  `alarm list --fail-on SEVERITY` found such an alarm\n"), "{help}");
+}
+
+#[test]
+fn components_in_a_table() {
+    let manager = manager();
+    prints(
+        &manager,
+        "component list --reference-point mk",
+        "\
+COMPONENT     KIND         SITE    CONNECTED  LAST REPORT               REPORTS  WORST ALARM
+mk/km-1       key manager  vienna  yes        2026-11-26T07:59:55.000Z  42       -
+mk/km-2       key manager  vienna  no         never                     0        -
+mk/site a/ü%  key manager  vienna  yes        2026-11-26T07:59:55.000Z  42       -
+3 components, 2 connected
+",
+    );
+    prints(&manager, "component list --vendor nobody", "No components.\n");
+}
+
+#[test]
+fn one_component() {
+    let manager = manager();
+    prints(
+        &manager,
+        "component show mk/km-1",
+        "\
+Component:    mk/km-1 (key manager)
+Vendor:       acme
+Model:        k2
+Site:         vienna
+Tags:         metro
+Handler:      mk
+Policies:     qber
+Last report:  2026-11-26T07:59:55.000Z
+Reports:      42 accepted, 0 with parts kept as text
+Numbering:    at 41 of incarnation 0, 0 missing
+Alarms:       none raised
+
+CONNECTION       DIRECTION  SINCE                     KEY EXCHANGE
+192.0.2.7:50000  accepted   2026-11-26T07:00:00.000Z  X25519MLKEM768
+
+VALUE                 RESOURCE  IS    UNIT   TIME
+key_store_fill_ratio            0.25  ratio  2026-11-26T07:59:55.000Z
+kma_link_state        link-1    up           2026-11-26T07:59:55.000Z
+",
+    );
+    let (result, _) = run(&manager, "component show mk/km-9");
+    assert!(result.unwrap_err().contains("GET /api/v1/components lists"), "says what to try");
+}
+
+#[test]
+fn alarms_in_a_table_worst_first() {
+    let manager = manager();
+    prints(
+        &manager,
+        "alarm list --all",
+        "\
+ID  SEVERITY  STATE    OPERATOR  COMPONENT  RESOURCE  TYPE                     CHANGED                   TEXT
+3   major     raised   -         mq/m-1     link-1    qber-threshold-exceeded  2026-11-26T07:59:00.000Z  QBER 7 %
+1   minor     raised   -         mk/km-1    link-1    qber-threshold-exceeded  2026-11-26T07:59:00.000Z  store low
+2   critical  cleared  -         mq/m-1     link-1    qber-threshold-exceeded  2026-11-26T07:59:30.000Z  QBER 3 %
+3 alarms
+",
+    );
+    prints(&manager, "alarm list --severity critical", "No alarms.\n");
+}
+
+#[test]
+fn one_alarm_with_its_history() {
+    let manager = manager();
+    prints(
+        &manager,
+        "alarm show 2",
+        "\
+Alarm:        2
+Severity:     critical
+State:        cleared
+Operator:     none
+Component:    mq/m-1
+Resource:     link-1
+Type:         qber-threshold-exceeded
+Qualifier:    qber
+Text:         QBER 3 %
+Event type:   quality-of-service
+Cause:        threshold-crossed
+Observed:     0.07
+Threshold:    0.06
+Repair:       Check the fibre.
+Raised by:    policy:qber
+Created:      2026-11-26T07:59:00.000Z
+Last raised:  2026-11-26T07:59:00.000Z (once)
+Changed:      2026-11-26T07:59:30.000Z
+
+TIME                      STATUS    TEXT
+2026-11-26T07:59:30.000Z  cleared   QBER 3 %
+2026-11-26T07:59:00.000Z  critical  QBER 12 %
+",
+    );
+}
+
+#[test]
+fn an_exit_code_tells_scripts_that_an_alarm_stands() {
+    let manager = manager();
+    assert_eq!(run(&manager, "alarm list --fail-on major").0, Ok(Exit::AlarmStands));
+    assert_eq!(run(&manager, "alarm list --fail-on critical --all").0, Ok(Exit::Success), "the critical one is clear");
+    assert_eq!(run(&manager, "alarm list --fail-on minor --component mk/km-2").0, Ok(Exit::Success));
+    assert_eq!(run(&manager, "alarm list --fail-on minor -o json").0, Ok(Exit::AlarmStands));
+}
+
+#[test]
+fn operators_acknowledge_and_close() {
+    let manager = manager();
+    let (result, printed) = run_as(&manager, "ops-token", "alarm acknowledge 3 -m coming");
+    assert_eq!(result, Ok(Exit::Success));
+    assert_eq!(printed, "Alarm 3 is acknowledged: mq/m-1 link-1 qber-threshold-exceeded qber\n");
+    let (result, printed) = run_as(&manager, "ops-token", "alarm close 3 9 1");
+    let error = result.unwrap_err();
+    assert!(error.contains("there is no alarm 9"), "{error}");
+    assert_eq!(printed.lines().count(), 2, "the others are closed: {printed}");
+    assert!(run_as(&manager, "ops-token", "alarm reopen 3").1.starts_with("Alarm 3 is open again"));
+    let (result, _) = run_as(&manager, "reader-token", "alarm close 3");
+    assert!(
+        result.unwrap_err().contains("has the role viewer, this needs operator. The token of QKDNM_TOKEN was sent")
+    );
+    let (result, _) = run(&manager, "alarm close 3");
+    assert!(result.unwrap_err().contains("QKDNM_TOKEN"));
+}
+
+#[test]
+fn a_component_is_asked_for_a_status_report() {
+    let manager = manager();
+    let (result, printed) = run_as(&manager, "ops-token", "component request mk/km-1 --type performance --name x");
+    assert_eq!(result, Ok(Exit::Success));
+    let expected = "\
+mk/km-1 answered at 2026-11-26T08:00:00.000Z.
+
+VALUE                 RESOURCE  IS    UNIT   TIME
+key_store_fill_ratio            0.25  ratio  2026-11-26T07:59:55.000Z
+kma_link_state        link-1    up           2026-11-26T07:59:55.000Z
+";
+    assert_eq!(printed, expected, "\n{printed}");
+    let error = |line: &str| run_as(&manager, "ops-token", line).0.unwrap_err();
+    assert_eq!(error("component request mk/km-1 --name refused"), "rejected: no such name");
+    assert!(error("component request mk/km-2").contains("`mk/km-2` is not connected"));
+    assert!(run(&manager, "component request mk/km-1").0.unwrap_err().contains("QKDNM_TOKEN"));
+}
+
+#[test]
+fn a_token_is_never_shown() {
+    let token = Token::new("secret".to_owned());
+    let api = ApiArgs { api: "http://127.0.0.1:1".into(), token };
+    assert!(!format!("{api:?} {:?}", Client::new(&api).unwrap()).contains("secret"));
+}
+
+#[test]
+fn reports_in_a_table() {
+    let manager = manager();
+    prints(
+        &manager,
+        "report list --component mk/km-1 --from-sequence 2 --limit 2",
+        "\
+POSITION  RECEIVED                  SEQUENCE  OUTCOME   SAID
+7.0.2     2026-11-26T08:00:00.000Z  2         accepted  key_store_fill_ratio=0.25 link-1:kma_link_state=up
+7.0.3     2026-11-26T08:00:00.000Z  3         refused   rejected: extension[0].values.qber_ratio: expected a number
+2 reports; there are more, see --limit and --from-sequence
+",
+    );
+}
+
+#[test]
+fn plugins_in_a_table() {
+    let manager = manager();
+    prints(
+        &manager,
+        "policy list",
+        "\
+POLICY  FUNCTION     MODE    PLUGIN             VERSION  SHA-256       CALLS  FAILED  MEAN TIME
+qber    performance  shadow  builtin:threshold  0.1.0    abababababab  3      0       500.0 ms
+1 policy
+",
+    );
+    prints(
+        &manager,
+        "handler list",
+        "\
+HANDLER  REFERENCE POINT  ON FAILURE  PLUGIN      VERSION  SHA-256       CALLS  FAILED  MEAN TIME
+mk       mk               keep-raw    builtin:mk  0.1.0    cdcdcdcdcdcd  0      0       -
+1 handler
+",
+    );
+}
+
+#[test]
+fn json_is_what_the_api_answers() {
+    let manager = manager();
+    for (line, key, expected) in [
+        ("component list -o json", "/items/0/component", "mq/m-1"),
+        ("component show mk/km-1 -o json", "/connections/0/keyExchange", "X25519MLKEM768"),
+        ("alarm list -o json", "/items/0/alarmTypeId", "qber-threshold-exceeded"),
+        ("alarm show 3 -o json", "/raisedBy", "policy:qber"),
+        ("report list --component mk/km-1 -o json", "/items/3/outcome", "refused"),
+        ("policy list -o json", "/items/0/plugin", "builtin:threshold"),
+        ("handler list -o json", "/items/0/onFailure", "keep-raw"),
+    ] {
+        let (result, printed) = run(&manager, line);
+        assert_eq!(result, Ok(Exit::Success), "{line}");
+        let json: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        assert_eq!(json.pointer(key).and_then(serde_json::Value::as_str), Some(expected), "{line}: {printed}");
+    }
+}
+
+#[test]
+fn texts_of_components_cannot_steer_the_terminal() {
+    let backend = FakeBackend::default();
+    let text = "\u{1b}]0;owned\u{7} \u{202e}x\nnext";
+    backend.alarms.lock().unwrap().push(crate::api::fake_backend::raised(4, "mk/km-1", Severity::Critical, text));
+    let manager = FakeManager::start(backend);
+    for line in ["alarm list", "alarm show 4", "alarm list -o json"] {
+        let (_, printed) = run(&manager, line);
+        assert!(printed.contains("owned"), "{line}");
+        assert!(!printed.contains(['\u{1b}', '\u{7}']), "{line}");
+    }
+    assert!(!run(&manager, "alarm list").1.contains('\u{202e}'));
+}
+
+#[test]
+fn who_cannot_be_reached_is_named_with_what_to_try() {
+    let mut manager = manager();
+    manager.stop();
+    let error = run(&manager, "alarm list").0.unwrap_err();
+    assert!(error.contains(&manager.url) && error.contains("qkdnm run") && error.contains("--api"), "{error}");
+    manager.url = "https://127.0.0.1:1".into();
+    assert!(run(&manager, "alarm list").0.unwrap_err().contains("SSH tunnel"));
+    manager.url = "127.0.0.1:7100".into();
+    assert!(run(&manager, "alarm list").0.unwrap_err().starts_with("usage: "));
+    manager.url = "http://".into();
+    assert!(run(&manager, "alarm list").0.unwrap_err().contains("http://127.0.0.1:7100"));
+}
+
+#[test]
+fn wrong_words_are_told_what_was_expected() {
+    let error =
+        |line: &str| Cli::try_parse_from(["qkdnm"].into_iter().chain(line.split_whitespace())).unwrap_err().to_string();
+    assert!(error("alarm list --severity bad").contains("expected indeterminate, warning"));
+    assert!(error("component show km-1").contains("mk/km-1"));
+    assert!(error("alarm list --operator-state open").contains("none, acknowledged or closed"));
+    assert!(error("alarms list").contains("alarm"));
+    assert!(error("report list").contains("--component"));
+    assert!(error("report list --component mk/km-1 --limit 0").contains("1.."));
+}

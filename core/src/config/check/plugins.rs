@@ -1,0 +1,203 @@
+//! Checks of `[[handlers]]` and `[[policies]]`. What a plugin thinks of its own `config` is asked later, by whoever loads
+//! it; the places kept here let its answer be shown in the user's file.
+
+use std::collections::HashMap;
+
+use super::Checker;
+use crate::{
+    config::{
+        ComponentMatch, HandlerConfig, OnFailure, PluginSource, PolicyConfig, PolicyMode,
+        problem::Problem,
+        raw::{RawHandler, RawMatch, RawPolicy},
+        source::{Place, Spot},
+        tree::{Node, to_json},
+    },
+    model::ReferencePoint,
+};
+
+/// Where handlers and policies are written, by name.
+#[derive(Clone, Debug, Default)]
+pub struct PluginPlaces {
+    /// Of `[[handlers]]`; the standard handlers are in no file.
+    pub handlers: HashMap<String, EntryPlaces>,
+    /// Of `[[policies]]`.
+    pub policies: HashMap<String, EntryPlaces>,
+}
+
+/// Where one of them is written.
+#[derive(Clone, Debug)]
+pub struct EntryPlaces {
+    /// Its table.
+    pub table: Place,
+    /// Its `plugin`.
+    pub plugin: Place,
+    /// Its `sha256`.
+    pub sha256: Option<Place>,
+    /// Its `config`, whole.
+    pub config: Option<Node>,
+}
+
+impl Checker<'_> {
+    /// The handlers in order, and the standard ones behind them.
+    pub(super) fn handlers(&self, raw: Vec<RawHandler>) -> (Vec<HandlerConfig>, HashMap<String, EntryPlaces>) {
+        self.unique("handler", raw.iter().filter_map(|handler| handler.name.clone()));
+        let mut places = HashMap::new();
+        let mut handlers: Vec<HandlerConfig> = Vec::new();
+        for raw in raw {
+            if let Some((handler, place)) = self.handler(raw) {
+                places.insert(handler.name.clone(), place);
+                handlers.push(handler);
+            }
+        }
+        handlers.extend(ReferencePoint::ALL.into_iter().map(standard_handler));
+        (handlers, places)
+    }
+
+    fn handler(&self, raw: RawHandler) -> Option<(HandlerConfig, EntryPlaces)> {
+        let sha256 = self.pin(raw.sha256.as_ref());
+        let matches = self.matches(&raw.matches);
+        let source = raw.plugin.as_ref().and_then(|spot| self.plugin_source(spot));
+        let (config, config_node) = self.plugin_config(raw.config);
+        let allow_key_names = raw.allow_key_names.map(|list| list.value).unwrap_or_default();
+        for path in allow_key_names.iter().filter(|path| path.value.trim().is_empty()) {
+            self.found.add(Problem::error(path.place, "an empty path exempts nothing").label("expected a path"));
+        }
+        let name_spot = raw.name?;
+        let name = self.name(&name_spot)?;
+        if let Some(point) = standard_name(&name) {
+            let problem = Problem::error(name_spot.place, format!("`{name}` is the name of a standard handler"))
+                .help(format!("call it otherwise, such as \"{point}-acme\"; the standard handler is there by itself"));
+            self.found.add(problem);
+        }
+        let places = EntryPlaces {
+            table: raw.place,
+            plugin: raw.plugin.as_ref().map_or(raw.place, |spot| spot.place),
+            sha256: raw.sha256.map(|spot| spot.place),
+            config: config_node,
+        };
+        let handler = HandlerConfig {
+            name,
+            reference_point: raw.reference_point?.value,
+            matches,
+            plugin: source?,
+            sha256,
+            on_failure: raw.on_failure.map_or(OnFailure::Reject, |spot| spot.value),
+            allow_key_names: allow_key_names.into_iter().map(|path| path.value).collect(),
+            config,
+        };
+        Some((handler, places))
+    }
+
+    /// The policies in order.
+    pub(super) fn policies(&self, raw: Vec<RawPolicy>) -> (Vec<PolicyConfig>, HashMap<String, EntryPlaces>) {
+        self.unique("policy", raw.iter().filter_map(|policy| policy.name.clone()));
+        let mut places = HashMap::new();
+        let mut policies = Vec::new();
+        for raw in raw {
+            if let Some((policy, place)) = self.policy(raw) {
+                places.insert(policy.name.clone(), place);
+                policies.push(policy);
+            }
+        }
+        (policies, places)
+    }
+
+    fn policy(&self, raw: RawPolicy) -> Option<(PolicyConfig, EntryPlaces)> {
+        let sha256 = self.pin(raw.sha256.as_ref());
+        let applies_to = self.matches(&raw.applies_to);
+        let source = raw.plugin.as_ref().and_then(|spot| self.plugin_source(spot));
+        let (config, config_node) = self.plugin_config(raw.config);
+        let name = raw.name.and_then(|spot| self.name(&spot));
+        let places = EntryPlaces {
+            table: raw.place,
+            plugin: raw.plugin.as_ref().map_or(raw.place, |spot| spot.place),
+            sha256: raw.sha256.map(|spot| spot.place),
+            config: config_node,
+        };
+        let policy = PolicyConfig {
+            name: name?,
+            function: raw.function?.value,
+            plugin: source?,
+            sha256,
+            applies_to,
+            mode: raw.mode.map_or(PolicyMode::Active, |spot| spot.value),
+            config,
+        };
+        Some((policy, places))
+    }
+
+    fn plugin_config(&self, node: Option<Node>) -> (serde_json::Value, Option<Node>) {
+        let mut problems = Vec::new();
+        let value = match &node {
+            Some(node) => to_json(node, &mut problems),
+            None => serde_json::Value::Object(serde_json::Map::new()),
+        };
+        problems.into_iter().for_each(|problem| self.found.add(problem));
+        (value, node)
+    }
+
+    fn pin(&self, spot: Option<&Spot<String>>) -> Option<String> {
+        spot.filter(|spot| !spot.value.is_empty()).and_then(|spot| self.digest(spot, "sha256"))
+    }
+
+    fn plugin_source(&self, spot: &Spot<String>) -> Option<PluginSource> {
+        if let Some(name) = spot.value.strip_prefix("builtin:") {
+            if name.is_empty() {
+                let problem = Problem::error(spot.place, "`plugin` names no built-in plugin");
+                self.found.add(problem.label("expected a name after the colon, such as \"builtin:threshold\""));
+                return None;
+            }
+            return Some(PluginSource::Builtin(name.to_owned()));
+        }
+        if spot.value.starts_with("native:") {
+            let problem = Problem::error(spot.place, "this version loads no native plugins")
+                .help("build the plugin as WebAssembly and give the path of the .wasm file");
+            self.found.add(problem);
+            return None;
+        }
+        Some(PluginSource::File(self.file(spot, "plugin")))
+    }
+
+    fn matches(&self, raw: &RawMatch) -> ComponentMatch {
+        let globs = |list: &[Spot<String>]| {
+            list.iter().for_each(|glob| self.glob(glob));
+            list.iter().map(|glob| glob.value.clone()).collect()
+        };
+        ComponentMatch {
+            reference_points: raw.reference_points.iter().map(|spot| spot.value).collect(),
+            id: globs(&raw.id),
+            vendor: globs(&raw.vendor),
+            model: globs(&raw.model),
+            site: globs(&raw.site),
+            tags: globs(&raw.tags),
+        }
+    }
+
+    fn glob(&self, glob: &Spot<String>) {
+        if glob.value.is_empty() {
+            let problem = Problem::error(glob.place, "an empty pattern matches no component");
+            self.found.add(problem.label("expected a pattern such as \"q*\"").help("leave the key out to match all"));
+        } else if glob.value.contains(['[', ']', '{', '}', '\\']) {
+            let problem = Problem::warning(glob.place, "only `*` and `?` are special in a pattern")
+                .label("brackets, braces and backslashes stand for themselves");
+            self.found.add(problem);
+        }
+    }
+}
+
+fn standard_name(name: &str) -> Option<ReferencePoint> {
+    name.strip_suffix("-standard").and_then(|point| point.parse().ok())
+}
+
+fn standard_handler(point: ReferencePoint) -> HandlerConfig {
+    HandlerConfig {
+        name: format!("{point}-standard"),
+        reference_point: point,
+        matches: ComponentMatch::default(),
+        plugin: PluginSource::Builtin(point.as_str().to_owned()),
+        sha256: None,
+        on_failure: OnFailure::Reject,
+        allow_key_names: Vec::new(),
+        config: serde_json::Value::Object(serde_json::Map::new()),
+    }
+}

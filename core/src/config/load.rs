@@ -1,0 +1,340 @@
+//! Finds and layers what the configuration is made of: the main file, then environment variables named
+//! `QKDNM__SECTION__KEY`. Nothing else is opened, nothing is bound, nothing is changed.
+//!
+//! Each text is parsed with the places of its values first; then the `config` crate lays the layers over each other,
+//! the values standing in for themselves as numbers of a list, so that every value of the result still knows its place.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
+
+use config::{ConfigError, Environment, Map, Source, Value as Layered, ValueKind};
+
+use super::{
+    Config,
+    check::{self, PluginPlaces},
+    problem::{Level, Problem, Problems},
+    raw::{self, keys},
+    reader::{Found, unknown_key},
+    source::{Place, SourceText, Sources},
+    tree::{self, Entry, Node, Table, Value},
+};
+
+const PREFIX: &str = "QKDNM";
+const SEPARATOR: &str = "__";
+
+/// A configuration that can be run.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// What it says.
+    pub config: Config,
+    /// What is doubtful about it.
+    pub warnings: Vec<Problem>,
+    /// The texts it was read from.
+    pub sources: Sources,
+    places: PluginPlaces,
+}
+
+/// Which of the two tables a plugin is configured in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PluginKind {
+    /// `[[handlers]]`
+    Handler,
+    /// `[[policies]]`
+    Policy,
+}
+
+/// What a plugin, or its loading, finds wrong with an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PluginConfigProblem {
+    /// The table.
+    pub kind: PluginKind,
+    /// `name` of the entry.
+    pub name: String,
+    /// JSON pointer into its `config`. `None`: it is about the plugin itself (missing, not loadable, wrong digest).
+    pub pointer: Option<String>,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Reads the file and the environment of this process.
+pub fn load(path: &Path) -> Result<Loaded, Problems> {
+    let mut unreadable = Vec::new();
+    let mut variables = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else { continue };
+        if name.starts_with("QKDNM__") {
+            match value.into_string() {
+                Ok(value) => variables.push((name, value)),
+                Err(_) => unreadable.push(Problem::nowhere(format!("environment variable {name} is not UTF-8"))),
+            }
+        }
+    }
+    let folder = path.parent().unwrap_or_else(|| Path::new("")).to_path_buf();
+    let name = path.display().to_string();
+    match std::fs::read_to_string(path) {
+        Ok(text) if unreadable.is_empty() => load_text(SourceText { name, folder, text }, &variables),
+        Ok(text) => {
+            let mut sources = Sources::default();
+            sources.add(SourceText { name, folder, text });
+            Err(Problems::new(sources, unreadable))
+        }
+        Err(error) => {
+            let mut sources = Sources::default();
+            sources.add(SourceText { name: name.clone(), folder, text: String::new() });
+            let problem = Problem::nowhere(format!("cannot read {name}: {error}"));
+            let problem =
+                problem.help("name the file: `qkdnm check FILE`; config/manager.minimal.toml is one to start from");
+            Err(Problems::new(sources, vec![problem]))
+        }
+    }
+}
+
+/// Reads a text that is at hand already, and the given environment variables.
+pub fn load_text(main: SourceText, variables: &[(String, String)]) -> Result<Loaded, Problems> {
+    let mut sources = Sources::default();
+    let main = sources.add(main);
+    let text = sources.iter().nth(main).map(|source| source.text.clone()).unwrap_or_default();
+    let mut documents = Vec::new();
+    let found = Found::default();
+    match tree::parse(&text, main) {
+        Ok(document) => documents.push(document),
+        Err(problems) => return Err(Problems::new(sources, problems)),
+    }
+    let environment = read_environment(variables, &mut sources, &found);
+    let table = layer(&documents, &environment, &found);
+    let raw = raw::read(&table, &found);
+    let checked = check::check(raw, &sources, &found);
+    let mut problems = Problems::new(sources, found.take());
+    match checked {
+        Some((config, places)) if problems.count(Level::Error) == 0 => {
+            let warnings = std::mem::take(&mut problems.list);
+            Ok(Loaded { config, warnings, sources: problems.sources, places })
+        }
+        _ => Err(problems),
+    }
+}
+
+impl Loaded {
+    /// Where an entry's `config` says what a JSON pointer leads to; without a pointer, its `plugin`. `None` for
+    /// handlers that are in no file.
+    #[must_use]
+    pub fn locate(&self, kind: PluginKind, name: &str, pointer: Option<&str>) -> Option<Place> {
+        let entries = match kind {
+            PluginKind::Handler => &self.places.handlers,
+            PluginKind::Policy => &self.places.policies,
+        };
+        let entry = entries.get(name)?;
+        Some(match (pointer, &entry.config) {
+            (Some(pointer), Some(config)) => tree::locate(config, pointer),
+            (Some(_), None) => entry.table,
+            (None, _) => entry.plugin,
+        })
+    }
+
+    /// What plugins complained of, as problems in the user's files, together with the warnings.
+    #[must_use]
+    pub fn refuse(&self, complaints: &[PluginConfigProblem]) -> Problems {
+        let complaint = |complaint: &PluginConfigProblem| {
+            let (kind, name) = match complaint.kind {
+                PluginKind::Handler => ("handler", &complaint.name),
+                PluginKind::Policy => ("policy", &complaint.name),
+            };
+            let message = format!("{kind} `{name}`: {}", complaint.message);
+            match self.locate(complaint.kind, name, complaint.pointer.as_deref()) {
+                Some(place) => Problem::error(place, message),
+                None => Problem::nowhere(message),
+            }
+        };
+        let list = complaints.iter().map(complaint).chain(self.warnings.iter().cloned()).collect();
+        Problems::new(self.sources.clone(), list)
+    }
+
+    /// The warnings, ready to be shown.
+    #[must_use]
+    pub fn warnings(&self) -> Problems {
+        Problems::new(self.sources.clone(), self.warnings.clone())
+    }
+}
+
+/// An environment variable that sets a key.
+struct Variable {
+    name: String,
+    value: String,
+    /// `log.level`
+    path: String,
+    key: Place,
+    place: Place,
+}
+
+/// The variables as one more source, a line each. Those that set no known key are reported and left out.
+fn read_environment(variables: &[(String, String)], sources: &mut Sources, found: &Found) -> Vec<Variable> {
+    let mut variables: Vec<&(String, String)> =
+        variables.iter().filter(|(name, _)| name.starts_with("QKDNM__")).collect();
+    if variables.is_empty() {
+        return Vec::new();
+    }
+    variables.sort();
+    let mut text = String::new();
+    let source = sources.iter().count();
+    let mut read = Vec::new();
+    for (name, value) in variables {
+        let start = text.len();
+        text.push_str(&format!("{name}={}\n", value.replace('\n', " ")));
+        let key = Place { source, start, end: start + name.len() };
+        let place = Place { source, start: key.end + 1, end: text.len() - 1 };
+        let path = name.get(PREFIX.len() + SEPARATOR.len()..).unwrap_or_default().to_lowercase();
+        match check_path(&path, name, key) {
+            Some(problem) => found.add(problem),
+            None => read.push(Variable {
+                name: name.clone(),
+                value: value.clone(),
+                path: path.replace(SEPARATOR, "."),
+                key,
+                place,
+            }),
+        }
+    }
+    sources.add(SourceText { name: "environment".to_owned(), folder: ".".into(), text });
+    read
+}
+
+fn check_path(path: &str, name: &str, place: Place) -> Option<Problem> {
+    let parts: Vec<&str> = path.split(SEPARATOR).collect();
+    let known = match parts.as_slice() {
+        ["manager", _] => keys::MANAGER,
+        ["log", _] => keys::LOG,
+        ["tls", _] => keys::TLS,
+        ["interfaces", point, _] if keys::INTERFACES.contains(point) => keys::INTERFACE,
+        ["interfaces", ..] => keys::INTERFACES,
+        ["plugins", _] => keys::PLUGINS,
+        ["storage", "history", _] => keys::HISTORY,
+        ["storage", _] => keys::STORAGE,
+        ["api", "listen"] => keys::API,
+        ["components" | "handlers" | "policies" | "peers", ..] | ["api", "tokens", ..] => {
+            let problem = Problem::error(place, format!("environment variable {name} cannot set a list of tables"));
+            return Some(problem.help("write them in a file"));
+        }
+        _ => keys::TOP,
+    };
+    let last = match parts.as_slice() {
+        [first, ..] if !keys::TOP.contains(first) => first,
+        ["interfaces", point, ..] if !keys::INTERFACES.contains(point) => point,
+        [.., last] => last,
+        [] => "",
+    };
+    if known.contains(&last) && parts.len() > 1 && known != keys::TOP && known != keys::INTERFACES {
+        return None;
+    }
+    let mut problem = unknown_key(last, place, "the environment", known);
+    problem.message = format!("environment variable {name} sets no key of the configuration");
+    Some(problem)
+}
+
+/// A document as a layer: each value that is not a table is a number in the list of leaves.
+#[derive(Clone, Debug)]
+struct DocumentLayer(Map<String, Layered>);
+
+impl Source for DocumentLayer {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Layered>, ConfigError> {
+        Ok(self.0.clone())
+    }
+}
+
+/// Lays the documents and then the environment over each other.
+fn layer(documents: &[Table], environment: &[Variable], found: &Found) -> Table {
+    let mut leaves: Vec<&Entry> = Vec::new();
+    let mut builder = config::Config::builder();
+    for document in documents {
+        // A key that is unknown at the top is reported here: as a layer it would be read as a path.
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            document.iter().partition(|(key, _)| keys::TOP.contains(&key.as_str()));
+        for (key, entry) in unknown {
+            found.add(unknown_key(key, entry.key, "the configuration", keys::TOP));
+        }
+        let layer = known.into_iter().map(|(key, entry)| (key.clone(), to_layer(entry, &mut leaves))).collect();
+        builder = builder.add_source(DocumentLayer(layer));
+    }
+    let variables = environment.iter().map(|variable| (variable.name.clone(), variable.value.clone())).collect();
+    let source = Environment::with_prefix(PREFIX).separator(SEPARATOR).source(Some(variables));
+    match builder.add_source(source).build() {
+        Ok(layered) => from_layers(&layered.cache, "", &leaves, documents, environment),
+        Err(error) => {
+            found.add(Problem::nowhere(format!("the configuration cannot be put together: {error}")));
+            Table::new()
+        }
+    }
+}
+
+fn to_layer<'a>(entry: &'a Entry, leaves: &mut Vec<&'a Entry>) -> Layered {
+    match &entry.node.value {
+        Value::Table(table) => {
+            let inner: HashMap<String, Layered> =
+                table.iter().map(|(key, entry)| (key.clone(), to_layer(entry, leaves))).collect();
+            Layered::new(None, ValueKind::Table(inner))
+        }
+        _ => {
+            leaves.push(entry);
+            Layered::new(None, ValueKind::U64(leaves.len() as u64 - 1))
+        }
+    }
+}
+
+fn from_layers(
+    layered: &Layered,
+    path: &str,
+    leaves: &[&Entry],
+    documents: &[Table],
+    environment: &[Variable],
+) -> Table {
+    let ValueKind::Table(map) = &layered.kind else { return Table::new() };
+    let mut table = BTreeMap::new();
+    for (key, value) in map {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        let entry = match &value.kind {
+            ValueKind::U64(leaf) => {
+                usize::try_from(*leaf).ok().and_then(|leaf| leaves.get(leaf)).map(|leaf| (*leaf).clone())
+            }
+            ValueKind::Table(_) => {
+                let inner = from_layers(value, &path, leaves, documents, environment);
+                let (key, place) = table_place(&path, documents, environment);
+                Some(Entry { key, node: Node { place, value: Value::Table(inner) } })
+            }
+            _ => environment.iter().find(|variable| variable.path == path).map(|variable| Entry {
+                key: variable.key,
+                node: Node { place: variable.place, value: Value::Variable(variable.value.clone()) },
+            }),
+        };
+        if let Some(entry) = entry {
+            table.insert(key.clone(), entry);
+        }
+    }
+    table
+}
+
+/// Key and header of a table: in the last document that has it, else in the environment.
+fn table_place(path: &str, documents: &[Table], environment: &[Variable]) -> (Place, Place) {
+    let in_document = |document: &Table| {
+        let mut table = document;
+        let mut found = None;
+        for step in path.split('.') {
+            let entry = table.get(step)?;
+            found = Some((entry.key, entry.node.place));
+            match &entry.node.value {
+                Value::Table(inner) => table = inner,
+                _ => return found,
+            }
+        }
+        found
+    };
+    let in_environment = || {
+        let variable = environment.iter().find(|variable| variable.path.starts_with(path))?;
+        Some((variable.key, variable.key))
+    };
+    documents.iter().rev().find_map(in_document).or_else(in_environment).unwrap_or_default()
+}

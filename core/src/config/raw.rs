@@ -1,0 +1,533 @@
+//! The configuration as written: every key of every table, read and typed, with its place, nothing yet compared with
+//! anything else. What is absent here gets its default in `check`.
+
+use std::{net::SocketAddr, time::Duration};
+
+use super::{
+    Durability, Enrolment, FcapsFunction, KeyExchange, OnFailure, PolicyMode, Role, limits,
+    problem::Problem,
+    reader::{Found, TableReader},
+    source::{Place, Spot},
+    tree::{Entry, Node, Table, Value},
+};
+use crate::model::ReferencePoint;
+
+/// Keys of each table; `load` uses them for the environment too.
+pub mod keys {
+    /// Tables at the top.
+    pub const TOP: &[&str] = &[
+        "manager",
+        "log",
+        "tls",
+        "interfaces",
+        "components",
+        "handlers",
+        "policies",
+        "peers",
+        "plugins",
+        "storage",
+        "api",
+    ];
+    /// `[manager]`
+    pub const MANAGER: &[&str] = &["id", "domain", "data_dir", "shards", "enrolment"];
+    /// `[log]`
+    pub const LOG: &[&str] = &["format", "level"];
+    /// `[tls]`
+    pub const TLS: &[&str] =
+        &["certificate", "private_key", "trust_anchors", "revocation_lists", "key_exchange", "allow_tls12"];
+    /// `[interfaces]`
+    pub const INTERFACES: &[&str] = &["mq", "mops", "mqrp", "mk", "mc", "mu", "mx"];
+    /// `[interfaces.*]`
+    pub const INTERFACE: &[&str] = &[
+        "listen",
+        "max_connections",
+        "max_connections_per_identity",
+        "max_line_bytes",
+        "max_in_flight",
+        "handshake_timeout",
+        "idle_timeout",
+        "request_timeout",
+        "certificate",
+        "private_key",
+        "trust_anchors",
+        "revocation_lists",
+        "key_exchange",
+        "allow_tls12",
+    ];
+    /// `[[components]]`
+    pub const COMPONENT: &[&str] =
+        &["id", "reference_point", "identity", "vendor", "model", "site", "tags", "expected_interval", "dial"];
+    /// `components.identity`
+    pub const IDENTITY: &[&str] = &["san", "fingerprint", "subject"];
+    /// `[[handlers]]`
+    pub const HANDLER: &[&str] =
+        &["name", "reference_point", "match", "plugin", "sha256", "on_failure", "allow_key_names", "config"];
+    /// `handlers.match`
+    pub const MATCH: &[&str] = &["id", "vendor", "model", "site", "tags"];
+    /// `[[policies]]`
+    pub const POLICY: &[&str] = &["name", "function", "plugin", "sha256", "applies_to", "mode", "config"];
+    /// `policies.applies_to`
+    pub const APPLIES_TO: &[&str] = &["reference_point", "id", "vendor", "model", "site", "tags"];
+    /// `[[peers]]`
+    pub const PEER: &[&str] = &["id", "domain", "address", "trust_anchors", "signing_keys", "export", "import"];
+    /// `[plugins]`
+    pub const PLUGINS: &[&str] = &[
+        "allow_native",
+        "require_signature",
+        "trusted_keys",
+        "cache_dir",
+        "cpu_time",
+        "memory",
+        "state_per_component",
+        "log_lines_per_second",
+    ];
+    /// `[storage]`
+    pub const STORAGE: &[&str] =
+        &["durability", "journal_retention", "journal_max_size", "journal_segment_size", "history"];
+    /// `storage.history`
+    pub const HISTORY: &[&str] = &["raw", "minute", "hour"];
+    /// `[api]`
+    pub const API: &[&str] = &["listen", "tokens"];
+    /// `api.tokens`
+    pub const TOKEN: &[&str] = &["name", "sha256", "role", "expires"];
+}
+
+const YEAR: Duration = Duration::from_secs(366 * 86_400);
+
+/// Everything.
+#[derive(Debug, Default)]
+pub struct Raw {
+    pub(super) manager: RawManager,
+    pub(super) log_json: Option<Spot<bool>>,
+    pub(super) log_level: Option<Spot<String>>,
+    pub(super) tls: RawTls,
+    pub(super) interfaces: Vec<RawInterface>,
+    pub(super) components: Vec<RawComponent>,
+    pub(super) handlers: Vec<RawHandler>,
+    pub(super) policies: Vec<RawPolicy>,
+    pub(super) peers: Vec<RawPeer>,
+    pub(super) plugins: RawPlugins,
+    pub(super) storage: RawStorage,
+    pub(super) api: RawApi,
+}
+
+/// `[manager]`
+#[derive(Debug, Default)]
+pub struct RawManager {
+    pub(super) id: Option<Spot<String>>,
+    pub(super) domain: Option<Spot<String>>,
+    pub(super) data_dir: Option<Spot<String>>,
+    pub(super) shards: Option<Spot<u64>>,
+    pub(super) enrolment: Option<Spot<Enrolment>>,
+}
+
+/// `[tls]`, and the same keys of an interface.
+#[derive(Clone, Debug, Default)]
+pub struct RawTls {
+    pub(super) place: Option<Place>,
+    /// Keys that are there with a value of the wrong type, which was reported.
+    pub(super) unreadable: Vec<&'static str>,
+    pub(super) certificate: Option<Spot<String>>,
+    pub(super) private_key: Option<Spot<String>>,
+    pub(super) trust_anchors: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) revocation_lists: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) key_exchange: Option<Spot<KeyExchange>>,
+    pub(super) allow_tls12: Option<Spot<bool>>,
+}
+
+/// `[interfaces.*]`
+#[derive(Debug)]
+pub struct RawInterface {
+    pub(super) place: Place,
+    pub(super) reference_point: ReferencePoint,
+    pub(super) listen: Option<Vec<Spot<SocketAddr>>>,
+    pub(super) tls: RawTls,
+    pub(super) max_connections: Option<Spot<u64>>,
+    pub(super) max_connections_per_identity: Option<Spot<u64>>,
+    pub(super) max_line_bytes: Option<Spot<u64>>,
+    pub(super) max_in_flight: Option<Spot<u64>>,
+    pub(super) handshake_timeout: Option<Spot<Duration>>,
+    pub(super) idle_timeout: Option<Spot<Duration>>,
+    pub(super) request_timeout: Option<Spot<Duration>>,
+}
+
+/// `[[components]]`
+#[derive(Debug)]
+pub struct RawComponent {
+    pub(super) id: Option<Spot<String>>,
+    pub(super) reference_point: Option<Spot<ReferencePoint>>,
+    pub(super) identity: Option<RawIdentity>,
+    pub(super) vendor: Option<Spot<String>>,
+    pub(super) model: Option<Spot<String>>,
+    pub(super) site: Option<Spot<String>>,
+    pub(super) tags: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) expected_interval: Option<Spot<Duration>>,
+    pub(super) dial: Option<Spot<String>>,
+}
+
+/// `components.identity`
+#[derive(Debug)]
+pub struct RawIdentity {
+    pub(super) place: Place,
+    pub(super) san: Option<Spot<String>>,
+    pub(super) fingerprint: Option<Spot<String>>,
+    pub(super) subject: Option<Spot<String>>,
+}
+
+/// `handlers.match` and `policies.applies_to`
+#[derive(Debug, Default)]
+pub struct RawMatch {
+    pub(super) reference_points: Vec<Spot<ReferencePoint>>,
+    pub(super) id: Vec<Spot<String>>,
+    pub(super) vendor: Vec<Spot<String>>,
+    pub(super) model: Vec<Spot<String>>,
+    pub(super) site: Vec<Spot<String>>,
+    pub(super) tags: Vec<Spot<String>>,
+}
+
+/// `[[handlers]]`
+#[derive(Debug)]
+pub struct RawHandler {
+    pub(super) place: Place,
+    pub(super) name: Option<Spot<String>>,
+    pub(super) reference_point: Option<Spot<ReferencePoint>>,
+    pub(super) matches: RawMatch,
+    pub(super) plugin: Option<Spot<String>>,
+    pub(super) sha256: Option<Spot<String>>,
+    pub(super) on_failure: Option<Spot<OnFailure>>,
+    pub(super) allow_key_names: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) config: Option<Node>,
+}
+
+/// `[[policies]]`
+#[derive(Debug)]
+pub struct RawPolicy {
+    pub(super) place: Place,
+    pub(super) name: Option<Spot<String>>,
+    pub(super) function: Option<Spot<FcapsFunction>>,
+    pub(super) plugin: Option<Spot<String>>,
+    pub(super) sha256: Option<Spot<String>>,
+    pub(super) applies_to: RawMatch,
+    pub(super) mode: Option<Spot<PolicyMode>>,
+    pub(super) config: Option<Node>,
+}
+
+/// `[[peers]]`
+#[derive(Debug)]
+pub struct RawPeer {
+    pub(super) place: Place,
+    pub(super) id: Option<Spot<String>>,
+}
+
+/// `[plugins]`
+#[derive(Debug, Default)]
+pub struct RawPlugins {
+    pub(super) allow_native: Option<Spot<bool>>,
+    pub(super) require_signature: Option<Spot<bool>>,
+    pub(super) cache_dir: Option<Spot<String>>,
+    pub(super) cpu_time: Option<Spot<Duration>>,
+    pub(super) memory: Option<Spot<u64>>,
+    pub(super) state_per_component: Option<Spot<u64>>,
+    pub(super) log_lines_per_second: Option<Spot<u64>>,
+}
+
+/// `[storage]`
+#[derive(Debug, Default)]
+pub struct RawStorage {
+    pub(super) durability: Option<Spot<Durability>>,
+    pub(super) journal_retention: Option<Spot<Duration>>,
+    pub(super) journal_max_size: Option<Spot<u64>>,
+    pub(super) journal_segment_size: Option<Spot<u64>>,
+    pub(super) history: Option<Place>,
+}
+
+/// `[api]`
+#[derive(Debug, Default)]
+pub struct RawApi {
+    pub(super) listen: Option<Spot<SocketAddr>>,
+    pub(super) tokens: Vec<RawToken>,
+}
+
+/// `api.tokens`
+#[derive(Debug)]
+pub struct RawToken {
+    pub(super) name: Option<Spot<String>>,
+    pub(super) sha256: Option<Spot<String>>,
+    pub(super) role: Option<Spot<Role>>,
+    pub(super) expires: Option<Spot<String>>,
+}
+
+/// Reads the whole tree.
+#[must_use]
+pub fn read(table: &Table, found: &Found) -> Raw {
+    let top = TableReader::new(found, table, Place::default(), "the configuration", keys::TOP);
+    let mut raw = Raw::default();
+    if let Some(table) = top.table("manager", "[manager]", keys::MANAGER) {
+        raw.manager = manager(&table);
+    } else if !top.has("manager") {
+        let problem = Problem::nowhere("there is no [manager] table");
+        found.add(
+            problem.help("add [manager] with `id` and `domain`; config/manager.minimal.toml is one to start from"),
+        );
+    }
+    if let Some(table) = top.table("log", "[log]", keys::LOG) {
+        raw.log_json = table.word("format", &[("text", false), ("json", true)]);
+        raw.log_level = table.text("level");
+    }
+    if let Some(table) = top.table("tls", "[tls]", keys::TLS) {
+        raw.tls = tls(&table);
+    }
+    if let Some(table) = top.table("interfaces", "[interfaces]", keys::INTERFACES) {
+        let points = ReferencePoint::ALL.into_iter();
+        raw.interfaces = points.filter_map(|point| interface(&table, point, found)).collect();
+    }
+    raw.components = top.tables("components", keys::COMPONENT).iter().map(component).collect();
+    raw.handlers = top.tables("handlers", keys::HANDLER).iter().map(|table| handler(table, found)).collect();
+    raw.policies = top.tables("policies", keys::POLICY).iter().map(|table| policy(table, found)).collect();
+    raw.peers = top.tables("peers", keys::PEER).iter().map(peer).collect();
+    if let Some(table) = top.table("plugins", "[plugins]", keys::PLUGINS) {
+        raw.plugins = plugins(&table);
+    }
+    if let Some(table) = top.table("storage", "[storage]", keys::STORAGE) {
+        raw.storage = storage(&table);
+    }
+    if let Some(table) = top.table("api", "[api]", keys::API) {
+        raw.api = api(&table, found);
+    }
+    raw
+}
+
+const POINTS: [(&str, ReferencePoint); 7] = [
+    ("mq", ReferencePoint::Mq),
+    ("mops", ReferencePoint::Mops),
+    ("mqrp", ReferencePoint::Mqrp),
+    ("mk", ReferencePoint::Mk),
+    ("mc", ReferencePoint::Mc),
+    ("mu", ReferencePoint::Mu),
+    ("mx", ReferencePoint::Mx),
+];
+
+fn manager(table: &TableReader<'_>) -> RawManager {
+    let enrolment =
+        [("listed", Enrolment::Listed), ("certificate", Enrolment::Certificate), ("approve", Enrolment::Approve)];
+    RawManager {
+        id: table.required_text("id", "[manager]", "id = \"manager-east\", the manager ID on Mx"),
+        domain: table.required_text("domain", "[manager]", "domain = \"east\", the network that it speaks for"),
+        data_dir: table.text("data_dir"),
+        shards: table.number("shards", 0..=limits::MAX_SHARDS),
+        enrolment: table.word("enrolment", &enrolment),
+    }
+}
+
+fn tls(table: &TableReader<'_>) -> RawTls {
+    let groups = [
+        ("hybrid-required", KeyExchange::HybridRequired),
+        ("hybrid-preferred", KeyExchange::HybridPreferred),
+        ("classical", KeyExchange::Classical),
+    ];
+    let (certificate, private_key) = (table.text("certificate"), table.text("private_key"));
+    let trust_anchors = table.texts("trust_anchors");
+    let read = [
+        ("certificate", certificate.is_some()),
+        ("private_key", private_key.is_some()),
+        ("trust_anchors", trust_anchors.is_some()),
+    ];
+    let unreadable = read.into_iter().filter(|(key, read)| !read && table.has(key)).map(|(key, _)| key);
+    RawTls {
+        place: Some(table.place),
+        unreadable: unreadable.collect(),
+        certificate,
+        private_key,
+        trust_anchors,
+        revocation_lists: table.texts("revocation_lists"),
+        key_exchange: table.word("key_exchange", &groups),
+        allow_tls12: table.flag("allow_tls12"),
+    }
+}
+
+fn interface(interfaces: &TableReader<'_>, point: ReferencePoint, found: &Found) -> Option<RawInterface> {
+    let table = interfaces.table(point.as_str(), &format!("[interfaces.{point}]"), keys::INTERFACE)?;
+    let second = Duration::from_secs(1);
+    Some(RawInterface {
+        place: table.place,
+        reference_point: point,
+        listen: table.texts("listen").map(|list| list.value.into_iter().filter_map(|a| address(a, found)).collect()),
+        tls: tls(&table),
+        max_connections: table.number("max_connections", 1..=1_000_000),
+        max_connections_per_identity: table.number("max_connections_per_identity", 1..=1_000_000),
+        max_line_bytes: table.number("max_line_bytes", 1_024..=64 << 20),
+        max_in_flight: table.number("max_in_flight", 1..=65_536),
+        handshake_timeout: table.duration("handshake_timeout", second / 10..=second * 300),
+        idle_timeout: table.duration("idle_timeout", second / 10..=YEAR),
+        request_timeout: table.duration("request_timeout", second / 100..=second * 3_600),
+    })
+}
+
+fn address(text: Spot<String>, found: &Found) -> Option<Spot<SocketAddr>> {
+    if let Ok(address) = text.value.parse() {
+        return Some(Spot::new(address, text.place));
+    }
+    let problem = Problem::error(text.place, format!("`{}` is no address to listen on", text.value))
+        .label("expected IP address and port")
+        .help("write it as \"0.0.0.0:7101\" or \"[::]:7101\"; names are not looked up");
+    found.add(problem);
+    None
+}
+
+fn component(table: &TableReader<'_>) -> RawComponent {
+    let name = "[[components]]";
+    let second = Duration::from_secs(1);
+    RawComponent {
+        id: table.required_text("id", name, "id = \"km-1\""),
+        reference_point: required_point(table, name),
+        identity: table.table("identity", "identity", keys::IDENTITY).map(|identity| RawIdentity {
+            place: identity.place,
+            san: identity.text("san"),
+            fingerprint: identity.text("fingerprint"),
+            subject: identity.text("subject"),
+        }),
+        vendor: table.text("vendor"),
+        model: table.text("model"),
+        site: table.text("site"),
+        tags: table.texts("tags"),
+        expected_interval: table.duration("expected_interval", second / 10..=YEAR),
+        dial: table.text("dial"),
+    }
+}
+
+fn required_point(table: &TableReader<'_>, name: &str) -> Option<Spot<ReferencePoint>> {
+    if !table.has("reference_point") {
+        table.missing("reference_point", name, "reference_point = \"mk\" (or mq, mops, mqrp, mc, mu, mx)");
+    }
+    table.word("reference_point", &POINTS)
+}
+
+fn component_match(table: Option<TableReader<'_>>, found: &Found) -> RawMatch {
+    let Some(table) = table else { return RawMatch::default() };
+    let globs = |key: &str| table.texts(key).map(|list| list.value).unwrap_or_default();
+    let points = globs("reference_point").into_iter().filter_map(|text| match text.value.parse::<ReferencePoint>() {
+        Ok(point) => Some(Spot::new(point, text.place)),
+        Err(error) => {
+            found.add(Problem::error(text.place, error.to_string()));
+            None
+        }
+    });
+    RawMatch {
+        reference_points: points.collect(),
+        id: globs("id"),
+        vendor: globs("vendor"),
+        model: globs("model"),
+        site: globs("site"),
+        tags: globs("tags"),
+    }
+}
+
+fn plugin_config(table: &TableReader<'_>, found: &Found) -> Option<Node> {
+    let Entry { node, .. } = table.entry("config")?;
+    if matches!(node.value, Value::Table(_)) {
+        return Some(node.clone());
+    }
+    let label = format!("expected a table, found {}", node.value.kind());
+    found.add(Problem::error(node.place, "`config` has a value of the wrong type").label(label));
+    None
+}
+
+fn handler(table: &TableReader<'_>, found: &Found) -> RawHandler {
+    let name = "[[handlers]]";
+    let on_failure =
+        [("reject", OnFailure::Reject), ("keep-raw", OnFailure::KeepRaw), ("fallback", OnFailure::Fallback)];
+    RawHandler {
+        place: table.place,
+        name: table.required_text("name", name, "name = \"mq-acme\""),
+        reference_point: required_point(table, name),
+        matches: component_match(table.table("match", "match", keys::MATCH), found),
+        plugin: table.required_text("plugin", name, "plugin = \"plugins/acme_mq.wasm\""),
+        sha256: table.text("sha256"),
+        on_failure: table.word("on_failure", &on_failure),
+        allow_key_names: table.texts("allow_key_names"),
+        config: plugin_config(table, found),
+    }
+}
+
+fn policy(table: &TableReader<'_>, found: &Found) -> RawPolicy {
+    let name = "[[policies]]";
+    let functions = [
+        ("fault", FcapsFunction::Fault),
+        ("configuration", FcapsFunction::Configuration),
+        ("accounting", FcapsFunction::Accounting),
+        ("performance", FcapsFunction::Performance),
+        ("security", FcapsFunction::Security),
+    ];
+    let modes = [("active", PolicyMode::Active), ("shadow", PolicyMode::Shadow), ("off", PolicyMode::Off)];
+    if !table.has("function") {
+        table.missing("function", name, "function = \"performance\" (or fault, configuration, accounting, security)");
+    }
+    RawPolicy {
+        place: table.place,
+        name: table.required_text("name", name, "name = \"qber\""),
+        function: table.word("function", &functions),
+        plugin: table.required_text("plugin", name, "plugin = \"builtin:threshold\""),
+        sha256: table.text("sha256"),
+        applies_to: component_match(table.table("applies_to", "applies_to", keys::APPLIES_TO), found),
+        mode: table.word("mode", &modes),
+        config: plugin_config(table, found),
+    }
+}
+
+fn peer(table: &TableReader<'_>) -> RawPeer {
+    let _ = table.required_text("domain", "[[peers]]", "domain = \"west\"");
+    let _ = (table.text("address"), table.texts("trust_anchors"), table.texts("signing_keys"));
+    let _ = (table.texts("export"), table.texts("import"));
+    RawPeer { place: table.place, id: table.required_text("id", "[[peers]]", "id = \"manager-west\"") }
+}
+
+fn plugins(table: &TableReader<'_>) -> RawPlugins {
+    let _ = table.texts("trusted_keys");
+    RawPlugins {
+        allow_native: table.flag("allow_native"),
+        require_signature: table.flag("require_signature"),
+        cache_dir: table.text("cache_dir"),
+        cpu_time: table.duration("cpu_time", Duration::from_millis(1)..=Duration::from_secs(60)),
+        memory: table.size("memory", 1 << 20..=4 << 30),
+        state_per_component: table.size("state_per_component", 64..=16 << 20),
+        log_lines_per_second: table.number("log_lines_per_second", 0..=100_000),
+    }
+}
+
+fn storage(table: &TableReader<'_>) -> RawStorage {
+    let second = Duration::from_secs(1);
+    let history = table.table("history", "storage.history", keys::HISTORY);
+    if let Some(history) = &history {
+        for key in keys::HISTORY {
+            let _ = history.duration(key, second..=YEAR * 100);
+        }
+    }
+    RawStorage {
+        durability: table.word("durability", &[("sync", Durability::Sync), ("os", Durability::Os)]),
+        journal_retention: table.duration("journal_retention", second..=YEAR * 100),
+        journal_max_size: table.size("journal_max_size", 1 << 17..=1 << 50),
+        journal_segment_size: table.size("journal_segment_size", 1 << 16..=4 << 30),
+        history: history.map(|history| history.place),
+    }
+}
+
+fn api(table: &TableReader<'_>, found: &Found) -> RawApi {
+    let roles = [("viewer", Role::Viewer), ("operator", Role::Operator), ("admin", Role::Admin)];
+    let name = "api.tokens";
+    let tokens = table.tables("tokens", keys::TOKEN);
+    let token = |token: &TableReader<'_>| {
+        if !token.has("role") {
+            token.missing("role", name, "role = \"viewer\" (or operator, admin)");
+        }
+        RawToken {
+            name: token.required_text("name", name, "name = \"ops\""),
+            sha256: token.required_text("sha256", name, "sha256 = \"...\", the digest of the token"),
+            role: token.word("role", &roles),
+            expires: token.time("expires"),
+        }
+    };
+    RawApi {
+        listen: table.text("listen").and_then(|text| address(text, found)),
+        tokens: tokens.iter().map(token).collect(),
+    }
+}

@@ -1,0 +1,355 @@
+//! Whole configurations: what is refused, how it is shown, and what the samples of `config/` say.
+
+use std::{fs, path::Path, time::Duration};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::{
+    load::load_text,
+    problem::{Level, Problem, Problems},
+    source::SourceText,
+};
+
+const MINIMAL: &str = include_str!("../../../config/manager.minimal.toml");
+const COMPLETE: &str = include_str!("../../../config/manager.toml");
+
+/// A folder with the files that the samples name.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("pki")).unwrap();
+    for name in ["manager-east.pem", "manager-east.key", "ca.pem"] {
+        fs::write(folder.path().join("pki").join(name), "").unwrap();
+        set_mode(&folder.path().join("pki").join(name), 0o600);
+    }
+    folder
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn load_in(folder: &Path, text: &str, variables: &[(&str, &str)]) -> Result<Loaded, Problems> {
+    let variables: Vec<_> = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let main = SourceText { name: "manager.toml".into(), folder: folder.into(), text: text.into() };
+    load_text(main, &variables)
+}
+
+fn messages(problems: &[Problem]) -> Vec<&str> {
+    problems.iter().map(|problem| problem.message.as_str()).collect()
+}
+
+#[test]
+fn the_complete_sample_says_the_defaults_and_nothing_is_wrong_with_it() {
+    let folder = folder();
+    let complete = load_in(folder.path(), COMPLETE, &[]).unwrap();
+    assert_eq!(messages(&complete.warnings), Vec::<&str>::new());
+    let minimal = load_in(folder.path(), MINIMAL, &[]).unwrap();
+    assert_eq!(messages(&minimal.warnings), Vec::<&str>::new());
+    let (complete, minimal) = (complete.config, minimal.config);
+    // What differs is what has no default: the samples' examples.
+    assert_eq!(complete.manager.enrolment, Enrolment::Listed);
+    let show = |value: &dyn std::fmt::Debug| format!("{value:#?}");
+    assert_eq!(show(&complete.manager.data_dir), show(&minimal.manager.data_dir));
+    assert_eq!(complete.manager.shards, minimal.manager.shards);
+    assert_eq!(show(&complete.log), show(&minimal.log));
+    assert_eq!(complete.tls, minimal.tls);
+    assert_eq!(show(&complete.interfaces[0]), show(&minimal.interfaces[0]));
+    assert_eq!(show(&complete.plugins), show(&minimal.plugins));
+    assert_eq!(show(&complete.storage), show(&minimal.storage));
+    assert_eq!(show(&complete.api), show(&minimal.api));
+    assert_eq!(show(&complete.handlers), show(&minimal.handlers));
+    let ports: Vec<u16> = complete.interfaces.iter().map(|interface| interface.listen[0].port()).collect();
+    assert_eq!(ports, crate::model::ReferencePoint::ALL.map(crate::model::ReferencePoint::default_port));
+}
+
+#[test]
+fn the_complete_sample_names_every_key() {
+    let commented: String = COMPLETE.lines().map(|line| line.trim_start_matches("# ")).collect::<Vec<_>>().join("\n");
+    let every = [
+        raw::keys::MANAGER,
+        raw::keys::LOG,
+        raw::keys::TLS,
+        raw::keys::INTERFACE,
+        raw::keys::COMPONENT,
+        raw::keys::HANDLER,
+        raw::keys::POLICY,
+        raw::keys::PLUGINS,
+        raw::keys::STORAGE,
+        raw::keys::API,
+    ];
+    for key in every.into_iter().flatten() {
+        assert!(commented.contains(&format!("{key} = ")), "{key}");
+    }
+}
+
+#[test]
+fn defaults_are_those_of_the_contract() {
+    let folder = folder();
+    let config = load_in(folder.path(), MINIMAL, &[]).unwrap().config;
+    let mq = &config.interfaces[0];
+    assert_eq!(mq.listen, ["0.0.0.0:7101".parse().unwrap()]);
+    assert_eq!((mq.max_connections, mq.max_connections_per_identity), (10_000, 4));
+    assert_eq!((mq.max_line_bytes, mq.max_in_flight), (1_048_576, 256));
+    assert_eq!(mq.handshake_timeout, Duration::from_secs(10));
+    assert_eq!((mq.idle_timeout, mq.request_timeout), (Duration::from_secs(600), Duration::from_secs(10)));
+    assert_eq!(mq.tls.key_exchange, KeyExchange::HybridPreferred);
+    assert!(!mq.tls.allow_tls12);
+    assert_eq!(config.plugins.cache_dir, folder.path().join("data/plugin-cache"));
+    assert_eq!((config.plugins.cpu_time, config.plugins.memory), (Duration::from_millis(50), 32 << 20));
+    assert_eq!((config.plugins.state_per_component, config.plugins.log_lines_per_second), (4096, 20));
+    assert_eq!(config.storage.durability, Durability::Sync);
+    assert_eq!(config.storage.journal_retention, Duration::from_secs(604_800));
+    assert_eq!((config.storage.journal_max_size, config.storage.journal_segment_size), (20 << 30, 64 << 20));
+    assert_eq!(config.api.listen, "127.0.0.1:7100".parse().unwrap());
+    let handlers: Vec<&str> = config.handlers.iter().map(|handler| handler.name.as_str()).collect();
+    let standard =
+        ["mq-standard", "mops-standard", "mqrp-standard", "mk-standard", "mc-standard", "mu-standard", "mx-standard"];
+    assert_eq!(handlers, standard);
+    assert_eq!(config.handlers[0].plugin, PluginSource::Builtin("mq".into()));
+}
+
+/// The contract's own example, with everything that this version does not serve.
+#[test]
+fn unserved_keys_are_told() {
+    let folder = folder();
+    let text = format!(
+        "{MINIMAL}\n[[peers]]\nid = \"w\"\ndomain = \"west\"\n[storage]\nhistory = {{ raw = \"7d\" }}\n\
+         [plugins]\nallow_native = true\n"
+    );
+    let loaded = load_in(folder.path(), &text, &[]).unwrap();
+    assert_eq!(loaded.warnings.len(), 3, "{:?}", messages(&loaded.warnings));
+    let refused = load_in(folder.path(), &text.replace("allow_native", "require_signature"), &[]).unwrap_err();
+    assert_eq!(refused.count(Level::Error), 1, "{refused}");
+}
+
+const BROKEN: &str = r#"[manager]
+id = "manager-east"
+domain = 7
+shard = 4
+
+[tls]
+certificate = "pki/manager-east.pem"
+private_key = "pki/manager-west.key"
+trust_anchors = ["pki/ca.pem"]
+key_exchange = "hybrid"
+
+[interfaces.mq]
+listen = "0.0.0.0:7101"
+max_connections = 0
+idle_timeout = "10 minutes"
+
+[interfaces.mops]
+listen = ["127.0.0.1:7101", "localhost:7102"]
+
+[[components]]
+id = "km-1"
+reference_point = "mk"
+identity = { san = "urn:qkdn:mk:km-1", subject = "CN=km-1" }
+
+[[components]]
+id = "km-2"
+reference_point = "mkk"
+dial = "192.0.2.7"
+
+[[components]]
+id = "alice"
+reference_point = "mq"
+
+[[components]]
+id = "alice"
+reference_point = "mq"
+
+[[policies]]
+name = "qber"
+function = "performance"
+plugin = "native:libqber.so"
+
+[api]
+tokens = [{ name = "ops", sha256 = "abc", role = "root" }]
+"#;
+
+#[test]
+fn every_problem_of_a_file_is_shown_at_its_place() {
+    let folder = folder();
+    let problems = load_in(folder.path(), BROKEN, &[]).unwrap_err();
+    let found: Vec<String> = problems
+        .list
+        .iter()
+        .map(|problem| {
+            let (line, column) = problems.sources.line_and_column(problem.place.unwrap()).unwrap();
+            format!("{line}:{column} {}", problem.message)
+        })
+        .collect();
+    let expected = [
+        "3:10 `domain` has a value of the wrong type",
+        "4:1 unknown key `shard` in [manager]",
+        "8:15 cannot read the private key",
+        "10:16 `key_exchange` cannot be `hybrid`",
+        "14:19 `max_connections` is out of range",
+        "15:16 `idle_timeout` cannot be read",
+        "18:11 127.0.0.1:7101 is taken already",
+        "18:29 `localhost:7102` is no address to listen on",
+        "23:12 `identity` needs exactly one of `san`, `fingerprint` and `subject`",
+        "27:19 `reference_point` cannot be `mkk`",
+        "28:8 `dial` is no address",
+        "35:6 a second component is called `mq/alice`",
+        "41:10 this version loads no native plugins",
+        "44:36 `sha256` is no SHA-256 digest",
+        "44:50 `role` cannot be `root`",
+    ];
+    assert_eq!(found, expected, "{problems}");
+}
+
+#[test]
+fn a_problem_is_rendered_with_its_line_and_a_mark() {
+    let folder = folder();
+    let problems = load_in(folder.path(), BROKEN, &[]).unwrap_err();
+    let rendered = |message: &str| {
+        let problem = problems.list.iter().find(|problem| problem.message.starts_with(message)).unwrap();
+        problem.render(&problems.sources, false)
+    };
+    let unknown = "\
+error: unknown key `shard` in [manager]
+ --> manager.toml:4:1
+  |
+4 | shard = 4
+  | ^^^^^
+  |
+  = help: did you mean `shards`?";
+    assert_eq!(rendered("unknown key"), unknown);
+    let taken = "\
+error: 127.0.0.1:7101 is taken already
+  --> manager.toml:18:11
+   |
+13 | listen = \"0.0.0.0:7101\"
+   |          -------------- by [interfaces.mq]
+...
+18 | listen = [\"127.0.0.1:7101\", \"localhost:7102\"]
+   |           ^^^^^^^^^^^^^^^^ wanted for [interfaces.mops]";
+    assert_eq!(rendered("127.0.0.1:7101"), taken);
+    let json = problems.to_json();
+    assert_eq!(json[1]["file"], "manager.toml");
+    assert_eq!((&json[1]["line"], &json[1]["column"]), (&4.into(), &1.into()));
+    assert_eq!(json[1]["help"], "did you mean `shards`?");
+    assert!(problems.render(true).contains('\u{1b}'));
+}
+
+#[test]
+fn the_environment_wins_and_its_problems_name_the_variable() {
+    let folder = folder();
+    let set = [
+        ("QKDNM__LOG__LEVEL", "debug"),
+        ("QKDNM__MANAGER__SHARDS", "3"),
+        ("QKDNM__INTERFACES__MK__LISTEN", "127.0.0.1:0,[::1]:0"),
+        ("QKDNM__TLS__ALLOW_TLS12", "true"),
+        ("QKDNM_TOKEN", "not ours to read"),
+    ];
+    let config = load_in(folder.path(), MINIMAL, &set).unwrap().config;
+    assert_eq!((config.log.level.as_str(), config.manager.shards), ("debug", 3));
+    assert!(config.tls.allow_tls12);
+    let mk = &config.interfaces[1];
+    assert_eq!(mk.reference_point, crate::model::ReferencePoint::Mk);
+    assert_eq!(mk.listen.len(), 2);
+    assert_eq!(mk.tls, config.tls);
+
+    let set = [
+        ("QKDNM__LOG__LEVL", "debug"),
+        ("QKDNM__COMPONENTS__0__ID", "x"),
+        ("QKDNM__MANAGER__SHARDS", "three"),
+        ("QKDNM__MANAGER", "x"),
+        ("QKDNM__INTERFACES__MZ__LISTEN", "x"),
+        ("QKDNM__NOTHING", "x"),
+    ];
+    let problems = load_in(folder.path(), MINIMAL, &set).unwrap_err();
+    assert_eq!(problems.list.len(), set.len(), "{problems}");
+    for (name, _) in set {
+        assert!(problems.to_string().contains(name), "{name}\n{problems}");
+    }
+    assert!(problems.to_string().contains("did you mean `level`?"), "{problems}");
+}
+
+#[test]
+fn complaints_of_plugins_are_shown_in_the_users_file() {
+    let folder = folder();
+    let loaded = load_in(folder.path(), COMPLETE, &[]).unwrap();
+    let complaint = |pointer: Option<&str>| PluginConfigProblem {
+        kind: PluginKind::Policy,
+        name: "qber".into(),
+        pointer: pointer.map(str::to_owned),
+        message: "must be above clear_below".into(),
+    };
+    let problems = loaded.refuse(&[complaint(Some("/raise_above")), complaint(None)]);
+    let text = |index: usize| &COMPLETE[problems.list[index].place.unwrap().range()];
+    assert_eq!((text(0), text(1)), ("\"builtin:threshold\"", "0.06"));
+    assert_eq!(problems.list[1].message, "policy `qber`: must be above clear_below");
+    assert_eq!(loaded.locate(PluginKind::Handler, "mq-standard", None), None);
+}
+
+#[test]
+fn doubtful_settings_are_warned_about() {
+    let folder = folder();
+    set_mode(&folder.path().join("pki/manager-east.key"), 0o644);
+    let text = format!("{MINIMAL}key_exchange = \"classical\"\n[api]\nlisten = \"0.0.0.0:7100\"\n");
+    let loaded = load_in(folder.path(), &text, &[]).unwrap();
+    let expected = [
+        "every user of this machine can read the private key",
+        "the key exchange is classical only",
+        "the API is open to other machines and there are no tokens",
+    ];
+    assert_eq!(messages(&loaded.warnings), expected);
+}
+
+#[test]
+fn what_is_missing_altogether_is_told_once() {
+    let problems = load_in(Path::new(""), "[interfaces.mq]\n[interfaces.mk]\n", &[]).unwrap_err();
+    let expected = [
+        "there is no [manager] table",
+        "`tls.certificate` is not set",
+        "`tls.private_key` is not set",
+        "`tls.trust_anchors` is not set",
+    ];
+    assert_eq!(messages(&problems.list), expected);
+    assert!(problems.render(false).contains("--> manager.toml"), "{problems}");
+}
+
+#[test]
+fn the_policies_of_the_samples_are_well_formed() {
+    let folder = folder();
+    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/policies");
+    for file in fs::read_dir(policies).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        let loaded = load_in(folder.path(), &format!("{MINIMAL}\n{text}"), &[]).unwrap();
+        assert_eq!(loaded.config.policies.len(), 1);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_answered(text in "[-a-z0-9_\\[\\]{}=\"'#,.:\n\\\\ é]{0,120}") {
+        if let Err(problems) = load_in(Path::new("/nonexistent"), &text, &[]) {
+            prop_assert!(!problems.render(false).is_empty());
+        }
+    }
+
+    /// Lines of a sound file, shuffled, doubled, cut: closer to what people write than random characters.
+    #[test]
+    fn any_edit_of_a_sound_file_is_answered(
+        lines in proptest::collection::vec((0_usize..60, 0_usize..80), 1..30),
+        value in "\"[a-zäö0-9:]{0,9}\"|[0-9]{1,25}|true|\\[\\]|\\{\\}|1979-05-27|nan",
+    ) {
+        let source: Vec<&str> = BROKEN.lines().collect();
+        let mut text = String::new();
+        for (line, cut) in lines {
+            let line = source[line % source.len()];
+            match line.split_once(" = ") {
+                Some((key, _)) if cut % 3 == 0 => text.push_str(&format!("{key} = {value}\n")),
+                _ => text.push_str(&format!("{line}\n")),
+            }
+        }
+        if let Err(problems) = load_in(Path::new("/nonexistent"), &text, &[("QKDNM__API__LISTEN", &value)]) {
+            prop_assert!(!problems.render(true).is_empty());
+        }
+    }
+}

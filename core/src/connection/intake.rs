@@ -1,0 +1,422 @@
+//! What a line leads to: a report on its way to a shard, an answer at once, or nothing.
+//!
+//! Decoded reports are gathered by shard and handler and handed over at the end of a turn. Refusals that need no shard
+//! (malformed, not authorized, key material) are answered here.
+
+use std::{borrow::Cow, collections::HashMap, net::SocketAddr, sync::Arc};
+
+use super::{
+    InterfaceContext, NotAdmitted, SecurityNote,
+    answers::AnswerBox,
+    open_messages::{OpenMessages, Whose},
+    requests::{OpenRequests, RequestOutcome},
+};
+use crate::{
+    config::limits::{BATCH_REPORTS, BATCH_SAMPLES, MALFORMED_IN_A_ROW, RETRY_OVERLOADED_MS},
+    dispatch::ComponentEntry,
+    model::{ComponentId, ComponentRef, ReasonCode, Refusal, ReportBatch, Response, report_batch::head_flags},
+    net::Identity,
+    shard::{Delivery, ShardMessage},
+    wire::{DecodeOptions, Decoded, Decoder, encode, is_success, message_type},
+};
+
+struct OpenBatch {
+    shard: usize,
+    handler: usize,
+    batch: ReportBatch,
+}
+
+/// A component this connection has spoken for.
+struct Speaker {
+    entry: Arc<ComponentEntry>,
+    handler: usize,
+    exempt: bool,
+}
+
+/// Why a connection is to be closed in good order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Farewell(pub Refusal);
+
+/// One connection's way in.
+pub struct Intake {
+    context: Arc<InterfaceContext>,
+    identity: Arc<Identity>,
+    peer: SocketAddr,
+    answers: Arc<AnswerBox>,
+    /// Messages not answered yet.
+    pub open: OpenMessages,
+    /// Requests of the manager not answered yet.
+    pub requests: OpenRequests,
+    speakers: HashMap<Box<str>, Speaker>,
+    batches: Vec<OpenBatch>,
+    /// The batch that the next line is decoded into: where the last report went.
+    target: usize,
+    malformed: u32,
+}
+
+/// A report refused before it reached a shard.
+type Refused = (Whose, Refusal);
+
+impl Intake {
+    /// For a connection of this identity.
+    #[must_use]
+    pub fn new(
+        context: Arc<InterfaceContext>,
+        identity: Arc<Identity>,
+        peer: SocketAddr,
+        answers: Arc<AnswerBox>,
+    ) -> Self {
+        let batches = vec![OpenBatch { shard: 0, handler: 0, batch: ReportBatch::default() }];
+        Self {
+            context,
+            identity,
+            peer,
+            answers,
+            open: OpenMessages::default(),
+            requests: OpenRequests::default(),
+            speakers: HashMap::new(),
+            batches,
+            target: 0,
+            malformed: 0,
+        }
+    }
+
+    /// Takes one line. An error closes the connection.
+    pub fn line(&mut self, line: &[u8], decoder: &mut Decoder, out: &mut Vec<u8>) -> Result<(), Farewell> {
+        let options = DecodeOptions { now: self.context.clock.now(), keep_raw: self.context.keep_raw };
+        let Some(target) = self.batches.get_mut(self.target) else { return Ok(()) };
+        let decoded = decoder.decode(line, &mut target.batch, &options);
+        if !matches!(decoded, Decoded::Malformed { .. }) {
+            self.malformed = 0;
+        }
+        match decoded {
+            Decoded::Report { message_id, component_id } => {
+                self.report(message_id.as_deref(), &component_id, decoder, out)
+            }
+            Decoded::Answer { message_id, component_id, response } => {
+                self.answer(&message_id, &component_id, &response, decoder)
+            }
+            Decoded::TooLarge { is_answer: true, .. } | Decoded::UnaskedAnswer { .. } => {
+                self.context.metrics.interface(self.context.point()).unexpected_answers.increment();
+            }
+            Decoded::TooLarge { message_id, component_id, reason, .. } => {
+                let refused = (Whose::Text(component_id.as_ref().into()), Refusal::new(ReasonCode::TooLarge, reason));
+                self.refuse(message_id.as_deref(), refused, out);
+            }
+            Decoded::Unsupported { message_type, message_id, component_id } => {
+                self.unsupported(&message_type, message_id, component_id, out)
+            }
+            Decoded::Malformed { reason, message_id, component_id, is_answer } => {
+                return self.not_a_message(reason, message_id, component_id, is_answer, out);
+            }
+        }
+        Ok(())
+    }
+
+    fn not_a_message(
+        &mut self,
+        reason: String,
+        message_id: Option<Cow<'_, str>>,
+        component_id: Option<Cow<'_, str>>,
+        is_answer: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Farewell> {
+        self.malformed += 1;
+        if is_answer {
+            self.context.metrics.interface(self.context.point()).unexpected_answers.increment();
+        } else {
+            let whose = Whose::Text(component_id.unwrap_or_default().into());
+            self.refuse(message_id.as_deref(), (whose, Refusal::new(ReasonCode::Malformed, reason)), out);
+        }
+        if self.malformed >= MALFORMED_IN_A_ROW {
+            let sentence = format!("{MALFORMED_IN_A_ROW} malformed lines in a row; the connection is closed");
+            return Err(Farewell(Refusal::new(ReasonCode::Malformed, sentence)));
+        }
+        Ok(())
+    }
+
+    fn unsupported(
+        &mut self,
+        kind: &str,
+        message_id: Option<Cow<'_, str>>,
+        component_id: Option<Cow<'_, str>>,
+        out: &mut Vec<u8>,
+    ) {
+        let sentence = match kind {
+            message_type::SUBSCRIBE | message_type::UNSUBSCRIBE => format!("`{kind}` is not offered by this manager"),
+            message_type::STATUS_REPORT_REQUEST => format!("`{kind}` goes from the manager to a component"),
+            _ => "unknown messageType; a component may send statusReport and statusReportRequestResponse".to_owned(),
+        };
+        let refusal = Refusal::new(ReasonCode::Unsupported, sentence);
+        let answer_type = match kind {
+            message_type::SUBSCRIBE => message_type::SUBSCRIBE_RESPONSE,
+            message_type::UNSUBSCRIBE => message_type::UNSUBSCRIBE_RESPONSE,
+            _ => {
+                return self.refuse(
+                    message_id.as_deref(),
+                    (Whose::Text(component_id.unwrap_or_default().into()), refusal),
+                    out,
+                );
+            }
+        };
+        self.context.metrics.refuse(self.context.point(), refusal.code);
+        encode::answer(out, answer_type, message_id.as_deref(), component_id.as_deref().unwrap_or(""), &refusal.into());
+    }
+
+    /// Answers a message that reaches no shard, in its turn.
+    fn refuse(&mut self, message_id: Option<&str>, (whose, refusal): Refused, out: &mut Vec<u8>) {
+        self.context.metrics.refuse(self.context.point(), refusal.code);
+        if message_id.is_some() {
+            return encode::status_report_response(out, message_id, whose.id(), &refusal.into());
+        }
+        if let Ok(slot) = self.open.report(whose, None) {
+            self.finish(slot, refusal.into(), out);
+        }
+    }
+
+    /// Finishes a message and writes the answers that may go now.
+    pub fn finish(&mut self, slot: u32, response: Response, out: &mut Vec<u8>) {
+        self.open.finish(slot, response, |id, component, response| {
+            encode::status_report_response(out, id, component, response)
+        });
+    }
+
+    fn report(&mut self, message_id: Option<&str>, component_id: &str, decoder: &mut Decoder, out: &mut Vec<u8>) {
+        match self.place_report(message_id, component_id, decoder) {
+            Ok(()) => {}
+            Err(refused) => {
+                self.drop_last();
+                self.refuse(message_id, refused, out);
+            }
+        }
+    }
+
+    fn drop_last(&mut self) {
+        if let Some(target) = self.batches.get_mut(self.target) {
+            target.batch.pop();
+        }
+    }
+
+    fn place_report(
+        &mut self,
+        message_id: Option<&str>,
+        component_id: &str,
+        decoder: &mut Decoder,
+    ) -> Result<(), Refused> {
+        self.count_notes(decoder);
+        if !self.speakers.contains_key(component_id) {
+            self.admit(component_id)?;
+        }
+        let Some(speaker) = self.speakers.get(component_id) else { return Ok(()) };
+        self.key_material(speaker, decoder)?;
+        let (entry, handler) = (Arc::clone(&speaker.entry), speaker.handler);
+        let still_open = |_| {
+            let sentence = "this messageId is that of a message still open on this connection; choose another";
+            (Whose::Known(Arc::clone(&entry)), Refusal::new(ReasonCode::Malformed, sentence))
+        };
+        let slot = self.open.report(Whose::Known(Arc::clone(&entry)), message_id).map_err(still_open)?;
+        let symbols = &self.context.symbols;
+        if let Some(target) = self.batches.get_mut(self.target) {
+            decoder.bind_resources(&mut target.batch, &mut |text| entry.resource(text, symbols));
+        }
+        self.place(&entry, handler, slot);
+        Ok(())
+    }
+
+    fn count_notes(&self, decoder: &Decoder) {
+        let (notes, counters) = (decoder.notes(), self.context.metrics.interface(self.context.point()));
+        let kept = notes.unknown_names + notes.unknown_types;
+        if kept > 0 {
+            counters.kept_objects.add(u64::from(kept));
+        }
+        let head = self.batches.get(self.target).and_then(|target| target.batch.reports.last());
+        if head.is_some_and(|head| head.flags & head_flags::TIME_REPLACED != 0) {
+            counters.times_replaced.increment();
+        }
+    }
+
+    /// Finds out whether this connection may speak for a component, and remembers it.
+    fn admit(&mut self, component_id: &str) -> Result<(), Refused> {
+        let refuse = |code, sentence: String| (Whose::Text(component_id.into()), Refusal::new(code, sentence));
+        let id = ComponentId::new(component_id).map_err(|error| refuse(ReasonCode::Malformed, error.to_string()))?;
+        let component = ComponentRef::new(self.context.point(), id);
+        if !self.identity.covers(&component) {
+            let sentence = format!("the certificate {} does not cover {component}", self.identity.subject);
+            self.note("unauthorized-report", None, sentence.clone());
+            return Err(refuse(ReasonCode::NotAuthorized, sentence));
+        }
+        let entry = self.context.admit(&component).map_err(|why| match why {
+            NotAdmitted::Unknown => refuse(
+                ReasonCode::UnknownComponent,
+                format!("{component} is not in the manager's configuration ([[components]]); ask its operator"),
+            ),
+            NotAdmitted::AwaitingApproval => refuse(ReasonCode::NotAuthorized, "awaiting approval".to_owned()),
+        })?;
+        let handler = entry.card.load().handler;
+        let exempt = self.context.exempt_paths.get(handler).is_some_and(|paths| !paths.is_empty());
+        self.speakers.insert(component_id.into(), Speaker { entry, handler, exempt });
+        Ok(())
+    }
+
+    fn key_material(&self, speaker: &Speaker, decoder: &Decoder) -> Result<(), Refused> {
+        let offending = decoder.notes().key_material.iter().find(|path| {
+            let exempt = self.context.exempt_paths.get(speaker.handler).filter(|_| speaker.exempt);
+            !exempt.is_some_and(|paths| paths.iter().any(|rule| same_path(rule, path)))
+        });
+        let Some(path) = offending else { return Ok(()) };
+        let sentence = format!("{path}: looks like key material, which never travels on a management interface");
+        self.note("key-material-refused", Some(speaker.entry.component.to_string()), sentence.clone());
+        Err((Whose::Known(Arc::clone(&speaker.entry)), Refusal::new(ReasonCode::Rejected, sentence)))
+    }
+
+    fn note(&self, alarm_type: &'static str, component: Option<String>, sentence: String) {
+        self.context.watch.note(SecurityNote {
+            alarm_type,
+            point: self.context.point(),
+            identity: self.identity.subject.clone(),
+            peer: self.peer,
+            component,
+            sentence,
+        });
+    }
+
+    /// Fills in what the decoder could not know and moves the report to the batch where it belongs.
+    fn place(&mut self, entry: &Arc<ComponentEntry>, handler: usize, slot: u32) {
+        let Some(target) = self.batches.get_mut(self.target) else { return };
+        if let Some(head) = target.batch.reports.last_mut() {
+            head.component = entry.symbol.0;
+            head.slot = slot;
+        }
+        let fits = |open: &OpenBatch| open.shard == entry.shard && open.handler == handler;
+        if target.batch.len() == 1 {
+            (target.shard, target.handler) = (entry.shard, handler);
+        } else if !fits(target) {
+            let one = target.batch.single(target.batch.len() - 1);
+            target.batch.pop();
+            self.target =
+                self.batches.iter().position(|open| fits(open) || open.batch.is_empty()).unwrap_or_else(|| {
+                    self.batches.push(OpenBatch { shard: 0, handler: 0, batch: ReportBatch::default() });
+                    self.batches.len() - 1
+                });
+            if let Some(target) = self.batches.get_mut(self.target) {
+                (target.shard, target.handler) = (entry.shard, handler);
+                target.batch.append(&one);
+            }
+        }
+        let full = |open: &OpenBatch| open.batch.len() >= BATCH_REPORTS || open.batch.values.len() >= BATCH_SAMPLES / 2;
+        if self.batches.get(self.target).is_some_and(full) {
+            self.hand_over(self.target);
+        }
+    }
+
+    /// What a component answered to a request of ours (Q.QKDN_Mk 8.4): handled and stored like a report.
+    fn answer(&mut self, message_id: &str, component_id: &str, response: &str, decoder: &mut Decoder) {
+        let Some((asked, reply)) = self.requests.answered(message_id) else {
+            self.context.metrics.interface(self.context.point()).unexpected_answers.increment();
+            return self.drop_last();
+        };
+        let tell = |reply: tokio::sync::oneshot::Sender<RequestOutcome>, outcome| {
+            // Whoever asked may have stopped waiting.
+            let _gone = reply.send(outcome);
+        };
+        if !is_success(response) {
+            tell(reply, RequestOutcome::Refused(response.to_owned()));
+            return self.drop_last();
+        }
+        let refused = if component_id == asked.id.as_str() {
+            let admitted = if self.speakers.contains_key(component_id) { Ok(()) } else { self.admit(component_id) };
+            let material =
+                |()| self.speakers.get(component_id).map_or(Ok(()), |speaker| self.key_material(speaker, decoder));
+            admitted.and_then(material).err().map(|(_, refusal)| refusal.to_string())
+        } else {
+            Some(format!("{asked} was asked, {component_id} answered"))
+        };
+        if let Some(reason) = refused {
+            tell(reply, RequestOutcome::Refused(reason));
+            return self.drop_last();
+        }
+        self.count_notes(decoder);
+        let Some((entry, handler)) =
+            self.speakers.get(component_id).map(|speaker| (Arc::clone(&speaker.entry), speaker.handler))
+        else {
+            return self.drop_last();
+        };
+        let symbols = &self.context.symbols;
+        let Some(target) = self.batches.get_mut(self.target) else { return };
+        decoder.bind_resources(&mut target.batch, &mut |text| entry.resource(text, symbols));
+        let said = Box::new(target.batch.single(target.batch.len() - 1));
+        let slot = self.open.request_answer(reply, said);
+        self.place(&entry, handler, slot);
+    }
+
+    fn hand_over(&mut self, index: usize) {
+        let Some(open) = self.batches.get_mut(index).filter(|open| !open.batch.is_empty()) else { return };
+        let delivery = Delivery {
+            batch: std::mem::take(&mut open.batch),
+            handler: open.handler,
+            answers: Arc::clone(&self.answers),
+        };
+        let Some(mailbox) = self.context.shards.get(open.shard) else { return };
+        let Err(ShardMessage::Reports(delivery)) = mailbox.put(ShardMessage::Reports(delivery)) else { return };
+        let sentence = "the manager has more reports waiting than it takes; send again later";
+        let refusal = Refusal::retry(ReasonCode::Overloaded, sentence, RETRY_OVERLOADED_MS);
+        let mut refused: Vec<_> = delivery
+            .batch
+            .reports
+            .iter()
+            .map(|head| super::answers::Answered { slot: head.slot, response: refusal.clone().into() })
+            .collect();
+        refused.iter().for_each(|_| self.context.metrics.refuse(self.context.point(), ReasonCode::Overloaded));
+        self.answers.put(&mut refused);
+    }
+
+    /// The turn is over: everything gathered goes to its shard.
+    pub fn end_turn(&mut self) {
+        for index in 0..self.batches.len() {
+            self.hand_over(index);
+        }
+    }
+
+    /// The interface.
+    #[must_use]
+    pub fn context(&self) -> &Arc<InterfaceContext> {
+        &self.context
+    }
+
+    /// Components this connection covers that are known.
+    pub fn entries(&self) -> impl Iterator<Item = Arc<ComponentEntry>> + '_ {
+        self.identity.components.iter().filter_map(|component| self.context.admit(component).ok())
+    }
+
+    /// Whether the connection speaks for more than one component.
+    #[must_use]
+    pub fn covers_several(&self) -> bool {
+        self.identity.components.len() > 1
+    }
+}
+
+/// Whether an exemption covers a path; `[*]` in the rule stands for any position.
+fn same_path(rule: &str, path: &str) -> bool {
+    let mut rule = rule.split("[*]");
+    let Some(mut rest) = rule.next().and_then(|start| path.strip_prefix(start)) else { return false };
+    for part in rule {
+        let Some((_, after)) = rest.strip_prefix('[').and_then(|inside| inside.split_once(']')) else { return false };
+        let Some(next) = after.strip_prefix(part) else { return false };
+        rest = next;
+    }
+    rest.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::same_path;
+
+    #[test]
+    fn exempt_paths() {
+        assert!(same_path("extension[*].payload.key", "extension[12].payload.key"));
+        assert!(same_path("extension[0].key", "extension[0].key"));
+        assert!(!same_path("extension[*].payload.key", "extension[12].payload.keys"));
+        assert!(!same_path("extension[*].payload.key", "extension[12].other.key"));
+        assert!(!same_path("", "extension[0].key"));
+    }
+}

@@ -1,0 +1,181 @@
+//! The demo's folder: certificates, `manager.toml`, and room for data and log. A reader who keeps it has an example that
+//! works: `qkdnm run` takes the same file.
+
+use std::{
+    fmt::Write as _,
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use super::certificates::{Authority, CertificateError};
+use crate::{
+    config::{self, Config, Problems, load::load_text, source::SourceText},
+    model::{ComponentId, ComponentRef, ReferencePoint, component_id::ComponentIdError},
+    simulate,
+};
+
+/// The demo's manager.
+const MANAGER: &str = "manager-demo";
+
+/// Its policies; reference points without one are still watched for what components say of themselves.
+const POLICIES: &str = r#"
+[[policies]]
+name = "qber"
+function = "performance"
+plugin = "builtin:threshold"
+applies_to = { reference_point = ["mq"] }
+config = { value = "qber_ratio", raise_above = 0.06, clear_below = 0.05, severity = "major", alarm_type = "qber-threshold-exceeded", hold_off = "1s" }
+
+[[policies]]
+name = "key-store-forecast"
+function = "performance"
+plugin = "builtin:key-store-forecast"
+applies_to = { reference_point = ["mk"] }
+config = { horizon = "60s", smoothing = "5s", warm_up = "3s" }
+"#;
+
+/// Why there is no folder.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    /// The folder could not be made or written to.
+    #[error("cannot prepare {0}")]
+    Folder(PathBuf, #[source] io::Error),
+    /// No certificates.
+    #[error(transparent)]
+    Certificates(#[from] CertificateError),
+    /// A name of the cast is no component ID.
+    #[error(transparent)]
+    Name(#[from] ComponentIdError),
+    /// The demo's own configuration is refused.
+    #[error("the demo's configuration is refused:\n{0}")]
+    Config(Box<Problems>),
+}
+
+/// The folder.
+#[derive(Debug)]
+pub struct Site {
+    folder: PathBuf,
+    components: Vec<ComponentRef>,
+    /// Removes the folder when the demo is over.
+    temporary: Option<tempfile::TempDir>,
+}
+
+impl Site {
+    /// Makes the folder and what is in it; a temporary one unless `keep` names one.
+    pub fn build(keep: Option<&Path>) -> Result<Self, SiteError> {
+        let temporary = match keep {
+            Some(_) => None,
+            None => {
+                let made = tempfile::Builder::new().prefix("qkdnm-demo-").tempdir();
+                Some(made.map_err(|error| SiteError::Folder(std::env::temp_dir(), error))?)
+            }
+        };
+        let folder = match (&temporary, keep) {
+            (Some(temporary), _) => temporary.path().to_path_buf(),
+            (None, keep) => keep.unwrap_or_else(|| Path::new(".")).to_path_buf(),
+        };
+        let site = Self { folder, components: simulate::components()?, temporary };
+        let pki = site.folder.join("pki");
+        fs::create_dir_all(&pki).map_err(|error| SiteError::Folder(pki.clone(), error))?;
+        let authority = Authority::create(&site.anchor())?;
+        let manager = ComponentRef::new(ReferencePoint::Mx, ComponentId::new(MANAGER)?);
+        authority.issue(&manager, &pki, MANAGER)?;
+        for component in &site.components {
+            authority.issue(component, &pki, &file_name(component))?;
+        }
+        let file = site.config_file();
+        fs::write(&file, site.text()).map_err(|error| SiteError::Folder(file, error))?;
+        Ok(site)
+    }
+
+    /// The configuration in the folder, loaded without regard to the environment of the process.
+    pub fn load(&self) -> Result<Config, SiteError> {
+        let path = self.config_file();
+        let text = fs::read_to_string(&path).map_err(|error| SiteError::Folder(path.clone(), error))?;
+        let main = SourceText { name: path.display().to_string(), folder: self.folder.clone(), text };
+        match load_text(main, &[]) {
+            Ok(config::Loaded { config, .. }) => Ok(config),
+            Err(problems) => Err(SiteError::Config(Box::new(problems))),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut text = format!(
+            "# Written by `qkdnm demo`. Port 0: the system chooses.\n\n\
+             [manager]\nid = \"{MANAGER}\"\ndomain = \"demo\"\n\n\
+             [tls]\ncertificate = \"pki/{MANAGER}.pem\"\nprivate_key = \"pki/{MANAGER}.key\"\n\
+             trust_anchors = \"pki/ca.pem\"\n\n\
+             [storage]\njournal_segment_size = \"4MiB\"\n\n\
+             [api]\nlisten = \"127.0.0.1:0\"\n"
+        );
+        for point in ReferencePoint::ALL {
+            if self.components.iter().any(|component| component.reference_point == point) {
+                let _ = write!(text, "\n[interfaces.{point}]\nlisten = \"127.0.0.1:0\"\n");
+            }
+        }
+        for component in &self.components {
+            let _ = write!(
+                text,
+                "\n[[components]]\nid = \"{}\"\nreference_point = \"{}\"\nvendor = \"example\"\nsite = \"demo\"\n\
+                 expected_interval = \"5s\"\n",
+                component.id, component.reference_point
+            );
+        }
+        text + POLICIES
+    }
+
+    /// The components of the simulated network.
+    #[must_use]
+    pub fn components(&self) -> &[ComponentRef] {
+        &self.components
+    }
+
+    /// Certificate and key of a component.
+    #[must_use]
+    pub fn certificate_of(&self, component: &ComponentRef) -> (PathBuf, PathBuf) {
+        let pki = self.folder.join("pki");
+        let name = file_name(component);
+        (pki.join(format!("{name}.pem")), pki.join(format!("{name}.key")))
+    }
+
+    /// The CA's certificate.
+    #[must_use]
+    pub fn anchor(&self) -> PathBuf {
+        self.folder.join("pki").join("ca.pem")
+    }
+
+    /// `manager.toml`
+    #[must_use]
+    pub fn config_file(&self) -> PathBuf {
+        self.folder.join("manager.toml")
+    }
+
+    /// Where the manager's log goes.
+    #[must_use]
+    pub fn log_file(&self) -> PathBuf {
+        self.folder.join("manager.log")
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Whether the folder is there when the demo is over.
+    #[must_use]
+    pub const fn stays(&self) -> bool {
+        self.temporary.is_none()
+    }
+
+    /// Leaves the folder where it is, for somebody who has to find out what went wrong.
+    pub fn leave(self) {
+        if let Some(temporary) = self.temporary {
+            let _ = temporary.keep();
+        }
+    }
+}
+
+fn file_name(component: &ComponentRef) -> String {
+    format!("{}-{}", component.reference_point, component.id)
+}

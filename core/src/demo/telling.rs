@@ -1,0 +1,98 @@
+//! What the demo writes to the terminal: short lines, the time since the start before each.
+
+use std::{io, net::SocketAddr, time::Duration};
+
+use super::{DemoOptions, Outcome, site::Site, story::Told, watch::Change};
+
+/// Writes the demo's lines.
+pub struct Teller<'a> {
+    out: &'a mut (dyn io::Write + Send),
+}
+
+impl std::fmt::Debug for Teller<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Teller")
+    }
+}
+
+impl<'a> Teller<'a> {
+    /// Writes to `out`.
+    pub fn new(out: &'a mut (dyn io::Write + Send)) -> Self {
+        Self { out }
+    }
+
+    pub(super) fn opening(&mut self, site: &Site, api: SocketAddr, options: &DemoOptions) -> io::Result<()> {
+        let folder = site.folder().display();
+        let fate = if site.stays() { "stays" } else { "removed at the end; --keep DIR keeps it" };
+        let out = &mut *self.out;
+        writeln!(out, "A QKD network of six components and its manager, all on this machine.\n")?;
+        writeln!(out, "  folder   {folder} ({fate})")?;
+        writeln!(out, "  log      {}", site.log_file().display())?;
+        writeln!(out, "  API      http://{api}/api/v1/health")?;
+        writeln!(out, "  seed     {}\n", options.seed)?;
+        writeln!(out, "Look around from another terminal:\n")?;
+        for command in ["component list", "component show mq/alice", "alarm list", "policy list"] {
+            writeln!(out, "  qkdnm --api http://{api} {command}")?;
+        }
+        if options.length.is_none() {
+            writeln!(out, "\nCtrl-C ends the demo.")?;
+        }
+        writeln!(out)?;
+        out.flush()
+    }
+
+    pub(super) fn told(&mut self, elapsed: Duration, told: &Told) -> io::Result<()> {
+        match told {
+            Told::Happens(text) => self.line(elapsed, "", text),
+            Told::Noticed(text) => self.line(elapsed, "  ok", text),
+            Told::Missed(text) => self.line(elapsed, "  MISSED", text),
+            Told::Pause(text) => self.line(elapsed, "", text),
+        }
+    }
+
+    pub(super) fn change(&mut self, elapsed: Duration, change: &Change) -> io::Result<()> {
+        let (word, alarm) = match change {
+            Change::Raised(alarm) => ("  ALARM", alarm),
+            Change::Changed(alarm) => ("  alarm", alarm),
+            Change::Cleared(alarm) => ("  cleared", alarm),
+        };
+        let key = &alarm.key;
+        let what = format!("{}, {}", key.component, key.alarm_type_id);
+        match change {
+            Change::Cleared(_) => self.line(elapsed, word, &what),
+            _ => self.line(elapsed, word, &format!("{what} ({}): {}", alarm.report.severity, alarm.report.text)),
+        }
+    }
+
+    fn line(&mut self, elapsed: Duration, mark: &str, text: &str) -> io::Result<()> {
+        let seconds = elapsed.as_secs();
+        let gap = if mark.is_empty() { "" } else { "  " };
+        writeln!(self.out, "{:>3}:{:02}  {mark}{gap}{text}", seconds / 60, seconds % 60)?;
+        self.out.flush()
+    }
+
+    pub(super) fn ending(&mut self, outcome: &Outcome, site: &Site) -> io::Result<()> {
+        let Outcome { sent, acknowledged, refused, raised, cleared, missed } = outcome;
+        let out = &mut *self.out;
+        writeln!(out, "\n  reports  {sent} sent, {acknowledged} acknowledged, {refused} refused")?;
+        writeln!(out, "  alarms   {raised} raised, {cleared} cleared")?;
+        if outcome.is_good() {
+            writeln!(out, "\nEverything went as it should.")?;
+        } else {
+            writeln!(out, "\nThis did not go as it should:")?;
+            for text in missed {
+                writeln!(out, "  - {text}")?;
+            }
+            if *refused > 0 {
+                writeln!(out, "  - {refused} reports were refused")?;
+            }
+        }
+        if !outcome.is_good() {
+            writeln!(out, "\nLog and data are left in {} for a look.", site.folder().display())?;
+        }
+        if site.stays() {
+            writeln!(out, "\nRun the manager again with `qkdnm run {}`.", site.config_file().display())?;
+        }
+        out.flush()
+    }
+}

@@ -1,0 +1,278 @@
+//! The story without a manager, and the demo against one of a few lines.
+
+use super::{story::Told, watch::Seen, *};
+use crate::model::{Alarm, AlarmKey, AlarmReport, OperatorState, Severity};
+
+fn alarm(id: u64, component: &str, alarm_type: &str, is_cleared: bool, raise_count: u64) -> Alarm {
+    Alarm {
+        id,
+        key: AlarmKey {
+            component: component.into(),
+            resource: String::new(),
+            alarm_type_id: alarm_type.into(),
+            alarm_type_qualifier: String::new(),
+        },
+        is_cleared,
+        report: AlarmReport {
+            severity: Severity::Major,
+            text: "too high".into(),
+            event_type: String::new(),
+            probable_cause: String::new(),
+            observed: None,
+            threshold: None,
+            repair_actions: Vec::new(),
+        },
+        raised_by: "policy:qber".into(),
+        time_created: Timestamp(0),
+        last_raised: Timestamp(0),
+        last_changed: Timestamp(0),
+        raise_count,
+        operator_state: OperatorState::None,
+        status_changes: Vec::new(),
+        operator_actions: Vec::new(),
+    }
+}
+
+/// A manager that notices what the network's own figures say.
+fn noticed(network: &Network) -> Vec<Alarm> {
+    let reports = network.reports();
+    let value =
+        |report: usize, name: &str| reports[report].iter().find_map(|object| object["values"][name].as_f64()).unwrap();
+    let draining = value(3, "key_output_rate_bps") > 2.0 * value(3, "key_input_rate_bps");
+    vec![
+        alarm(1, "mq/alice", "qber-threshold-exceeded", value(0, "qber_ratio") < 0.055, 1),
+        alarm(2, "mq/bob", "qber-threshold-exceeded", value(1, "qber_ratio") < 0.055, 1),
+        alarm(3, "mk/km-alice", "key-store-exhaustion-forecast", !draining, 1),
+    ]
+}
+
+fn play(length: Option<Duration>, see: impl Fn(&Network) -> Vec<Alarm>) -> (Vec<Told>, Duration) {
+    let mut network = Network::new(5);
+    let mut story = Story::new(length);
+    let mut told = Vec::new();
+    let mut now = Duration::ZERO;
+    while !story.is_over() && now < Duration::from_secs(120) {
+        network.step(INTERVAL);
+        let alarms = see(&network);
+        told.extend(story.advance(now, &alarms, &mut network, true));
+        now += INTERVAL;
+    }
+    (told, now)
+}
+
+#[test]
+fn everything_happens_and_is_noticed_within_the_shortest_demo() {
+    let (told, took) = play(Some(SHORTEST), noticed);
+    let missed = told.iter().any(|told| matches!(told, Told::Missed(_)));
+    assert!(!missed, "{told:#?}");
+    assert_eq!(told.iter().filter(|told| matches!(told, Told::Noticed(_))).count(), 5);
+    assert!(took < SHORTEST, "{took:?}");
+}
+
+#[test]
+fn a_demo_ends_in_time_whatever_happens() {
+    let stuck = |_: &Network| vec![alarm(1, "mq/alice", "qber-threshold-exceeded", false, 1)];
+    let (told, took) = play(Some(SHORTEST), stuck);
+    assert!(told.iter().any(|told| matches!(told, Told::Missed(_))));
+    assert!(took <= SHORTEST + Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn a_blind_manager_is_found_out() {
+    let (told, _) = play(Some(SHORTEST), |_| Vec::new());
+    let missed: Vec<_> = told.iter().filter(|told| matches!(told, Told::Missed(_))).collect();
+    assert_eq!(missed.len(), 2, "{told:#?}");
+    assert!(matches!(missed[0], Told::Missed(text) if text.contains("mq/alice and mq/bob")), "{missed:?}");
+}
+
+#[test]
+fn without_a_length_the_story_begins_again() {
+    let (told, _) = play(None, noticed);
+    assert!(told.iter().filter(|told| matches!(told, Told::Pause(_))).count() > 1);
+}
+
+#[test]
+fn what_came_and_went_between_two_looks_is_told() {
+    let mut seen = Seen::default();
+    let change = |changes: Vec<Change>| -> Vec<&str> {
+        let name = |change: &Change| match change {
+            Change::Raised(_) => "raised",
+            Change::Changed(_) => "changed",
+            Change::Cleared(_) => "cleared",
+        };
+        changes.iter().map(name).collect()
+    };
+    assert_eq!(change(seen.changes(&[alarm(1, "mq/a", "t", false, 1)])), ["raised"]);
+    assert_eq!(change(seen.changes(&[alarm(1, "mq/a", "t", false, 1)])), [""; 0]);
+    assert_eq!(change(seen.changes(&[alarm(1, "mq/a", "t", true, 1)])), ["cleared"]);
+    assert_eq!(change(seen.changes(&[alarm(1, "mq/a", "t", true, 2)])), ["raised", "cleared"]);
+    let mut worse = alarm(1, "mq/a", "t", false, 3);
+    assert_eq!(change(seen.changes(std::slice::from_ref(&worse))), ["raised"]);
+    worse.report.severity = Severity::Critical;
+    assert_eq!(change(seen.changes(&[worse])), ["changed"]);
+    assert_eq!(change(seen.changes(&[alarm(2, "mq/b", "t", true, 1)])), ["raised", "cleared"]);
+}
+
+#[test]
+fn the_folder_has_a_configuration_that_is_accepted_and_goes_away() {
+    let site = Site::build(None).unwrap();
+    let config = site.load().unwrap();
+    assert_eq!(config.interfaces.len(), 4);
+    assert_eq!((config.components.len(), config.policies.len()), (6, 2));
+    let folder = site.folder().to_path_buf();
+    drop(site);
+    assert!(!folder.exists());
+
+    let keep = tempfile::tempdir().unwrap();
+    let folder = keep.path().join("kept");
+    let site = Site::build(Some(&folder)).unwrap();
+    assert!(site.stays());
+    drop(site);
+    assert!(folder.join("pki/mq-alice.key").exists());
+    // Again in the same folder.
+    Site::build(Some(&folder)).unwrap().load().unwrap();
+}
+
+mod with_a_manager {
+    //! The demo against a manager that believes everything: TLS and HTTP are real, its judgement is three lines.
+
+    use std::{
+        collections::HashMap,
+        sync::{Arc, Mutex},
+    };
+
+    use rustls::RootCertStore;
+    use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+    use serde_json::{Value, json};
+    use tokio::{
+        io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+        net::{TcpListener, TcpStream},
+    };
+    use tokio_rustls::TlsAcceptor;
+
+    use super::*;
+    use crate::config::{Config, TlsConfig};
+
+    /// Last value of each name of each component.
+    type Values = Arc<Mutex<HashMap<(String, String), f64>>>;
+
+    struct Credulous {
+        ports: HashMap<ReferencePoint, SocketAddr>,
+        api: SocketAddr,
+    }
+
+    impl DemoManager for Credulous {
+        fn listens(&self, point: ReferencePoint) -> Option<SocketAddr> {
+            self.ports.get(&point).copied()
+        }
+        fn api(&self) -> SocketAddr {
+            self.api
+        }
+        fn stop(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            Box::pin(async {})
+        }
+    }
+
+    async fn start(config: Config, blind: bool) -> Result<Box<dyn DemoManager>, String> {
+        let values = Values::default();
+        let acceptor = acceptor(&config.tls);
+        let mut ports = HashMap::new();
+        for interface in &config.interfaces {
+            let listener = TcpListener::bind(interface.listen[0]).await.unwrap();
+            ports.insert(interface.reference_point, listener.local_addr().unwrap());
+            let (acceptor, values) = (acceptor.clone(), Arc::clone(&values));
+            tokio::spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    tokio::spawn(serve(acceptor.clone(), stream, Arc::clone(&values)));
+                }
+            });
+        }
+        let answer = move || async move {
+            let items = if blind { Vec::new() } else { judge(&values) };
+            axum::Json(json!({ "items": items, "next": null }))
+        };
+        let router = axum::Router::new().route("/api/v1/alarms", axum::routing::get(answer));
+        let listener = TcpListener::bind(config.api.listen).await.unwrap();
+        let api = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(Box::new(Credulous { ports, api }))
+    }
+
+    fn judge(values: &Values) -> Vec<Alarm> {
+        let values = values.lock().unwrap();
+        let value = |component: &str, name: &str| {
+            values.get(&(component.to_owned(), name.to_owned())).copied().unwrap_or_default()
+        };
+        let draining = value("km-alice", "key_output_rate_bps") > 2.0 * value("km-alice", "key_input_rate_bps");
+        vec![
+            alarm(1, "mq/alice", "qber-threshold-exceeded", value("alice", "qber_ratio") < 0.055, 1),
+            alarm(2, "mq/bob", "qber-threshold-exceeded", value("bob", "qber_ratio") < 0.055, 1),
+            alarm(3, "mk/km-alice", "key-store-exhaustion-forecast", !draining, 1),
+        ]
+    }
+
+    fn acceptor(tls: &TlsConfig) -> TlsAcceptor {
+        let mut anchors = RootCertStore::empty();
+        anchors.add(CertificateDer::from_pem_file(&tls.trust_anchors[0]).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let verifier =
+            rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(anchors), Arc::clone(&provider));
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_client_cert_verifier(verifier.build().unwrap())
+            .with_single_cert(
+                vec![CertificateDer::from_pem_file(&tls.certificate).unwrap()],
+                PrivateKeyDer::from_pem_file(&tls.private_key).unwrap(),
+            )
+            .unwrap();
+        TlsAcceptor::from(Arc::new(config))
+    }
+
+    async fn serve(acceptor: TlsAcceptor, stream: TcpStream, values: Values) {
+        let mut lines = BufReader::new(acceptor.accept(stream).await.unwrap());
+        let mut line = String::new();
+        while lines.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+            let report: Value = serde_json::from_str(&line).unwrap();
+            line.clear();
+            let component = report["componentId"].as_str().unwrap().to_owned();
+            for object in report["extension"].as_array().unwrap() {
+                for (name, value) in object["values"].as_object().into_iter().flatten() {
+                    if let Some(value) = value.as_f64() {
+                        values.lock().unwrap().insert((component.clone(), name.clone()), value);
+                    }
+                }
+            }
+            let answer = json!({ "messageType": "statusReportResponse", "messageId": report["messageId"],
+                "componentId": component, "response": "success" });
+            lines.write_all(format!("{answer}\n").as_bytes()).await.unwrap();
+        }
+    }
+
+    async fn demo(blind: bool) -> (Outcome, String) {
+        let keep = tempfile::tempdir().unwrap();
+        let options = DemoOptions { length: Some(SHORTEST), seed: 3, keep: Some(keep.path().to_path_buf()), speed: 10 };
+        let mut out = Vec::new();
+        let never = std::future::pending();
+        let outcome = run(&options, |config| start(config, blind), never, &mut out).await.unwrap();
+        (outcome, String::from_utf8(out).unwrap())
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_demo_tells_what_happened_and_ends_well() {
+        let (outcome, text) = demo(false).await;
+        assert!(outcome.is_good(), "{outcome:?}\n{text}");
+        assert!(outcome.sent > 100, "{outcome:?}");
+        assert!(text.contains("  ALARM  mq/alice, qber-threshold-exceeded (major): too high\n"), "{text}");
+        assert!(text.contains("  cleared  mk/km-alice, key-store-exhaustion-forecast\n"), "{text}");
+        assert!(text.contains("Everything went as it should."), "{text}");
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn the_demo_fails_if_nothing_is_noticed() {
+        let (outcome, text) = demo(true).await;
+        assert!(!outcome.is_good());
+        assert_eq!(outcome.missed.len(), 2, "{text}");
+        assert!(text.contains("no alarm qber-threshold-exceeded at mq/alice and mq/bob"), "{text}");
+    }
+}

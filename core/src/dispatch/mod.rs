@@ -1,0 +1,11 @@
+//! From a message to the shard and handler that it belongs to: which components are known, who speaks for them, which
+//! handler and policies apply.
+//!
+//! The tables are built from the configuration and grow when a component appears; connections read them without
+//! waiting. Nothing here knows TLS, JSON or plugins.
+
+pub mod matching;
+pub mod registry;
+
+pub use matching::Matcher;
+pub use registry::{ComponentCard, ComponentEntry, Connected, Registry};

@@ -1,0 +1,371 @@
+//! What the API sees of the manager: published views for reading, commands for writing.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::{Semaphore, oneshot};
+
+use super::{
+    alarms::AlarmDesk,
+    plugins::Plugins,
+    requests::{self, NotSent},
+};
+use crate::{
+    alarm::{AlarmBoard, AlarmFilter, AlarmSummary},
+    api::{
+        Answer, Backend, Page, PageRequest,
+        backend::{OperateAlarmError, ReportsError, RequestError},
+        views::{
+            ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
+            Health, InterfaceGauges, PluginCounters, PolicyView, ReportCursor, ReportView, StatusAnswer, StatusQuery,
+            ValueView,
+        },
+    },
+    clock::Clock,
+    config::{Config, PluginSource},
+    connection::RequestOutcome,
+    dispatch::{ComponentEntry, Registry},
+    model::{Alarm, ComponentRef, OperatorState, ReferencePoint, ReportBatch, Response, SymbolTable, Timestamp},
+    shard::{OperateRequest, ShardMessage},
+    state::LastValues,
+    storage::journal::{Journal, JournalHealth},
+    telemetry::{
+        audit::{Audit, AuditEntry},
+        metrics::Metrics,
+    },
+    wire::encode::Query,
+};
+
+/// Readers of stored reports at a time; each scans the journal.
+pub const REPORT_READERS: usize = 2;
+
+/// The manager, seen from the API.
+pub struct ManagerBackend {
+    /// Configuration.
+    pub config: Config,
+    /// Names.
+    pub symbols: Arc<SymbolTable>,
+    /// Components.
+    pub registry: Arc<Registry>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Alarms.
+    pub board: Arc<AlarmBoard>,
+    /// Handlers and policies.
+    pub plugins: Arc<Plugins>,
+    /// The time.
+    pub clock: Clock,
+    /// When the manager started.
+    pub started: Timestamp,
+    /// Way to the shards.
+    pub desk: AlarmDesk,
+    /// Storage.
+    pub journal: Arc<Journal>,
+    /// Audit trail.
+    pub audit: Audit,
+    /// Places for readers of the journal.
+    pub readers: Arc<Semaphore>,
+}
+
+fn source(source: &PluginSource) -> String {
+    match source {
+        PluginSource::Builtin(name) => format!("builtin:{name}"),
+        PluginSource::File(path) => path.display().to_string(),
+    }
+}
+
+impl ManagerBackend {
+    fn summary(&self, entry: &ComponentEntry) -> ComponentSummary {
+        let (card, view) = (entry.card.load(), entry.view.load_full());
+        let mut summary = ComponentSummary::new(entry.component.clone());
+        summary.vendor.clone_from(&card.vendor);
+        summary.model.clone_from(&card.model);
+        summary.site.clone_from(&card.site);
+        summary.tags.clone_from(&card.tags);
+        summary.configured = card.listed;
+        summary.connection_count = entry.connections().len();
+        if let Some(view) = view {
+            summary.last_report = view.last_report;
+            summary.reports = view.reports;
+        }
+        summary
+    }
+
+    fn detail(&self, entry: &ComponentEntry) -> ComponentDetail {
+        let (card, view) = (entry.card.load(), entry.view.load_full().unwrap_or_default());
+        let mut summary = self.summary(entry);
+        self.count_alarms(std::slice::from_mut(&mut summary));
+        let config = self.config.components.iter().find(|config| config.component == entry.component);
+        let dial = config.and_then(|config| config.dial.clone());
+        let connection = |connected: crate::dispatch::Connected| ConnectionView {
+            peer_address: connected.peer.to_string(),
+            since: connected.since,
+            key_exchange: connected.key_exchange,
+            dialled: dial.is_some(),
+        };
+        let policies = self.plugins.set.policies.iter().zip(&card.policies).filter(|(_, sees)| **sees);
+        ComponentDetail {
+            connections: entry.connections().into_iter().rev().map(connection).collect(),
+            expected_interval_ms: config
+                .and_then(|config| config.expected_interval)
+                .map(|interval| interval.as_millis() as u64),
+            incarnation: view.sequence.map(|(incarnation, _)| incarnation),
+            last_sequence: view.sequence.map(|(_, last)| last),
+            gaps: view.gaps,
+            kept: view.kept,
+            handler: self
+                .plugins
+                .set
+                .handlers
+                .get(card.handler)
+                .map_or_else(String::new, |handler| handler.config.name.clone()),
+            policies: policies.map(|(policy, _)| policy.config.name.clone()).collect(),
+            values: view.values.0.iter().map(|value| ValueView::new(value, &self.symbols)).collect(),
+            summary,
+            dial,
+        }
+    }
+
+    fn count_alarms(&self, summaries: &mut [ComponentSummary]) {
+        let mut by_component: std::collections::HashMap<String, Vec<Arc<Alarm>>> = std::collections::HashMap::new();
+        for alarm in self.board.all().into_iter().filter(|alarm| !alarm.is_cleared) {
+            by_component.entry(alarm.key.component.clone()).or_default().push(alarm);
+        }
+        for summary in summaries {
+            let Some(alarms) = by_component.get(&summary.component.to_string()) else { continue };
+            summary.raised_alarms = alarms.len();
+            summary.worst_alarm = alarms.iter().map(|alarm| alarm.report.severity).max();
+        }
+    }
+
+    fn counters(&self, plugin: &str) -> PluginCounters {
+        self.metrics.plugins.get(plugin).map_or_else(PluginCounters::default, |metrics| (&*metrics).into())
+    }
+
+    fn component_counts(&self) -> [ComponentCount; 7] {
+        let mut counts = [ComponentCount::default(); 7];
+        for entry in self.registry.all() {
+            if let Some(count) = counts.get_mut(entry.component.reference_point.index()) {
+                count.known += 1;
+                count.connected += u64::from(!entry.connections().is_empty());
+            }
+        }
+        counts
+    }
+
+    fn not_ready(&self) -> Vec<String> {
+        match self.journal.health() {
+            JournalHealth::Ok => Vec::new(),
+            JournalHealth::Failing { since, reason } => vec![format!("storage cannot commit since {since}: {reason}")],
+        }
+    }
+
+    fn status_answer(&self, component: ComponentRef, said: &ReportBatch) -> StatusAnswer {
+        let mut values = LastValues::default();
+        values.take(said, 0);
+        let now = self.clock.now();
+        StatusAnswer {
+            component,
+            received: now,
+            time: said.reports.first().map_or(now, |head| Timestamp(head.time)),
+            values: values.0.iter().map(|value| ValueView::new(value, &self.symbols)).collect(),
+            extension: serde_json::from_str(said.extension_text(0)).ok(),
+        }
+    }
+}
+
+impl Backend for ManagerBackend {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn components(&self, filter: &ComponentFilter, page: &PageRequest<ComponentRef>) -> Page<ComponentSummary> {
+        let mut entries = self.registry.all();
+        entries.retain(|entry| page.after.as_ref().is_none_or(|after| entry.component > *after));
+        entries.sort_unstable_by(|a, b| a.component.cmp(&b.component));
+        let summaries = entries.iter().map(|entry| self.summary(entry)).filter(|summary| filter.matches(summary));
+        let mut page = Page::take(summaries, page.limit, |last| last.component.to_string());
+        self.count_alarms(&mut page.items);
+        page
+    }
+
+    fn component(&self, component: &ComponentRef) -> Option<ComponentDetail> {
+        self.registry.find(component).map(|entry| self.detail(&entry))
+    }
+
+    fn alarms(&self, filter: &AlarmFilter, page: &PageRequest<u64>) -> Page<Alarm> {
+        let mut alarms = self.board.all();
+        alarms.retain(|alarm| page.after.is_none_or(|after| alarm.id < after) && filter.matches(alarm));
+        alarms.sort_unstable_by_key(|alarm| std::cmp::Reverse(alarm.id));
+        Page::take(alarms.iter().map(|alarm| alarm.as_ref().clone()), page.limit, |last| last.id.to_string())
+    }
+
+    fn alarm(&self, id: u64) -> Option<Alarm> {
+        self.board.find(id).map(|alarm| alarm.as_ref().clone())
+    }
+
+    fn alarm_summary(&self) -> AlarmSummary {
+        AlarmSummary::of(self.board.all().iter().map(AsRef::as_ref))
+    }
+
+    fn operate_alarm(
+        &self,
+        id: u64,
+        operator: &str,
+        state: OperatorState,
+        comment: &str,
+    ) -> Answer<'_, Result<Alarm, OperateAlarmError>> {
+        let (operator, comment) = (operator.to_owned(), comment.to_owned());
+        Box::pin(async move {
+            let unavailable = |reason: &str| OperateAlarmError::Unavailable { reason: reason.to_owned() };
+            let alarm = self.board.find(id).ok_or(OperateAlarmError::UnknownAlarm(id))?;
+            let mailbox =
+                self.desk.mailbox(&alarm.key.component).ok_or_else(|| unavailable("the manager is stopping"))?;
+            let (reply, answer) = oneshot::channel();
+            let request = OperateRequest {
+                key: alarm.key.clone(),
+                operator: operator.clone(),
+                state,
+                comment: comment.clone(),
+                reply,
+            };
+            mailbox.put(ShardMessage::Operate(request)).map_err(|_| unavailable("the shard's mailbox is full"))?;
+            let changed = match answer.await {
+                Ok(Some(result)) => result?,
+                Ok(None) | Err(_) => return Err(unavailable("storage cannot commit now")),
+            };
+            self.audit.record(AuditEntry {
+                time: self.clock.now(),
+                kind: "operator".to_owned(),
+                who: operator,
+                what: format!(
+                    "alarm {id} ({}): {}",
+                    changed.key,
+                    match state {
+                        OperatorState::None => "reopened",
+                        OperatorState::Acknowledged => "acknowledged",
+                        OperatorState::Closed => "closed",
+                    }
+                ),
+                detail: serde_json::json!({ "comment": comment }),
+            });
+            Ok(changed.as_ref().clone())
+        })
+    }
+
+    fn request_status(
+        &self,
+        component: &ComponentRef,
+        query: StatusQuery,
+    ) -> Answer<'_, Result<StatusAnswer, RequestError>> {
+        let component = component.clone();
+        Box::pin(async move {
+            let entry =
+                self.registry.find(&component).ok_or_else(|| RequestError::UnknownComponent(component.clone()))?;
+            let query = Query { types: query.types, names: query.names, resources: query.resources };
+            let outcome = requests::send(&entry, query).map_err(|why| match why {
+                NotSent::NotConnected => RequestError::NotConnected(component.clone()),
+                NotSent::Busy => RequestError::Busy(component.clone()),
+            })?;
+            let patience =
+                self.config.interfaces.iter().find(|interface| interface.reference_point == component.reference_point);
+            let after = patience.map_or(Duration::ZERO, |interface| interface.request_timeout);
+            match outcome.await {
+                Ok(RequestOutcome::Answered(Response::Success, said)) => Ok(self.status_answer(component, &said)),
+                Ok(RequestOutcome::Answered(Response::Refused(refusal), _)) => {
+                    Err(RequestError::Refused { response: format!("the answer was not accepted: {refusal}") })
+                }
+                Ok(RequestOutcome::Refused(response)) => Err(RequestError::Refused { response }),
+                Ok(RequestOutcome::TimedOut) => Err(RequestError::TimedOut { component, after }),
+                Ok(RequestOutcome::ConnectionLost) | Err(_) => Err(RequestError::NotConnected(component)),
+            }
+        })
+    }
+
+    fn reports(
+        &self,
+        component: &ComponentRef,
+        from_sequence: Option<u64>,
+        page: &PageRequest<ReportCursor>,
+    ) -> Answer<'_, Result<Page<ReportView>, ReportsError>> {
+        let (component, page) = (component.clone(), page.clone());
+        Box::pin(async move {
+            if self.registry.find(&component).is_none() {
+                return Err(ReportsError::UnknownComponent(component));
+            }
+            let permit = Arc::clone(&self.readers).try_acquire_owned().map_err(|_| ReportsError::Busy)?;
+            let data_dir = self.config.manager.data_dir.clone();
+            let read = tokio::task::spawn_blocking(move || {
+                let _place = permit;
+                super::reports::read(&data_dir, &component, from_sequence, &page)
+            });
+            match read.await {
+                Ok(result) => result.map_err(|error| ReportsError::Unavailable { reason: error.to_string() }),
+                Err(error) => Err(ReportsError::Unavailable { reason: error.to_string() }),
+            }
+        })
+    }
+
+    fn policies(&self) -> Vec<PolicyView> {
+        let view = |(active, loaded): (&crate::shard::ActivePolicy, &Arc<crate::plugin::LoadedPolicy>)| PolicyView {
+            name: active.config.name.clone(),
+            function: active.config.function,
+            plugin: source(&active.config.plugin),
+            version: loaded.description().version.clone(),
+            sha256: loaded.digest().to_owned(),
+            mode: active.config.mode,
+            counters: self.counters(&active.config.name),
+        };
+        self.plugins.set.policies.iter().zip(&self.plugins.policies).map(view).collect()
+    }
+
+    fn handlers(&self) -> Vec<HandlerView> {
+        let view = |(active, loaded): (&crate::shard::ActiveHandler, &Arc<crate::plugin::LoadedHandler>)| HandlerView {
+            name: active.config.name.clone(),
+            reference_point: active.config.reference_point,
+            plugin: source(&active.config.plugin),
+            version: loaded.description().version.clone(),
+            sha256: loaded.digest().to_owned(),
+            on_failure: active.config.on_failure,
+            counters: self.counters(&active.config.name),
+        };
+        self.plugins.set.handlers.iter().zip(&self.plugins.handlers).map(view).collect()
+    }
+
+    fn health(&self) -> Health {
+        let reasons = self.not_ready();
+        let counts = self.component_counts();
+        Health {
+            ready: reasons.is_empty(),
+            reasons,
+            manager: self.config.manager.id.clone(),
+            domain: self.config.manager.domain.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started: self.started,
+            uptime_seconds: u64::try_from(self.clock.now().since(self.started) / 1_000).unwrap_or(0),
+            components: ComponentCount {
+                known: counts.iter().map(|count| count.known).sum(),
+                connected: counts.iter().map(|count| count.connected).sum(),
+            },
+            alarms: self.alarm_summary(),
+        }
+    }
+
+    fn gauges(&self) -> Gauges {
+        let counts = self.component_counts();
+        let served =
+            |point: &ReferencePoint| self.config.interfaces.iter().any(|interface| interface.reference_point == *point);
+        let interfaces =
+            ReferencePoint::ALL.into_iter().zip(counts).filter(|(point, count)| served(point) || count.known > 0);
+        Gauges {
+            interfaces: interfaces
+                .map(|(reference_point, components)| InterfaceGauges { reference_point, components })
+                .collect(),
+            symbols: self.symbols.len() as u64,
+            ..Gauges::default()
+        }
+    }
+
+    fn metrics(&self) -> Arc<Metrics> {
+        Arc::clone(&self.metrics)
+    }
+}

@@ -1,0 +1,130 @@
+//! The composition root: builds every part from the configuration, joins them, and stops them in order.
+//!
+//! [`start`] goes up in the order of what depends on what: data directory and recovery, plugins, tables, journal and
+//! shards, and only then the doors, so that nothing is accepted that could not be kept. [`Running::stop`] goes the other
+//! way: doors, connections, shards, journal, state database. Everything may be used here; nobody uses this but the
+//! command line and tests.
+
+pub mod alarms;
+pub mod backend;
+pub mod housekeeping;
+pub mod live;
+pub mod plugins;
+pub mod replay;
+pub mod reports;
+pub mod requests;
+pub mod start;
+pub mod watch;
+
+pub use start::{StartError, start};
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    config::Config,
+    model::ReferencePoint,
+    net::TrustWarning,
+    shard::{Mailbox, ShardMessage},
+    storage::{data_dir::DataDir, journal::Journal, state_db::writer::StateWriter},
+    telemetry::audit::{Audit, AuditEntry, AuditWriter},
+};
+use live::Connections;
+
+/// How long connections may take to close in good order when the manager stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// A manager that runs.
+pub struct Running {
+    config: Config,
+    connections: Arc<Connections>,
+    doors: CancellationToken,
+    closing: CancellationToken,
+    tasks: TaskTracker,
+    shards: Vec<(Mailbox, std::thread::JoinHandle<()>)>,
+    journal: Arc<Journal>,
+    state: Arc<StateWriter>,
+    audit: Audit,
+    audit_writer: AuditWriter,
+    /// Address of the HTTP API.
+    pub api: SocketAddr,
+    /// Addresses of the interfaces.
+    pub interfaces: Vec<(ReferencePoint, Vec<SocketAddr>)>,
+    /// Holds the data directory for this process.
+    lock: DataDir,
+}
+
+impl Running {
+    /// What a supervisor or test wants to know: addresses and process, as JSON.
+    #[must_use]
+    pub fn ready_note(&self) -> serde_json::Value {
+        let interfaces: serde_json::Map<String, serde_json::Value> = self
+            .interfaces
+            .iter()
+            .map(|(point, addresses)| {
+                (point.to_string(), addresses.iter().map(ToString::to_string).collect::<Vec<_>>().into())
+            })
+            .collect();
+        serde_json::json!({ "api": self.api.to_string(), "interfaces": interfaces, "pid": std::process::id() })
+    }
+
+    /// Reads certificates, anchors and revocation lists again: new handshakes go by them, and connections that are no
+    /// longer entitled are closed. An interface whose files cannot be used keeps what it had.
+    pub fn reload_trust(&self) {
+        let mut failed = false;
+        for config in &self.config.interfaces {
+            let Some(interface) = self.connections.interface(config.reference_point) else { continue };
+            match interface.trust.reload(&config.tls, &[], &self.config.components) {
+                Ok(warnings) => warnings.iter().for_each(|TrustWarning(text)| tracing::warn!("{text}")),
+                Err(error) => {
+                    failed = true;
+                    tracing::error!("{error}");
+                }
+            }
+        }
+        let closed = self.connections.check_again();
+        let what = if failed {
+            format!("certificates reloaded in part (see the log); {closed} connections closed")
+        } else {
+            format!("certificates reloaded; {closed} connections closed")
+        };
+        tracing::info!("{what}");
+        self.audit.record(AuditEntry {
+            time: crate::clock::wall_time(),
+            kind: "configuration".to_owned(),
+            who: "manager".to_owned(),
+            what,
+            detail: serde_json::Value::Null,
+        });
+    }
+
+    /// Stops in order: what was accepted is answered and stored.
+    pub async fn stop(self) {
+        self.doors.cancel();
+        self.closing.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
+            tracing::warn!("Some connections did not close in time and were left.");
+        }
+        let (journal, state) = (self.journal, self.state);
+        let stopped = tokio::task::spawn_blocking(move || {
+            for (mailbox, _) in &self.shards {
+                mailbox.put_waiting(ShardMessage::Stop);
+            }
+            for (_, thread) in self.shards {
+                if thread.join().is_err() {
+                    tracing::error!("A shard ended with a panic.");
+                }
+            }
+            journal.stop();
+            state.stop();
+            self.audit_writer.close();
+            drop(self.lock);
+        });
+        if stopped.await.is_err() {
+            tracing::error!("Stopping ended with a panic.");
+        }
+        tracing::info!("Stopped.");
+    }
+}

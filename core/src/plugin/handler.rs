@@ -1,0 +1,279 @@
+//! An interface handler, loaded: what it needs, and its instances.
+//!
+//! The report arrays are handed over as they stand; beside them a call builds only the two short lists that a batch
+//! keeps in another shape (components and offsets), and texts that the handler asked for.
+
+use std::sync::Arc;
+
+use wasmtime::{Store, component::InstancePre};
+
+use super::{
+    ComponentAlarm, Handled, InterfaceHandler, NormalSample, PluginDescription, PluginError, PluginFailure, answer,
+    bindings::handler::{
+        InterfaceHandler as World, InterfaceHandlerPre,
+        exports::qkdn::manager::handler::{self as wit, Fault, Object, Reports},
+    },
+    host::Loading,
+    instance::{Guest, call, counted, instantiate, new_store},
+    vocabulary::{Resolver, did_you_mean},
+};
+use crate::model::{ObjectKind, ReferencePoint, ReportBatch, SymbolTable};
+
+/// What a handler asked to be given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HandlerNeeds {
+    /// The extension of each report as JSON text.
+    pub raw: bool,
+    /// Objects as JSON text.
+    pub objects: Vec<ObjectKind>,
+}
+
+/// A handler that was compiled, configured once and found to be in order.
+pub struct LoadedHandler {
+    loading: Loading,
+    description: PluginDescription,
+    needs: HandlerNeeds,
+    reference_point: ReferencePoint,
+    pre: InterfaceHandlerPre<Guest>,
+    symbols: Vec<u32>,
+}
+
+impl std::fmt::Debug for LoadedHandler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LoadedHandler")
+            .field("name", &self.name())
+            .field("digest", &self.digest())
+            .finish_non_exhaustive()
+    }
+}
+
+impl LoadedHandler {
+    pub(super) fn load(
+        loading: Loading,
+        pre: InstancePre<Guest>,
+        reference_point: ReferencePoint,
+        symbols: &SymbolTable,
+    ) -> Result<Arc<Self>, PluginError> {
+        let pre = InterfaceHandlerPre::new(pre).map_err(|error| loading.wrong_world("handler", &error))?;
+        let mut trial = Live::new(&loading, &pre).map_err(|failure| loading.failed("start", failure))?;
+        let told = call(&mut trial.store, |store| trial.world.qkdn_manager_handler().call_describe(store))
+            .map_err(|failure| loading.failed("describe", failure))?;
+        let description = loading.described(told)?;
+        let answer =
+            trial.configure(&loading, reference_point).map_err(|failure| loading.failed("configure", failure))?;
+        let (needs, symbols) = resolve(&loading, loading.configured(answer)?, symbols)?;
+        trial.bind(&symbols).map_err(|failure| loading.failed("bind", failure))?;
+        Ok(Arc::new(Self { loading, description, needs, reference_point, pre, symbols }))
+    }
+
+    /// The configured name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.loading.name
+    }
+
+    /// What the plugin says about itself.
+    #[must_use]
+    pub const fn description(&self) -> &PluginDescription {
+        &self.description
+    }
+
+    /// SHA-256 of the plugin, lower-case hex.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        self.loading.digest()
+    }
+
+    /// What it wants to be given.
+    #[must_use]
+    pub const fn needs(&self) -> &HandlerNeeds {
+        &self.needs
+    }
+
+    /// An instance, configured and bound.
+    pub fn instantiate(self: &Arc<Self>) -> Result<Box<dyn InterfaceHandler>, PluginFailure> {
+        let live = Some(self.start()?);
+        Ok(Box::new(Instance { loaded: Arc::clone(self), live, components: Vec::new(), offsets: Vec::new() }))
+    }
+
+    fn start(&self) -> Result<Live, PluginFailure> {
+        let mut live = Live::new(&self.loading, &self.pre)?;
+        live.configure(&self.loading, self.reference_point)?.map_err(|problems| {
+            let first = problems.first().map_or("no reason given", |problem| problem.message.as_str());
+            PluginFailure::Instantiate(format!("refuses the configuration that it accepted before: {first}"))
+        })?;
+        live.bind(&self.symbols)?;
+        Ok(live)
+    }
+}
+
+fn resolve(
+    loading: &Loading,
+    needs: wit::Needs,
+    symbols: &SymbolTable,
+) -> Result<(HandlerNeeds, Vec<u32>), PluginError> {
+    let mut resolver = Resolver::new(symbols, &loading.config);
+    let names = resolver.names_and_words(&needs.names);
+    let mut objects = Vec::new();
+    for kind in &needs.objects {
+        match ObjectKind::parse(kind) {
+            Some(kind) if objects.contains(&kind) => {}
+            Some(kind) => objects.push(kind),
+            None => {
+                let meant = did_you_mean(kind, ObjectKind::ALL.into_iter().map(ObjectKind::as_str));
+                resolver.problem(kind, format!("the plugin asks for objects of an unknown type `{kind}`{meant}"));
+            }
+        }
+    }
+    loading.refuse(resolver.problems)?;
+    Ok((HandlerNeeds { raw: needs.raw, objects }, names.into_iter().map(|symbol| symbol.0).collect()))
+}
+
+/// A store with a guest in it.
+struct Live {
+    store: Store<Guest>,
+    world: World,
+}
+
+impl Live {
+    fn new(loading: &Loading, pre: &InterfaceHandlerPre<Guest>) -> Result<Self, PluginFailure> {
+        let mut store = new_store(pre.engine(), &loading.setup);
+        let world = instantiate(&mut store, |store| pre.instantiate(store))?;
+        Ok(Self { store, world })
+    }
+
+    fn configure(
+        &mut self,
+        loading: &Loading,
+        point: ReferencePoint,
+    ) -> Result<Result<wit::Needs, Vec<super::bindings::handler::qkdn::manager::types::Problem>>, PluginFailure> {
+        let guest = self.world.qkdn_manager_handler();
+        instantiate(&mut self.store, |store| guest.call_configure(store, point.as_str(), &loading.config_text))
+    }
+
+    fn bind(&mut self, symbols: &[u32]) -> Result<(), PluginFailure> {
+        let guest = self.world.qkdn_manager_handler();
+        instantiate(&mut self.store, |store| guest.call_bind(store, symbols))
+    }
+}
+
+/// An instance for one shard: makes its guest again after a failure.
+struct Instance {
+    loaded: Arc<LoadedHandler>,
+    live: Option<Live>,
+    components: Vec<u32>,
+    offsets: Vec<u32>,
+}
+
+impl InterfaceHandler for Instance {
+    fn handle(&mut self, reports: &ReportBatch) -> Result<Handled, PluginFailure> {
+        if reports.is_empty() {
+            return Ok(Handled::default());
+        }
+        self.gather(reports)?;
+        let loaded = Arc::clone(&self.loaded);
+        counted(&loaded.loading.setup, reports.len(), || {
+            let mut live = match self.live.take() {
+                Some(live) => live,
+                None => loaded.start()?,
+            };
+            let handled = self.ask(&mut live, reports)?;
+            self.live = Some(live);
+            Ok(handled)
+        })
+    }
+}
+
+impl Instance {
+    /// Fills the lists that a batch keeps in another shape; finds out whether its arrays fit together.
+    fn gather(&mut self, reports: &ReportBatch) -> Result<(), PluginFailure> {
+        self.components.clear();
+        self.offsets.clear();
+        self.components.extend(reports.reports.iter().map(|head| head.component));
+        self.offsets.push(0);
+        self.offsets.extend(reports.reports.iter().map(|head| head.samples_end));
+        let samples = reports.values.len();
+        let equal = [reports.names.len(), reports.resources.len(), reports.flags.len()] == [samples; 3];
+        let ends = self.offsets.last().is_some_and(|end| *end as usize == samples);
+        if equal && ends && self.offsets.is_sorted() {
+            return Ok(());
+        }
+        Err(PluginFailure::BadQuestion(format!(
+            "the batch has {} reports and {samples} samples, but its arrays do not agree about them",
+            reports.len()
+        )))
+    }
+
+    fn ask(&self, live: &mut Live, reports: &ReportBatch) -> Result<Handled, PluginFailure> {
+        let needs = &self.loaded.needs;
+        let faults: Vec<Fault<'_>> = reports
+            .faults
+            .iter()
+            .map(|fault| Fault { report: fault.report, path: &fault.path, message: &fault.message })
+            .collect();
+        let wanted = reports.objects.iter().filter(|object| needs.objects.contains(&object.kind));
+        let objects: Vec<Object<'_>> = wanted
+            .map(|object| Object {
+                report: object.report,
+                index: object.index,
+                kind: object.kind.as_str(),
+                text: reports.object_text(object),
+            })
+            .collect();
+        let raw: Vec<&str> = if needs.raw {
+            (0..reports.len()).map(|index| reports.extension_text(index)).map(or_empty_list).collect()
+        } else {
+            Vec::new()
+        };
+        let batch = Reports {
+            components: &self.components,
+            offsets: &self.offsets,
+            names: &reports.names,
+            resources: &reports.resources,
+            values: &reports.values,
+            flags: &reports.flags,
+            faults: &faults,
+            objects: &objects,
+            raw: &raw,
+        };
+        let guest = live.world.qkdn_manager_handler();
+        let handled = call(&mut live.store, |store| guest.call_handle(store, batch))?;
+        answer::check_handled(&handled, reports.len(), &self.loaded.symbols)?;
+        Ok(handled.into())
+    }
+}
+
+fn or_empty_list(text: &str) -> &str {
+    if text.is_empty() { "[]" } else { text }
+}
+
+impl From<wit::Handled> for Handled {
+    fn from(told: wit::Handled) -> Self {
+        Self {
+            refusals: told.refusals.into_iter().map(|refusal| (refusal.report, refusal.reason)).collect(),
+            alarms: told.alarms.into_iter().map(ComponentAlarm::from).collect(),
+            samples: told.samples.into_iter().map(NormalSample::from).collect(),
+        }
+    }
+}
+
+impl From<wit::ComponentAlarm> for ComponentAlarm {
+    fn from(told: wit::ComponentAlarm) -> Self {
+        Self {
+            report: told.report,
+            resource: told.resource,
+            alarm_type: told.alarm_type,
+            qualifier: told.qualifier,
+            severity: told.severity,
+            text: told.text,
+            event_type: told.event_type,
+            probable_cause: told.probable_cause,
+        }
+    }
+}
+
+impl From<wit::Sample> for NormalSample {
+    fn from(told: wit::Sample) -> Self {
+        Self { report: told.report, name: told.name, resource: told.resource, value: told.value, kind: told.kind }
+    }
+}

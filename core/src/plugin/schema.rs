@@ -1,0 +1,82 @@
+//! A plugin's configuration against the JSON Schema that the plugin describes it with: every problem, with its place.
+
+use jsonschema::{Draft, error::ValidationErrorKind};
+use serde_json::Value;
+
+use super::vocabulary::pointer_token;
+use crate::config::limits;
+
+/// The schema of a description, parsed.
+pub(super) fn parse(text: &str) -> Result<Value, String> {
+    let schema = serde_json::from_str(text)
+        .map_err(|error| format!("describes its configuration with a schema that is no JSON: {error}"))?;
+    validator(&schema)?;
+    Ok(schema)
+}
+
+/// All problems of a configuration: JSON Pointer and message.
+pub(super) fn problems(schema: &Value, config: &Value) -> Result<Vec<(String, String)>, String> {
+    let validator = validator(schema)?;
+    let mut problems = Vec::new();
+    for error in validator.iter_errors(config) {
+        let place = error.instance_path().to_string();
+        match error.kind() {
+            ValidationErrorKind::AdditionalProperties { unexpected }
+            | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
+                for key in unexpected {
+                    problems.push((format!("{place}/{}", pointer_token(key)), unknown_key(schema, &place, key)));
+                }
+            }
+            _ => problems.push((place, error.to_string())),
+        }
+        if problems.len() >= limits::PLUGIN_CONFIGURATION_PROBLEMS {
+            break;
+        }
+    }
+    Ok(problems)
+}
+
+fn unknown_key(schema: &Value, place: &str, key: &str) -> String {
+    let known = if place.is_empty() { schema.get("properties").and_then(Value::as_object) } else { None };
+    let keys = known.into_iter().flat_map(|known| known.keys().map(String::as_str));
+    format!("the plugin knows no key `{key}`{}", super::vocabulary::did_you_mean(key, keys))
+}
+
+fn validator(schema: &Value) -> Result<jsonschema::Validator, String> {
+    jsonschema::options()
+        .with_draft(Draft::Draft202012)
+        .build(schema)
+        .map_err(|error| format!("describes its configuration with an invalid JSON Schema: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn all_problems_are_found_with_their_places() {
+        let text = r#"{
+            "type": "object", "additionalProperties": false, "required": ["value"],
+            "properties": { "value": { "type": "string" }, "raise_above": { "type": "number" },
+                            "rules": { "items": { "properties": { "n": { "minimum": 1 } } } } } }"#;
+        let schema = parse(text).unwrap();
+        let mut found =
+            problems(&schema, &json!({ "raise_abov": 1, "raise_above": "x", "rules": [{ "n": 2 }, { "n": 0 }] }))
+                .unwrap();
+        found.sort();
+        let places: Vec<&str> = found.iter().map(|(place, _)| place.as_str()).collect();
+        assert_eq!(places, ["", "/raise_abov", "/raise_above", "/rules/1/n"]);
+        assert!(found[0].1.contains("\"value\" is a required property"), "{found:?}");
+        assert!(found[1].1.contains("did you mean `raise_above`?"), "{found:?}");
+        assert_eq!(problems(&schema, &json!({ "value": "qber_ratio" })).unwrap(), []);
+    }
+
+    #[test]
+    fn a_schema_must_be_one_and_fetches_nothing() {
+        assert!(parse("").unwrap_err().contains("no JSON"));
+        assert!(parse(r#"{ "type": 3 }"#).unwrap_err().contains("invalid JSON Schema"));
+        assert!(parse(r#"{ "$ref": "https://example.org/schema.json" }"#).unwrap_err().contains("invalid JSON Schema"));
+        assert!(parse(r#"{ "$ref": "file:///etc/hostname" }"#).unwrap_err().contains("invalid JSON Schema"));
+    }
+}

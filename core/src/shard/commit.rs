@@ -1,0 +1,183 @@
+//! What happens once a shard's batch is durable, or is known not to be: answers, views, alarms, state database.
+//!
+//! Runs on the journal's thread, so it only hands things over. Nothing of a batch is visible to anybody before.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    alarm::{AlarmBoard, AlarmChange, OperateError},
+    config::limits::RETRY_UNAVAILABLE_MS,
+    connection::answers::{AnswerBox, Answered},
+    dispatch::{ComponentEntry, registry::ComponentView},
+    model::{Alarm, ReasonCode, ReferencePoint, Refusal, Response},
+    storage::{
+        JournalPosition, Tell,
+        state_db::{StateFlush, writer::StateWriter},
+    },
+    telemetry::metrics::Metrics,
+};
+
+/// How far the journal has come with a shard's batches; written by the journal's thread, read by the shard.
+#[derive(Debug, Default)]
+pub struct Progress {
+    committed: AtomicU64,
+    position: AtomicU64,
+    epoch: AtomicU64,
+}
+
+impl Progress {
+    /// Highest batch number committed.
+    #[must_use]
+    pub fn committed(&self) -> u64 {
+        self.committed.load(Ordering::Acquire)
+    }
+
+    /// Journal position of that batch.
+    #[must_use]
+    pub fn position(&self) -> JournalPosition {
+        JournalPosition(self.position.load(Ordering::Acquire))
+    }
+
+    /// The journal's epoch, as far as it was told: grows when a commit failed.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+}
+
+/// A status report request that a policy wants sent, once its verdict is durable: component symbol and value names.
+pub type PolicyRequest = (u32, Vec<String>);
+
+/// Where committed things go; shared by all batches of a shard.
+#[derive(Clone)]
+pub struct Audience {
+    /// Told to the shard.
+    pub progress: Arc<Progress>,
+    /// Alarm list.
+    pub board: Arc<AlarmBoard>,
+    /// State database.
+    pub state: Arc<StateWriter>,
+    /// Sends status report requests; a full queue drops the policy's wish (it has a least interval anyway).
+    pub requester: mpsc::Sender<PolicyRequest>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+/// An operator's request and what became of it.
+pub type OperateReply = (oneshot::Sender<Option<Result<Arc<Alarm>, OperateError>>>, Result<Arc<Alarm>, OperateError>);
+
+/// Whom a batch has to tell.
+pub struct Told {
+    /// Where it goes.
+    pub audience: Audience,
+    /// Number of the batch in its shard.
+    pub number: u64,
+    /// Reference point of the reports, for counting.
+    pub point: Option<ReferencePoint>,
+    /// Repeats among them.
+    pub repeats: u64,
+    /// Answers by connection.
+    pub answers: Vec<(Arc<AnswerBox>, Vec<Answered>)>,
+    /// New state of components.
+    pub views: Vec<(Arc<ComponentEntry>, Arc<ComponentView>)>,
+    /// Alarms that changed.
+    pub alarms: Vec<Arc<Alarm>>,
+    /// Changed state for the database, up to and including this batch.
+    pub flush: Option<Box<StateFlush>>,
+    /// Status report requests of policies.
+    pub requests: Vec<PolicyRequest>,
+    /// An operator who waits.
+    pub operate: Option<OperateReply>,
+}
+
+impl Told {
+    fn count(&self) {
+        let Some(point) = self.point else { return };
+        let interface = self.audience.metrics.interface(point);
+        interface.repeats.add(self.repeats);
+        let mut accepted = 0;
+        for answered in self.answers.iter().flat_map(|(_, answers)| answers) {
+            match &answered.response {
+                Response::Success => accepted += 1,
+                Response::Refused(refusal) => self.audience.metrics.refuse(point, refusal.code),
+            }
+        }
+        interface.accepted.add(accepted);
+    }
+
+    fn publish(&self, alarm: &Arc<Alarm>) {
+        let before = self.audience.board.find(alarm.id);
+        let gauge = |alarm: &Alarm| self.audience.metrics.alarms_raised.get(alarm.report.severity as usize);
+        if let Some(gauge) = before.as_deref().filter(|before| !before.is_cleared).and_then(gauge) {
+            gauge.decrement();
+        }
+        if let Some(gauge) = Some(alarm.as_ref()).filter(|alarm| !alarm.is_cleared).and_then(gauge) {
+            gauge.increment();
+        }
+        let (id, key, text) = (alarm.id, alarm.key.to_string(), alarm.report.text.as_str());
+        match AlarmChange::between(before.as_deref(), alarm) {
+            AlarmChange::Raised => {
+                tracing::warn!(alarm = id, %key, severity = %alarm.report.severity, text, "Alarm raised.")
+            }
+            AlarmChange::Changed => {
+                tracing::warn!(alarm = id, %key, severity = %alarm.report.severity, text, "Alarm changed.")
+            }
+            AlarmChange::Cleared => tracing::info!(alarm = id, %key, text, "Alarm cleared."),
+            AlarmChange::Operated | AlarmChange::Unchanged => {}
+        }
+        self.audience.board.publish(Arc::clone(alarm));
+    }
+}
+
+impl Tell for Told {
+    fn committed(mut self: Box<Self>, position: JournalPosition) {
+        self.count();
+        for (entry, view) in self.views.drain(..) {
+            entry.view.store(Some(view));
+        }
+        for alarm in &self.alarms {
+            self.publish(alarm);
+        }
+        for (to, answers) in &mut self.answers {
+            to.put(answers);
+        }
+        if let Some(mut flush) = self.flush.take() {
+            flush.position = position;
+            self.audience.state.flush(*flush);
+        }
+        for request in self.requests.drain(..) {
+            if self.audience.requester.try_send(request).is_err() {
+                tracing::debug!("A policy's status report request was dropped: too many wait.");
+            }
+        }
+        if let Some((reply, result)) = self.operate.take() {
+            // The operator may have gone away meanwhile; the action stands all the same.
+            let _gone = reply.send(Some(result));
+        }
+        self.audience.progress.position.store(position.0, Ordering::Release);
+        self.audience.progress.committed.store(self.number, Ordering::Release);
+    }
+
+    fn failed(mut self: Box<Self>, epoch: u64, reason: &str) {
+        self.audience.progress.epoch.fetch_max(epoch, Ordering::AcqRel);
+        let sentence = format!("storage cannot commit now ({reason}); send again");
+        for (to, answers) in &mut self.answers {
+            for answered in answers.iter_mut() {
+                answered.response =
+                    Refusal::retry(ReasonCode::Unavailable, sentence.clone(), RETRY_UNAVAILABLE_MS).into();
+            }
+            if let Some(point) = self.point {
+                answers.iter().for_each(|_| self.audience.metrics.refuse(point, ReasonCode::Unavailable));
+            }
+            to.put(answers);
+        }
+        if let Some((reply, _)) = self.operate.take() {
+            let _gone = reply.send(None);
+        }
+    }
+}

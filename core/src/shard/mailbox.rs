@@ -1,0 +1,92 @@
+//! What reaches a shard, and its bounded mailbox.
+
+use std::sync::{Arc, mpsc};
+
+use tokio::sync::oneshot;
+
+use crate::{
+    alarm::OperateError,
+    config::limits::SHARD_MAILBOX,
+    connection::answers::AnswerBox,
+    model::{Alarm, AlarmKey, AlarmReport, OperatorState, ReportBatch},
+    state::ComponentState,
+};
+
+/// Reports from one turn of one connection: at most `BATCH_REPORTS`, all for one handler.
+#[derive(Debug)]
+pub struct Delivery {
+    /// The reports.
+    pub batch: ReportBatch,
+    /// Position of the handler in the plugin set.
+    pub handler: usize,
+    /// Where the answers go.
+    pub answers: Arc<AnswerBox>,
+}
+
+/// An alarm that the manager itself raises or clears (about itself or about a component).
+#[derive(Clone, Debug)]
+pub struct AlarmRequest {
+    /// Which.
+    pub key: AlarmKey,
+    /// Raise it with this; `None` clears it.
+    pub report: Option<AlarmReport>,
+    /// Why it is over, for `None`.
+    pub text: String,
+}
+
+/// What an operator says of an alarm.
+#[derive(Debug)]
+pub struct OperateRequest {
+    /// Which.
+    pub key: AlarmKey,
+    /// Name of the operator's token.
+    pub operator: String,
+    /// New state.
+    pub state: OperatorState,
+    /// Comment, may be empty.
+    pub comment: String,
+    /// Answered after the commit; `None`: it could not be stored.
+    pub reply: oneshot::Sender<Option<Result<Arc<Alarm>, OperateError>>>,
+}
+
+/// A message to a shard.
+#[derive(Debug)]
+pub enum ShardMessage {
+    /// Reports.
+    Reports(Delivery),
+    /// An alarm of the manager's.
+    Alarm(AlarmRequest),
+    /// An operator's action.
+    Operate(OperateRequest),
+    /// State of a component from before the start.
+    Restore(u32, Box<ComponentState>),
+    /// Handle what was sent before, have it committed, and end.
+    Stop,
+}
+
+/// The sending end. Never waits: a full mailbox gives the message back.
+#[derive(Clone, Debug)]
+pub struct Mailbox(mpsc::SyncSender<ShardMessage>);
+
+impl Mailbox {
+    /// A mailbox and its receiving end.
+    #[must_use]
+    pub fn new() -> (Self, mpsc::Receiver<ShardMessage>) {
+        let (sender, receiver) = mpsc::sync_channel(SHARD_MAILBOX);
+        (Self(sender), receiver)
+    }
+
+    /// Puts a message in, or gives it back if the mailbox is full or its shard has ended.
+    #[expect(clippy::result_large_err, reason = "the refused message goes back to where it came from, unboxed")]
+    pub fn put(&self, message: ShardMessage) -> Result<(), ShardMessage> {
+        self.0.try_send(message).map_err(|error| match error {
+            mpsc::TrySendError::Full(message) | mpsc::TrySendError::Disconnected(message) => message,
+        })
+    }
+
+    /// Puts a message in, waiting for room: for the start and the stop of the manager only.
+    pub fn put_waiting(&self, message: ShardMessage) {
+        // A shard that has ended needs no message any more.
+        let _ended = self.0.send(message);
+    }
+}

@@ -1,0 +1,19 @@
+//! Shards: each owns the state of its components and everything a report touches on the way from decoded to durable.
+//!
+//! A shard is one thread with one bounded mailbox ([`mailbox`]). It takes what waits, up to a bound, and runs
+//! handler, sequence rules, state and policies over it ([`core::ShardCore`], which does no I/O), seals the result
+//! for the journal ([`commit`]) and goes on with the next batch ahead of the disk; [`undo`] takes back what could not
+//! be committed. Nobody else ever touches its state; readers get views after the commit.
+
+pub mod alarms;
+pub mod commit;
+pub mod core;
+pub mod handling;
+pub mod mailbox;
+pub mod observing;
+pub mod plugins;
+pub mod undo;
+pub mod worker;
+
+pub use mailbox::{AlarmRequest, Delivery, Mailbox, OperateRequest, ShardMessage};
+pub use plugins::{ActiveHandler, ActivePolicy, PluginSet};

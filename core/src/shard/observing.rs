@@ -1,0 +1,332 @@
+//! One policy in one shard: which samples it is shown, the state of its subjects, its timers.
+//!
+//! State goes to the plugin and comes back with each call, one entry for each distinct subject of the batch; it is
+//! written back only after a call that went well, so that a trap loses nothing.
+
+use std::collections::{BTreeSet, HashMap};
+
+use crate::{
+    model::{ReportBatch, Timestamp},
+    plugin::{FcapsPolicy, Observations, Outcome, PluginFailure},
+    shard::{handling::Pause, plugins::ActivePolicy, undo::SubjectBefore},
+    storage::record::{PolicyStates, TimerChange},
+};
+
+/// A policy's part of a shard.
+pub struct PolicySlot {
+    /// The policy.
+    pub active: ActivePolicy,
+    instance: Option<Box<dyn FcapsPolicy>>,
+    pause: Pause,
+    /// By symbol, whether the policy watches that name.
+    wanted: Vec<bool>,
+    subjects: HashMap<(u32, u32), u32>,
+    keys: Vec<(u32, u32)>,
+    states: Vec<f64>,
+    timers_at: Vec<u64>,
+    timers: BTreeSet<(u64, u32)>,
+    subjects_of: HashMap<u32, u32>,
+    most_subjects: u32,
+    stamps: Vec<(u32, u32)>,
+    generation: u32,
+    seen: Observations,
+    local: Vec<u32>,
+    /// Samples not shown because the component has more subjects than its state may hold.
+    pub crowded_out: u64,
+}
+
+/// What a call changed, to be journalled and, if need be, taken back.
+#[derive(Debug, Default)]
+pub struct Evaluated {
+    /// Verdicts; positions refer to `keys`.
+    pub outcome: Outcome,
+    /// Component and resource of each subject of the call.
+    pub keys: Vec<(u32, u32)>,
+    /// New state of those subjects whose state changed.
+    pub states: PolicyStates,
+    /// Timers changed.
+    pub timers: Vec<TimerChange>,
+    /// Whether the call went well after one that had not.
+    pub recovered: bool,
+}
+
+impl PolicySlot {
+    /// A policy without subjects; `state_bytes` is what the subjects of one component may take together.
+    #[must_use]
+    pub fn new(active: ActivePolicy, state_bytes: usize) -> Self {
+        let mut wanted = Vec::new();
+        for name in &active.needs.names {
+            if wanted.len() <= name.index() {
+                wanted.resize(name.index() + 1, false);
+            }
+            if let Some(place) = wanted.get_mut(name.index()) {
+                *place = true;
+            }
+        }
+        let most_subjects = state_bytes / (active.needs.state_width.max(1) * size_of::<f64>());
+        Self {
+            active,
+            instance: None,
+            pause: Pause::default(),
+            wanted,
+            subjects: HashMap::new(),
+            keys: Vec::new(),
+            states: Vec::new(),
+            timers_at: Vec::new(),
+            timers: BTreeSet::new(),
+            subjects_of: HashMap::new(),
+            most_subjects: u32::try_from(most_subjects).unwrap_or(u32::MAX).max(1),
+            stamps: Vec::new(),
+            generation: 0,
+            seen: Observations::default(),
+            local: Vec::new(),
+            crowded_out: 0,
+        }
+    }
+
+    const fn width(&self) -> usize {
+        self.active.needs.state_width
+    }
+
+    fn subject(&mut self, component: u32, resource: u32) -> Option<u32> {
+        if let Some(&subject) = self.subjects.get(&(component, resource)) {
+            return Some(subject);
+        }
+        let count = self.subjects_of.entry(component).or_insert(0);
+        if *count >= self.most_subjects {
+            return None;
+        }
+        *count += 1;
+        let subject = u32::try_from(self.keys.len()).unwrap_or(u32::MAX);
+        self.subjects.insert((component, resource), subject);
+        self.keys.push((component, resource));
+        self.states.resize(self.states.len() + self.width(), 0.0);
+        self.timers_at.push(0);
+        self.stamps.push((0, 0));
+        Some(subject)
+    }
+
+    /// State and timer from before a restart.
+    pub fn restore(&mut self, component: u32, resource: u32, state: &[f64], timer: u64) {
+        if !state.is_empty() && state.len() != self.width() {
+            return; // Another version of the policy kept another state: it starts afresh.
+        }
+        let Some(subject) = self.subject(component, resource) else { return };
+        if !state.is_empty() {
+            self.state_mut(subject).copy_from_slice(state);
+        }
+        if timer != 0 {
+            self.set_timer(subject, timer);
+        }
+    }
+
+    fn state(&self, subject: u32) -> &[f64] {
+        let start = subject as usize * self.width();
+        self.states.get(start..start + self.width()).unwrap_or_default()
+    }
+
+    fn state_mut(&mut self, subject: u32) -> &mut [f64] {
+        let (start, width) = (subject as usize * self.width(), self.width());
+        self.states.get_mut(start..start + width).unwrap_or_default()
+    }
+
+    fn set_timer(&mut self, subject: u32, at: u64) {
+        let Some(place) = self.timers_at.get_mut(subject as usize) else { return };
+        let before = std::mem::replace(place, at);
+        if before != 0 {
+            self.timers.remove(&(before, subject));
+        }
+        if at != 0 {
+            self.timers.insert((at, subject));
+        }
+    }
+
+    fn begin(&mut self, now: Timestamp) {
+        self.generation = self.generation.wrapping_add(1);
+        if self.generation == 0 {
+            self.stamps.fill((0, 0));
+            self.generation = 1;
+        }
+        self.seen.clear();
+        self.local.clear();
+        self.seen.now = u64::try_from(now.0).unwrap_or(0);
+    }
+
+    /// The subject's position in this call, added to the call if it is not yet part of it.
+    fn place(&mut self, subject: u32) -> u32 {
+        if let Some(&(generation, local)) = self.stamps.get(subject as usize)
+            && generation == self.generation
+        {
+            return local;
+        }
+        let local = u32::try_from(self.local.len()).unwrap_or(u32::MAX);
+        if let Some(stamp) = self.stamps.get_mut(subject as usize) {
+            *stamp = (self.generation, local);
+        }
+        self.local.push(subject);
+        let (component, resource) = self.keys.get(subject as usize).copied().unwrap_or_default();
+        self.seen.components.push(component);
+        self.seen.resources.push(resource);
+        let start = subject as usize * self.active.needs.state_width;
+        self.seen
+            .state
+            .extend_from_slice(self.states.get(start..start + self.active.needs.state_width).unwrap_or_default());
+        local
+    }
+
+    /// Shows the policy the samples of the given reports. `None`: there is nothing it watches.
+    pub fn evaluate(
+        &mut self,
+        batch: &ReportBatch,
+        reports: impl Iterator<Item = usize>,
+        now: Timestamp,
+        undo: &mut Vec<SubjectBefore>,
+        position: usize,
+    ) -> Option<Result<Evaluated, PluginFailure>> {
+        self.begin(now);
+        for report in reports {
+            let component = batch.component(report).0;
+            let range = batch.samples(report);
+            let names = batch.names.get(range.clone()).unwrap_or_default();
+            let resources = batch.resources.get(range.clone()).unwrap_or_default();
+            let values = batch.values.get(range).unwrap_or_default();
+            for ((&name, &resource), &value) in names.iter().zip(resources).zip(values) {
+                if !self.wanted.get(name as usize).copied().unwrap_or(false) {
+                    continue;
+                }
+                let of = if self.active.needs.per_component { 0 } else { resource };
+                let Some(subject) = self.subject(component, of) else {
+                    self.crowded_out += 1;
+                    continue;
+                };
+                let local = self.place(subject);
+                self.seen.subject.push(local);
+                self.seen.names.push(name);
+                self.seen.values.push(value);
+                self.seen.sample_resources.push(resource);
+            }
+        }
+        if self.seen.subject.is_empty() { None } else { Some(self.call(false, now, undo, position)) }
+    }
+
+    /// Calls the policy for the subjects whose timer is due, among the components that `of_shard` says yes to.
+    pub fn tick(
+        &mut self,
+        now: Timestamp,
+        of_shard: impl Fn(u32) -> bool,
+        undo: &mut Vec<SubjectBefore>,
+        position: usize,
+    ) -> Option<Result<Evaluated, PluginFailure>> {
+        let at = u64::try_from(now.0).unwrap_or(0);
+        if self.timers.first().is_none_or(|&(due, _)| due > at) {
+            return None;
+        }
+        self.begin(now);
+        let due: Vec<u32> = self.timers.range(..=(at, u32::MAX)).map(|&(_, subject)| subject).collect();
+        for subject in due {
+            if self.keys.get(subject as usize).is_some_and(|&(component, _)| of_shard(component)) {
+                self.place(subject);
+            }
+        }
+        if self.local.is_empty() { None } else { Some(self.call(true, now, undo, position)) }
+    }
+
+    fn call(
+        &mut self,
+        due: bool,
+        now: Timestamp,
+        undo: &mut Vec<SubjectBefore>,
+        position: usize,
+    ) -> Result<Evaluated, PluginFailure> {
+        self.pause.check(now)?;
+        let instance = match &mut self.instance {
+            Some(instance) => instance,
+            none => none.insert((self.active.make)().inspect_err(|_| self.pause.failed(now))?),
+        };
+        let result = if due { instance.on_time(&self.seen) } else { instance.evaluate(&self.seen) };
+        match result {
+            Ok(outcome) => {
+                let recovered = self.pause.succeeded();
+                Ok(self.keep(outcome, due, recovered, undo, position))
+            }
+            Err(failure) => {
+                self.pause.failed(now);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Writes state and timers back and notes what they were.
+    fn keep(
+        &mut self,
+        outcome: Outcome,
+        due: bool,
+        recovered: bool,
+        undo: &mut Vec<SubjectBefore>,
+        position: usize,
+    ) -> Evaluated {
+        let mut evaluated = Evaluated { recovered, ..Evaluated::default() };
+        evaluated.states.policy = self.active.symbol;
+        let width = self.width();
+        let mut timers: HashMap<u32, u64> = outcome.timers.iter().copied().collect();
+        let local = std::mem::take(&mut self.local);
+        for (index, &subject) in local.iter().enumerate() {
+            let key = self.keys.get(subject as usize).copied().unwrap_or_default();
+            evaluated.keys.push(key);
+            let new = outcome.state.get(index * width..(index + 1) * width).unwrap_or_default();
+            let changed = !bits_equal(self.state(subject), new);
+            let old_timer = self.timers_at.get(subject as usize).copied().unwrap_or(0);
+            // A timer that went off is over unless the policy sets it again.
+            let timer =
+                timers.remove(&u32::try_from(index).unwrap_or(u32::MAX)).unwrap_or(if due { 0 } else { old_timer });
+            if !changed && timer == old_timer {
+                continue;
+            }
+            undo.push(SubjectBefore { policy: position, subject, state: self.state(subject).into(), timer: old_timer });
+            if changed {
+                self.state_mut(subject).copy_from_slice(new);
+                evaluated.states.components.push(key.0);
+                evaluated.states.resources.push(key.1);
+                evaluated.states.values.extend_from_slice(new);
+            }
+            if timer != old_timer {
+                self.set_timer(subject, timer);
+                evaluated.timers.push(TimerChange {
+                    at: timer,
+                    policy: self.active.symbol,
+                    component: key.0,
+                    resource: key.1,
+                    padding: 0,
+                });
+            }
+        }
+        self.local = local;
+        evaluated.outcome = outcome;
+        evaluated
+    }
+
+    /// Takes a subject back to what it was.
+    pub fn undo(&mut self, before: &SubjectBefore) {
+        let place = self.state_mut(before.subject);
+        if place.len() == before.state.len() {
+            place.copy_from_slice(&before.state);
+        }
+        self.set_timer(before.subject, before.timer);
+    }
+
+    /// All subjects as [`Self::image`] has them.
+    pub fn images(&self) -> impl Iterator<Item = ((u32, u32), &[f64], u64)> {
+        (0..u32::try_from(self.keys.len()).unwrap_or(u32::MAX)).map(|subject| self.image(subject))
+    }
+
+    /// Component, resource, state and timer of a subject, for the state database.
+    #[must_use]
+    pub fn image(&self, subject: u32) -> ((u32, u32), &[f64], u64) {
+        let timer = self.timers_at.get(subject as usize).copied().unwrap_or(0);
+        (self.keys.get(subject as usize).copied().unwrap_or_default(), self.state(subject), timer)
+    }
+}
+
+fn bits_equal(left: &[f64], right: &[f64]) -> bool {
+    left.len() == right.len() && left.iter().zip(right).all(|(a, b)| a.to_bits() == b.to_bits())
+}

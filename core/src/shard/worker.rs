@@ -1,0 +1,377 @@
+//! A shard's thread: takes what waits in the mailbox, has [`ShardCore`] work through it, seals it for the journal.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
+};
+
+use crate::{
+    clock::Clock,
+    config::limits::{BATCH_REPORTS, BATCH_SAMPLES, STATE_FLUSH, TICK},
+    connection::answers::{AnswerBox, Answered},
+    dispatch::registry::ComponentView,
+    model::{Alarm, ReferencePoint, ReportBatch, Response, Timestamp},
+    shard::{
+        commit::{Audience, OperateReply, Told},
+        core::{ShardCore, Worked},
+        mailbox::{AlarmRequest, Delivery, Mailbox, ShardMessage},
+        undo::UndoLog,
+    },
+    storage::{
+        SealedBatch, Tell as _,
+        encode::Encoder,
+        journal::Journal,
+        record::{AnswerCode, PolicyStates, Quarantined, TimerChange},
+        state_db::StateFlush,
+    },
+};
+
+/// How long a stopping shard waits for its last batches to be committed.
+const STOP_PATIENCE: Duration = Duration::from_secs(5);
+
+/// What changed since the state database was last told.
+#[derive(Clone, Debug, Default)]
+struct Changed {
+    components: HashSet<u32>,
+    subjects: HashSet<(usize, u32)>,
+    alarms: HashMap<u64, Arc<Alarm>>,
+    /// With the number of the batch that brought each.
+    quarantined: Vec<(u64, Quarantined)>,
+}
+
+impl Changed {
+    fn is_empty(&self) -> bool {
+        self.components.is_empty() && self.subjects.is_empty() && self.alarms.is_empty() && self.quarantined.is_empty()
+    }
+
+    fn add(&mut self, other: Self) {
+        self.components.extend(other.components);
+        self.subjects.extend(other.subjects);
+        self.alarms.extend(other.alarms);
+        self.quarantined.extend(other.quarantined);
+    }
+}
+
+/// A shard and what it is connected to.
+pub struct Worker {
+    /// Number of the shard.
+    pub number: u16,
+    /// Its state and plugins.
+    pub core: ShardCore,
+    /// What comes in.
+    pub mailbox: Receiver<ShardMessage>,
+    /// Mailbox of the shard that has the manager's own alarms.
+    pub manager_mailbox: Mailbox,
+    /// Where batches go.
+    pub journal: Arc<Journal>,
+    /// Where committed things go.
+    pub audience: Audience,
+    /// The time.
+    pub clock: Clock,
+    /// Reference point of each handler in the plugin set.
+    pub points: Vec<ReferencePoint>,
+}
+
+struct Running {
+    worker: Worker,
+    encoder: Encoder,
+    undo: UndoLog,
+    epoch: u64,
+    changed: Changed,
+    flushes: VecDeque<(u64, Changed)>,
+    last_flush: Instant,
+    held: Option<ShardMessage>,
+    outbox: Vec<AlarmRequest>,
+}
+
+/// Reports of one connection within a batch: whose, and the places of the messages.
+type Portion = (Arc<AnswerBox>, Vec<u32>);
+
+impl Worker {
+    /// Runs until [`ShardMessage::Stop`]. `note`, if given, is journalled first (the first shard notes the start).
+    pub fn run(self, note: Option<String>) {
+        let mut running = Running {
+            epoch: self.journal.epoch(),
+            worker: self,
+            encoder: Encoder::default(),
+            undo: UndoLog::default(),
+            changed: Changed::default(),
+            flushes: VecDeque::new(),
+            last_flush: Instant::now(),
+            held: None,
+            outbox: Vec::new(),
+        };
+        if let Some(note) = note {
+            let now = running.worker.clock.now();
+            let worked = running.worker.core.start_note(note, now);
+            running.seal(worked, Vec::new(), None, None);
+        }
+        running.serve();
+    }
+}
+
+impl Running {
+    fn serve(&mut self) {
+        let mut next_tick = Instant::now() + TICK;
+        loop {
+            self.follow_journal();
+            let message = match self.held.take() {
+                Some(message) => Ok(message),
+                None => self.worker.mailbox.recv_timeout(next_tick.saturating_duration_since(Instant::now())),
+            };
+            match message {
+                Ok(ShardMessage::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(message) => self.take(message),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if Instant::now() >= next_tick {
+                next_tick = Instant::now() + TICK;
+                self.tick();
+            }
+        }
+        self.stop();
+    }
+
+    /// Learns what was committed; takes back what was not, if the journal has given up an epoch.
+    fn follow_journal(&mut self) {
+        let epoch = self.worker.audience.progress.epoch();
+        let committed = self.worker.audience.progress.committed();
+        self.undo.committed(committed);
+        while self.flushes.front().is_some_and(|(number, _)| *number <= committed) {
+            self.flushes.pop_front();
+        }
+        if epoch > self.epoch {
+            for undo in self.undo.take_back() {
+                self.worker.core.undo(undo);
+            }
+            for (_, changed) in std::mem::take(&mut self.flushes) {
+                self.changed.add(changed);
+            }
+            // What was taken back is not to reach the database: alarms go back to what is committed.
+            let board = &self.worker.audience.board;
+            self.changed.alarms = self.changed.alarms.keys().filter_map(|&id| Some((id, board.find(id)?))).collect();
+            self.changed.quarantined.retain(|(number, _)| *number <= committed);
+            self.epoch = epoch;
+        }
+    }
+
+    fn take(&mut self, message: ShardMessage) {
+        let now = self.worker.clock.now();
+        match message {
+            ShardMessage::Reports(delivery) => self.reports(delivery, now),
+            ShardMessage::Alarm(request) => {
+                if let Some(worked) = self.worker.core.alarms(vec![request], now) {
+                    self.seal(worked, Vec::new(), None, None);
+                }
+            }
+            ShardMessage::Operate(request) => {
+                let (worked, result) = self.worker.core.operate(&request, now);
+                match (worked, result) {
+                    (Some(worked), Some(result)) => self.seal(worked, Vec::new(), None, Some((request.reply, result))),
+                    // Nothing to commit. Whoever asked may have gone.
+                    (_, result) => drop(request.reply.send(result)),
+                }
+            }
+            ShardMessage::Restore(symbol, state) => self.worker.core.restore_component(symbol, *state),
+            ShardMessage::Stop => {}
+        }
+    }
+
+    /// Joins what waits for the same handler, up to the bounds of a batch.
+    fn reports(&mut self, first: Delivery, now: Timestamp) {
+        let handler = first.handler;
+        let slots = |batch: &ReportBatch| batch.reports.iter().map(|head| head.slot).collect::<Vec<u32>>();
+        let mut joined = first.batch;
+        let mut portions: Vec<Portion> = vec![(first.answers, slots(&joined))];
+        while joined.len() < BATCH_REPORTS {
+            match self.worker.mailbox.try_recv() {
+                Ok(ShardMessage::Reports(next))
+                    if next.handler == handler
+                        && joined.len() + next.batch.len() <= BATCH_REPORTS
+                        && joined.values.len() + next.batch.values.len() <= BATCH_SAMPLES =>
+                {
+                    portions.push((next.answers, slots(&next.batch)));
+                    joined.append(&next.batch);
+                }
+                Ok(other) => {
+                    self.held = Some(other);
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        let point = self.worker.points.get(handler).copied();
+        let worked = self.worker.core.reports(joined, handler, now);
+        self.seal(worked, portions, point, None);
+    }
+
+    fn tick(&mut self) {
+        let outbox = std::mem::take(&mut self.outbox);
+        self.send_alarms(outbox);
+        let now = self.worker.clock.now();
+        if let Some(worked) = self.worker.core.tick(now, |_| true) {
+            self.seal(worked, Vec::new(), None, None);
+        }
+        self.follow_journal();
+        if self.undo.is_empty() && !self.changed.is_empty() && self.last_flush.elapsed() >= STATE_FLUSH {
+            // Everything is committed and nothing is coming: the database can be told right away.
+            let mut flush = self.flush_now();
+            flush.position = self.worker.audience.progress.position();
+            self.worker.audience.state.flush(flush);
+        }
+    }
+
+    fn send_alarms(&mut self, requests: Vec<AlarmRequest>) {
+        for request in requests {
+            if let Err(ShardMessage::Alarm(request)) = self.worker.manager_mailbox.put(ShardMessage::Alarm(request)) {
+                self.outbox.push(request);
+            }
+        }
+    }
+
+    fn seal(
+        &mut self,
+        worked: Worked,
+        portions: Vec<Portion>,
+        point: Option<ReferencePoint>,
+        operate: Option<OperateReply>,
+    ) {
+        let Worked { record, undo, alarms, touched, subjects, requests, about_plugins } = worked;
+        self.send_alarms(about_plugins);
+        let (answers, repeats) = answers(&record, portions);
+        let views = touched.iter().filter_map(|&symbol| self.view(symbol)).collect();
+        self.changed.components.extend(touched);
+        self.changed.subjects.extend(subjects);
+        self.changed.alarms.extend(alarms.iter().map(|alarm| (alarm.id, Arc::clone(alarm))));
+        let number = undo.number;
+        self.changed.quarantined.extend(record.effects.quarantined.iter().map(|entry| (number, entry.clone())));
+        // Also when nothing changed: the database learns how far the journal is reflected.
+        let flush = if self.last_flush.elapsed() >= STATE_FLUSH {
+            self.flushes.push_back((number, self.changed.clone()));
+            Some(Box::new(self.flush_now()))
+        } else {
+            None
+        };
+        let told = Told {
+            audience: self.worker.audience.clone(),
+            number,
+            point,
+            repeats,
+            answers,
+            views,
+            alarms,
+            flush,
+            requests,
+            operate,
+        };
+        let reports = u32::try_from(record.input.len()).unwrap_or(u32::MAX);
+        let epoch = self.epoch;
+        match self.encoder.encode(&record) {
+            Ok(bytes) => {
+                self.undo.keep(undo);
+                // It comes back only when the journal has been stopped: then nothing is accepted any more.
+                if let Err(batch) =
+                    self.worker.journal.submit(SealedBatch { bytes, reports, epoch, tell: Box::new(told) })
+                {
+                    batch.tell.failed(epoch, "the manager is stopping");
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "A batch could not be written down and is taken back.");
+                self.worker.core.undo(undo);
+                Box::new(told).failed(epoch, &error.to_string());
+            }
+        }
+    }
+
+    fn view(&self, symbol: u32) -> Option<(Arc<crate::dispatch::ComponentEntry>, Arc<ComponentView>)> {
+        let (state, entry) = self.worker.core.component(symbol)?;
+        let view = ComponentView {
+            last_report: state.last_report,
+            sequence: state.window.position(),
+            gaps: state.window.gaps(),
+            reports: state.reports,
+            kept: state.kept,
+            values: Arc::clone(&state.values),
+        };
+        Some((Arc::clone(entry), Arc::new(view)))
+    }
+
+    /// Everything changed since the last time, as it is now. The position is for the caller to fill in.
+    fn flush_now(&mut self) -> StateFlush {
+        self.last_flush = Instant::now();
+        let changed = std::mem::take(&mut self.changed);
+        let core = &self.worker.core;
+        let mut states: HashMap<u32, PolicyStates> = HashMap::new();
+        let mut timers = Vec::new();
+        for (policy, subject) in changed.subjects {
+            let Some((symbol, (component, resource), state, timer)) = core.subject(policy, subject) else { continue };
+            let of_policy =
+                states.entry(symbol).or_insert_with(|| PolicyStates { policy: symbol, ..PolicyStates::default() });
+            of_policy.components.push(component);
+            of_policy.resources.push(resource);
+            of_policy.values.extend_from_slice(state);
+            timers.push(TimerChange { at: timer, policy: symbol, component, resource, padding: 0 });
+        }
+        StateFlush {
+            shard: self.worker.number,
+            components: changed
+                .components
+                .iter()
+                .filter_map(|&symbol| core.component(symbol).map(|(state, _)| (symbol, state.clone())))
+                .collect(),
+            policy_states: states.into_values().collect(),
+            timers,
+            alarms: changed.alarms.into_values().collect(),
+            quarantined: changed.quarantined.into_iter().map(|(_, entry)| entry).collect(),
+            ..StateFlush::default()
+        }
+    }
+
+    /// Works through what is left, waits for the journal, and leaves the state database up to date.
+    fn stop(&mut self) {
+        while let Some(message) = self.held.take().or_else(|| self.worker.mailbox.try_recv().ok()) {
+            self.take(message);
+        }
+        let deadline = Instant::now() + STOP_PATIENCE;
+        loop {
+            self.follow_journal();
+            if self.undo.is_empty() || Instant::now() >= deadline {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if self.undo.is_empty() && !self.changed.is_empty() {
+            let mut flush = self.flush_now();
+            flush.position = self.worker.audience.progress.position();
+            self.worker.audience.state.flush(flush);
+        }
+    }
+}
+
+/// Answers by connection, in the order of the reports, and the number of repeats.
+fn answers(
+    record: &crate::storage::record::BatchRecord,
+    portions: Vec<Portion>,
+) -> (Vec<(Arc<AnswerBox>, Vec<Answered>)>, u64) {
+    let mut codes = record.answers.iter().enumerate();
+    let mut refusals = record.refusals.iter().peekable();
+    let mut repeats = 0;
+    let answers = portions
+        .into_iter()
+        .map(|(to, slots)| {
+            let answered = slots.into_iter().zip(codes.by_ref()).map(|(slot, (index, &code))| {
+                repeats += u64::from(code == AnswerCode::Repeat as u8);
+                let refusal = refusals.next_if(|(report, _)| *report as usize == index);
+                let response = refusal.map_or(Response::Success, |(_, refusal)| refusal.clone().into());
+                Answered { slot, response }
+            });
+            (to, answered.collect())
+        })
+        .collect();
+    (answers, repeats)
+}

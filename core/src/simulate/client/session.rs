@@ -1,0 +1,223 @@
+//! One connection: lines in, lines out, and the outbox that outlives it.
+
+use std::{
+    collections::BTreeMap,
+    io,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
+    net::TcpStream,
+    sync::mpsc,
+    time::Instant,
+};
+use tokio_rustls::client::TlsStream;
+
+use super::{Dialler, Report};
+use crate::{
+    config::limits,
+    simulate::message::{self, FromManager},
+};
+
+pub(super) type Stream = TlsStream<TcpStream>;
+
+/// Reports without a final answer, by number.
+#[derive(Debug)]
+pub(super) struct Outbox {
+    window: usize,
+    incarnation: u64,
+    next: u64,
+    waiting: BTreeMap<u64, Waiting>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    line: Arc<str>,
+    /// To be sent again then: the manager asked for it.
+    again: Option<Instant>,
+}
+
+/// What an answer did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answered {
+    Acknowledged,
+    Refused,
+    Postponed,
+    /// To nothing that is out.
+    Unknown,
+}
+
+impl Outbox {
+    pub(super) const fn new(window: usize, incarnation: u64) -> Self {
+        Self { window, incarnation, next: 0, waiting: BTreeMap::new() }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn has_room(&self) -> bool {
+        self.waiting.len() < self.window
+    }
+
+    /// Numbers a report and keeps it; the line to send.
+    fn add(&mut self, component: &str, report: &Report) -> Arc<str> {
+        let sequence = self.next;
+        self.next += 1;
+        let line = message::status_report(component, sequence, self.incarnation, report.time, &report.objects);
+        let line: Arc<str> = Arc::from(line);
+        self.waiting.insert(sequence, Waiting { line: Arc::clone(&line), again: None });
+        line
+    }
+
+    /// Everything without an answer, in order: what a new connection begins with.
+    fn all(&mut self) -> Vec<Arc<str>> {
+        self.waiting.values_mut().for_each(|waiting| waiting.again = None);
+        self.waiting.values().map(|waiting| Arc::clone(&waiting.line)).collect()
+    }
+
+    fn answer(&mut self, message_id: Option<&str>, response: &str, retry_after_ms: Option<u64>) -> Answered {
+        let Some(sequence) = message_id.and_then(|id| id.parse::<u64>().ok()) else { return Answered::Unknown };
+        let Some(waiting) = self.waiting.get_mut(&sequence) else { return Answered::Unknown };
+        if response.eq_ignore_ascii_case("success") {
+            self.waiting.remove(&sequence);
+            return Answered::Acknowledged;
+        }
+        if let Some(ms) = retry_after_ms {
+            waiting.again = Some(Instant::now() + Duration::from_millis(ms));
+            return Answered::Postponed;
+        }
+        self.waiting.remove(&sequence);
+        Answered::Refused
+    }
+
+    /// When the next postponed report is due.
+    fn next_again(&self) -> Option<Instant> {
+        self.waiting.values().filter_map(|waiting| waiting.again).min()
+    }
+
+    fn due(&mut self, now: Instant) -> Vec<Arc<str>> {
+        let due = self.waiting.values_mut().filter(|waiting| waiting.again.is_some_and(|again| again <= now));
+        due.map(|waiting| {
+            waiting.again = None;
+            Arc::clone(&waiting.line)
+        })
+        .collect()
+    }
+}
+
+/// Runs a connection until it is lost, or until no more reports come and all are answered.
+pub(super) async fn run(
+    stream: Stream,
+    dialler: &Dialler,
+    incoming: &mut mpsc::Receiver<Report>,
+    outbox: &mut Outbox,
+) -> io::Result<()> {
+    let (read, mut write) = tokio::io::split(stream);
+    let mut lines = Lines { read, buffer: Vec::new(), searched: 0 };
+    let counts = &dialler.counts;
+    let open = outbox.all();
+    counts.repeated.fetch_add(open.len() as u64, Ordering::Relaxed);
+    send(&mut write, &open).await?;
+    let mut finished = false;
+    loop {
+        if finished && outbox.is_empty() {
+            return write.shutdown().await;
+        }
+        let again = outbox.next_again();
+        tokio::select! {
+            line = lines.next() => match line? {
+                Some(line) => receive(&line, dialler, outbox, &mut write).await?,
+                None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the manager")),
+            },
+            report = incoming.recv(), if !finished && outbox.has_room() => match report {
+                Some(report) => {
+                    let line = outbox.add(dialler.config.component.id.as_str(), &report);
+                    counts.sent.fetch_add(1, Ordering::Relaxed);
+                    send(&mut write, &[line]).await?;
+                }
+                None => finished = true,
+            },
+            () = until(again), if again.is_some() => {
+                let due = outbox.due(Instant::now());
+                counts.repeated.fetch_add(due.len() as u64, Ordering::Relaxed);
+                send(&mut write, &due).await?;
+            }
+        }
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    if let Some(time) = time {
+        tokio::time::sleep_until(time).await;
+    }
+}
+
+async fn receive(line: &[u8], dialler: &Dialler, outbox: &mut Outbox, write: &mut WriteHalf<Stream>) -> io::Result<()> {
+    let counts = &dialler.counts;
+    match message::read(line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))? {
+        FromManager::Response { message_id, response, retry_after_ms } => {
+            match outbox.answer(message_id.as_deref(), &response, retry_after_ms) {
+                Answered::Acknowledged => {
+                    counts.acknowledged.fetch_add(1, Ordering::Relaxed);
+                }
+                Answered::Refused => {
+                    counts.refused.fetch_add(1, Ordering::Relaxed);
+                    counts.trouble(response);
+                }
+                Answered::Postponed | Answered::Unknown => counts.trouble(response),
+            }
+            Ok(())
+        }
+        FromManager::Request(request) => {
+            let objects = Arc::clone(&dialler.current.borrow());
+            let answer = message::request_response(dialler.config.component.id.as_str(), &request, &objects);
+            send(write, &[Arc::from(answer)]).await?;
+            counts.requests.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+        FromManager::Other => Ok(()),
+    }
+}
+
+async fn send(write: &mut WriteHalf<Stream>, lines: &[Arc<str>]) -> io::Result<()> {
+    for line in lines {
+        write.write_all(line.as_bytes()).await?;
+        write.write_all(b"\n").await?;
+    }
+    write.flush().await
+}
+
+/// Splits what comes in into lines; a call that is dropped half-way loses nothing.
+struct Lines {
+    read: ReadHalf<Stream>,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer that are known to hold no LF.
+    searched: usize,
+}
+
+impl Lines {
+    async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        loop {
+            let unsearched = self.buffer.get(self.searched..).unwrap_or_default();
+            if let Some(at) = memchr::memchr(b'\n', unsearched) {
+                let rest = self.buffer.split_off(self.searched + at + 1);
+                let line = std::mem::replace(&mut self.buffer, rest);
+                self.searched = 0;
+                if line.trim_ascii().is_empty() {
+                    continue;
+                }
+                return Ok(Some(line));
+            }
+            self.searched = self.buffer.len();
+            if self.buffer.len() > limits::MAX_LINE_BYTES {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the manager sent a line that is too long"));
+            }
+            if self.read.read_buf(&mut self.buffer).await? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! A [`BatchRecord`] as bytes for the journal, and the layout of those bytes.
+//!
+//! An envelope in the open (what the journal itself needs), then one lz4 block: counts, the columns as they stand in
+//! memory, and behind them the rare parts (refusals, faults, alarms, quarantine, note) as postcard. Columns are little-endian
+//! because the machines are; others are refused at compile time. Runs on the shard's thread: one [`Encoder`] a shard
+//! keeps its buffers, a batch costs one allocation (its bytes), a report none. Reading is in `decode`.
+
+use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
+use serde::{Deserialize, Serialize};
+
+use super::record::{BatchRecord, PolicyStates, Quarantined};
+use crate::model::{
+    Alarm, AlarmKey, AlarmReport, ObjectKind, OperatorState, Refusal, StatusChange, Timestamp, alarm::OperatorAction,
+    report_batch::ObjectText,
+};
+
+const _: () = assert!(cfg!(target_endian = "little"), "the journal's columns are written as they stand in memory");
+
+/// Version of the layout.
+pub const BATCH_VERSION: u8 = 1;
+
+/// Most bytes of a batch before compression: 64 reports of 1 MiB each with their arrays, twice.
+pub const MAX_RAW_BYTES: usize = 256 << 20;
+
+/// Bytes of the envelope: version, cause, shard (2), reports (4), bytes before compression (4), time (8).
+pub(super) const ENVELOPE: usize = 20;
+
+/// Numbers at the start of the compressed part: handler, and the counts of reports, samples, text bytes, objects,
+/// answers, added samples, policies with state, timers, and bytes of the rare parts.
+pub(super) const COUNTS: usize = 10;
+
+/// Bytes of an object: five numbers.
+pub(super) const OBJECT: usize = 20;
+
+/// The record cannot be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    /// It is larger than what could be read back.
+    #[error("a batch of {0} bytes is larger than the {MAX_RAW_BYTES} that the journal takes")]
+    TooLarge(usize),
+    /// The arrays of the batch do not belong together.
+    #[error("the batch's {0} do not fit together")]
+    Uneven(&'static str),
+    /// A part could not be written as postcard.
+    #[error("alarms, refusals or quarantine cannot be written: {0}")]
+    Rare(#[from] postcard::Error),
+}
+
+/// Turns records into bytes; keeps its buffers from batch to batch.
+pub struct Encoder {
+    raw: Vec<u8>,
+    packed: Vec<u8>,
+    table: CompressTable,
+}
+
+impl Default for Encoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Encoder {
+    /// An encoder with empty buffers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { raw: Vec::new(), packed: Vec::new(), table: CompressTable::large() }
+    }
+
+    /// The bytes of a record.
+    pub fn encode(&mut self, record: &BatchRecord) -> Result<Vec<u8>, EncodeError> {
+        self.raw.clear();
+        write_columns(&mut self.raw, record)?;
+        if self.raw.len() > MAX_RAW_BYTES {
+            let length = self.raw.len();
+            self.raw = Vec::new();
+            return Err(EncodeError::TooLarge(length));
+        }
+        let room = get_maximum_output_size(self.raw.len());
+        if self.packed.len() < room {
+            self.packed.resize(room, 0);
+        }
+        let length = compress_into_with_table(&self.raw, &mut self.packed, &mut self.table)
+            .map_err(|_| EncodeError::TooLarge(self.raw.len()))?;
+        let mut bytes = Vec::with_capacity(ENVELOPE + length);
+        bytes.push(BATCH_VERSION);
+        bytes.push(record.cause as u8);
+        bytes.extend_from_slice(&record.shard.to_le_bytes());
+        bytes.extend_from_slice(&count(record.input.reports.len())?.to_le_bytes());
+        bytes.extend_from_slice(&count(self.raw.len())?.to_le_bytes());
+        bytes.extend_from_slice(&record.time.0.to_le_bytes());
+        bytes.extend_from_slice(self.packed.get(..length).unwrap_or_default());
+        Ok(bytes)
+    }
+}
+
+fn count(n: usize) -> Result<u32, EncodeError> {
+    u32::try_from(n).map_err(|_| EncodeError::TooLarge(n))
+}
+
+fn write_columns(raw: &mut Vec<u8>, record: &BatchRecord) -> Result<(), EncodeError> {
+    let (input, effects) = (&record.input, &record.effects);
+    let samples = input.values.len();
+    if [input.names.len(), input.resources.len(), input.flags.len()].iter().any(|&length| length != samples) {
+        return Err(EncodeError::Uneven("sample arrays"));
+    }
+    check_positions(record).map_err(EncodeError::Uneven)?;
+    let counts: [u32; COUNTS] = [
+        record.handler,
+        count(input.reports.len())?,
+        count(samples)?,
+        count(input.text.len())?,
+        count(input.objects.len())?,
+        count(record.answers.len())?,
+        count(effects.added_samples.len())?,
+        count(effects.policy_states.len())?,
+        count(effects.timers.len())?,
+        0,
+    ];
+    raw.extend_from_slice(bytemuck::cast_slice(&counts));
+    raw.extend_from_slice(bytemuck::cast_slice(&input.reports));
+    raw.extend_from_slice(bytemuck::cast_slice(&input.values));
+    raw.extend_from_slice(bytemuck::cast_slice(&input.names));
+    raw.extend_from_slice(bytemuck::cast_slice(&input.resources));
+    raw.extend_from_slice(bytemuck::cast_slice(&input.flags));
+    for object in &input.objects {
+        raw.extend_from_slice(bytemuck::cast_slice(&object_numbers(object)));
+    }
+    raw.extend_from_slice(bytemuck::cast_slice(&effects.added_samples));
+    raw.extend_from_slice(bytemuck::cast_slice(&effects.timers));
+    for states in &effects.policy_states {
+        write_policy_states(raw, states)?;
+    }
+    raw.extend_from_slice(&record.answers);
+    raw.extend_from_slice(&input.text);
+    let before = raw.len();
+    write_rare(raw, record)?;
+    let rare = count(raw.len() - before)?;
+    if let Some(place) = raw.get_mut((COUNTS - 1) * 4..COUNTS * 4) {
+        place.copy_from_slice(&rare.to_le_bytes());
+    }
+    Ok(())
+}
+
+/// Positions have to lie within the arrays they point into; the name of the first part that breaks this.
+pub(super) fn check_positions(record: &BatchRecord) -> Result<(), &'static str> {
+    let (input, reports) = (&record.input, record.input.reports.len());
+    let mut samples = 0;
+    for head in &input.reports {
+        let in_order = head.samples_end >= samples && head.samples_end as usize <= input.values.len();
+        if !in_order || head.text_start > head.text_end || head.text_end as usize > input.text.len() {
+            return Err("report ends");
+        }
+        samples = head.samples_end;
+    }
+    let object_fits = |object: &ObjectText| {
+        object.start <= object.end && object.end as usize <= input.text.len() && (object.report as usize) < reports
+    };
+    if !input.objects.iter().all(object_fits) {
+        return Err("objects");
+    }
+    if record.effects.added_samples.iter().any(|sample| sample.report as usize >= reports) {
+        return Err("added samples");
+    }
+    if !record.answers.is_empty() && record.answers.len() != reports {
+        return Err("answers");
+    }
+    Ok(())
+}
+
+const fn object_numbers(object: &ObjectText) -> [u32; 5] {
+    let kind = match object.kind {
+        ObjectKind::Inventory => 0,
+        ObjectKind::Topology => 1,
+        ObjectKind::Alarm => 2,
+        ObjectKind::Usage => 3,
+        ObjectKind::Event => 4,
+    };
+    [object.report, object.index, kind, object.start, object.end]
+}
+
+fn write_policy_states(raw: &mut Vec<u8>, states: &PolicyStates) -> Result<(), EncodeError> {
+    let subjects = states.components.len();
+    let even = match subjects {
+        0 => states.values.is_empty(),
+        _ => states.values.len().is_multiple_of(subjects),
+    };
+    if states.resources.len() != subjects || !even {
+        return Err(EncodeError::Uneven("policy state arrays"));
+    }
+    let counts = [states.policy, count(subjects)?, count(states.values.len())?];
+    raw.extend_from_slice(bytemuck::cast_slice(&counts));
+    raw.extend_from_slice(bytemuck::cast_slice(&states.components));
+    raw.extend_from_slice(bytemuck::cast_slice(&states.resources));
+    raw.extend_from_slice(bytemuck::cast_slice(&states.values));
+    Ok(())
+}
+
+/// Appends the rare parts, nothing at all where there is none of them: the ordinary batch.
+fn write_rare(raw: &mut Vec<u8>, record: &BatchRecord) -> Result<(), EncodeError> {
+    let (input, effects) = (&record.input, &record.effects);
+    let none = record.refusals.is_empty()
+        && input.faults.is_empty()
+        && effects.alarms.is_empty()
+        && effects.quarantined.is_empty()
+        && record.note.is_empty();
+    if none {
+        return Ok(());
+    }
+    let rare = RareRef {
+        refusals: &record.refusals,
+        faults: input.faults.iter().map(|f| (f.report, f.path.as_str(), f.message.as_str())).collect(),
+        alarms: effects.alarms.iter().map(AlarmRef::from).collect(),
+        quarantined: &effects.quarantined,
+        note: &record.note,
+    };
+    postcard::to_io(&rare, &mut *raw)?;
+    Ok(())
+}
+
+/// An alarm as postcard (exact, unlike JSON text of its numbers): for the state database.
+pub(super) fn alarm_to_bytes(alarm: &Alarm) -> Result<Vec<u8>, postcard::Error> {
+    postcard::to_stdvec(&AlarmRef::from(alarm))
+}
+
+#[derive(Serialize)]
+struct RareRef<'a> {
+    refusals: &'a [(u32, Refusal)],
+    faults: Vec<(u32, &'a str, &'a str)>,
+    alarms: Vec<AlarmRef<'a>>,
+    quarantined: &'a [Quarantined],
+    note: &'a str,
+}
+
+/// What [`RareRef`] is when read.
+#[derive(Default, Deserialize)]
+pub(super) struct Rare {
+    pub(super) refusals: Vec<(u32, Refusal)>,
+    pub(super) faults: Vec<(u32, String, String)>,
+    pub(super) alarms: Vec<AlarmRecord>,
+    pub(super) quarantined: Vec<Quarantined>,
+    pub(super) note: String,
+}
+
+/// An alarm without the flattened parts of its JSON form, which postcard cannot write.
+#[derive(Serialize)]
+struct AlarmRef<'a> {
+    id: u64,
+    key: &'a AlarmKey,
+    is_cleared: bool,
+    report: &'a AlarmReport,
+    raised_by: &'a str,
+    times: (Timestamp, Timestamp, Timestamp),
+    raise_count: u64,
+    operator_state: OperatorState,
+    status_changes: &'a [StatusChange],
+    operator_actions: &'a [OperatorAction],
+}
+
+impl<'a> From<&'a Alarm> for AlarmRef<'a> {
+    fn from(alarm: &'a Alarm) -> Self {
+        Self {
+            id: alarm.id,
+            key: &alarm.key,
+            is_cleared: alarm.is_cleared,
+            report: &alarm.report,
+            raised_by: &alarm.raised_by,
+            times: (alarm.time_created, alarm.last_raised, alarm.last_changed),
+            raise_count: alarm.raise_count,
+            operator_state: alarm.operator_state,
+            status_changes: &alarm.status_changes,
+            operator_actions: &alarm.operator_actions,
+        }
+    }
+}
+
+/// What [`AlarmRef`] is when read.
+#[derive(Deserialize)]
+pub(super) struct AlarmRecord {
+    id: u64,
+    key: AlarmKey,
+    is_cleared: bool,
+    report: AlarmReport,
+    raised_by: String,
+    times: (Timestamp, Timestamp, Timestamp),
+    raise_count: u64,
+    operator_state: OperatorState,
+    status_changes: Vec<StatusChange>,
+    operator_actions: Vec<OperatorAction>,
+}
+
+impl From<AlarmRecord> for Alarm {
+    fn from(record: AlarmRecord) -> Self {
+        let (time_created, last_raised, last_changed) = record.times;
+        Self {
+            id: record.id,
+            key: record.key,
+            is_cleared: record.is_cleared,
+            report: record.report,
+            raised_by: record.raised_by,
+            time_created,
+            last_raised,
+            last_changed,
+            raise_count: record.raise_count,
+            operator_state: record.operator_state,
+            status_changes: record.status_changes,
+            operator_actions: record.operator_actions,
+        }
+    }
+}

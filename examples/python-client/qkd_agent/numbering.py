@@ -1,0 +1,104 @@
+"""The agent's memory: how its reports are numbered, and which of them nobody has confirmed.
+
+The file is written before a report is sent for the first time, so that a number never stands for two contents, whatever
+happens in between. A report leaves the file when the manager has said ``success``, or has refused it for good.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from .messages import ExtensionObject, Message, status_report
+
+MAX_UNCONFIRMED = 1000
+"""Reports kept while the manager cannot be reached. Fewer than the 1,024 numbers within which they may come late."""
+
+
+class StateFileError(Exception):
+    """The state file cannot be used."""
+
+
+class Numbering:
+    """Numbers reports, and keeps those that are not confirmed, in a file."""
+
+    def __init__(self, path: Path, component_id: str) -> None:
+        self._path = path
+        self.component_id = component_id
+        # A new file starts a new numbering. The clock makes it higher than one that an earlier, lost file held.
+        self.incarnation = int(time.time())
+        self.last = 0
+        self.dropped = 0
+        self._unconfirmed: dict[int, Message] = {}
+        if path.exists():
+            self._load()
+        else:
+            self._save()
+
+    def new_report(self, at: str, extension: list[ExtensionObject]) -> Message:
+        """Gives a report its number and remembers it. When too many wait, the oldest is given up and counted."""
+        while len(self._unconfirmed) >= MAX_UNCONFIRMED:
+            self._unconfirmed.pop(min(self._unconfirmed))
+            self.dropped += 1
+        self.last += 1
+        report = status_report(self.component_id, self.incarnation, self.last, at, extension)
+        self._unconfirmed[self.last] = report
+        self._save()
+        return report
+
+    def unconfirmed(self) -> list[Message]:
+        """Reports that have to be sent (again), the oldest first."""
+        return [self._unconfirmed[sequence] for sequence in sorted(self._unconfirmed)]
+
+    def settle(self, sequence: int) -> bool:
+        """The manager has answered this number for good. Says whether it was waited for."""
+        if self._unconfirmed.pop(sequence, None) is None:
+            return False
+        self._save()
+        return True
+
+    def restart_above(self, incarnation: int) -> None:
+        """The manager is at ``incarnation`` and does not take our numbers: number anew, one incarnation higher."""
+        self.incarnation = max(self.incarnation, incarnation) + 1
+        waiting = self.unconfirmed()
+        self.last = 0
+        self._unconfirmed = {}
+        for report in waiting:
+            self.last += 1
+            renumbered = status_report(
+                self.component_id, self.incarnation, self.last, report["time"], report["extension"]
+            )
+            self._unconfirmed[self.last] = renumbered
+        self._save()
+
+    def _load(self) -> None:
+        try:
+            state = json.loads(self._path.read_text(encoding="utf-8"))
+            if state["componentId"] != self.component_id:
+                raise StateFileError(
+                    f"{self._path} is the memory of {state['componentId']!r}, not of {self.component_id!r}: "
+                    "give each component a file of its own"
+                )
+            self.incarnation = int(state["incarnation"])
+            self.last = int(state["last"])
+            self._unconfirmed = {int(report["sequence"]): report for report in state["unconfirmed"]}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise StateFileError(
+                f"{self._path} cannot be read ({error}). Without it the numbering starts anew: move it away to do so"
+            ) from error
+
+    def _save(self) -> None:
+        state = {
+            "componentId": self.component_id,
+            "incarnation": self.incarnation,
+            "last": self.last,
+            "unconfirmed": self.unconfirmed(),
+        }
+        beside = self._path.with_name(self._path.name + ".new")
+        with open(beside, "w", encoding="utf-8") as file:
+            json.dump(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, self._path)

@@ -1,0 +1,194 @@
+//! A small FCAPS policy for tests. Left alone it counts the samples of each subject in its state and raises an alarm
+//! above a limit. Its configuration names a misbehaviour, which happens where a sample has the value 666.
+
+/// Generated from `wit/v0.1`.
+#[allow(missing_docs, unsafe_code, clippy::all, reason = "generated code")]
+mod bindings {
+    wit_bindgen::generate!({ path: "../../../wit/v0.1", world: "fcaps-policy" });
+}
+
+use std::cell::RefCell;
+
+use bindings::exports::qkdn::manager::policy::{
+    Alarm, Clearance, Description, Guest, Needs, Observations, Outcome, Problem, Request, Symbols, Timer,
+};
+use serde::Deserialize;
+
+const SCHEMA: &str = r#"{
+    "type": "object",
+    "required": ["value"],
+    "additionalProperties": false,
+    "properties": {
+        "value": { "type": "string" },
+        "limit": { "type": "number", "minimum": 0 },
+        "state_width": { "type": "integer" },
+        "components": { "type": "array", "items": { "type": "string" } },
+        "misbehave": { "type": "string" }
+    }
+}"#;
+
+const MARKER: f64 = 666.0;
+
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Misbehaviour {
+    #[default]
+    Nothing,
+    Panic,
+    ShortState,
+    SubjectOutOfRange,
+    TooManyVerdicts,
+    UnknownSeverity,
+    NanState,
+}
+
+#[derive(Deserialize)]
+#[serde(default)]
+struct Config {
+    value: String,
+    limit: f64,
+    state_width: u32,
+    components: Vec<String>,
+    misbehave: Misbehaviour,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            value: String::new(),
+            limit: 1.0,
+            state_width: 1,
+            components: Vec::new(),
+            misbehave: Misbehaviour::Nothing,
+        }
+    }
+}
+
+#[derive(Default)]
+struct State {
+    config: Config,
+    value: u32,
+}
+
+thread_local! {
+    static STATE: RefCell<State> = RefCell::default();
+}
+
+struct Policy;
+
+impl Guest for Policy {
+    fn describe() -> Description {
+        Description {
+            name: "guest-policy".to_owned(),
+            version: "0.1.0".to_owned(),
+            summary: "A policy for tests.".to_owned(),
+            config_schema: SCHEMA.to_owned(),
+            extra: Vec::new(),
+        }
+    }
+
+    fn configure(config: String) -> Result<Needs, Vec<Problem>> {
+        let config: Config = serde_json::from_str(&config)
+            .map_err(|error| vec![Problem { path: String::new(), message: error.to_string() }])?;
+        let needs = Needs {
+            names: vec![config.value.clone()],
+            words: Vec::new(),
+            components: config.components.clone(),
+            resources: Vec::new(),
+            state_width: config.state_width,
+            per_component: false,
+        };
+        STATE.with_borrow_mut(|state| state.config = config);
+        Ok(needs)
+    }
+
+    fn bind(symbols: Symbols) {
+        STATE.with_borrow_mut(|state| state.value = symbols.names.first().copied().unwrap_or(0));
+    }
+
+    fn evaluate(seen: Observations) -> Outcome {
+        STATE.with_borrow(|state| state.evaluate(seen))
+    }
+
+    fn on_time(due: Observations) -> Outcome {
+        let clearance = |subject| Clearance {
+            subject,
+            alarm_type: "test-alarm".to_owned(),
+            qualifier: String::new(),
+            text: format!("It is {}.", due.now),
+        };
+        let cleared = (0..due.components.len() as u32).map(clearance).collect();
+        Outcome { state: due.state, raised: Vec::new(), cleared, timers: Vec::new(), requests: Vec::new() }
+    }
+}
+
+impl State {
+    #[allow(clippy::panic, reason = "what the test wants")]
+    fn evaluate(&self, seen: Observations) -> Outcome {
+        let width = self.config.state_width as usize;
+        let marked = seen.values.contains(&MARKER);
+        let mut outcome = Outcome {
+            state: seen.state,
+            raised: Vec::new(),
+            cleared: Vec::new(),
+            timers: Vec::new(),
+            requests: Vec::new(),
+        };
+        for (sample, &subject) in seen.subject.iter().enumerate() {
+            if seen.names[sample] != self.value {
+                continue;
+            }
+            outcome.state[subject as usize * width] += 1.0;
+            if seen.values[sample] > self.config.limit {
+                outcome.raised.push(alarm(subject, seen.values[sample], self.config.limit));
+                outcome.timers.push(Timer { subject, at: seen.now + 1_000 });
+                outcome.requests.push(Request { subject, names: vec![self.config.value.clone()] });
+            }
+        }
+        if marked {
+            self.misbehave(&mut outcome, &seen.values);
+        }
+        outcome
+    }
+
+    #[allow(clippy::panic, reason = "what the test wants")]
+    fn misbehave(&self, outcome: &mut Outcome, values: &[f64]) {
+        match self.config.misbehave {
+            Misbehaviour::Nothing => {}
+            Misbehaviour::Panic => panic!("nobody logs this"),
+            Misbehaviour::ShortState => outcome.state.truncate(outcome.state.len() - 1),
+            Misbehaviour::SubjectOutOfRange => outcome.timers = vec![Timer { subject: 9, at: 1 }],
+            Misbehaviour::TooManyVerdicts => outcome.timers = (0..2_000).map(|at| Timer { subject: 0, at }).collect(),
+            Misbehaviour::UnknownSeverity => {
+                outcome.raised = vec![Alarm { severity: "Major".to_owned(), ..alarm(0, 1.0, 0.0) }];
+            }
+            Misbehaviour::NanState => {
+                // Not a constant: what the processor makes of 0/0 has its sign bit set on x86-64 and not elsewhere.
+                let zero = std::hint::black_box(values[0] - MARKER);
+                outcome.state.fill(zero / std::hint::black_box(zero));
+            }
+        }
+    }
+}
+
+fn alarm(subject: u32, observed: f64, threshold: f64) -> Alarm {
+    Alarm {
+        subject,
+        alarm_type: "test-alarm".to_owned(),
+        qualifier: String::new(),
+        severity: "minor".to_owned(),
+        text: format!("{observed} is above {threshold}."),
+        event_type: String::new(),
+        probable_cause: String::new(),
+        observed: Some(observed),
+        threshold: Some(threshold),
+        repair_actions: vec!["Look at it.".to_owned()],
+    }
+}
+
+#[cfg(target_family = "wasm")]
+#[allow(unsafe_code, reason = "exports of a component")]
+mod export {
+    use super::{Policy, bindings};
+    bindings::export!(Policy with_types_in bindings);
+}

@@ -1,0 +1,15 @@
+//! What an operator does with a running manager: alarms from raise to close, a full disk, commands and their exit
+//! codes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, and may be long"
+)]
+
+mod alarms;
+mod commands;
+mod full_disk;
+mod readme;

@@ -1,0 +1,25 @@
+//! Commands that build the manager as operators get it, without fault points, and run it.
+
+use crate::workspace::{cargo, ensure_guest_target};
+
+/// `qkdnm demo`.
+pub(crate) fn demo(arguments: &[String]) -> Result<bool, String> {
+    ensure_guest_target()?;
+    println!("==> building the manager and its plugins (some minutes the first time, seconds after that)");
+    run(&["build", "--package", "qkdn-manager", "--bin", "qkdnm"], &[])?;
+    run(&["run", "--quiet", "--package", "qkdn-manager", "--bin", "qkdnm", "--", "demo"], arguments)
+}
+
+/// `qkdnm bench`, optimised as a release is.
+pub(crate) fn bench(arguments: &[String]) -> Result<bool, String> {
+    ensure_guest_target()?;
+    println!("==> building the manager with full optimisation (several minutes the first time)");
+    run(&["build", "--release", "--package", "qkdn-manager", "--bin", "qkdnm"], &[])?;
+    run(&["run", "--quiet", "--release", "--package", "qkdn-manager", "--bin", "qkdnm", "--", "bench"], arguments)
+}
+
+fn run(cargo_arguments: &[&str], arguments: &[String]) -> Result<bool, String> {
+    // Cargo ends with the program's own exit code; anything but 0 is told by the program itself.
+    let status = cargo(cargo_arguments).args(arguments).status().map_err(|error| format!("cargo: {error}"))?;
+    if status.success() { Ok(true) } else { Err(format!("`cargo {}` ended with {status}", cargo_arguments.join(" "))) }
+}
