@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::{Symbol, SymbolTable};
+use super::SymbolTable;
 
 /// A `performance` value.
 #[derive(Clone, Debug, Deserialize)]
@@ -113,7 +113,7 @@ impl Catalogue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ReferencePoint, Severity};
+    use crate::model::{ReferencePoint, Severity, Symbol};
 
     #[test]
     fn the_data_file_is_consistent() {
