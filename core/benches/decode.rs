@@ -8,7 +8,7 @@
 use std::{hint::black_box, time::Instant};
 
 use qkdn_manager::{
-    model::{ReportBatch, Symbol, Timestamp},
+    model::{Catalogue, ReportBatch, Symbol, SymbolTable, Timestamp},
     wire::{DecodeOptions, Decoded, Decoder, Frame, Frames},
 };
 
@@ -27,7 +27,9 @@ const REPORTS_A_TURN: usize = 64;
 fn main() {
     let rounds: usize = std::env::args().filter_map(|argument| argument.parse().ok()).next().unwrap_or(20_000);
     let chunk = REPORT.repeat(REPORTS_A_TURN).into_bytes();
-    let options = DecodeOptions { now: Timestamp(1_767_225_600_000), keep_raw: false };
+    let symbols = SymbolTable::new();
+    Catalogue::get().intern(&symbols);
+    let options = DecodeOptions { symbols: &symbols, now: Timestamp(1_767_225_600_000), keep_raw: false };
     let (mut decoder, mut batch, mut carry) = (Decoder::new(), ReportBatch::default(), Vec::new());
     let mut best = f64::INFINITY;
     for _ in 0..9 {

@@ -16,7 +16,7 @@ use super::site::Site;
 use crate::{
     clock::Clock,
     config::limits::READ_TURN_BYTES,
-    model::{ReportBatch, Response, Timestamp},
+    model::{Catalogue, ReportBatch, Response, SymbolTable, Timestamp},
     wire::{DecodeOptions, Decoded, Decoder, Frame, Frames, encode},
 };
 
@@ -26,12 +26,21 @@ const MAX_LINE_BYTES: usize = 1 << 20;
 struct Lent {
     buffer: Vec<u8>,
     decoder: Decoder,
+    symbols: SymbolTable,
     batch: ReportBatch,
 }
 
 thread_local! {
-    static LENT: RefCell<Lent> =
-        RefCell::new(Lent { buffer: vec![0; READ_TURN_BYTES], decoder: Decoder::new(), batch: ReportBatch::default() });
+    static LENT: RefCell<Lent> = RefCell::new(Lent {
+        buffer: vec![0; READ_TURN_BYTES],
+        decoder: Decoder::new(),
+        symbols: {
+            let symbols = SymbolTable::new();
+            Catalogue::get().intern(&symbols);
+            symbols
+        },
+        batch: ReportBatch::default(),
+    });
 }
 
 /// Serves on a free port of the loopback address for ever; `ready` is told the address.
@@ -86,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         if filled == READ_TURN_BYTES {
             cx.waker().wake_by_ref();
         }
-        let options = DecodeOptions { now: self.clock.now(), keep_raw: false };
+        let options = DecodeOptions { symbols: &lent.symbols, now: self.clock.now(), keep_raw: false };
         let mut frames = Frames::new(lent.buffer.get(..filled).unwrap_or_default(), &mut self.carry, MAX_LINE_BYTES);
         while let Some(frame) = frames.next_frame() {
             let Frame::Line(line) = frame else { continue };

@@ -85,7 +85,8 @@ impl Intake {
 
     /// Takes one line. An error closes the connection.
     pub fn line(&mut self, line: &[u8], decoder: &mut Decoder, out: &mut Vec<u8>) -> Result<(), Farewell> {
-        let options = DecodeOptions { now: self.context.clock.now(), keep_raw: self.context.keep_raw };
+        let context = &self.context;
+        let options = DecodeOptions { symbols: &context.symbols, now: context.clock.now(), keep_raw: context.keep_raw };
         let Some(target) = self.batches.get_mut(self.target) else { return Ok(()) };
         let decoded = decoder.decode(line, &mut target.batch, &options);
         if !matches!(decoded, Decoded::Malformed { .. }) {

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use serde::Deserialize;
 
-use super::{Symbol, SymbolTable};
+use super::SymbolTable;
 
 /// A `performance` value.
 #[derive(Clone, Debug, Deserialize)]
@@ -93,10 +93,14 @@ impl Catalogue {
     /// Gives every name and word its symbol; called on a new [`SymbolTable`] before anything else, and on a recovered one
     /// for the names that are new. [`SymbolTable::is_catalogued`] knows them from then on.
     pub fn intern(&self, symbols: &SymbolTable) {
-        let performance = self.performance.iter().map(|value| &value.name);
+        symbols.set_catalogued(self.entries().map(|text| symbols.intern(text)).collect());
+    }
+
+    /// The names and words that have symbols, in the file's order; a word that several names have comes several times.
+    pub fn entries(&self) -> impl Iterator<Item = &str> {
+        let performance = self.performance.iter().map(|value| value.name.as_str());
         let state = self.state.iter().flat_map(|value| std::iter::once(&value.name).chain(&value.words));
-        let given: Vec<Symbol> = performance.chain(state).map(|text| symbols.intern(text)).collect();
-        symbols.set_catalogued(&given);
+        performance.chain(state.map(String::as_str))
     }
 
     /// The entry of an alarm type, if it is a shared one.
@@ -109,7 +113,7 @@ impl Catalogue {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{ReferencePoint, Severity};
+    use crate::model::{ReferencePoint, Severity, Symbol};
 
     #[test]
     fn the_data_file_is_consistent() {
@@ -134,6 +138,8 @@ mod tests {
         assert!(catalogue.performance.iter().all(|v| symbols.find(&v.name).is_some_and(|s| symbols.is_catalogued(s))));
         let words = catalogue.state.iter().flat_map(|v| &v.words).filter_map(|word| symbols.find(word));
         assert!(words.into_iter().all(|symbol| symbols.is_catalogued(symbol)));
+        let texts: Vec<_> = symbols.catalogued().iter().map(|symbol| symbols.text(*symbol)).collect();
+        assert!(texts.iter().map(|text| &**text).eq(catalogue.entries()));
         assert!(
             ![Symbol::NONE, mine, symbols.intern("mk/b"), Symbol(u32::MAX)].iter().any(|s| symbols.is_catalogued(*s))
         );

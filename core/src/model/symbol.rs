@@ -29,9 +29,17 @@ impl Symbol {
 pub struct SymbolTable {
     by_text: DashMap<Arc<str>, Symbol>,
     by_number: RwLock<Vec<Arc<str>>>,
-    /// A bit for each symbol that is the catalogue's. Not a range: a table that was recovered has the names of a newer
-    /// catalogue behind those of components.
-    catalogued: OnceLock<Box<[u64]>>,
+    catalogued: OnceLock<Catalogued>,
+}
+
+/// Which symbols are the catalogue's. Not a range: a table that was recovered has the names of a newer catalogue behind
+/// those of components.
+#[derive(Debug)]
+struct Catalogued {
+    /// The symbols of the catalogue's names and words, in the catalogue's order.
+    symbols: Box<[Symbol]>,
+    /// A bit for each symbol.
+    bits: Box<[u64]>,
 }
 
 impl Default for SymbolTable {
@@ -78,23 +86,30 @@ impl SymbolTable {
     }
 
     /// Says which symbols are the catalogue's, once.
-    pub(super) fn set_catalogued(&self, symbols: &[Symbol]) {
+    pub(super) fn set_catalogued(&self, symbols: Vec<Symbol>) {
         self.catalogued.get_or_init(|| {
             let highest = symbols.iter().map(|symbol| symbol.index()).max().unwrap_or(0);
             let mut bits = vec![0_u64; highest / 64 + 1];
-            for symbol in symbols {
+            for symbol in &symbols {
                 if let Some(word) = bits.get_mut(symbol.index() / 64) {
                     *word |= 1 << (symbol.index() % 64);
                 }
             }
-            bits.into_boxed_slice()
+            Catalogued { symbols: symbols.into(), bits: bits.into() }
         });
+    }
+
+    /// The symbols of [`super::Catalogue::entries`], in their order; none before the catalogue was interned.
+    #[must_use]
+    pub fn catalogued(&self) -> &[Symbol] {
+        self.catalogued.get().map_or(&[], |catalogued| &catalogued.symbols)
     }
 
     /// Whether a symbol is a name or word of the catalogue; false for all before the catalogue was interned.
     #[must_use]
     pub fn is_catalogued(&self, symbol: Symbol) -> bool {
-        let word = self.catalogued.get().and_then(|bits| bits.get(symbol.index() / 64)).copied().unwrap_or(0);
+        let word =
+            self.catalogued.get().and_then(|catalogued| catalogued.bits.get(symbol.index() / 64)).copied().unwrap_or(0);
         word & (1 << (symbol.index() % 64)) != 0
     }
 

@@ -2,7 +2,8 @@
 //!
 //! In come the bytes of one read of one connection; out go frames ([`frame`]), then messages ([`decode`]), a status
 //! report straight into the arrays of a [`crate::model::ReportBatch`]. The other way, [`encode`] appends answers and
-//! requests to the connection's write buffer, and [`peer`] reads what a manager sends, for simulated components.
+//! requests to the connection's write buffer. What a component does with these is not here: simulated components have
+//! their own reading and writing, so that both sides are written from the protocol and not from each other.
 //!
 //! The draft (Q.QKDN_Mk clause 8) fixes the messages and their parameters; framing, JSON keys, correlation, limits and
 //! extension objects are the project's (the status protocol). Nothing here knows a socket, a thread, an identity or a
@@ -12,7 +13,6 @@ pub mod decode;
 pub mod encode;
 pub mod frame;
 pub(crate) mod json;
-pub mod peer;
 
 pub use decode::{DecodeOptions, Decoded, Decoder, Notes};
 pub use frame::{Frame, Frames};

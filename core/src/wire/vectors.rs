@@ -140,7 +140,7 @@ fn ids(decoded: &Decoded<'_>) -> (Option<String>, Option<String>) {
 #[test]
 fn lines_are_understood_as_published() {
     let mut decoder = Decoder::new();
-    let options = DecodeOptions { now: Timestamp::parse("2026-01-01T00:00:00Z").unwrap(), keep_raw: false };
+    let now = Timestamp::parse("2026-01-01T00:00:00Z").unwrap();
     let mut count = 0;
     for file in ["json.json", "envelope.json", "extension.json", "key-material.json", "content.json"] {
         let mut hashes = std::collections::HashMap::new();
@@ -150,6 +150,7 @@ fn lines_are_understood_as_published() {
             let symbols = SymbolTable::new();
             Catalogue::get().intern(&symbols);
             let (line, mut batch) = (case.bytes(), ReportBatch::default());
+            let options = DecodeOptions { symbols: &symbols, now, keep_raw: false };
             let decoded = decoder.decode(&line, &mut batch, &options);
             decoder.bind_resources(&mut batch, &mut |text| Some(symbols.intern(text)));
             let hash = batch.reports.first().map(|head| head.content_hash);

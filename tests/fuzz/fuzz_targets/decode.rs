@@ -3,17 +3,25 @@
 
 #![no_main]
 
+use std::sync::OnceLock;
+
 use libfuzzer_sys::fuzz_target;
 use qkdn_manager::{
-    model::{ReportBatch, Symbol, Timestamp},
+    model::{Catalogue, ReportBatch, Symbol, SymbolTable, Timestamp},
     wire::{DecodeOptions, Decoded, Decoder},
 };
 
-const OPTIONS: DecodeOptions = DecodeOptions { now: Timestamp(1_767_225_600_000), keep_raw: false };
+static SYMBOLS: OnceLock<SymbolTable> = OnceLock::new();
 
 fn decode<'l>(decoder: &mut Decoder, line: &'l [u8]) -> (Decoded<'l>, ReportBatch) {
     let mut batch = ReportBatch::default();
-    let decoded = decoder.decode(line, &mut batch, &OPTIONS);
+    let symbols = SYMBOLS.get_or_init(|| {
+        let symbols = SymbolTable::new();
+        Catalogue::get().intern(&symbols);
+        symbols
+    });
+    let options = DecodeOptions { symbols, now: Timestamp(1_767_225_600_000), keep_raw: false };
+    let decoded = decoder.decode(line, &mut batch, &options);
     let mut number = 1_000;
     decoder.bind_resources(&mut batch, &mut |_| {
         number += 1;

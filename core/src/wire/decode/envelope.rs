@@ -142,7 +142,7 @@ impl<'l> Reading<'l, '_> {
     }
 
     /// What the line is, after [`Self::message`] and the first error found so far.
-    pub(super) fn finish(mut self, error: Option<JsonError>, options: &DecodeOptions) -> Decoded<'l> {
+    pub(super) fn finish(mut self, error: Option<JsonError>, options: &DecodeOptions<'_>) -> Decoded<'l> {
         let envelope = std::mem::take(&mut self.envelope);
         let is_answer = matches!(&envelope.message_type, Field::Is(text) if message_type::is_answer(text));
         let message_id = readable(&envelope.message_id, limits::MESSAGE_ID_CHARS);
@@ -155,7 +155,7 @@ impl<'l> Reading<'l, '_> {
     }
 
     /// A message of valid JSON; the error is why it is malformed.
-    fn judge(&mut self, mut envelope: Envelope<'l>, options: &DecodeOptions) -> Result<Decoded<'l>, String> {
+    fn judge(&mut self, mut envelope: Envelope<'l>, options: &DecodeOptions<'_>) -> Result<Decoded<'l>, String> {
         let Address { message_type, message_id, component_id } = address(&mut envelope)?;
         let is_answer = match &*message_type {
             message_type::STATUS_REPORT => false,
@@ -185,7 +185,7 @@ impl<'l> Reading<'l, '_> {
     }
 
     /// Appends the head, and the text where it must be kept.
-    fn complete(&mut self, mut head: ReportHead, message_time: Option<i64>, options: &DecodeOptions) {
+    fn complete(&mut self, mut head: ReportHead, message_time: Option<i64>, options: &DecodeOptions<'_>) {
         let (source, differ) = self.extension.times.source(message_time, options.now.0);
         head.time = options.now.0;
         self.notes.source_time = source.map(Timestamp);

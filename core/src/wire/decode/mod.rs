@@ -35,11 +35,16 @@ use self::{
     walk::{Walk, WalkRoom},
 };
 use super::json::{Broken, JsonError, Scanner};
-use crate::model::{Fault, ReportBatch, Symbol, Timestamp};
+use crate::{
+    config::limits,
+    model::{Fault, ReportBatch, Symbol, SymbolTable, Timestamp},
+};
 
 /// What the decoder must know besides the line.
 #[derive(Clone, Copy, Debug)]
-pub struct DecodeOptions {
+pub struct DecodeOptions<'a> {
+    /// The manager's symbols, the catalogue interned ([`crate::model::Catalogue::intern`]).
+    pub symbols: &'a SymbolTable,
     /// Time of receipt.
     pub now: Timestamp,
     /// Keep the extension's text of every report: its handler asks for it.
@@ -111,7 +116,7 @@ pub struct Notes {
     /// Extension objects of types that the protocol does not have.
     pub unknown_types: u32,
     /// Paths of object keys that carry key material, such as `extension[0].values.key_data`; at most 16. Whether a path
-    /// is exempt is for the caller to say.
+    /// is exempt is for the caller to say; a report that is not must leave the batch at once ([`ReportBatch::pop`]).
     pub key_material: Vec<String>,
     /// The source time as given, also where it was replaced.
     pub source_time: Option<Timestamp>,
@@ -137,7 +142,7 @@ impl Default for Decoder {
 }
 
 impl Decoder {
-    /// A decoder with the catalogue's names.
+    /// A decoder that knows the catalogue's names. It may serve several managers: their symbols come with each line.
     #[must_use]
     pub fn new() -> Self {
         let table = NameTable::get();
@@ -159,7 +164,7 @@ impl Decoder {
     }
 
     /// Decodes one line.
-    pub fn decode<'l>(&mut self, line: &'l [u8], batch: &mut ReportBatch, options: &DecodeOptions) -> Decoded<'l> {
+    pub fn decode<'l>(&mut self, line: &'l [u8], batch: &mut ReportBatch, options: &DecodeOptions<'_>) -> Decoded<'l> {
         self.room.clear();
         self.resources.clear();
         self.notes.unknown_names = 0;
@@ -175,7 +180,7 @@ impl Decoder {
             }
         };
         let mark = Mark::of(batch);
-        let mut reading = Reading::new(self, text, batch);
+        let mut reading = Reading::new(self, text, batch, options.symbols.catalogued());
         let error = match reading.message() {
             _ if encoding.is_some() => encoding,
             Ok(()) | Err(Broken) => reading.walk.json.error(),
@@ -216,7 +221,7 @@ impl Decoder {
         batch.faults.extend(refused.take(extension::MOST_FAULTS).map(|((_, object), _)| Fault {
             report: u32::try_from(last).unwrap_or(u32::MAX),
             path: format!("extension[{object}].resource"),
-            message: "more than 1024 different resources".to_owned(),
+            message: format!("more than {} different resources", limits::RESOURCES_PER_COMPONENT),
         }));
     }
 }
@@ -279,6 +284,8 @@ impl Mark {
 /// One line being read.
 struct Reading<'l, 'd> {
     text: &'l str,
+    /// Symbols of the catalogue's entries.
+    symbols: &'d [Symbol],
     walk: Walk<'l, 'd>,
     envelope: Envelope<'l>,
     extension: extension::Extension,
@@ -291,9 +298,10 @@ struct Reading<'l, 'd> {
 }
 
 impl<'l, 'd> Reading<'l, 'd> {
-    fn new(decoder: &'d mut Decoder, text: &'l str, batch: &'d mut ReportBatch) -> Self {
+    fn new(decoder: &'d mut Decoder, text: &'l str, batch: &'d mut ReportBatch, symbols: &'d [Symbol]) -> Self {
         Self {
             text,
+            symbols,
             walk: Walk { json: Scanner::new(text), room: &mut decoder.room },
             envelope: Envelope::default(),
             extension: extension::Extension::absent(),

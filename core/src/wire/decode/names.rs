@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use hashbrown::HashMap;
 
 use super::content_hash;
-use crate::model::{Catalogue, SymbolTable};
+use crate::model::Catalogue;
 
 /// Which extension objects a name belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,17 +22,19 @@ pub(super) struct Name {
     pub(super) text: &'static str,
     /// As the key of a member is nearly always written, quotes and colon included.
     pub(super) written: Box<[u8]>,
-    pub(super) symbol: u32,
+    /// Position among [`Catalogue::entries`], by which a table of symbols has it.
+    pub(super) entry: usize,
     pub(super) hash: u64,
     pub(super) group: Group,
 }
 
-/// All names, and all words of all names.
+/// All names, and all words of all names. It knows no symbols: these are each manager's own.
 #[derive(Debug)]
 pub(super) struct NameTable {
     names: Vec<Name>,
     by_text: HashMap<&'static str, usize>,
-    words: HashMap<&'static str, u32>,
+    /// Position of each word among [`Catalogue::entries`].
+    words: HashMap<&'static str, usize>,
 }
 
 impl NameTable {
@@ -43,8 +45,8 @@ impl NameTable {
     }
 
     fn new(catalogue: &'static Catalogue) -> Self {
-        let symbols = SymbolTable::new();
-        catalogue.intern(&symbols);
+        let entries: HashMap<&str, usize> = catalogue.entries().zip(0..).collect();
+        let entry = |text: &str| entries.get(text).copied().unwrap_or(usize::MAX);
         let performance = catalogue.performance.iter().map(|value| (value.name.as_str(), Group::Performance));
         let state = catalogue.state.iter().map(|value| (value.name.as_str(), Group::State));
         let (mut names, mut by_text) = (Vec::new(), HashMap::new());
@@ -53,14 +55,13 @@ impl NameTable {
             names.push(Name {
                 text,
                 written: format!("\"{text}\":").into_bytes().into(),
-                symbol: symbols.intern(text).0,
+                entry: entry(text),
                 hash: content_hash::string(text),
                 group,
             });
         }
         let words = catalogue.state.iter().flat_map(|value| &value.words);
-        let words = words.map(|word| (word.as_str(), symbols.intern(word).0)).collect();
-        Self { names, by_text, words }
+        Self { names, by_text, words: words.map(|word| (word.as_str(), entry(word))).collect() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -77,9 +78,9 @@ impl NameTable {
         (self.names.get(index)?.group == group).then_some(index)
     }
 
-    /// The symbol of a word, 0 where no name has it.
-    pub(super) fn word(&self, text: &str) -> u32 {
-        self.words.get(text).copied().unwrap_or(0)
+    /// The position of a word among the catalogue's entries, if some name has it.
+    pub(super) fn word(&self, text: &str) -> Option<usize> {
+        self.words.get(text).copied()
     }
 }
 

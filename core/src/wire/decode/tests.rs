@@ -7,7 +7,6 @@ use crate::model::{
 };
 
 const NOW: i64 = 1_767_225_600_000;
-const OPTIONS: DecodeOptions = DecodeOptions { now: Timestamp(NOW), keep_raw: false };
 
 fn symbols() -> SymbolTable {
     let symbols = SymbolTable::new();
@@ -15,10 +14,14 @@ fn symbols() -> SymbolTable {
     symbols
 }
 
+const fn options(symbols: &SymbolTable) -> DecodeOptions<'_> {
+    DecodeOptions { symbols, now: Timestamp(NOW), keep_raw: false }
+}
+
 /// Decodes one line into a batch of its own, resources bound.
 fn decode<'l>(line: &'l str, symbols: &SymbolTable) -> (Decoded<'l>, ReportBatch, Notes) {
     let (mut decoder, mut batch) = (Decoder::new(), ReportBatch::default());
-    let decoded = decoder.decode(line.as_bytes(), &mut batch, &OPTIONS);
+    let decoded = decoder.decode(line.as_bytes(), &mut batch, &options(symbols));
     decoder.bind_resources(&mut batch, &mut |text| Some(symbols.intern(text)));
     (decoded, batch, decoder.notes().clone())
 }
@@ -34,12 +37,19 @@ fn report(rest: &str) -> String {
 }
 
 #[test]
-fn catalogue_symbols_are_those_of_every_table() {
-    let symbols = symbols();
+fn symbols_are_those_of_the_managers_table() {
     let line = report(r#","extension":[{"type":"state","values":{"operational_state":"disabled"}}]"#);
-    let (_, batch, _) = decode(&line, &symbols);
-    assert_eq!(symbols.text(Symbol(batch.names[0])).as_ref(), "operational_state");
-    assert_eq!(symbols.text(Symbol(batch.values[0] as u32)).as_ref(), "disabled");
+    // A table that was recovered may have the catalogue's entries anywhere.
+    let recovered = SymbolTable::new();
+    for text in ["mk/km-1", "disabled", "link"] {
+        recovered.intern(text);
+    }
+    Catalogue::get().intern(&recovered);
+    for symbols in [symbols(), recovered] {
+        let (_, batch, _) = decode(&line, &symbols);
+        assert_eq!(symbols.text(Symbol(batch.names[0])).as_ref(), "operational_state");
+        assert_eq!(symbols.text(Symbol(batch.values[0] as u32)).as_ref(), "disabled");
+    }
 }
 
 #[test]
@@ -55,7 +65,7 @@ fn repeated_lines_decode_the_same_whatever_came_before() {
     let (mut decoder, mut batch) = (Decoder::new(), ReportBatch::default());
     for _ in 0..3 {
         for line in &lines {
-            decoder.decode(line.as_bytes(), &mut batch, &OPTIONS);
+            decoder.decode(line.as_bytes(), &mut batch, &options(&symbols()));
             let last = batch.single(batch.len() - 1);
             assert_eq!((last, decoder.notes()), (decode(line, &symbols()).1, &decode(line, &symbols()).2), "{line}");
         }
@@ -69,8 +79,8 @@ fn resources_beyond_the_quota_are_a_fault_and_take_their_samples_along() {
     };
     let line = report(&format!(r#","extension":[{},{},{},{}]"#, object("a"), object("b"), object("c"), object("b")));
     let (mut decoder, mut batch) = (Decoder::new(), ReportBatch::default());
-    decoder.decode(report("").as_bytes(), &mut batch, &OPTIONS);
-    decoder.decode(line.as_bytes(), &mut batch, &OPTIONS);
+    decoder.decode(report("").as_bytes(), &mut batch, &options(&symbols()));
+    decoder.decode(line.as_bytes(), &mut batch, &options(&symbols()));
     let mut asked = Vec::new();
     decoder.bind_resources(&mut batch, &mut |text| {
         asked.push(text.to_owned());
@@ -115,7 +125,8 @@ fn text_is_kept_where_the_arrays_do_not_say_everything() {
     assert!(kept(r#"[{"type":"x.y"}]"#));
     assert!(kept("[{}]"));
     let (mut decoder, mut batch) = (Decoder::new(), ReportBatch::default());
-    let options = DecodeOptions { keep_raw: true, ..OPTIONS };
+    let symbols = symbols();
+    let options = DecodeOptions { keep_raw: true, ..options(&symbols) };
     decoder.decode(report(r#","extension":[ ]"#).as_bytes(), &mut batch, &options);
     assert_eq!((batch.extension_text(0), batch.reports[0].flags), ("[ ]", 0));
 }
@@ -127,7 +138,7 @@ fn objects_point_into_the_kept_text() {
     );
     let (mut decoder, mut batch) = (Decoder::new(), ReportBatch::default());
     for _ in 0..2 {
-        decoder.decode(line.as_bytes(), &mut batch, &OPTIONS);
+        decoder.decode(line.as_bytes(), &mut batch, &options(&symbols()));
     }
     let texts: Vec<&str> = batch.objects.iter().map(|object| batch.object_text(object)).collect();
     let expected = [r#"{"type":"event","name":"a"}"#, r#"{"name":"é","type":"usage"}"#];
@@ -164,7 +175,7 @@ fn batch_keeps_what_it_had_when_a_line_is_refused() {
     let good = report(
         r#","extension":[{"type":"performance","resource":"r","values":{"relay_hops":1,"q":2}},{"type":"event"},{}]"#,
     );
-    decoder.decode(good.as_bytes(), &mut batch, &OPTIONS);
+    decoder.decode(good.as_bytes(), &mut batch, &options(&symbols()));
     let before = batch.clone();
     for bad in [
         &good[..good.len() - 1],
@@ -172,7 +183,7 @@ fn batch_keeps_what_it_had_when_a_line_is_refused() {
         &good.replace("statusReport", "subscribe"),
         &format!("{good}x"),
     ] {
-        let decoded = decoder.decode(bad.as_bytes(), &mut batch, &OPTIONS);
+        let decoded = decoder.decode(bad.as_bytes(), &mut batch, &options(&symbols()));
         assert!(!matches!(decoded, Decoded::Report { .. } | Decoded::Answer { .. }), "{bad}");
         decoder.bind_resources(&mut batch, &mut |_| panic!("nothing to bind"));
         assert_eq!(batch, before, "{bad}");
@@ -183,7 +194,7 @@ fn batch_keeps_what_it_had_when_a_line_is_refused() {
 fn ids_are_read_from_broken_lines() {
     let ids = |line: &[u8]| {
         let (mut decoder, mut batch) = (Decoder::new(), ReportBatch::default());
-        match decoder.decode(line, &mut batch, &OPTIONS) {
+        match decoder.decode(line, &mut batch, &options(&symbols())) {
             Decoded::Malformed { message_id, component_id, is_answer, .. } => {
                 (message_id.map(Cow::into_owned), component_id.map(Cow::into_owned), is_answer)
             }
@@ -343,7 +354,7 @@ proptest! {
             }
         }
         let (mut decoder, mut batch) = (Decoder::new(), ReportBatch::default());
-        let decoded = decoder.decode(&line, &mut batch, &OPTIONS);
+        let decoded = decoder.decode(&line, &mut batch, &options(&symbols()));
         let accepted = matches!(decoded, Decoded::Report { .. } | Decoded::Answer { .. });
         if accepted {
             prop_assert!(serde_json::from_slice::<serde_json::Value>(&line).is_ok());

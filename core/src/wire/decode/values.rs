@@ -6,7 +6,10 @@ use super::{
 };
 use crate::{
     config::limits,
-    model::report_batch::{SampleKind, sample_flags},
+    model::{
+        Symbol,
+        report_batch::{SampleKind, sample_flags},
+    },
     wire::json::Broken,
 };
 
@@ -77,10 +80,11 @@ impl Reading<'_, '_> {
             }
             (Group::State, Some(b'"')) => {
                 let word = self.walk.json.string()?;
-                let symbol = self.table.word(&word);
+                let entry = self.table.word(&word);
                 // A word that is in no list is only in the text.
-                self.extension.keep_text |= symbol == 0;
-                (SampleKind::Word, f64::from(symbol), content_hash::string(&word))
+                self.extension.keep_text |= entry.is_none();
+                let symbol = entry.map_or(Symbol::NONE, |entry| self.symbol(entry));
+                (SampleKind::Word, f64::from(symbol.0), content_hash::string(&word))
             }
             (Group::State, Some(b't' | b'f')) => {
                 let flag = self.walk.json.literal()?;
@@ -96,10 +100,15 @@ impl Reading<'_, '_> {
             }
         };
         if self.extension.values <= limits::REPORT_VALUES {
-            self.batch.names.push(name.symbol);
+            self.batch.names.push(self.symbol(name.entry).0);
             self.batch.values.push(value);
             self.batch.flags.push(sample_flags(kind, object));
         }
         Ok(hash)
+    }
+
+    /// The manager's symbol of an entry of the catalogue.
+    fn symbol(&self, entry: usize) -> Symbol {
+        self.symbols.get(entry).copied().unwrap_or(Symbol::NONE)
     }
 }
