@@ -25,20 +25,20 @@
 )]
 
 // On the way of a status report.
-pub mod net;
+pub mod alarm;
 pub mod connection;
-pub mod wire;
 pub mod dispatch;
-pub mod shard;
+pub mod net;
 pub mod plugin;
+pub mod shard;
 pub mod simulate;
 pub mod state;
-pub mod alarm;
 pub mod storage;
+pub mod wire;
 // Faces to people and programs.
 pub mod api;
-pub mod pki;
 pub mod cli;
+pub mod pki;
 // What everything uses.
 pub mod clock;
 pub mod config;

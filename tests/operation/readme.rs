@@ -23,9 +23,11 @@ fn its_configuration_passes_the_check_and_its_messages_are_json() {
     let [toml] = blocks(&text, "toml").try_into().expect("one TOML block");
     fs::write(dir.path().join("manager.toml"), toml).unwrap();
     // The commands before it, as they stand there.
-    for line in blocks(&text, "sh").iter().flat_map(|block| block.lines()).filter(|line| {
-        line.starts_with("qkdnm pki ") || line.starts_with("qkdnm check ")
-    }) {
+    for line in blocks(&text, "sh")
+        .iter()
+        .flat_map(|block| block.lines())
+        .filter(|line| line.starts_with("qkdnm pki ") || line.starts_with("qkdnm check "))
+    {
         let output = Command::new(qkdnm()).args(line.split(' ').skip(1)).current_dir(dir.path()).output().unwrap();
         assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
     }
@@ -38,8 +40,10 @@ fn its_configuration_passes_the_check_and_its_messages_are_json() {
 
 #[test]
 fn its_commands_are_commands() {
-    for line in blocks(&readme(), "sh").iter().flat_map(|block| block.lines()).filter(|line| line.starts_with("qkdnm ")) {
-        let words: Vec<_> = line.split(' ').skip(1).take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();
+    for line in blocks(&readme(), "sh").iter().flat_map(|block| block.lines()).filter(|line| line.starts_with("qkdnm "))
+    {
+        let words: Vec<_> =
+            line.split(' ').skip(1).take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();
         // A positional argument may look like a subcommand: `pki init pki`.
         let help = |words: &[&str]| {
             Command::new(qkdnm()).args(words).arg("--help").output().is_ok_and(|output| output.status.success())

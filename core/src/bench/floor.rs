@@ -50,7 +50,9 @@ pub async fn serve(site: &Site, ready: impl FnOnce(SocketAddr)) -> anyhow::Resul
                 tokio::task::spawn_local(async move {
                     // A client that ends badly ends only its own task.
                     if let Ok(stream) = acceptor.accept(tcp).await {
-                        Box::new(Conversation { stream, clock, carry: Vec::new(), out: Vec::new(), sent: 0 }).run().await;
+                        Box::new(Conversation { stream, clock, carry: Vec::new(), out: Vec::new(), sent: 0 })
+                            .run()
+                            .await;
                     }
                 });
             }
@@ -116,4 +118,3 @@ pub fn run(site: &Site) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(serve(site, |address| println!("{address}")))
 }
-

@@ -28,13 +28,20 @@ pub struct Latency {
 impl Latency {
     fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
-        let at = |share: usize| times.get((times.len() * share / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default();
+        let at = |share: usize| {
+            times.get((times.len() * share / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()
+        };
         Self { p50: at(50), p99: at(99) }
     }
 }
 
 /// Sends reports one at a time for `lasts`.
-pub async fn acknowledged(site: &Site, server: SocketAddr, mut reporter: Reporter, lasts: Duration) -> anyhow::Result<Latency> {
+pub async fn acknowledged(
+    site: &Site,
+    server: SocketAddr,
+    mut reporter: Reporter,
+    lasts: Duration,
+) -> anyhow::Result<Latency> {
     let mut stream = site.connect(server, 0).await?;
     let (mut out, mut buffer, mut carry) = (Vec::new(), vec![0; 4096], Vec::new());
     let mut times = Vec::new();

@@ -34,9 +34,8 @@ impl Reporter {
     /// A key manager that reports 12 values (about 520 bytes a line).
     #[must_use]
     pub fn key_manager(id: &str, incarnation: u64) -> Self {
-        let head = format!(
-            r#"{{"messageType":"statusReport","componentId":"{id}","incarnation":{incarnation},"sequence":1"#
-        );
+        let head =
+            format!(r#"{{"messageType":"statusReport","componentId":"{id}","incarnation":{incarnation},"sequence":1"#);
         let tail = concat!(
             r#","extension":[{"type":"performance","values":{"key_store_level_bits":81"#,
             r#"5304,"key_store_capacity_bits":1048576,"key_store_fill_ratio":0.7775,"key_input_rate_bps":10240,"#,
@@ -77,13 +76,22 @@ fn patch(line: &mut [u8], at: usize, digits: usize, mut number: u64) {
 }
 
 /// Sends over `reporters.len()` connections, `window` unanswered on each, until `until`; then waits for what is open.
-pub async fn run(site: &Site, server: SocketAddr, reporters: Vec<Reporter>, window: usize, lasts: Duration) -> anyhow::Result<Brought> {
+pub async fn run(
+    site: &Site,
+    server: SocketAddr,
+    reporters: Vec<Reporter>,
+    window: usize,
+    lasts: Duration,
+) -> anyhow::Result<Brought> {
     let mut streams = Vec::new();
     for number in 0..reporters.len() {
         streams.push(site.connect(server, number).await?);
     }
     let started = Instant::now();
-    let tasks = streams.into_iter().zip(reporters).map(|(stream, reporter)| tokio::spawn(one(stream, reporter, window, started + lasts)));
+    let tasks = streams
+        .into_iter()
+        .zip(reporters)
+        .map(|(stream, reporter)| tokio::spawn(one(stream, reporter, window, started + lasts)));
     let mut answered = 0;
     for task in tasks.collect::<Vec<_>>() {
         answered += task.await.context("a connection's task failed")??;
@@ -132,7 +140,12 @@ pub fn count(chunk: &[u8], carry: &mut Vec<u8>) -> anyhow::Result<usize> {
     let (mut lines, mut rest) = (0, chunk);
     while let Some(end) = memchr::memchr(b'\n', rest) {
         let (line, after) = rest.split_at(end + 1);
-        let whole = if carry.is_empty() { line } else { carry.extend_from_slice(line); carry.as_slice() };
+        let whole = if carry.is_empty() {
+            line
+        } else {
+            carry.extend_from_slice(line);
+            carry.as_slice()
+        };
         if memchr::memmem::find(whole, SUCCESS).is_none() {
             bail!("refused: {}", String::from_utf8_lossy(whole).trim_end());
         }

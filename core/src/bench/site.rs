@@ -30,7 +30,8 @@ impl Site {
         let pki_folder = folder.join("pki");
         pki::init(&pki_folder, "qkdnm bench CA", 30)?;
         let issue = |components: Vec<ComponentRef>, name: &str| {
-            let request = pki::IssueRequest { components, dns: vec![], ips: vec![], days: 30, name: Some(name.to_owned()) };
+            let request =
+                pki::IssueRequest { components, dns: vec![], ips: vec![], days: 30, name: Some(name.to_owned()) };
             pki::issue(&pki_folder, &request)
         };
         issue(vec![component(ReferencePoint::Mx, "bench")?], "manager")?;
@@ -85,7 +86,9 @@ impl Site {
     /// The floor's TLS: as the manager's, client certificates required.
     pub fn server_config(&self) -> anyhow::Result<Arc<rustls::ServerConfig>> {
         let provider = provider(KeyExchange::HybridPreferred);
-        let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()?), Arc::clone(&provider)).build()?;
+        let verifier =
+            rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()?), Arc::clone(&provider))
+                .build()?;
         let (chain, key) = self.identity("manager")?;
         let config = rustls::ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&rustls::version::TLS13])?
@@ -95,7 +98,11 @@ impl Site {
     }
 
     /// Connects as key manager `number`.
-    pub async fn connect(&self, server: SocketAddr, number: usize) -> anyhow::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+    pub async fn connect(
+        &self,
+        server: SocketAddr,
+        number: usize,
+    ) -> anyhow::Result<tokio_rustls::client::TlsStream<TcpStream>> {
         let (chain, key) = self.identity(&format!("km-{number}"))?;
         let config = rustls::ClientConfig::builder_with_provider(provider(KeyExchange::HybridPreferred))
             .with_protocol_versions(&[&rustls::version::TLS13])?

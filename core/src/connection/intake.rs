@@ -60,7 +60,12 @@ type Refused = (Whose, Refusal);
 impl Intake {
     /// For a connection of this identity.
     #[must_use]
-    pub fn new(context: Arc<InterfaceContext>, identity: Arc<Identity>, peer: SocketAddr, answers: Arc<AnswerBox>) -> Self {
+    pub fn new(
+        context: Arc<InterfaceContext>,
+        identity: Arc<Identity>,
+        peer: SocketAddr,
+        answers: Arc<AnswerBox>,
+    ) -> Self {
         let batches = vec![OpenBatch { shard: 0, handler: 0, batch: ReportBatch::default() }];
         Self {
             context,
@@ -85,8 +90,12 @@ impl Intake {
             self.malformed = 0;
         }
         match decoded {
-            Decoded::Report { message_id, component_id } => self.report(message_id.as_deref(), &component_id, decoder, out),
-            Decoded::Answer { message_id, component_id, response } => self.answer(&message_id, &component_id, &response, decoder),
+            Decoded::Report { message_id, component_id } => {
+                self.report(message_id.as_deref(), &component_id, decoder, out)
+            }
+            Decoded::Answer { message_id, component_id, response } => {
+                self.answer(&message_id, &component_id, &response, decoder)
+            }
             Decoded::TooLarge { is_answer: true, .. } | Decoded::UnaskedAnswer { .. } => {
                 self.context.metrics.interface(self.context.point()).unexpected_answers.increment();
             }
@@ -94,7 +103,9 @@ impl Intake {
                 let refused = (Whose::Text(component_id.as_ref().into()), Refusal::new(ReasonCode::TooLarge, reason));
                 self.refuse(message_id.as_deref(), refused, out);
             }
-            Decoded::Unsupported { message_type, message_id, component_id } => self.unsupported(&message_type, message_id, component_id, out),
+            Decoded::Unsupported { message_type, message_id, component_id } => {
+                self.unsupported(&message_type, message_id, component_id, out)
+            }
             Decoded::Malformed { reason, message_id, component_id, is_answer } => {
                 return self.not_a_message(reason, message_id, component_id, is_answer, out);
             }
@@ -124,7 +135,13 @@ impl Intake {
         Ok(())
     }
 
-    fn unsupported(&mut self, kind: &str, message_id: Option<Cow<'_, str>>, component_id: Option<Cow<'_, str>>, out: &mut Vec<u8>) {
+    fn unsupported(
+        &mut self,
+        kind: &str,
+        message_id: Option<Cow<'_, str>>,
+        component_id: Option<Cow<'_, str>>,
+        out: &mut Vec<u8>,
+    ) {
         let sentence = match kind {
             message_type::SUBSCRIBE | message_type::UNSUBSCRIBE => format!("`{kind}` is not offered by this manager"),
             message_type::STATUS_REPORT_REQUEST => format!("`{kind}` goes from the manager to a component"),
@@ -134,7 +151,13 @@ impl Intake {
         let answer_type = match kind {
             message_type::SUBSCRIBE => message_type::SUBSCRIBE_RESPONSE,
             message_type::UNSUBSCRIBE => message_type::UNSUBSCRIBE_RESPONSE,
-            _ => return self.refuse(message_id.as_deref(), (Whose::Text(component_id.unwrap_or_default().into()), refusal), out),
+            _ => {
+                return self.refuse(
+                    message_id.as_deref(),
+                    (Whose::Text(component_id.unwrap_or_default().into()), refusal),
+                    out,
+                );
+            }
         };
         self.context.metrics.refuse(self.context.point(), refusal.code);
         encode::answer(out, answer_type, message_id.as_deref(), component_id.as_deref().unwrap_or(""), &refusal.into());
@@ -153,7 +176,9 @@ impl Intake {
 
     /// Finishes a message and writes the answers that may go now.
     pub fn finish(&mut self, slot: u32, response: Response, out: &mut Vec<u8>) {
-        self.open.finish(slot, response, |id, component, response| encode::status_report_response(out, id, component, response));
+        self.open.finish(slot, response, |id, component, response| {
+            encode::status_report_response(out, id, component, response)
+        });
     }
 
     fn report(&mut self, message_id: Option<&str>, component_id: &str, decoder: &mut Decoder, out: &mut Vec<u8>) {
@@ -172,7 +197,12 @@ impl Intake {
         }
     }
 
-    fn place_report(&mut self, message_id: Option<&str>, component_id: &str, decoder: &mut Decoder) -> Result<(), Refused> {
+    fn place_report(
+        &mut self,
+        message_id: Option<&str>,
+        component_id: &str,
+        decoder: &mut Decoder,
+    ) -> Result<(), Refused> {
         self.count_notes(decoder);
         if !self.speakers.contains_key(component_id) {
             self.admit(component_id)?;
@@ -263,10 +293,11 @@ impl Intake {
         } else if !fits(target) {
             let one = target.batch.single(target.batch.len() - 1);
             target.batch.pop();
-            self.target = self.batches.iter().position(|open| fits(open) || open.batch.is_empty()).unwrap_or_else(|| {
-                self.batches.push(OpenBatch { shard: 0, handler: 0, batch: ReportBatch::default() });
-                self.batches.len() - 1
-            });
+            self.target =
+                self.batches.iter().position(|open| fits(open) || open.batch.is_empty()).unwrap_or_else(|| {
+                    self.batches.push(OpenBatch { shard: 0, handler: 0, batch: ReportBatch::default() });
+                    self.batches.len() - 1
+                });
             if let Some(target) = self.batches.get_mut(self.target) {
                 (target.shard, target.handler) = (entry.shard, handler);
                 target.batch.append(&one);
@@ -294,7 +325,8 @@ impl Intake {
         }
         let refused = if component_id == asked.id.as_str() {
             let admitted = if self.speakers.contains_key(component_id) { Ok(()) } else { self.admit(component_id) };
-            let material = |()| self.speakers.get(component_id).map_or(Ok(()), |speaker| self.key_material(speaker, decoder));
+            let material =
+                |()| self.speakers.get(component_id).map_or(Ok(()), |speaker| self.key_material(speaker, decoder));
             admitted.and_then(material).err().map(|(_, refusal)| refusal.to_string())
         } else {
             Some(format!("{asked} was asked, {component_id} answered"))
@@ -304,7 +336,9 @@ impl Intake {
             return self.drop_last();
         }
         self.count_notes(decoder);
-        let Some((entry, handler)) = self.speakers.get(component_id).map(|speaker| (Arc::clone(&speaker.entry), speaker.handler)) else {
+        let Some((entry, handler)) =
+            self.speakers.get(component_id).map(|speaker| (Arc::clone(&speaker.entry), speaker.handler))
+        else {
             return self.drop_last();
         };
         let symbols = &self.context.symbols;
@@ -317,7 +351,11 @@ impl Intake {
 
     fn hand_over(&mut self, index: usize) {
         let Some(open) = self.batches.get_mut(index).filter(|open| !open.batch.is_empty()) else { return };
-        let delivery = Delivery { batch: std::mem::take(&mut open.batch), handler: open.handler, answers: Arc::clone(&self.answers) };
+        let delivery = Delivery {
+            batch: std::mem::take(&mut open.batch),
+            handler: open.handler,
+            answers: Arc::clone(&self.answers),
+        };
         let Some(mailbox) = self.context.shards.get(open.shard) else { return };
         let Err(ShardMessage::Reports(delivery)) = mailbox.put(ShardMessage::Reports(delivery)) else { return };
         let sentence = "the manager has more reports waiting than it takes; send again later";

@@ -109,7 +109,13 @@ enum Read {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
     /// A task for a stream whose identity is settled. `cancel` closes it in good order.
-    pub fn new(stream: S, intake: Intake, answers: Arc<AnswerBox>, requests: mpsc::Receiver<ManagerRequest>, cancel: CancellationToken) -> Self {
+    pub fn new(
+        stream: S,
+        intake: Intake,
+        answers: Arc<AnswerBox>,
+        requests: mpsc::Receiver<ManagerRequest>,
+        cancel: CancellationToken,
+    ) -> Self {
         let now = Instant::now();
         let idle_timeout = intake.context().config.idle_timeout;
         Self {
@@ -156,7 +162,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
                 Poll::Ready(Ok(())) => filled += room.filled().len(),
                 Poll::Ready(Err(error)) => {
                     end = Some(match error.kind() {
-                        std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe => End::Peer,
+                        std::io::ErrorKind::UnexpectedEof
+                        | std::io::ErrorKind::ConnectionReset
+                        | std::io::ErrorKind::BrokenPipe => End::Peer,
                         _ => End::Failed(error.to_string()),
                     });
                     break;
@@ -292,7 +300,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
             if self.finishing_since.is_some_and(|since| now.duration_since(since) >= patience) {
                 return Err(self.reason.take().unwrap_or(End::Peer));
             }
-            let next = if self.checks_often { DEADLINE_CHECK } else { idle_timeout.saturating_sub(silence).max(DEADLINE_CHECK) };
+            let next = if self.checks_often {
+                DEADLINE_CHECK
+            } else {
+                idle_timeout.saturating_sub(silence).max(DEADLINE_CHECK)
+            };
             self.check.as_mut().reset(tokio::time::Instant::from_std(now + next));
         }
         Ok(())
@@ -332,7 +344,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
     fn turn(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> Poll<End> {
         if self.stage == Stage::Open && self.cancel.as_mut().poll(cx).is_ready() {
             let sentence = "the manager closes this connection; what was answered stands";
-            self.finish(Some(Refusal::new(ReasonCode::Unavailable, sentence)), End::Closed("by the manager".to_owned()));
+            self.finish(
+                Some(Refusal::new(ReasonCode::Unavailable, sentence)),
+                End::Closed("by the manager".to_owned()),
+            );
         }
         self.take_requests(cx);
         let mut more = false;

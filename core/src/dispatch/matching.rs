@@ -57,10 +57,20 @@ mod tests {
     #[test]
     fn all_that_is_given_must_match() {
         let component: ComponentRef = "mq/alice-1".parse().unwrap();
-        let card = ComponentCard { vendor: "acme".into(), model: "q7".into(), tags: vec!["metro".into()], ..ComponentCard::default() };
+        let card = ComponentCard {
+            vendor: "acme".into(),
+            model: "q7".into(),
+            tags: vec!["metro".into()],
+            ..ComponentCard::default()
+        };
         let rule = |id: &str, model: &str, tag: &str| {
             let list = |text: &str| if text.is_empty() { vec![] } else { vec![text.to_owned()] };
-            Matcher::new(&ComponentMatch { id: list(id), model: list(model), tags: list(tag), ..ComponentMatch::default() })
+            Matcher::new(&ComponentMatch {
+                id: list(id),
+                model: list(model),
+                tags: list(tag),
+                ..ComponentMatch::default()
+            })
         };
         assert!(rule("", "", "").matches(&component, &card));
         assert!(rule("alice-*", "q*", "metro").matches(&component, &card));

@@ -14,8 +14,8 @@ use tokio::sync::mpsc;
 
 use crate::{
     config::limits::RESOURCES_PER_COMPONENT,
-    model::{Catalogue, ComponentRef, Symbol, SymbolTable, Timestamp},
     connection::ManagerRequest,
+    model::{Catalogue, ComponentRef, Symbol, SymbolTable, Timestamp},
     state::LastValues,
 };
 
@@ -183,19 +183,24 @@ impl Registry {
         if let Some(entry) = self.find(component) {
             return entry;
         }
-        let entry = Arc::clone(self.by_component.entry(component.clone()).or_insert_with(|| {
-            let text = component.to_string();
-            Arc::new(ComponentEntry {
-                symbol: self.symbols.intern(&text),
-                shard: shard_of(&text, self.shards),
-                component: component.clone(),
-                card: ArcSwap::from_pointee(card()),
-                view: ArcSwapOption::empty(),
-                resources: Mutex::default(),
-                connections: Mutex::default(),
-                last_policy_request: AtomicI64::new(0),
-            })
-        }).value());
+        let entry = Arc::clone(
+            self.by_component
+                .entry(component.clone())
+                .or_insert_with(|| {
+                    let text = component.to_string();
+                    Arc::new(ComponentEntry {
+                        symbol: self.symbols.intern(&text),
+                        shard: shard_of(&text, self.shards),
+                        component: component.clone(),
+                        card: ArcSwap::from_pointee(card()),
+                        view: ArcSwapOption::empty(),
+                        resources: Mutex::default(),
+                        connections: Mutex::default(),
+                        last_policy_request: AtomicI64::new(0),
+                    })
+                })
+                .value(),
+        );
         self.by_symbol.insert(entry.symbol.0, Arc::clone(&entry));
         entry
     }

@@ -15,8 +15,9 @@ use crate::{
         Answer, Backend, Page, PageRequest,
         backend::{OperateAlarmError, ReportsError, RequestError},
         views::{
-            ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView, Health,
-            InterfaceGauges, PluginCounters, PolicyView, ReportCursor, ReportView, StatusAnswer, StatusQuery, ValueView,
+            ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
+            Health, InterfaceGauges, PluginCounters, PolicyView, ReportCursor, ReportView, StatusAnswer, StatusQuery,
+            ValueView,
         },
     },
     clock::Clock,
@@ -104,12 +105,19 @@ impl ManagerBackend {
         let policies = self.plugins.set.policies.iter().zip(&card.policies).filter(|(_, sees)| **sees);
         ComponentDetail {
             connections: entry.connections().into_iter().rev().map(connection).collect(),
-            expected_interval_ms: config.and_then(|config| config.expected_interval).map(|interval| interval.as_millis() as u64),
+            expected_interval_ms: config
+                .and_then(|config| config.expected_interval)
+                .map(|interval| interval.as_millis() as u64),
             incarnation: view.sequence.map(|(incarnation, _)| incarnation),
             last_sequence: view.sequence.map(|(_, last)| last),
             gaps: view.gaps,
             kept: view.kept,
-            handler: self.plugins.set.handlers.get(card.handler).map_or_else(String::new, |handler| handler.config.name.clone()),
+            handler: self
+                .plugins
+                .set
+                .handlers
+                .get(card.handler)
+                .map_or_else(String::new, |handler| handler.config.name.clone()),
             policies: policies.map(|(policy, _)| policy.config.name.clone()).collect(),
             values: view.values.0.iter().map(|value| ValueView::new(value, &self.symbols)).collect(),
             summary,
@@ -199,14 +207,27 @@ impl Backend for ManagerBackend {
         AlarmSummary::of(self.board.all().iter().map(AsRef::as_ref))
     }
 
-    fn operate_alarm(&self, id: u64, operator: &str, state: OperatorState, comment: &str) -> Answer<'_, Result<Alarm, OperateAlarmError>> {
+    fn operate_alarm(
+        &self,
+        id: u64,
+        operator: &str,
+        state: OperatorState,
+        comment: &str,
+    ) -> Answer<'_, Result<Alarm, OperateAlarmError>> {
         let (operator, comment) = (operator.to_owned(), comment.to_owned());
         Box::pin(async move {
             let unavailable = |reason: &str| OperateAlarmError::Unavailable { reason: reason.to_owned() };
             let alarm = self.board.find(id).ok_or(OperateAlarmError::UnknownAlarm(id))?;
-            let mailbox = self.desk.mailbox(&alarm.key.component).ok_or_else(|| unavailable("the manager is stopping"))?;
+            let mailbox =
+                self.desk.mailbox(&alarm.key.component).ok_or_else(|| unavailable("the manager is stopping"))?;
             let (reply, answer) = oneshot::channel();
-            let request = OperateRequest { key: alarm.key.clone(), operator: operator.clone(), state, comment: comment.clone(), reply };
+            let request = OperateRequest {
+                key: alarm.key.clone(),
+                operator: operator.clone(),
+                state,
+                comment: comment.clone(),
+                reply,
+            };
             mailbox.put(ShardMessage::Operate(request)).map_err(|_| unavailable("the shard's mailbox is full"))?;
             let changed = match answer.await {
                 Ok(Some(result)) => result?,
@@ -216,27 +237,37 @@ impl Backend for ManagerBackend {
                 time: self.clock.now(),
                 kind: "operator".to_owned(),
                 who: operator,
-                what: format!("alarm {id} ({}): {}", changed.key, match state {
-                    OperatorState::None => "reopened",
-                    OperatorState::Acknowledged => "acknowledged",
-                    OperatorState::Closed => "closed",
-                }),
+                what: format!(
+                    "alarm {id} ({}): {}",
+                    changed.key,
+                    match state {
+                        OperatorState::None => "reopened",
+                        OperatorState::Acknowledged => "acknowledged",
+                        OperatorState::Closed => "closed",
+                    }
+                ),
                 detail: serde_json::json!({ "comment": comment }),
             });
             Ok(changed.as_ref().clone())
         })
     }
 
-    fn request_status(&self, component: &ComponentRef, query: StatusQuery) -> Answer<'_, Result<StatusAnswer, RequestError>> {
+    fn request_status(
+        &self,
+        component: &ComponentRef,
+        query: StatusQuery,
+    ) -> Answer<'_, Result<StatusAnswer, RequestError>> {
         let component = component.clone();
         Box::pin(async move {
-            let entry = self.registry.find(&component).ok_or_else(|| RequestError::UnknownComponent(component.clone()))?;
+            let entry =
+                self.registry.find(&component).ok_or_else(|| RequestError::UnknownComponent(component.clone()))?;
             let query = Query { types: query.types, names: query.names, resources: query.resources };
             let outcome = requests::send(&entry, query).map_err(|why| match why {
                 NotSent::NotConnected => RequestError::NotConnected(component.clone()),
                 NotSent::Busy => RequestError::Busy(component.clone()),
             })?;
-            let patience = self.config.interfaces.iter().find(|interface| interface.reference_point == component.reference_point);
+            let patience =
+                self.config.interfaces.iter().find(|interface| interface.reference_point == component.reference_point);
             let after = patience.map_or(Duration::ZERO, |interface| interface.request_timeout);
             match outcome.await {
                 Ok(RequestOutcome::Answered(Response::Success, said)) => Ok(self.status_answer(component, &said)),
@@ -250,7 +281,12 @@ impl Backend for ManagerBackend {
         })
     }
 
-    fn reports(&self, component: &ComponentRef, from_sequence: Option<u64>, page: &PageRequest<ReportCursor>) -> Answer<'_, Result<Page<ReportView>, ReportsError>> {
+    fn reports(
+        &self,
+        component: &ComponentRef,
+        from_sequence: Option<u64>,
+        page: &PageRequest<ReportCursor>,
+    ) -> Answer<'_, Result<Page<ReportView>, ReportsError>> {
         let (component, page) = (component.clone(), page.clone());
         Box::pin(async move {
             if self.registry.find(&component).is_none() {
@@ -260,7 +296,12 @@ impl Backend for ManagerBackend {
             let (data_dir, symbols) = (self.config.manager.data_dir.clone(), Arc::clone(&self.symbols));
             let read = tokio::task::spawn_blocking(move || {
                 let _place = permit;
-                { let r: Result<Page<ReportView>, crate::storage::error::StorageError> = loop { let _ = (&data_dir, &symbols, &component, from_sequence, &page); }; r }
+                {
+                    let r: Result<Page<ReportView>, crate::storage::error::StorageError> = loop {
+                        let _ = (&data_dir, &symbols, &component, from_sequence, &page);
+                    };
+                    r
+                }
             });
             match read.await {
                 Ok(result) => result.map_err(|error| ReportsError::Unavailable { reason: error.to_string() }),
@@ -316,10 +357,14 @@ impl Backend for ManagerBackend {
 
     fn gauges(&self) -> Gauges {
         let counts = self.component_counts();
-        let served = |point: &ReferencePoint| self.config.interfaces.iter().any(|interface| interface.reference_point == *point);
-        let interfaces = ReferencePoint::ALL.into_iter().zip(counts).filter(|(point, count)| served(point) || count.known > 0);
+        let served =
+            |point: &ReferencePoint| self.config.interfaces.iter().any(|interface| interface.reference_point == *point);
+        let interfaces =
+            ReferencePoint::ALL.into_iter().zip(counts).filter(|(point, count)| served(point) || count.known > 0);
         Gauges {
-            interfaces: interfaces.map(|(reference_point, components)| InterfaceGauges { reference_point, components }).collect(),
+            interfaces: interfaces
+                .map(|(reference_point, components)| InterfaceGauges { reference_point, components })
+                .collect(),
             symbols: self.symbols.len() as u64,
             ..Gauges::default()
         }

@@ -121,7 +121,12 @@ impl House {
                 // It can be stored only now: an alarm about storage needs storage.
                 let text = "storage failed and works again; reports in between were answered `unavailable`".to_owned();
                 tracing::warn!("{text}");
-                self.raise("storage-failed", "journal", text.clone(), &["Check the free space and health of the disk under data_dir."]);
+                self.raise(
+                    "storage-failed",
+                    "journal",
+                    text.clone(),
+                    &["Check the free space and health of the disk under data_dir."],
+                );
                 self.clear("storage-failed", "journal", &text);
             }
             JournalHealth::Ok | JournalHealth::Failing { .. } => {}
@@ -130,7 +135,13 @@ impl House {
 
     fn look_at_load(&self, seen: &mut Seen) {
         let code = crate::model::ReasonCode::Overloaded as usize;
-        let refused: u64 = self.metrics.interfaces.iter().filter_map(|interface| interface.refused.get(code)).map(crate::telemetry::metrics::Counter::get).sum();
+        let refused: u64 = self
+            .metrics
+            .interfaces
+            .iter()
+            .filter_map(|interface| interface.refused.get(code))
+            .map(crate::telemetry::metrics::Counter::get)
+            .sum();
         let now = refused - std::mem::replace(&mut seen.overloaded, refused);
         if now > 0 && !seen.overload_raised {
             seen.overload_raised = true;
@@ -144,11 +155,22 @@ impl House {
 
     fn look_at_certificates(&self, seen: &mut Seen) {
         let now = wall_time();
-        let ends = self.config.interfaces.iter().filter_map(|config| self.connections.interface(config.reference_point)).map(|interface| interface.trust.own_not_after()).min();
+        let ends = self
+            .config
+            .interfaces
+            .iter()
+            .filter_map(|config| self.connections.interface(config.reference_point))
+            .map(|interface| interface.trust.own_not_after())
+            .min();
         let Some(ends) = ends else { return };
         let soon = ends.since(now) < i64::try_from(CERTIFICATE_WARNING.as_millis()).unwrap_or(i64::MAX);
         if soon && !seen.expiring {
-            self.raise("certificate-expiring", "own certificate", format!("the manager's own certificate ends at {ends}"), &["Issue a new certificate under the same file name and send SIGHUP."]);
+            self.raise(
+                "certificate-expiring",
+                "own certificate",
+                format!("the manager's own certificate ends at {ends}"),
+                &["Issue a new certificate under the same file name and send SIGHUP."],
+            );
         } else if !soon && seen.expiring {
             self.clear("certificate-expiring", "own certificate", "a certificate that lasts longer is in use");
         }

@@ -57,7 +57,12 @@ pub struct Connections {
 impl Connections {
     /// None yet. `cancel` closes all of them in good order.
     #[must_use]
-    pub fn new(interfaces: Vec<Interface>, tasks: TaskTracker, cancel: CancellationToken, watch: Arc<dyn SecurityWatch>) -> Arc<Self> {
+    pub fn new(
+        interfaces: Vec<Interface>,
+        tasks: TaskTracker,
+        cancel: CancellationToken,
+        watch: Arc<dyn SecurityWatch>,
+    ) -> Arc<Self> {
         Arc::new(Self { interfaces, live: DashMap::new(), next: AtomicU64::new(1), tasks, cancel, watch })
     }
 
@@ -131,7 +136,14 @@ impl Connections {
         let peer = peer.unwrap_or(nowhere);
         let identity = if subject.is_empty() { peer.ip().to_string() } else { subject.to_owned() };
         let sentence = format!("{}: {}", refused.cause.as_str(), refused.sentence);
-        self.watch.note(SecurityNote { alarm_type: "authentication-failed", point, identity, peer, component: None, sentence });
+        self.watch.note(SecurityNote {
+            alarm_type: "authentication-failed",
+            point,
+            identity,
+            peer,
+            component: None,
+            sentence,
+        });
     }
 
     /// Keeps a connection to a component that the manager dials, until the manager stops.
@@ -153,7 +165,12 @@ impl Connections {
                     backoff.connection_ended(since.elapsed());
                 }
                 Err(DialError::Refused { refused, .. }) => {
-                    self.refused_peer(component.component.reference_point, None, &refused, &component.component.to_string());
+                    self.refused_peer(
+                        component.component.reference_point,
+                        None,
+                        &refused,
+                        &component.component.to_string(),
+                    );
                 }
                 Err(error) => tracing::debug!(component = %component.component, address, %error, "Dialling failed."),
             }

@@ -44,12 +44,13 @@ pub fn load(config: &Config, host: &PluginHost, symbols: &SymbolTable) -> Result
         // The standard handlers are appended last, one for each reference point.
         config.handlers.iter().rposition(|handler| Some(handler.reference_point) == point).unwrap_or(index)
     };
-    let active_handlers = config.handlers.iter().zip(&handlers).enumerate().map(|(index, (handler, loaded))| ActiveHandler {
-        symbol: symbols.intern(&handler.name).0,
-        fallback: standard(index),
-        make: make_handler(loaded),
-        config: handler.clone(),
-    });
+    let active_handlers =
+        config.handlers.iter().zip(&handlers).enumerate().map(|(index, (handler, loaded))| ActiveHandler {
+            symbol: symbols.intern(&handler.name).0,
+            fallback: standard(index),
+            make: make_handler(loaded),
+            config: handler.clone(),
+        });
     let active_policies = in_force.iter().zip(&policies).map(|(policy, loaded)| ActivePolicy {
         symbol: symbols.intern(&policy.name).0,
         needs: loaded.needs().clone(),
@@ -65,12 +66,16 @@ pub fn load(config: &Config, host: &PluginHost, symbols: &SymbolTable) -> Result
     })
 }
 
-fn make_handler(loaded: &Arc<LoadedHandler>) -> Arc<dyn Fn() -> Result<Box<dyn crate::plugin::InterfaceHandler>, crate::plugin::PluginFailure> + Send + Sync> {
+fn make_handler(
+    loaded: &Arc<LoadedHandler>,
+) -> Arc<dyn Fn() -> Result<Box<dyn crate::plugin::InterfaceHandler>, crate::plugin::PluginFailure> + Send + Sync> {
     let loaded = Arc::clone(loaded);
     Arc::new(move || loaded.instantiate())
 }
 
-fn make_policy(loaded: &Arc<LoadedPolicy>) -> Arc<dyn Fn() -> Result<Box<dyn crate::plugin::FcapsPolicy>, crate::plugin::PluginFailure> + Send + Sync> {
+fn make_policy(
+    loaded: &Arc<LoadedPolicy>,
+) -> Arc<dyn Fn() -> Result<Box<dyn crate::plugin::FcapsPolicy>, crate::plugin::PluginFailure> + Send + Sync> {
     let loaded = Arc::clone(loaded);
     Arc::new(move || loaded.instantiate())
 }

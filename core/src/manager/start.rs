@@ -25,7 +25,10 @@ use crate::{
     clock::{Clock, wall_time},
     config::{ComponentConfig, Config, InterfaceConfig},
     connection::InterfaceContext,
-    dispatch::{Registry, registry::{ComponentView, shard_of}},
+    dispatch::{
+        Registry,
+        registry::{ComponentView, shard_of},
+    },
     model::{Alarm, ComponentRef, Symbol, SymbolTable, Timestamp},
     net::{BindError, ConnectionRegistry, ConnectionSink, InterfaceTrust, Listener, TrustError, TrustWarning},
     plugin::{PluginError, PluginHost},
@@ -35,16 +38,19 @@ use crate::{
         core::{ShardCore, Surroundings},
         worker::Worker,
     },
+    state::ComponentState,
     storage::{
-        error::StorageError,
         data_dir::DataDir,
+        error::StorageError,
         faults::Faults,
         journal::{Journal, JournalOptions},
         recovery::{Recovered, recover},
         retention::Retention,
-        state_db::{SubjectKey, writer::{StateWriter, StateWriterParts}},
+        state_db::{
+            SubjectKey,
+            writer::{StateWriter, StateWriterParts},
+        },
     },
-    state::ComponentState,
     telemetry::{
         audit::{Audit, AuditError},
         metrics::Metrics,
@@ -194,8 +200,11 @@ impl Doors {
             let (trust, warnings) =
                 InterfaceTrust::load(config.reference_point, &config.tls, &[], &shared.config.components, clock)?;
             warnings.iter().for_each(|TrustWarning(text)| tracing::warn!("{text}"));
-            let listener =
-                if config.listen.is_empty() { None } else { Some(Listener::bind(config.reference_point, &config.listen).await?) };
+            let listener = if config.listen.is_empty() {
+                None
+            } else {
+                Some(Listener::bind(config.reference_point, &config.listen).await?)
+            };
             interfaces.push((config.clone(), Arc::new(trust), listener));
         }
         Ok(Self { api: ApiServer::bind(&shared.config.api).await?, interfaces })
@@ -229,7 +238,8 @@ impl Shared {
                 unnamed += 1;
                 continue;
             };
-            let entry = self.registry.admit(&component, || self.plugins.card(&component, listed.get(&component).copied()));
+            let entry =
+                self.registry.admit(&component, || self.plugins.card(&component, listed.get(&component).copied()));
             entry.restore_resources(state.values.0.iter().map(|value| value.resource));
             entry.view.store(Some(Arc::new(ComponentView {
                 last_report: state.last_report,
@@ -274,7 +284,8 @@ impl Shared {
         });
         let mut note = Some(note.to_string());
         let mut started = Vec::new();
-        for (core, (number, (mailbox, receiver))) in cores.into_iter().zip(mailboxes.iter().zip(receivers).enumerate()) {
+        for (core, (number, (mailbox, receiver))) in cores.into_iter().zip(mailboxes.iter().zip(receivers).enumerate())
+        {
             let worker = Worker {
                 number: u16::try_from(number).unwrap_or(u16::MAX),
                 core,
@@ -322,7 +333,9 @@ impl Shared {
         }
         for alarm in past.alarms {
             let alarm = Arc::new(alarm);
-            if let Some(gauge) = self.metrics.alarms_raised.get(alarm.report.severity as usize).filter(|_| !alarm.is_cleared) {
+            if let Some(gauge) =
+                self.metrics.alarms_raised.get(alarm.report.severity as usize).filter(|_| !alarm.is_cleared)
+            {
                 gauge.increment();
             }
             self.board.publish(Arc::clone(&alarm));
@@ -336,7 +349,8 @@ impl Shared {
         let handlers = || self.config.handlers.iter().zip(&self.plugins.handlers);
         let plugins = Arc::clone(&self.plugins);
         InterfaceContext {
-            keep_raw: handlers().any(|(handler, loaded)| handler.reference_point == config.reference_point && loaded.needs().raw),
+            keep_raw: handlers()
+                .any(|(handler, loaded)| handler.reference_point == config.reference_point && loaded.needs().raw),
             exempt_paths: handlers().map(|(handler, _)| handler.allow_key_names.clone()).collect(),
             config,
             enrolment: self.config.manager.enrolment,
@@ -363,8 +377,14 @@ impl Shared {
                 config.max_connections_per_identity,
                 Arc::clone(&self.metrics),
             );
-            listeners.extend(listener.map(|listener| (listener, config.handshake_timeout, Arc::clone(&trust), Arc::clone(&places))));
-            interfaces.push(Interface { context: Arc::new(self.context(config, &parts.mailboxes, &watch)), trust, places });
+            listeners.extend(
+                listener.map(|listener| (listener, config.handshake_timeout, Arc::clone(&trust), Arc::clone(&places))),
+            );
+            interfaces.push(Interface {
+                context: Arc::new(self.context(config, &parts.mailboxes, &watch)),
+                trust,
+                places,
+            });
         }
         let (doors_cancel, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let connections = Connections::new(interfaces, tasks.clone(), closing.clone(), Arc::clone(&watch) as _);
@@ -427,4 +447,3 @@ impl Shared {
         }
     }
 }
-

@@ -61,8 +61,12 @@ impl Watch {
         let quiet = i64::try_from(QUIET.as_millis()).unwrap_or(i64::MAX);
         let (entries, over) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            let over: Vec<AlarmKey> =
-                state.alarms.iter().filter(|(_, last)| now.since(**last) >= quiet).map(|(key, _)| key.clone()).collect();
+            let over: Vec<AlarmKey> = state
+                .alarms
+                .iter()
+                .filter(|(_, last)| now.since(**last) >= quiet)
+                .map(|(key, _)| key.clone())
+                .collect();
             for key in &over {
                 state.alarms.remove(key);
             }
@@ -81,14 +85,22 @@ impl SecurityWatch for Watch {
         let now = self.clock.now();
         let peer = note.peer.to_string();
         let repairs: &[&str] = match note.alarm_type {
-            "key-material-refused" => &["Find out why the component sends keys on a management interface; its software is to be corrected.", "If the value is no key, exempt its path with allow_key_names in the handler's table."],
-            _ => &["Check who uses this certificate, and from where.", "If it is legitimate, correct the component's certificate or its table in the configuration."],
+            "key-material-refused" => &[
+                "Find out why the component sends keys on a management interface; its software is to be corrected.",
+                "If the value is no key, exempt its path with allow_key_names in the handler's table.",
+            ],
+            _ => &[
+                "Check who uses this certificate, and from where.",
+                "If it is legitimate, correct the component's certificate or its table in the configuration.",
+            ],
         };
-        let report = own_report(note.alarm_type, format!("{} from {}: {}", note.identity, note.peer, note.sentence), repairs);
+        let report =
+            own_report(note.alarm_type, format!("{} from {}: {}", note.identity, note.peer, note.sentence), repairs);
         let (key, report) = security_alarm(&self.manager, &note, report);
         let (entries, raise) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            let seen = RefusalSeen { who: &note.identity, cause: note.alarm_type, peer: &peer, sentence: &note.sentence };
+            let seen =
+                RefusalSeen { who: &note.identity, cause: note.alarm_type, peer: &peer, sentence: &note.sentence };
             let entries = state.refusals.refused(now, seen);
             let known = state.alarms.len() < MOST_ALARMS || state.alarms.contains_key(&key);
             if known {

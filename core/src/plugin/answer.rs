@@ -95,7 +95,10 @@ pub(super) fn check_handled(answer: &handler_wit::Handled, reports: usize, known
 fn check_sample(sample: &handler_wit::Sample, known: &[u32]) -> Checked {
     resource(&sample.resource)?;
     if !known.contains(&sample.name) {
-        return Err(bad(format!("a sample's name is symbol {}, which the handler was not given in `bind`", sample.name)));
+        return Err(bad(format!(
+            "a sample's name is symbol {}, which the handler was not given in `bind`",
+            sample.name
+        )));
     }
     finite("a sample's value", sample.value)?;
     let fits = match sample.kind {

@@ -53,7 +53,10 @@ pub fn complete(mut report: AlarmReport, alarm_type: &str) -> AlarmReport {
 /// A report of an alarm of the manager's own, with the catalogue's severity, event type and cause.
 #[must_use]
 pub fn own_report(alarm_type: &str, text: String, repair_actions: &[&str]) -> AlarmReport {
-    let severity = Catalogue::get().alarm_type(alarm_type).and_then(|known| known.severity.parse().ok()).unwrap_or(Severity::Major);
+    let severity = Catalogue::get()
+        .alarm_type(alarm_type)
+        .and_then(|known| known.severity.parse().ok())
+        .unwrap_or(Severity::Major);
     let report = AlarmReport {
         severity,
         text,
@@ -101,9 +104,18 @@ impl AlarmTable {
     }
 
     /// Raises an alarm, or changes it.
-    pub fn raise(&mut self, key: AlarmKey, report: AlarmReport, raised_by: &str, now: Timestamp, changes: &mut AlarmChanges) {
+    pub fn raise(
+        &mut self,
+        key: AlarmKey,
+        report: AlarmReport,
+        raised_by: &str,
+        now: Timestamp,
+        changes: &mut AlarmChanges,
+    ) {
         let existing = self.alarms.get(&key);
-        if existing.is_none() && self.of_component.get(&key.component).is_some_and(|&count| count >= ALARMS_PER_COMPONENT) {
+        if existing.is_none()
+            && self.of_component.get(&key.component).is_some_and(|&count| count >= ALARMS_PER_COMPONENT)
+        {
             changes.dropped += 1;
             return;
         }

@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     alarm::{AlarmBoard, AlarmChange, OperateError},
     config::limits::RETRY_UNAVAILABLE_MS,
+    connection::answers::{AnswerBox, Answered},
     dispatch::{ComponentEntry, registry::ComponentView},
     model::{Alarm, ReasonCode, ReferencePoint, Refusal, Response},
-    connection::answers::{AnswerBox, Answered},
     storage::{
         JournalPosition, Tell,
         state_db::{StateFlush, writer::StateWriter},
@@ -121,8 +121,12 @@ impl Told {
         }
         let (id, key, text) = (alarm.id, alarm.key.to_string(), alarm.report.text.as_str());
         match AlarmChange::between(before.as_deref(), alarm) {
-            AlarmChange::Raised => tracing::warn!(alarm = id, %key, severity = %alarm.report.severity, text, "Alarm raised."),
-            AlarmChange::Changed => tracing::warn!(alarm = id, %key, severity = %alarm.report.severity, text, "Alarm changed."),
+            AlarmChange::Raised => {
+                tracing::warn!(alarm = id, %key, severity = %alarm.report.severity, text, "Alarm raised.")
+            }
+            AlarmChange::Changed => {
+                tracing::warn!(alarm = id, %key, severity = %alarm.report.severity, text, "Alarm changed.")
+            }
             AlarmChange::Cleared => tracing::info!(alarm = id, %key, text, "Alarm cleared."),
             AlarmChange::Operated | AlarmChange::Unchanged => {}
         }
@@ -164,7 +168,8 @@ impl Tell for Told {
         let sentence = format!("storage cannot commit now ({reason}); send again");
         for (to, answers) in &mut self.answers {
             for answered in answers.iter_mut() {
-                answered.response = Refusal::retry(ReasonCode::Unavailable, sentence.clone(), RETRY_UNAVAILABLE_MS).into();
+                answered.response =
+                    Refusal::retry(ReasonCode::Unavailable, sentence.clone(), RETRY_UNAVAILABLE_MS).into();
             }
             if let Some(point) = self.point {
                 answers.iter().for_each(|_| self.audience.metrics.refuse(point, ReasonCode::Unavailable));

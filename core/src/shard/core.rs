@@ -13,8 +13,8 @@ use crate::{
     config::limits::{QUARANTINE_TEXT_BYTES, VERDICTS_PER_CALL},
     dispatch::{ComponentEntry, Registry},
     model::{
-        Alarm, AlarmKey, AlarmReport, ReasonCode, Refusal, ReportBatch, ReportHead, Severity, Symbol, SymbolTable, Timestamp,
-        report_batch::head_flags, response::RefusalDetail,
+        Alarm, AlarmKey, AlarmReport, ReasonCode, Refusal, ReportBatch, ReportHead, Severity, Symbol, SymbolTable,
+        Timestamp, report_batch::head_flags, response::RefusalDetail,
     },
     plugin::{ComponentAlarm, NormalSample},
     shard::{
@@ -91,7 +91,11 @@ impl ShardCore {
         Self {
             number,
             handlers: HandlerStage::new(&plugins.handlers),
-            policies: plugins.policies.iter().map(|active| PolicySlot::new(active.clone(), around.state_per_component)).collect(),
+            policies: plugins
+                .policies
+                .iter()
+                .map(|active| PolicySlot::new(active.clone(), around.state_per_component))
+                .collect(),
             components: HashMap::new(),
             alarms: AlarmTable::new(Arc::clone(&around.next_alarm_id)),
             batch_number: 0,
@@ -222,11 +226,21 @@ impl ShardCore {
     }
 
     /// The rules of numbering and the handler's word together: answers, and the state of accepted reports.
-    fn judge(&mut self, batch: &ReportBatch, handling: &Handling, now: Timestamp, worked: &mut Worked, changes: &mut AlarmChanges) {
+    fn judge(
+        &mut self,
+        batch: &ReportBatch,
+        handling: &Handling,
+        now: Timestamp,
+        worked: &mut Worked,
+        changes: &mut AlarmChanges,
+    ) {
         for (index, (head, fate)) in batch.reports.iter().zip(&handling.fates).enumerate() {
             let numbered = head.flags & head_flags::HAS_SEQUENCE != 0;
             let answer = match self.known(head.component) {
-                None => Err(Refusal::new(ReasonCode::Internal, "the component has left the manager's tables; connect again")),
+                None => Err(Refusal::new(
+                    ReasonCode::Internal,
+                    "the component has left the manager's tables; connect again",
+                )),
                 Some(known) => {
                     let verdict = if numbered {
                         known.state.window.check(head.incarnation, head.sequence, head.content_hash)
@@ -261,7 +275,10 @@ impl ShardCore {
 
     fn accept(&mut self, batch: &ReportBatch, index: usize, code: AnswerCode, now: Timestamp, worked: &mut Worked) {
         let (number, gaps) = (self.batch_number, &self.around.metrics.sequence_gaps);
-        let (Some(head), Some(known)) = (batch.reports.get(index), self.components.get_mut(&batch.component(index).0)) else { return };
+        let (Some(head), Some(known)) = (batch.reports.get(index), self.components.get_mut(&batch.component(index).0))
+        else {
+            return;
+        };
         let state = &mut known.state;
         if known.touched != number {
             known.touched = number;
@@ -286,7 +303,13 @@ impl ShardCore {
     fn note_conflict(&mut self, head: &ReportHead, refusal: &Refusal, now: Timestamp, changes: &mut AlarmChanges) {
         if refusal.code == ReasonCode::Rejected && refusal.sentence.starts_with(CONFLICT) {
             let key = self.key(head.component, Symbol::NONE, "report-sequence-conflict", "manager");
-            let report = own_report("report-sequence-conflict", refusal.sentence.clone(), &["Look for a second sender with the same component ID, or a component that restarted without a new incarnation."]);
+            let report = own_report(
+                "report-sequence-conflict",
+                refusal.sentence.clone(),
+                &[
+                    "Look for a second sender with the same component ID, or a component that restarted without a new incarnation.",
+                ],
+            );
             self.alarms.raise(key, report, "manager", now, changes);
         }
     }
@@ -301,12 +324,20 @@ impl ShardCore {
     }
 
     /// Alarms that components sent in accepted reports.
-    fn component_alarms(&mut self, batch: &ReportBatch, alarms: &[ComponentAlarm], now: Timestamp, answers: &[u8], changes: &mut AlarmChanges) {
+    fn component_alarms(
+        &mut self,
+        batch: &ReportBatch,
+        alarms: &[ComponentAlarm],
+        now: Timestamp,
+        answers: &[u8],
+        changes: &mut AlarmChanges,
+    ) {
         for alarm in alarms {
             if answers.get(alarm.report as usize) != Some(&(AnswerCode::Accepted as u8)) {
                 continue;
             }
-            let mut key = self.key(batch.component(alarm.report as usize).0, Symbol::NONE, &alarm.alarm_type, &alarm.qualifier);
+            let mut key =
+                self.key(batch.component(alarm.report as usize).0, Symbol::NONE, &alarm.alarm_type, &alarm.qualifier);
             key.resource.clone_from(&alarm.resource);
             match alarm.severity.parse::<Severity>() {
                 Ok(severity) => {
@@ -346,17 +377,18 @@ impl ShardCore {
 
     /// Shows accepted reports to the policies and takes their verdicts.
     fn observe(&mut self, batch: &ReportBatch, now: Timestamp, worked: &mut Worked, changes: &mut AlarmChanges) {
-        let accepted: Vec<usize> =
-            (0..batch.len()).filter(|&index| worked.record.answers.get(index) == Some(&(AnswerCode::Accepted as u8))).collect();
+        let accepted: Vec<usize> = (0..batch.len())
+            .filter(|&index| worked.record.answers.get(index) == Some(&(AnswerCode::Accepted as u8)))
+            .collect();
         if accepted.is_empty() {
             return;
         }
         for position in 0..self.policies.len() {
             let components = &self.components;
             let sees = |index: &usize| {
-                components.get(&batch.component(*index).0).is_some_and(|known| {
-                    known.entry.card.load().policies.get(position).copied().unwrap_or(false)
-                })
+                components
+                    .get(&batch.component(*index).0)
+                    .is_some_and(|known| known.entry.card.load().policies.get(position).copied().unwrap_or(false))
             };
             let shown: Vec<usize> = accepted.iter().copied().filter(sees).collect();
             let Some(slot) = self.policies.get_mut(position) else { continue };
@@ -366,7 +398,14 @@ impl ShardCore {
                 Some(Ok(evaluated)) => self.verdicts(position, evaluated, now, worked, changes),
                 Some(Err(failure)) => {
                     let alone = shown.len() == 1 || failure.kind() == "paused";
-                    self.policy_failed(position, if alone { shown.first().copied() } else { None }, batch, failure, now, worked);
+                    self.policy_failed(
+                        position,
+                        if alone { shown.first().copied() } else { None },
+                        batch,
+                        failure,
+                        now,
+                        worked,
+                    );
                     if alone {
                         continue;
                     }
@@ -375,7 +414,9 @@ impl ShardCore {
                         match slot.evaluate(batch, std::iter::once(index), now, &mut worked.undo.subjects, position) {
                             None => {}
                             Some(Ok(evaluated)) => self.verdicts(position, evaluated, now, worked, changes),
-                            Some(Err(failure)) => self.policy_failed(position, Some(index), batch, failure, now, worked),
+                            Some(Err(failure)) => {
+                                self.policy_failed(position, Some(index), batch, failure, now, worked)
+                            }
                         }
                     }
                 }
@@ -383,17 +424,36 @@ impl ShardCore {
         }
     }
 
-    fn policy_failed(&mut self, position: usize, report: Option<usize>, batch: &ReportBatch, failure: crate::plugin::PluginFailure, now: Timestamp, worked: &mut Worked) {
+    fn policy_failed(
+        &mut self,
+        position: usize,
+        report: Option<usize>,
+        batch: &ReportBatch,
+        failure: crate::plugin::PluginFailure,
+        now: Timestamp,
+        worked: &mut Worked,
+    ) {
         let Some(slot) = self.policies.get(position) else { return };
         let paused = failure.kind() == "paused";
-        let call = FailedCall { plugin: slot.active.config.name.clone(), report: report.and_then(|index| u32::try_from(index).ok()), failure };
+        let call = FailedCall {
+            plugin: slot.active.config.name.clone(),
+            report: report.and_then(|index| u32::try_from(index).ok()),
+            failure,
+        };
         if !paused {
             self.quarantine(batch, std::slice::from_ref(&call), now, worked);
         }
         self.plugin_alarms(vec![call], vec![], worked);
     }
 
-    fn verdicts(&mut self, position: usize, evaluated: Evaluated, now: Timestamp, worked: &mut Worked, changes: &mut AlarmChanges) {
+    fn verdicts(
+        &mut self,
+        position: usize,
+        evaluated: Evaluated,
+        now: Timestamp,
+        worked: &mut Worked,
+        changes: &mut AlarmChanges,
+    ) {
         let Some(slot) = self.policies.get(position) else { return };
         let (name, active) = (slot.active.config.name.clone(), slot.active.is_active());
         if !evaluated.states.components.is_empty() {
@@ -414,7 +474,12 @@ impl ShardCore {
         let raised_by = format!("policy:{name}");
         let key = |core: &Self, subject: u32, alarm_type: &str, qualifier: &str| {
             let &(component, resource) = evaluated.keys.get(subject as usize)?;
-            Some(core.key(component, Symbol(resource), alarm_type, if qualifier.is_empty() { &name } else { qualifier }))
+            Some(core.key(
+                component,
+                Symbol(resource),
+                alarm_type,
+                if qualifier.is_empty() { &name } else { qualifier },
+            ))
         };
         for alarm in outcome.cleared {
             if let Some(key) = key(self, alarm.subject, &alarm.alarm_type, &alarm.qualifier) {
@@ -422,7 +487,11 @@ impl ShardCore {
             }
         }
         for alarm in outcome.raised {
-            let (Some(key), Ok(severity)) = (key(self, alarm.subject, &alarm.alarm_type, &alarm.qualifier), alarm.severity.parse()) else { continue };
+            let (Some(key), Ok(severity)) =
+                (key(self, alarm.subject, &alarm.alarm_type, &alarm.qualifier), alarm.severity.parse())
+            else {
+                continue;
+            };
             let report = AlarmReport {
                 severity,
                 text: alarm.text,
@@ -458,8 +527,19 @@ impl ShardCore {
         for call in failed {
             if self.failing.insert(call.plugin.clone()) {
                 let text = format!("{} failed: {}", call.plugin, call.failure);
-                let report = own_report("plugin-failed", text, &["See the plugin's log lines and the quarantine for what it failed on.", "Replace the plugin, or set on_failure for its handler."]);
-                worked.about_plugins.push(AlarmRequest { key: key(&call.plugin), report: Some(report), text: String::new() });
+                let report = own_report(
+                    "plugin-failed",
+                    text,
+                    &[
+                        "See the plugin's log lines and the quarantine for what it failed on.",
+                        "Replace the plugin, or set on_failure for its handler.",
+                    ],
+                );
+                worked.about_plugins.push(AlarmRequest {
+                    key: key(&call.plugin),
+                    report: Some(report),
+                    text: String::new(),
+                });
             }
         }
     }
@@ -477,7 +557,9 @@ impl ShardCore {
                     called = true;
                     self.verdicts(position, evaluated, now, &mut worked, &mut changes);
                 }
-                Some(Err(failure)) => self.policy_failed(position, None, &ReportBatch::default(), failure, now, &mut worked),
+                Some(Err(failure)) => {
+                    self.policy_failed(position, None, &ReportBatch::default(), failure, now, &mut worked)
+                }
             }
         }
         (called || !worked.about_plugins.is_empty()).then(|| self.finish(worked, changes))
@@ -497,10 +579,15 @@ impl ShardCore {
     }
 
     /// Takes over what an operator says of an alarm.
-    pub fn operate(&mut self, request: &OperateRequest, now: Timestamp) -> (Option<Worked>, Option<Result<Arc<Alarm>, crate::alarm::OperateError>>) {
+    pub fn operate(
+        &mut self,
+        request: &OperateRequest,
+        now: Timestamp,
+    ) -> (Option<Worked>, Option<Result<Arc<Alarm>, crate::alarm::OperateError>>) {
         let worked = self.begin(Cause::Operator, now);
         let mut changes = AlarmChanges::default();
-        let result = self.alarms.operate(&request.key, &request.operator, request.state, &request.comment, now, &mut changes);
+        let result =
+            self.alarms.operate(&request.key, &request.operator, request.state, &request.comment, now, &mut changes);
         let worked = (!changes.after.is_empty()).then(|| self.finish(worked, changes));
         (worked, result)
     }
@@ -545,7 +632,10 @@ fn verdict_and_fate(verdict: SequenceVerdict, fate: &Fate, head: &ReportHead) ->
         (SequenceVerdict::Repeat, _) => Ok(AnswerCode::Repeat),
         (SequenceVerdict::Conflict, _) => Err(Refusal::new(
             ReasonCode::Rejected,
-            format!("{CONFLICT}: number {} was accepted before with other content; use a new number, or a higher incarnation after a restart", head.sequence),
+            format!(
+                "{CONFLICT}: number {} was accepted before with other content; use a new number, or a higher incarnation after a restart",
+                head.sequence
+            ),
         )),
         (SequenceVerdict::Behind { incarnation, last }, _) => Err(Refusal {
             code: ReasonCode::Rejected,

@@ -65,7 +65,10 @@ impl Pause {
     /// Why the plugin may not be called now, if so.
     pub fn check(&self, now: Timestamp) -> Result<(), PluginFailure> {
         if self.in_a_row >= PLUGIN_FAILURES_IN_A_ROW && now < self.until {
-            return Err(PluginFailure::Paused(format!("failed {} times in a row, tried again at {}", self.in_a_row, self.until)));
+            return Err(PluginFailure::Paused(format!(
+                "failed {} times in a row, tried again at {}",
+                self.in_a_row, self.until
+            )));
         }
         Ok(())
     }
@@ -150,7 +153,13 @@ impl HandlerStage {
         handling
     }
 
-    fn call(&mut self, handler: usize, batch: &ReportBatch, now: Timestamp, handling: &mut Handling) -> Result<Handled, PluginFailure> {
+    fn call(
+        &mut self,
+        handler: usize,
+        batch: &ReportBatch,
+        now: Timestamp,
+        handling: &mut Handling,
+    ) -> Result<Handled, PluginFailure> {
         match self.0.get_mut(handler) {
             Some(slot) => slot.call(batch, now, handling),
             None => Err(PluginFailure::Instantiate("no handler is configured for this component".to_owned())),
@@ -162,10 +171,20 @@ impl HandlerStage {
     }
 
     /// The handler failed on report `index` by itself (`one` holds nothing else).
-    fn alone(&mut self, handler: usize, one: &ReportBatch, index: usize, failure: PluginFailure, now: Timestamp, handling: &mut Handling) {
+    fn alone(
+        &mut self,
+        handler: usize,
+        one: &ReportBatch,
+        index: usize,
+        failure: PluginFailure,
+        now: Timestamp,
+        handling: &mut Handling,
+    ) {
         let report = u32::try_from(index).unwrap_or(u32::MAX);
-        let (on_failure, fallback) =
-            self.0.get(handler).map_or((OnFailure::Reject, handler), |slot| (slot.active.on_failure(), slot.active.fallback));
+        let (on_failure, fallback) = self
+            .0
+            .get(handler)
+            .map_or((OnFailure::Reject, handler), |slot| (slot.active.on_failure(), slot.active.fallback));
         let told = format!("handler {} failed ({})", self.name(handler), failure.kind());
         handling.failed.push(FailedCall { plugin: self.name(handler), report: Some(report), failure });
         let fate = match on_failure {
@@ -193,8 +212,12 @@ fn take(handled: Handled, first: usize, handling: &mut Handling) {
             *fate = Fate::Refuse(reason);
         }
     }
-    handling.alarms.extend(handled.alarms.into_iter().map(|alarm| ComponentAlarm { report: alarm.report + offset, ..alarm }));
-    handling.samples.extend(handled.samples.into_iter().map(|sample| NormalSample { report: sample.report + offset, ..sample }));
+    handling
+        .alarms
+        .extend(handled.alarms.into_iter().map(|alarm| ComponentAlarm { report: alarm.report + offset, ..alarm }));
+    handling
+        .samples
+        .extend(handled.samples.into_iter().map(|sample| NormalSample { report: sample.report + offset, ..sample }));
 }
 
 #[cfg(test)]
@@ -214,7 +237,10 @@ mod tests {
                 return Err(PluginFailure::Trap("two".into()));
             }
             let refused = reports.reports.iter().enumerate().filter(|(_, head)| head.sequence == 1);
-            Ok(Handled { refusals: refused.map(|(i, _)| (u32::try_from(i).unwrap(), "one".to_owned())).collect(), ..Handled::default() })
+            Ok(Handled {
+                refusals: refused.map(|(i, _)| (u32::try_from(i).unwrap(), "one".to_owned())).collect(),
+                ..Handled::default()
+            })
         }
     }
     struct Mild;
@@ -251,7 +277,10 @@ mod tests {
     #[test]
     fn a_failing_report_spoils_only_itself() {
         let handling = stage(OnFailure::Reject).handle(0, &batch(&[0, 1, 2, 3]), Timestamp(0));
-        assert_eq!(handling.fates, [Fate::Accept, Fate::Refuse("one".into()), Fate::Fail("handler picky failed (trap)".into()), Fate::Accept]);
+        assert_eq!(
+            handling.fates,
+            [Fate::Accept, Fate::Refuse("one".into()), Fate::Fail("handler picky failed (trap)".into()), Fate::Accept]
+        );
         let failed: Vec<_> = handling.failed.iter().map(|call| call.report).collect();
         assert_eq!(failed, [None, Some(2)]);
     }

@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use crate::{
     alarm::OperateError,
     config::limits::SHARD_MAILBOX,
-    model::{Alarm, AlarmKey, AlarmReport, OperatorState, ReportBatch},
     connection::answers::AnswerBox,
+    model::{Alarm, AlarmKey, AlarmReport, OperatorState, ReportBatch},
     state::ComponentState,
 };
 

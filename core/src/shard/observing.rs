@@ -168,7 +168,9 @@ impl PolicySlot {
         self.seen.components.push(component);
         self.seen.resources.push(resource);
         let start = subject as usize * self.active.needs.state_width;
-        self.seen.state.extend_from_slice(self.states.get(start..start + self.active.needs.state_width).unwrap_or_default());
+        self.seen
+            .state
+            .extend_from_slice(self.states.get(start..start + self.active.needs.state_width).unwrap_or_default());
         local
     }
 
@@ -229,7 +231,13 @@ impl PolicySlot {
         if self.local.is_empty() { None } else { Some(self.call(true, now, undo, position)) }
     }
 
-    fn call(&mut self, due: bool, now: Timestamp, undo: &mut Vec<SubjectBefore>, position: usize) -> Result<Evaluated, PluginFailure> {
+    fn call(
+        &mut self,
+        due: bool,
+        now: Timestamp,
+        undo: &mut Vec<SubjectBefore>,
+        position: usize,
+    ) -> Result<Evaluated, PluginFailure> {
         self.pause.check(now)?;
         let instance = match &mut self.instance {
             Some(instance) => instance,
@@ -249,7 +257,14 @@ impl PolicySlot {
     }
 
     /// Writes state and timers back and notes what they were.
-    fn keep(&mut self, outcome: Outcome, due: bool, recovered: bool, undo: &mut Vec<SubjectBefore>, position: usize) -> Evaluated {
+    fn keep(
+        &mut self,
+        outcome: Outcome,
+        due: bool,
+        recovered: bool,
+        undo: &mut Vec<SubjectBefore>,
+        position: usize,
+    ) -> Evaluated {
         let mut evaluated = Evaluated { recovered, ..Evaluated::default() };
         evaluated.states.policy = self.active.symbol;
         let width = self.width();
@@ -262,7 +277,8 @@ impl PolicySlot {
             let changed = !bits_equal(self.state(subject), new);
             let old_timer = self.timers_at.get(subject as usize).copied().unwrap_or(0);
             // A timer that went off is over unless the policy sets it again.
-            let timer = timers.remove(&u32::try_from(index).unwrap_or(u32::MAX)).unwrap_or(if due { 0 } else { old_timer });
+            let timer =
+                timers.remove(&u32::try_from(index).unwrap_or(u32::MAX)).unwrap_or(if due { 0 } else { old_timer });
             if !changed && timer == old_timer {
                 continue;
             }
@@ -275,7 +291,13 @@ impl PolicySlot {
             }
             if timer != old_timer {
                 self.set_timer(subject, timer);
-                evaluated.timers.push(TimerChange { at: timer, policy: self.active.symbol, component: key.0, resource: key.1, padding: 0 });
+                evaluated.timers.push(TimerChange {
+                    at: timer,
+                    policy: self.active.symbol,
+                    component: key.0,
+                    resource: key.1,
+                    padding: 0,
+                });
             }
         }
         self.local = local;

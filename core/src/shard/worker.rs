@@ -12,9 +12,9 @@ use std::{
 use crate::{
     clock::Clock,
     config::limits::{BATCH_REPORTS, BATCH_SAMPLES, STATE_FLUSH, TICK},
+    connection::answers::{AnswerBox, Answered},
     dispatch::registry::ComponentView,
     model::{Alarm, ReferencePoint, ReportBatch, Response, Timestamp},
-    connection::answers::{AnswerBox, Answered},
     shard::{
         commit::{Audience, OperateReply, Told},
         core::{ShardCore, Worked},
@@ -25,8 +25,8 @@ use crate::{
         SealedBatch, Tell as _,
         encode::Encoder,
         journal::Journal,
-        state_db::StateFlush,
         record::{AnswerCode, PolicyStates, Quarantined, TimerChange},
+        state_db::StateFlush,
     },
 };
 
@@ -233,7 +233,13 @@ impl Running {
         }
     }
 
-    fn seal(&mut self, worked: Worked, portions: Vec<Portion>, point: Option<ReferencePoint>, operate: Option<OperateReply>) {
+    fn seal(
+        &mut self,
+        worked: Worked,
+        portions: Vec<Portion>,
+        point: Option<ReferencePoint>,
+        operate: Option<OperateReply>,
+    ) {
         let Worked { record, undo, alarms, touched, subjects, requests, about_plugins } = worked;
         self.send_alarms(about_plugins);
         let (answers, repeats) = answers(&record, portions);
@@ -249,14 +255,27 @@ impl Running {
         } else {
             None
         };
-        let told = Told { audience: self.worker.audience.clone(), number, point, repeats, answers, views, alarms, flush, requests, operate };
+        let told = Told {
+            audience: self.worker.audience.clone(),
+            number,
+            point,
+            repeats,
+            answers,
+            views,
+            alarms,
+            flush,
+            requests,
+            operate,
+        };
         let reports = u32::try_from(record.input.len()).unwrap_or(u32::MAX);
         let epoch = self.epoch;
         match self.encoder.encode(&record) {
             Ok(bytes) => {
                 self.undo.keep(undo);
                 // It comes back only when the journal has been stopped: then nothing is accepted any more.
-                if let Err(batch) = self.worker.journal.submit(SealedBatch { bytes, reports, epoch, tell: Box::new(told) }) {
+                if let Err(batch) =
+                    self.worker.journal.submit(SealedBatch { bytes, reports, epoch, tell: Box::new(told) })
+                {
                     batch.tell.failed(epoch, "the manager is stopping");
                 }
             }
@@ -290,7 +309,8 @@ impl Running {
         let mut timers = Vec::new();
         for (policy, subject) in changed.subjects {
             let Some((symbol, (component, resource), state, timer)) = core.subject(policy, subject) else { continue };
-            let of_policy = states.entry(symbol).or_insert_with(|| PolicyStates { policy: symbol, ..PolicyStates::default() });
+            let of_policy =
+                states.entry(symbol).or_insert_with(|| PolicyStates { policy: symbol, ..PolicyStates::default() });
             of_policy.components.push(component);
             of_policy.resources.push(resource);
             of_policy.values.extend_from_slice(state);
@@ -298,7 +318,11 @@ impl Running {
         }
         StateFlush {
             shard: self.worker.number,
-            components: changed.components.iter().filter_map(|&symbol| core.component(symbol).map(|(state, _)| (symbol, state.clone()))).collect(),
+            components: changed
+                .components
+                .iter()
+                .filter_map(|&symbol| core.component(symbol).map(|(state, _)| (symbol, state.clone())))
+                .collect(),
             policy_states: states.into_values().collect(),
             timers,
             alarms: changed.alarms.into_values().collect(),
@@ -329,7 +353,10 @@ impl Running {
 }
 
 /// Answers by connection, in the order of the reports, and the number of repeats.
-fn answers(record: &crate::storage::record::BatchRecord, portions: Vec<Portion>) -> (Vec<(Arc<AnswerBox>, Vec<Answered>)>, u64) {
+fn answers(
+    record: &crate::storage::record::BatchRecord,
+    portions: Vec<Portion>,
+) -> (Vec<(Arc<AnswerBox>, Vec<Answered>)>, u64) {
     let mut codes = record.answers.iter().enumerate();
     let mut refusals = record.refusals.iter().peekable();
     let mut repeats = 0;

@@ -1,6 +1,6 @@
 //! What the manager tells about itself: counters, log, audit. Every part counts here; only `api` renders it.
 
-pub mod logs;
 pub mod audit;
+pub mod logs;
 pub mod metrics;
 pub mod refusals;

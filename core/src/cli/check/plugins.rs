@@ -19,10 +19,11 @@ pub fn complaints(loaded: &Loaded) -> Vec<PluginConfigProblem> {
         Some(folder) if !config.plugins.cache_dir.exists() => folder.path().to_path_buf(),
         _ => config.plugins.cache_dir.clone(),
     };
-    let host = match PluginHost::new(&PluginsConfig { cache_dir, ..config.plugins.clone() }, Arc::new(Metrics::default())) {
-        Ok(host) => host,
-        Err(error) => return complaint(PluginKind::Handler, "", &error),
-    };
+    let host =
+        match PluginHost::new(&PluginsConfig { cache_dir, ..config.plugins.clone() }, Arc::new(Metrics::default())) {
+            Ok(host) => host,
+            Err(error) => return complaint(PluginKind::Handler, "", &error),
+        };
     let symbols = SymbolTable::new();
     Catalogue::get().intern(&symbols);
     let handlers = config.handlers.iter().filter_map(|handler| {
