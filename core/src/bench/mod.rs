@@ -5,7 +5,7 @@
 //! outside (`/proc`), the load comes from this process; nothing here is used by the manager.
 
 pub mod floor;
-// pub mod ingest;
+pub mod ingest;
 pub mod latency;
 pub mod load;
 pub mod site;

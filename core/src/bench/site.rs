@@ -21,7 +21,6 @@ use crate::{
 /// A folder with a certificate authority, one client certificate for all key managers, and `manager.toml`.
 pub struct Site {
     folder: PathBuf,
-    components: usize,
 }
 
 impl Site {
@@ -53,19 +52,19 @@ impl Site {
             write!(text, "[[components]]\nid = \"km-{number}\"\nreference_point = \"mk\"\n")?;
         }
         std::fs::write(folder.join("manager.toml"), text)?;
-        Ok(Self { folder: folder.to_path_buf(), components })
+        Ok(Self::open(folder))
+    }
+
+    /// A folder that [`Self::make`] filled.
+    #[must_use]
+    pub fn open(folder: &Path) -> Self {
+        Self { folder: folder.to_path_buf() }
     }
 
     /// The folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// Key managers that have a certificate.
-    #[must_use]
-    pub const fn components(&self) -> usize {
-        self.components
     }
 
     fn pem(&self, name: &str) -> PathBuf {

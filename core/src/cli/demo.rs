@@ -1,12 +1,14 @@
 //! `qkdnm demo`: see `crate::demo`. Here are its arguments, Ctrl-C, the log file and the exit code.
 
-use std::{fs::File, future::Future, io, path::PathBuf, time::Duration};
+use std::{fs::File, future::Future, io, net::SocketAddr, path::PathBuf, pin::Pin, time::Duration};
 
 use clap::Args;
 
 use crate::{
     config::{Config, LogConfig, quantity},
     demo::{self, DemoError, DemoManager, DemoOptions, SHORTEST},
+    manager,
+    model::ReferencePoint,
 };
 
 /// Show a small QKD network and its manager at work, on this machine alone
@@ -29,6 +31,31 @@ fn length(text: &str) -> Result<Duration, String> {
         return Err(format!("the story takes at least {}", quantity::show_duration(SHORTEST)));
     }
     Ok(length)
+}
+
+/// `qkdnm demo`, with the real manager.
+pub fn command(args: &DemoArgs) -> super::CommandResult {
+    let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("io").enable_all().build()?;
+    let start = |config: Config| async {
+        let running = manager::start(config).await.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
+        Ok(Box::new(running) as Box<dyn DemoManager>)
+    };
+    let code = runtime.block_on(run(args, start))?;
+    Ok(if code == 0 { super::Exit::Success } else { super::Exit::Failure })
+}
+
+impl DemoManager for manager::Running {
+    fn listens(&self, point: ReferencePoint) -> Option<SocketAddr> {
+        self.interfaces.iter().find(|(known, _)| *known == point).and_then(|(_, addresses)| addresses.first().copied())
+    }
+
+    fn api(&self) -> SocketAddr {
+        self.api
+    }
+
+    fn stop(self: Box<Self>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin((*self).stop())
+    }
 }
 
 /// Shows the demo and says how it ended: 0 as it should, 1 not. `start` starts a manager.

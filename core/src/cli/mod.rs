@@ -7,12 +7,15 @@
 //! variant in [`Command`], its line in [`dispatch`].
 
 pub mod alarm;
+pub mod bench;
 pub mod check;
 pub mod component;
+pub mod demo;
 pub mod pki;
 pub mod plugin;
 pub mod report;
 pub mod run;
+pub mod storage;
 
 mod client;
 mod exit;
@@ -67,10 +70,18 @@ pub struct Cli {
 pub enum Command {
     /// Runs a manager in the foreground.
     Run(run::RunArgs),
+    /// Shows a small QKD network and its manager at work, on this machine alone.
+    Demo(demo::DemoArgs),
     /// Checks a configuration and says what the manager would do with it.
     Check(check::CheckArgs),
     /// Makes a certificate authority and certificates for the manager and its components.
     Pki(pki::PkiArgs),
+    /// Looks after a data directory: check it, run recorded traffic again.
+    #[command(subcommand)]
+    Storage(storage::Command),
+    /// Measures this build on this machine.
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Components: list them, show one, ask one for a status report.
     #[command(subcommand)]
     Component(component::Command),
@@ -105,7 +116,10 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::command(&args, output),
+        Command::Demo(args) => demo::command(&args),
         Command::Pki(args) => pki::command(args, output),
+        Command::Storage(command) => storage::run(&command, output),
+        Command::Bench(command) => bench::run(&command, output),
         Command::Component(command) => component::run(command, api, output),
         Command::Alarm(command) => alarm::run(command, api, output),
         Command::Report(command) => report::run(command, api, output),
@@ -120,4 +134,3 @@ pub fn stderr_is_terminal() -> bool {
     use std::io::IsTerminal as _;
     std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
-pub mod demo;

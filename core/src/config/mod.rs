@@ -141,7 +141,7 @@ pub struct InterfaceConfig {
 }
 
 /// `components.identity`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IdentityRule {
     /// A SAN of the certificate: URI, or DNS name.
     San(String),
@@ -152,7 +152,7 @@ pub enum IdentityRule {
 }
 
 /// `[[components]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ComponentConfig {
     /// Which.
     pub component: ComponentRef,
@@ -173,7 +173,7 @@ pub struct ComponentConfig {
 }
 
 /// Where a plugin comes from.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum PluginSource {
     /// Inside the binary: `builtin:threshold`.
     Builtin(String),
@@ -194,7 +194,7 @@ pub enum OnFailure {
 }
 
 /// `[[handlers]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct HandlerConfig {
     /// Unique name.
     pub name: String,
@@ -215,7 +215,7 @@ pub struct HandlerConfig {
 }
 
 /// Globs over a component's attributes; absent ones match everything.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ComponentMatch {
     /// Reference points, empty: all.
     pub reference_points: Vec<ReferencePoint>,
@@ -260,7 +260,7 @@ pub enum PolicyMode {
 }
 
 /// `[[policies]]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PolicyConfig {
     /// Unique name; qualifier of its alarms.
     pub name: String,

@@ -293,15 +293,10 @@ impl Backend for ManagerBackend {
                 return Err(ReportsError::UnknownComponent(component));
             }
             let permit = Arc::clone(&self.readers).try_acquire_owned().map_err(|_| ReportsError::Busy)?;
-            let (data_dir, symbols) = (self.config.manager.data_dir.clone(), Arc::clone(&self.symbols));
+            let data_dir = self.config.manager.data_dir.clone();
             let read = tokio::task::spawn_blocking(move || {
                 let _place = permit;
-                {
-                    let r: Result<Page<ReportView>, crate::storage::error::StorageError> = loop {
-                        let _ = (&data_dir, &symbols, &component, from_sequence, &page);
-                    };
-                    r
-                }
+                super::reports::read(&data_dir, &component, from_sequence, &page)
             });
             match read.await {
                 Ok(result) => result.map_err(|error| ReportsError::Unavailable { reason: error.to_string() }),

@@ -10,6 +10,8 @@ pub mod backend;
 pub mod housekeeping;
 pub mod live;
 pub mod plugins;
+pub mod replay;
+pub mod reports;
 pub mod requests;
 pub mod start;
 pub mod watch;

@@ -1,9 +1,9 @@
 //! Loads the handlers and policies of the configuration, and says which of them see a component.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    config::{ComponentConfig, Config, PolicyMode},
+    config::{ComponentConfig, HandlerConfig, PolicyConfig, PolicyMode},
     dispatch::{ComponentCard, Matcher},
     model::{ComponentRef, SymbolTable},
     plugin::{LoadedHandler, LoadedPolicy, PluginError, PluginHost},
@@ -24,14 +24,20 @@ pub struct Plugins {
 }
 
 /// Loads everything; every problem is reported, not only the first.
-pub fn load(config: &Config, host: &PluginHost, symbols: &SymbolTable) -> Result<Plugins, Vec<PluginError>> {
+pub fn load(
+    handlers: &[HandlerConfig],
+    policies: &[PolicyConfig],
+    host: &PluginHost,
+    symbols: &SymbolTable,
+) -> Result<Plugins, Vec<PluginError>> {
+    let (handler_configs, policy_configs) = (handlers, policies);
     let mut problems = Vec::new();
     let mut take = |error| problems.push(error);
     let mut handlers = Vec::new();
-    for handler in &config.handlers {
+    for handler in handler_configs {
         handlers.extend(host.load_handler(handler, symbols).map_err(&mut take).ok());
     }
-    let in_force: Vec<_> = config.policies.iter().filter(|policy| policy.mode != PolicyMode::Off).collect();
+    let in_force: Vec<_> = policy_configs.iter().filter(|policy| policy.mode != PolicyMode::Off).collect();
     let mut policies = Vec::new();
     for policy in &in_force {
         policies.extend(host.load_policy(policy, symbols).map_err(&mut take).ok());
@@ -40,12 +46,12 @@ pub fn load(config: &Config, host: &PluginHost, symbols: &SymbolTable) -> Result
         return Err(problems);
     }
     let standard = |index: usize| {
-        let point = config.handlers.get(index).map(|handler| handler.reference_point);
+        let point = handler_configs.get(index).map(|handler| handler.reference_point);
         // The standard handlers are appended last, one for each reference point.
-        config.handlers.iter().rposition(|handler| Some(handler.reference_point) == point).unwrap_or(index)
+        handler_configs.iter().rposition(|handler| Some(handler.reference_point) == point).unwrap_or(index)
     };
     let active_handlers =
-        config.handlers.iter().zip(&handlers).enumerate().map(|(index, (handler, loaded))| ActiveHandler {
+        handler_configs.iter().zip(&handlers).enumerate().map(|(index, (handler, loaded))| ActiveHandler {
             symbol: symbols.intern(&handler.name).0,
             fallback: standard(index),
             make: make_handler(loaded),
@@ -59,7 +65,7 @@ pub fn load(config: &Config, host: &PluginHost, symbols: &SymbolTable) -> Result
     });
     Ok(Plugins {
         set: PluginSet { handlers: active_handlers.collect(), policies: active_policies.collect() },
-        handler_rules: config.handlers.iter().map(|handler| Matcher::new(&handler.matches)).collect(),
+        handler_rules: handler_configs.iter().map(|handler| Matcher::new(&handler.matches)).collect(),
         policy_rules: in_force.iter().map(|policy| Matcher::new(&policy.applies_to)).collect(),
         handlers,
         policies,
@@ -100,15 +106,12 @@ impl Plugins {
         card
     }
 
-    /// What is running, with digests, for the journal's note of a start.
+    /// SHA-256 of each plugin in force, by its configured name.
     #[must_use]
-    pub fn note(&self) -> serde_json::Value {
-        let handlers = self.set.handlers.iter().zip(&self.handlers).map(|(active, loaded)| {
-            serde_json::json!({ "name": active.config.name, "sha256": loaded.digest(), "config": active.config.config })
-        });
-        let policies = self.set.policies.iter().zip(&self.policies).map(|(active, loaded)| {
-            serde_json::json!({ "name": active.config.name, "sha256": loaded.digest(), "mode": active.config.mode, "config": active.config.config })
-        });
-        serde_json::json!({ "handlers": handlers.collect::<Vec<_>>(), "policies": policies.collect::<Vec<_>>() })
+    pub fn digests(&self) -> BTreeMap<String, String> {
+        let handlers = self.handlers.iter().map(|loaded| (loaded.name().to_owned(), loaded.digest().to_owned()));
+        handlers
+            .chain(self.policies.iter().map(|loaded| (loaded.name().to_owned(), loaded.digest().to_owned())))
+            .collect()
     }
 }

@@ -16,6 +16,7 @@ use super::{
     housekeeping::House,
     live::{Connections, Interface, Sink},
     plugins::{self, Plugins},
+    replay::StartNote,
     requests,
     watch::Watch,
 };
@@ -137,7 +138,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let clock = Clock::start(latest(&recovered));
     let symbols = Arc::clone(&recovered.symbols);
     let host = PluginHost::new(&config.plugins, Arc::clone(&metrics)).map_err(StartError::Engine)?;
-    let plugins = Arc::new(plugins::load(&config, &host, &symbols).map_err(StartError::Plugins)?);
+    let plugins =
+        Arc::new(plugins::load(&config.handlers, &config.policies, &host, &symbols).map_err(StartError::Plugins)?);
     let registry = Arc::new(Registry::new(Arc::clone(&symbols), config.manager.shards));
     let manager = format!("mx/{}", config.manager.id);
     let board = Arc::new(AlarmBoard::default());
@@ -278,11 +280,18 @@ impl Shared {
         let (mailboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| Mailbox::new()).unzip();
         let points: Vec<_> = self.config.handlers.iter().map(|handler| handler.reference_point).collect();
         let managers = mailboxes.get(shard_of(&self.manager, count)).cloned();
-        let note = serde_json::json!({
-            "version": env!("CARGO_PKG_VERSION"), "manager": self.config.manager.id, "domain": self.config.manager.domain,
-            "shards": count, "plugins": self.plugins.note(),
-        });
-        let mut note = Some(note.to_string());
+        let note = StartNote {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            manager: self.config.manager.id.clone(),
+            domain: self.config.manager.domain.clone(),
+            shards: count,
+            state_per_component: self.config.plugins.state_per_component,
+            components: self.config.components.clone(),
+            handlers: self.config.handlers.clone(),
+            policies: self.config.policies.clone(),
+            digests: self.plugins.digests(),
+        };
+        let mut note = Some(serde_json::to_string(&note).unwrap_or_default());
         let mut started = Vec::new();
         for (core, (number, (mailbox, receiver))) in cores.into_iter().zip(mailboxes.iter().zip(receivers).enumerate())
         {

@@ -7,10 +7,7 @@ use super::{
         handler::exports::qkdn::manager::handler as handler_wit, policy::exports::qkdn::manager::policy as wit,
     },
 };
-use crate::{
-    config::limits,
-    model::{Catalogue, Severity, Symbol},
-};
+use crate::{config::limits, model::Severity};
 
 type Checked = Result<(), PluginFailure>;
 

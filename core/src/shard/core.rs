@@ -123,6 +123,19 @@ impl ShardCore {
         self.alarms.restore(alarm);
     }
 
+    /// Takes over the state of a shard that ran before, under other plugins perhaps.
+    pub fn succeed(&mut self, before: Self) {
+        for (symbol, known) in before.components {
+            self.restore_component(symbol, known.state);
+        }
+        for slot in &before.policies {
+            for ((component, resource), state, timer) in slot.images() {
+                self.restore_subject(slot.active.symbol, component, resource, state, timer);
+            }
+        }
+        self.alarms = before.alarms;
+    }
+
     /// State of a component as this shard has it.
     #[must_use]
     pub fn component(&self, symbol: u32) -> Option<(&ComponentState, &Arc<ComponentEntry>)> {

@@ -314,6 +314,11 @@ impl PolicySlot {
         self.set_timer(before.subject, before.timer);
     }
 
+    /// All subjects as [`Self::image`] has them.
+    pub fn images(&self) -> impl Iterator<Item = ((u32, u32), &[f64], u64)> {
+        (0..u32::try_from(self.keys.len()).unwrap_or(u32::MAX)).map(|subject| self.image(subject))
+    }
+
     /// Component, resource, state and timer of a subject, for the state database.
     #[must_use]
     pub fn image(&self, subject: u32) -> ((u32, u32), &[f64], u64) {

@@ -249,7 +249,8 @@ impl Running {
         self.changed.alarms.extend(alarms.iter().map(|alarm| (alarm.id, Arc::clone(alarm))));
         let number = undo.number;
         self.changed.quarantined.extend(record.effects.quarantined.iter().map(|entry| (number, entry.clone())));
-        let flush = if self.last_flush.elapsed() >= STATE_FLUSH && !self.changed.is_empty() {
+        // Also when nothing changed: the database learns how far the journal is reflected.
+        let flush = if self.last_flush.elapsed() >= STATE_FLUSH {
             self.flushes.push_back((number, self.changed.clone()));
             Some(Box::new(self.flush_now()))
         } else {

@@ -122,6 +122,8 @@ pub struct StoredReport {
     pub incarnation: Option<u64>,
     /// The handler it went to.
     pub handler: String,
+    /// Whether it answers a status report request (Q.QKDN_Mk 8.4).
+    pub answers_request: bool,
     /// `accepted`, `repeat`, `refused` or `kept-raw`.
     pub answer: &'static str,
     /// The answer in full, where it was refused.
@@ -243,6 +245,7 @@ fn stored_report(record: &BatchRecord, index: usize, position: ReportPosition, s
         sequence: numbered.then_some(head.sequence),
         incarnation: numbered.then_some(head.incarnation),
         handler: text(record.handler),
+        answers_request: head.flags & head_flags::ANSWERS_REQUEST != 0,
         answer,
         refusal: refusal.map(|(_, refusal)| refusal.to_string()),
         values: samples(record, index, symbols),

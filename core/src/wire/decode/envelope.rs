@@ -7,7 +7,7 @@ use crate::{
     config::limits,
     model::{ReportHead, Timestamp, component_id::MAX_COMPONENT_ID_CHARS, report_batch::head_flags},
     wire::{
-        json::{JsonError, exact_integer},
+        json::{Broken, JsonError},
         message_type,
     },
 };
@@ -63,68 +63,80 @@ struct Address<'l> {
 
 impl<'l> Reading<'l, '_> {
     /// Walks the whole line. Afterwards the envelope holds what was read before an error, if there was one.
-    pub(super) fn message(&mut self) -> Result<(), JsonError> {
+    pub(super) fn message(&mut self) -> Result<(), Broken> {
         if self.walk.json.peek() != Some(b'{') {
-            return Err(JsonError { at: self.walk.json.position(), what: "expected a JSON object" });
+            return self.walk.json.broken("expected a JSON object");
         }
         let open = self.walk.open_object()?;
         let mut first = true;
         while self.walk.json.next_member(&mut first)? {
             let at = self.walk.json.position();
             let key = self.walk.json.string()?;
-            if !self.known_member(&key)? {
-                self.walk.member(at, &key)?;
-            }
+            self.envelope_member(at, &key)?;
         }
         self.walk.close_object(open);
         self.walk.json.end()
     }
 
-    /// Takes the rest of a member that the protocol has; false, with nothing taken, for any other.
-    fn known_member(&mut self, key: &str) -> Result<bool, JsonError> {
-        let known =
-            ["messageType", "messageId", "componentId", "time", "response", "sequence", "incarnation", "extension"];
-        if !known.contains(&key) {
-            return Ok(false);
-        }
-        self.walk.key(key);
-        self.walk.json.colon()?;
+    /// Takes the rest of a member of the message.
+    fn envelope_member(&mut self, at: usize, key: &str) -> Result<(), Broken> {
         match key {
-            "extension" => self.extension()?,
-            "sequence" | "incarnation" => {
-                let value = self.integer_or_other()?;
-                let field =
-                    if key == "sequence" { &mut self.envelope.sequence } else { &mut self.envelope.incarnation };
-                field.set(value);
+            "messageType" => {
+                let read = self.text_member(key)?;
+                self.envelope.message_type.set(read);
+            }
+            "messageId" => {
+                let read = self.text_member(key)?;
+                self.envelope.message_id.set(read);
+            }
+            "componentId" => {
+                let read = self.text_member(key)?;
+                self.envelope.component_id.set(read);
+            }
+            "time" => {
+                let read = self.text_member(key)?;
+                self.envelope.time.set(read);
+            }
+            "response" => {
+                let read = self.text_member(key)?;
+                self.envelope.response.set(read);
+            }
+            "sequence" => {
+                let read = self.integer_member(key)?;
+                self.envelope.sequence.set(read);
+            }
+            "incarnation" => {
+                let read = self.integer_member(key)?;
+                self.envelope.incarnation.set(read);
+            }
+            "extension" => {
+                self.walk.key(key);
+                self.walk.json.colon()?;
+                self.extension()?;
             }
             _ => {
-                let value = self.string_or_other()?;
-                let field = match key {
-                    "messageType" => &mut self.envelope.message_type,
-                    "messageId" => &mut self.envelope.message_id,
-                    "componentId" => &mut self.envelope.component_id,
-                    "time" => &mut self.envelope.time,
-                    _ => &mut self.envelope.response,
-                };
-                field.set(value);
+                self.walk.member(at, key)?;
             }
         }
-        Ok(true)
+        Ok(())
     }
 
-    /// Takes a value: its text if it is a string.
-    fn string_or_other(&mut self) -> Result<Option<Cow<'l, str>>, JsonError> {
+    /// Takes the rest of a member: its text if it is a string.
+    fn text_member(&mut self, key: &str) -> Result<Option<Cow<'l, str>>, Broken> {
+        self.walk.key(key);
+        self.walk.json.colon()?;
         if self.walk.json.peek() == Some(b'"') {
             return self.walk.json.string().map(Some);
         }
         self.walk.value().map(|_| None)
     }
 
-    /// Takes a value: its number if it is an integer from 0 to 2^53-1.
-    fn integer_or_other(&mut self) -> Result<Option<u64>, JsonError> {
+    /// Takes the rest of a member: its number if it is an integer from 0 to 2^53-1.
+    fn integer_member(&mut self, key: &str) -> Result<Option<u64>, Broken> {
+        self.walk.key(key);
+        self.walk.json.colon()?;
         if matches!(self.walk.json.peek(), Some(b'-' | b'0'..=b'9')) {
-            let number = self.walk.json.number()?;
-            return Ok(exact_integer(number.text).filter(|&integer| integer <= limits::MAX_SEQUENCE));
+            return Ok(self.walk.json.integer()?.filter(|&integer| integer <= limits::MAX_SEQUENCE));
         }
         self.walk.value().map(|_| None)
     }
@@ -249,7 +261,10 @@ fn source_time(time: Field<Cow<'_, str>>) -> Result<Option<i64>, String> {
     let expected = "an RFC 3339 time such as 2026-01-31T12:00:00Z";
     match time.optional("time", expected)? {
         None => Ok(None),
-        Some(text) => Timestamp::parse(&text).map(|time| Some(time.0)).ok_or(format!("`time`: expected {expected}")),
+        Some(text) => match Timestamp::parse(&text) {
+            Some(time) => Ok(Some(time.0)),
+            None => Err(format!("`time`: expected {expected}")),
+        },
     }
 }
 

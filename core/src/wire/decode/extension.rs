@@ -11,7 +11,7 @@ use super::{
 use crate::{
     config::limits,
     model::{Fault, ObjectKind, Timestamp, report_batch::ObjectText},
-    wire::json::JsonError,
+    wire::json::Broken,
 };
 
 /// Most faults kept of one report: the first one refuses it, a few more help its author.
@@ -120,7 +120,7 @@ struct Object<'l> {
 
 impl<'l> Reading<'l, '_> {
     /// Takes the value of `extension`.
-    pub(super) fn extension(&mut self) -> Result<(), JsonError> {
+    pub(super) fn extension(&mut self) -> Result<(), Broken> {
         if self.walk.json.peek() != Some(b'[') {
             self.extension.not_array = true;
             return self.walk.value().map(drop);
@@ -145,7 +145,7 @@ impl<'l> Reading<'l, '_> {
     }
 
     /// Takes one object: its hash.
-    fn object(&mut self, index: u32) -> Result<u64, JsonError> {
+    fn object(&mut self, index: u32) -> Result<u64, Broken> {
         let mut object = Object {
             index,
             start: self.walk.json.position(),
@@ -177,7 +177,7 @@ impl<'l> Reading<'l, '_> {
     }
 
     /// Takes the value of a key that all objects share: its hash.
-    fn known_key(&mut self, key: &str, object: &mut Object<'l>) -> Result<u64, JsonError> {
+    fn known_key(&mut self, key: &str, object: &mut Object<'l>) -> Result<u64, Broken> {
         if key == "values" {
             return self.object_values(object);
         }
@@ -204,7 +204,7 @@ impl<'l> Reading<'l, '_> {
         Ok(hash)
     }
 
-    fn object_values(&mut self, object: &mut Object<'l>) -> Result<u64, JsonError> {
+    fn object_values(&mut self, object: &mut Object<'l>) -> Result<u64, Broken> {
         if self.walk.json.peek() != Some(b'{') {
             object.values = Values::NoObject;
             return Ok(self.walk.value()?.hash);
@@ -221,7 +221,7 @@ impl<'l> Reading<'l, '_> {
     }
 
     /// Takes the samples of values that came before the type.
-    fn late_values(&mut self, object: &mut Object<'l>) -> Result<(), JsonError> {
+    fn late_values(&mut self, object: &mut Object<'l>) -> Result<(), Broken> {
         if let (Kind::Samples(group), Values::Passed(at, members)) = (object.kind, object.values) {
             let end = self.walk.json.position();
             self.walk.json.set_position(at);

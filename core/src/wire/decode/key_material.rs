@@ -1,6 +1,6 @@
 //! Key material must not travel on a management interface: which object keys would carry it, and where they stood.
 
-use crate::wire::json::{JsonError, Scanner};
+use crate::wire::json::{Broken, Scanner};
 
 /// Most paths reported of one message.
 pub(super) const MOST_OFFENCES: usize = 16;
@@ -33,7 +33,7 @@ pub(super) fn path_of(text: &str, offence: usize) -> String {
 }
 
 /// Walks one value; true, with the path complete, once the key at `offence` has been met.
-fn descend(scanner: &mut Scanner<'_>, offence: usize, path: &mut String) -> Result<bool, JsonError> {
+fn descend(scanner: &mut Scanner<'_>, offence: usize, path: &mut String) -> Result<bool, Broken> {
     let (before, mut first) = (path.len(), true);
     match scanner.peek() {
         Some(b'{') => {

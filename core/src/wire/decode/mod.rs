@@ -34,7 +34,7 @@ use self::{
     values::Seen,
     walk::{Walk, WalkRoom},
 };
-use super::json::{JsonError, Scanner};
+use super::json::{Broken, JsonError, Scanner};
 use crate::model::{Fault, ReportBatch, Symbol, Timestamp};
 
 /// What the decoder must know besides the line.
@@ -125,6 +125,8 @@ pub struct Decoder {
     seen: Seen,
     room: WalkRoom,
     resources: ResourceTexts,
+    /// Room for the symbols of `resources`.
+    symbols: Vec<Option<Symbol>>,
     notes: Notes,
 }
 
@@ -145,6 +147,7 @@ impl Decoder {
             seen: Seen::new(table.len()),
             room: WalkRoom::default(),
             resources: ResourceTexts::default(),
+            symbols: Vec::new(),
             notes: Notes::default(),
         }
     }
@@ -164,17 +167,19 @@ impl Decoder {
         self.notes.key_material.clear();
         self.notes.source_time = None;
         let (text, encoding) = match std::str::from_utf8(line) {
-            Ok(text) => (text, Ok(())),
+            Ok(text) => (text, None),
             Err(error) => {
                 let valid = line.get(..error.valid_up_to()).unwrap_or_default();
                 let at = error.valid_up_to();
-                (std::str::from_utf8(valid).unwrap_or_default(), Err(JsonError { at, what: "invalid UTF-8" }))
+                (std::str::from_utf8(valid).unwrap_or_default(), Some(JsonError { at, what: "invalid UTF-8" }))
             }
         };
         let mark = Mark::of(batch);
         let mut reading = Reading::new(self, text, batch);
-        let grammar = reading.message();
-        let error = encoding.err().or(grammar.err()).or(reading.walk.json.noted());
+        let error = match reading.message() {
+            _ if encoding.is_some() => encoding,
+            Ok(()) | Err(Broken) => reading.walk.json.error(),
+        };
         let decoded = reading.finish(error, options);
         if !matches!(decoded, Decoded::Report { .. } | Decoded::Answer { .. }) {
             mark.restore(batch);
@@ -192,7 +197,9 @@ impl Decoder {
     /// would speak of something else.
     pub fn bind_resources(&mut self, batch: &mut ReportBatch, symbol: &mut impl FnMut(&str) -> Option<Symbol>) {
         let Some(last) = batch.len().checked_sub(1).filter(|_| !self.resources.is_empty()) else { return };
-        let symbols: Vec<Option<Symbol>> = self.resources.iter().map(|(text, _)| symbol(text)).collect();
+        self.symbols.clear();
+        self.symbols.extend(self.resources.iter().map(|(text, _)| symbol(text)));
+        let symbols = &self.symbols;
         let bound = |number: u32| match number.checked_sub(1) {
             None => Some(Symbol::NONE),
             Some(index) => symbols.get(index as usize).copied().flatten(),
@@ -205,7 +212,7 @@ impl Decoder {
             return;
         }
         remove_unbound(batch, range);
-        let refused = self.resources.iter().zip(&symbols).filter(|(_, symbol)| symbol.is_none());
+        let refused = self.resources.iter().zip(symbols).filter(|(_, symbol)| symbol.is_none());
         batch.faults.extend(refused.take(extension::MOST_FAULTS).map(|((_, object), _)| Fault {
             report: u32::try_from(last).unwrap_or(u32::MAX),
             path: format!("extension[{object}].resource"),

@@ -19,17 +19,12 @@ pub(super) enum Group {
 /// A name of the catalogue.
 #[derive(Debug)]
 pub(super) struct Name {
-    /// As an object key is written, quotes included.
-    pub(super) quoted: Box<str>,
+    pub(super) text: &'static str,
+    /// As the key of a member is nearly always written, quotes and colon included.
+    pub(super) written: Box<[u8]>,
     pub(super) symbol: u32,
     pub(super) hash: u64,
     pub(super) group: Group,
-}
-
-impl Name {
-    pub(super) fn text(&self) -> &str {
-        self.quoted.trim_matches('"')
-    }
 }
 
 /// All names, and all words of all names.
@@ -56,7 +51,8 @@ impl NameTable {
         for (text, group) in performance.chain(state) {
             by_text.insert(text, names.len());
             names.push(Name {
-                quoted: format!("\"{text}\"").into(),
+                text,
+                written: format!("\"{text}\":").into_bytes().into(),
                 symbol: symbols.intern(text).0,
                 hash: content_hash::string(text),
                 group,

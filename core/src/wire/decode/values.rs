@@ -1,10 +1,13 @@
 //! The values of `performance` and `state` objects: where nearly all bytes of nearly all reports are read.
 
-use super::{Reading, content_hash, names::Group};
+use super::{
+    Reading, content_hash,
+    names::{Group, Name},
+};
 use crate::{
     config::limits,
     model::report_batch::{SampleKind, sample_flags},
-    wire::json::JsonError,
+    wire::json::Broken,
 };
 
 /// Which names of the catalogue the object at hand has had: those stamped with its number.
@@ -28,7 +31,7 @@ impl Seen {
 
 impl Reading<'_, '_> {
     /// Takes an object of values, appending a sample for each that is known: its hash.
-    pub(super) fn sample_values(&mut self, group: Group, object: u32) -> Result<u64, JsonError> {
+    pub(super) fn sample_values(&mut self, group: Group, object: u32) -> Result<u64, Broken> {
         let open = self.walk.open_object()?;
         self.seen.object += 1;
         let (mut first, mut sum, mut previous) = (true, 0_u64, self.prediction.start(group));
@@ -36,38 +39,40 @@ impl Reading<'_, '_> {
             self.extension.values += 1;
             let at = self.walk.json.position();
             let guess = self.prediction.after(previous);
-            let name = match self.table.name(guess) {
-                Some(name) if name.group == group && self.walk.json.take(name.quoted.as_bytes()) => guess,
+            let index = match self.table.name(guess) {
+                Some(name) if name.group == group && self.walk.json.take(&name.written) => guess,
                 _ => {
                     let key = self.walk.json.string()?;
-                    let Some(name) = self.table.find(&key, group) else {
+                    let Some(index) = self.table.find(&key, group) else {
                         self.notes.unknown_names += 1;
                         self.extension.keep_text = true;
                         sum = sum.wrapping_add(self.walk.member(at, &key)?);
                         continue;
                     };
-                    self.prediction.learn(previous, name);
-                    name
+                    self.walk.json.colon()?;
+                    self.prediction.learn(previous, index);
+                    index
                 }
             };
-            previous = name;
-            if self.seen.again(name) {
+            if self.seen.again(index) {
                 self.walk.json.note(at, "a key occurs twice in this object");
             }
-            sum = sum.wrapping_add(self.known_value(group, name, object)?);
+            if let Some(name) = self.table.name(index) {
+                let hash = self.known_value(name, object)?;
+                sum = sum.wrapping_add(content_hash::mix(name.hash, hash));
+            }
+            previous = index;
         }
         self.walk.close_object(open);
         Ok(content_hash::object(sum))
     }
 
-    /// Takes the colon and value of a known name: its part of the object's hash.
-    fn known_value(&mut self, group: Group, index: usize, object: u32) -> Result<u64, JsonError> {
-        self.walk.json.colon()?;
-        let Some(name) = self.table.name(index) else { return Ok(0) };
+    /// Takes the value of a known name: its hash.
+    fn known_value(&mut self, name: &Name, object: u32) -> Result<u64, Broken> {
         let first = self.walk.json.peek();
-        let (kind, value, hash) = match (group, first) {
+        let (kind, value, hash) = match (name.group, first) {
             (Group::Performance, Some(b'-' | b'0'..=b'9')) => {
-                let value = self.walk.json.number()?.value;
+                let value = self.walk.json.number()?;
                 (SampleKind::Number, value, content_hash::number(value))
             }
             (Group::State, Some(b'"')) => {
@@ -81,12 +86,13 @@ impl Reading<'_, '_> {
                 let flag = self.walk.json.literal()?;
                 (SampleKind::Flag, f64::from(u8::from(flag == Some(true))), content_hash::literal(flag))
             }
-            _ => {
-                let expected =
-                    if group == Group::Performance { "expected a number" } else { "expected a string or a boolean" };
-                self.fault(format!("extension[{object}].values.{}", name.text()), expected);
-                let hash = self.walk.value()?.hash;
-                return Ok(content_hash::mix(name.hash, hash));
+            (group, _) => {
+                let expected = match group {
+                    Group::Performance => "expected a number",
+                    Group::State => "expected a string or a boolean",
+                };
+                self.fault(format!("extension[{object}].values.{}", name.text), expected);
+                return Ok(self.walk.value()?.hash);
             }
         };
         if self.extension.values <= limits::REPORT_VALUES {
@@ -94,6 +100,6 @@ impl Reading<'_, '_> {
             self.batch.values.push(value);
             self.batch.flags.push(sample_flags(kind, object));
         }
-        Ok(content_hash::mix(name.hash, hash))
+        Ok(hash)
     }
 }

@@ -1,15 +1,6 @@
 //! Numbers of a JSON text: exactly the double that is nearest to what is written.
 
-use super::{JsonError, Scanner};
-
-/// A number as read.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Number<'l> {
-    /// The nearest double.
-    pub(crate) value: f64,
-    /// As written.
-    pub(crate) text: &'l str,
-}
+use super::{Broken, Scanner};
 
 /// Powers of ten that a double holds exactly.
 const POWERS: [f64; 23] = [
@@ -21,20 +12,54 @@ const EXACT: u64 = 1 << 53;
 /// So many digits fit a `u64` whatever they are.
 const DIGITS: usize = 19;
 
-impl<'l> Scanner<'l> {
+/// The parts of a number, as far as a `u64` holds them.
+struct Parts {
+    negative: bool,
+    /// All digits in one; good if `digits` is at most [`DIGITS`].
+    mantissa: u64,
+    digits: usize,
+    /// How many of them stand after the point.
+    fraction: usize,
+    exponent: bool,
+}
+
+impl Scanner<'_> {
     /// Takes a number; the scanner stands at its first character.
-    pub(crate) fn number(&mut self) -> Result<Number<'l>, JsonError> {
+    pub(crate) fn number(&mut self) -> Result<f64, Broken> {
         let start = self.at;
+        let parts = self.parts()?;
+        let Some(power) = POWERS.get(parts.fraction) else { return Ok(self.nearest(start)) };
+        if parts.exponent || parts.digits > DIGITS || parts.mantissa > EXACT {
+            return Ok(self.nearest(start));
+        }
+        // Both operands are exact, so the one rounding of the division gives the nearest double.
+        let mantissa = parts.mantissa as f64;
+        let magnitude = if parts.fraction == 0 { mantissa } else { mantissa / power };
+        Ok(if parts.negative { -magnitude } else { magnitude })
+    }
+
+    /// Takes a number: the integer that it is, if it is one of 0 to 2^64-1.
+    pub(crate) fn integer(&mut self) -> Result<Option<u64>, Broken> {
+        let start = self.at;
+        let parts = self.parts()?;
+        if parts.negative || parts.exponent || parts.fraction > 0 || parts.digits > DIGITS {
+            self.nearest(start);
+            return Ok(exact_integer(self.slice(start, self.at)));
+        }
+        Ok(Some(parts.mantissa))
+    }
+
+    fn parts(&mut self) -> Result<Parts, Broken> {
         let negative = self.byte() == Some(b'-');
         if negative {
             self.at += 1;
         }
         let leading_zero = self.byte() == Some(b'0');
-        let (mut digits, mantissa) = self.digits(0)?;
+        let (mut digits, mut mantissa) = self.digits(0)?;
         if leading_zero && digits > 1 {
-            return self.error("a number must not start with 0");
+            return self.broken("a number must not start with 0");
         }
-        let (mut fraction, mut mantissa) = (0, mantissa);
+        let mut fraction = 0;
         if self.byte() == Some(b'.') {
             self.at += 1;
             (fraction, mantissa) = self.digits(mantissa)?;
@@ -48,34 +73,34 @@ impl<'l> Scanner<'l> {
             }
             self.digits(0)?;
         }
-        let text = self.slice(start, self.at);
-        // Both operands are exact, so the one rounding of the division gives the nearest double.
-        let value = match POWERS.get(fraction) {
-            Some(power) if !exponent && digits <= DIGITS && mantissa <= EXACT => {
-                let magnitude = mantissa as f64 / power;
-                if negative { -magnitude } else { magnitude }
-            }
-            _ => text.parse().unwrap_or(f64::INFINITY),
-        };
+        Ok(Parts { negative, mantissa, digits, fraction, exponent })
+    }
+
+    /// The number from `start` to here, by the library; notes one that is out of range.
+    #[cold]
+    fn nearest(&mut self, start: usize) -> f64 {
+        let value: f64 = self.slice(start, self.at).parse().unwrap_or(f64::INFINITY);
         if !value.is_finite() {
             self.note(start, "a number out of the range of a double");
         }
-        Ok(Number { value, text })
+        value
     }
 
     /// Takes at least one digit: how many, and `before` continued by them (good for up to [`DIGITS`] in all).
-    fn digits(&mut self, before: u64) -> Result<(usize, u64), JsonError> {
-        let (start, mut value) = (self.at, before);
-        while let Some(digit) = self.byte().map(|byte| byte.wrapping_sub(b'0')).filter(|digit| *digit < 10) {
+    fn digits(&mut self, before: u64) -> Result<(usize, u64), Broken> {
+        let (bytes, mut at, mut value) = (self.text.as_bytes(), self.at, before);
+        while let Some(digit @ 0..=9) = bytes.get(at).map(|byte| byte.wrapping_sub(b'0')) {
             value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
-            self.at += 1;
+            at += 1;
         }
-        if self.at == start { self.error("expected a digit") } else { Ok((self.at - start, value)) }
+        let count = at - self.at;
+        self.at = at;
+        if count == 0 { self.broken("expected a digit") } else { Ok((count, value)) }
     }
 }
 
 /// The integer that a JSON number is, however it is written (`5`, `5.0`, `50e-1`), if it is one of 0 to 2^64-1.
-pub(crate) fn exact_integer(number: &str) -> Option<u64> {
+fn exact_integer(number: &str) -> Option<u64> {
     let magnitude = number.strip_prefix('-').unwrap_or(number);
     let (decimal, exponent) = match magnitude.split_once(['e', 'E']) {
         Some((decimal, exponent)) => (decimal, exponent.parse::<i64>().ok()),
@@ -103,10 +128,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(text: &str) -> Result<(f64, usize, bool), JsonError> {
+    fn read(text: &str) -> Result<(f64, usize, bool), Broken> {
         let mut scanner = Scanner::new(text);
-        let value = scanner.number()?.value;
-        Ok((value, scanner.position(), scanner.noted().is_some()))
+        let value = scanner.number()?;
+        Ok((value, scanner.position(), scanner.error().is_some()))
     }
 
     #[test]
@@ -172,8 +197,12 @@ mod tests {
         }
 
         #[test]
-        fn written_integers_come_back(value in any::<u64>()) {
-            prop_assert_eq!(exact_integer(&value.to_string()), Some(value));
+        fn written_integers_come_back(value in any::<u64>(), small in 0_u64..1000) {
+            for value in [value, small] {
+                let text = value.to_string();
+                prop_assert_eq!(exact_integer(&text), Some(value));
+                prop_assert!(matches!(Scanner::new(&text).integer(), Ok(Some(read)) if read == value));
+            }
         }
     }
 }

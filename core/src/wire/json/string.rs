@@ -2,16 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::{JsonError, Scanner};
+use super::{Broken, Scanner};
 
 const ONES: u64 = u64::from_ne_bytes([1; 8]);
 const HIGH: u64 = ONES << 7;
 
 impl<'l> Scanner<'l> {
     /// Takes a string; the scanner stands at its opening quote.
-    pub(crate) fn string(&mut self) -> Result<Cow<'l, str>, JsonError> {
+    pub(crate) fn string(&mut self) -> Result<Cow<'l, str>, Broken> {
         if self.byte() != Some(b'"') {
-            return self.error("expected a string");
+            return self.broken("expected a string");
         }
         let start = self.at + 1;
         self.at = plain_end(self.text.as_bytes(), start);
@@ -26,15 +26,15 @@ impl<'l> Scanner<'l> {
         }
     }
 
-    fn broken_string<T>(&self) -> Result<T, JsonError> {
+    fn broken_string<T>(&mut self) -> Result<T, Broken> {
         match self.byte() {
-            Some(_) => self.error("a control character in a string must be escaped"),
-            None => self.error("the line ends inside a string"),
+            Some(_) => self.broken("a control character in a string must be escaped"),
+            None => self.broken("the line ends inside a string"),
         }
     }
 
     #[cold]
-    fn escaped(&mut self, start: usize) -> Result<String, JsonError> {
+    fn escaped(&mut self, start: usize) -> Result<String, Broken> {
         let mut text = self.slice(start, self.at).to_owned();
         loop {
             match self.byte() {
@@ -52,7 +52,7 @@ impl<'l> Scanner<'l> {
     }
 
     /// Takes one escape, or two that make a surrogate pair.
-    fn escape(&mut self) -> Result<char, JsonError> {
+    fn escape(&mut self) -> Result<char, Broken> {
         let at = self.at;
         self.at += 1;
         let plain = match self.byte() {
@@ -66,13 +66,13 @@ impl<'l> Scanner<'l> {
             Some(b'n') => '\n',
             Some(b'r') => '\r',
             Some(b't') => '\t',
-            _ => return self.error("unknown escape in a string"),
+            _ => return self.broken("unknown escape in a string"),
         };
         self.at += 1;
         Ok(plain)
     }
 
-    fn unicode_escape(&mut self, at: usize) -> Result<char, JsonError> {
+    fn unicode_escape(&mut self, at: usize) -> Result<char, Broken> {
         let unit = self.hex4()?;
         if let Some(scalar) = char::from_u32(unit) {
             return Ok(scalar);
@@ -90,11 +90,11 @@ impl<'l> Scanner<'l> {
         Ok(char::REPLACEMENT_CHARACTER)
     }
 
-    fn hex4(&mut self) -> Result<u32, JsonError> {
+    fn hex4(&mut self) -> Result<u32, Broken> {
         let mut unit = 0;
         for _ in 0..4 {
             let Some(digit) = self.byte().and_then(|byte| char::from(byte).to_digit(16)) else {
-                return self.error("expected four hexadecimal digits after `\\u`");
+                return self.broken("expected four hexadecimal digits after `\\u`");
             };
             unit = unit * 16 + digit;
             self.at += 1;
@@ -130,8 +130,9 @@ mod tests {
 
     fn read(text: &str) -> Result<(String, bool), &'static str> {
         let mut scanner = Scanner::new(text);
-        let string = scanner.string().map_err(|error| error.what)?.into_owned();
-        Ok((string, scanner.noted().is_some()))
+        let string = scanner.string();
+        let why = scanner.error().map(|error| error.what);
+        Ok((string.map_err(|Broken| why.unwrap_or_default())?.into_owned(), why.is_some()))
     }
 
     #[test]

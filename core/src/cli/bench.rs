@@ -1,0 +1,66 @@
+//! `qkdnm bench`: measures this build on this machine, beside a floor in the same run.
+
+use std::{path::PathBuf, time::Duration};
+
+use super::{CommandResult, Exit, Output};
+use crate::bench::{floor, ingest, site::Site};
+
+/// What to measure.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Server CPU per status report, and how long a lone reporter waits.
+    Ingest(IngestArgs),
+    /// The floor server, for `ingest`.
+    #[command(hide = true)]
+    Floor {
+        /// Folder that `ingest` made.
+        site: PathBuf,
+    },
+}
+
+/// Arguments of `ingest`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct IngestArgs {
+    /// Connections.
+    #[arg(long, default_value_t = 16)]
+    pub connections: usize,
+    /// Unanswered reports on each.
+    #[arg(long, default_value_t = 64)]
+    pub window: usize,
+    /// Rounds of floor and manager in turn; medians are shown.
+    #[arg(long, default_value_t = 5)]
+    pub rounds: usize,
+    /// Seconds of each measurement.
+    #[arg(long, default_value_t = 3)]
+    pub seconds: u64,
+    /// `sync` or `os`.
+    #[arg(long, default_value = "sync")]
+    pub durability: String,
+    /// Folder on the file system to be measured; a temporary one by default.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+}
+
+/// Measures.
+pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
+    match command {
+        Command::Floor { site } => floor::run(&Site::open(site))?,
+        Command::Ingest(args) => {
+            let options = ingest::Options {
+                connections: args.connections,
+                window: args.window,
+                rounds: args.rounds.max(1),
+                lasts: Duration::from_secs(args.seconds.max(1)),
+                durability: args.durability.clone(),
+                folder: args.dir.clone(),
+            };
+            let report = ingest::run(&options)?;
+            if output.is_json() {
+                output.json(&report)?;
+            } else {
+                report.table().lines().try_for_each(|line| output.line(line))?;
+            }
+        }
+    }
+    Ok(Exit::Success)
+}
