@@ -187,3 +187,9 @@ pub const AUDIT_ENTRY_BYTES: usize = 16 * 1024;
 pub const AUDIT_FILE_BYTES: u64 = 16 << 20;
 /// Files of the audit trail, the current one included; the oldest goes.
 pub const AUDIT_FILES: usize = 8;
+/// A source clock counts as off from here on, milliseconds either way: ten times what networks and queues do to a report.
+pub const CLOCK_OFFSET_RAISE_MS: i64 = 30_000;
+/// And as right again below this.
+pub const CLOCK_OFFSET_CLEAR_MS: i64 = 10_000;
+/// Reports in a row that have to say the same.
+pub const CLOCK_OFFSET_REPORTS: u32 = 10;

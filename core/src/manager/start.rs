@@ -24,7 +24,7 @@ use crate::{
     alarm::AlarmBoard,
     api::{ApiError, ApiServer},
     clock::{Clock, wall_time},
-    config::{ComponentConfig, Config, InterfaceConfig},
+    config::{ComponentConfig, Config, InterfaceConfig, limits},
     connection::InterfaceContext,
     dispatch::{
         Registry,
@@ -125,6 +125,8 @@ struct Shared {
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let metrics = Arc::new(Metrics::default());
     let data_dir: PathBuf = config.manager.data_dir.clone();
+    let mut config = config;
+    config.interfaces = interfaces_in_use(&config);
     let lock = DataDir::lock(&data_dir)?;
     let faults = Faults::from_env().map_err(StartError::Faults)?;
     let (audit, audit_writer) = Audit::open(&data_dir, Arc::clone(&metrics))?;
@@ -211,6 +213,29 @@ impl Doors {
         }
         Ok(Self { api: ApiServer::bind(&shared.config.api).await?, interfaces })
     }
+}
+
+/// The interfaces of the configuration, and one without an address for each reference point that is only dialled.
+fn interfaces_in_use(config: &Config) -> Vec<InterfaceConfig> {
+    let mut interfaces = config.interfaces.clone();
+    for component in config.components.iter().filter(|component| component.dial.is_some()) {
+        let reference_point = component.component.reference_point;
+        if interfaces.iter().all(|interface| interface.reference_point != reference_point) {
+            interfaces.push(InterfaceConfig {
+                reference_point,
+                listen: Vec::new(),
+                tls: config.tls.clone(),
+                max_connections: limits::MAX_CONNECTIONS,
+                max_connections_per_identity: limits::MAX_CONNECTIONS_PER_IDENTITY,
+                max_line_bytes: limits::MAX_LINE_BYTES,
+                max_in_flight: limits::MAX_IN_FLIGHT,
+                handshake_timeout: limits::HANDSHAKE_TIMEOUT,
+                idle_timeout: limits::IDLE_TIMEOUT,
+                request_timeout: limits::REQUEST_TIMEOUT,
+            });
+        }
+    }
+    interfaces
 }
 
 struct Parts {

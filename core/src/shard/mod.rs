@@ -9,10 +9,12 @@ pub mod alarms;
 pub mod commit;
 pub mod core;
 pub mod handling;
+mod judging;
 pub mod mailbox;
 pub mod observing;
 pub mod plugins;
 pub mod undo;
+mod verdicts;
 pub mod worker;
 
 pub use mailbox::{AlarmRequest, Delivery, Mailbox, OperateRequest, ShardMessage};

@@ -6,6 +6,7 @@
 pub mod component;
 pub mod last_values;
 pub mod sequence_window;
+pub mod source_clock;
 
 pub use component::ComponentState;
 pub use last_values::{LastValue, LastValues};

@@ -1,0 +1,172 @@
+//! What is answered to each report: the rules of numbering and the handler's word together, and the state of accepted
+//! reports.
+
+use std::sync::Arc;
+
+use super::core::{Known, ShardCore, Worked};
+use crate::{
+    model::{
+        ReasonCode, Refusal, ReportBatch, ReportHead, Symbol, Timestamp, report_batch::head_flags,
+        response::RefusalDetail,
+    },
+    shard::{
+        alarms::{AlarmChanges, own_report},
+        handling::{Fate, Handling},
+        undo::ComponentBefore,
+    },
+    state::{
+        ComponentState, SequenceVerdict,
+        source_clock::{OUT_OF_RANGE, OffsetChange, SourceClock},
+    },
+    storage::record::AnswerCode,
+};
+
+/// How the sentence of a refusal begins whose number was accepted with other content.
+const CONFLICT: &str = "sequence conflict";
+
+impl ShardCore {
+    /// The rules of numbering and the handler's word together: answers, and the state of accepted reports.
+    pub(super) fn judge(
+        &mut self,
+        batch: &ReportBatch,
+        handling: &Handling,
+        now: Timestamp,
+        worked: &mut Worked,
+        changes: &mut AlarmChanges,
+    ) {
+        for (index, (head, fate)) in batch.reports.iter().zip(&handling.fates).enumerate() {
+            let numbered = head.flags & head_flags::HAS_SEQUENCE != 0;
+            let answer = match self.known(head.component) {
+                None => Err(Refusal::new(
+                    ReasonCode::Internal,
+                    "the component has left the manager's tables; connect again",
+                )),
+                Some(known) => {
+                    let verdict = if numbered {
+                        known.state.window.check(head.incarnation, head.sequence, head.content_hash)
+                    } else {
+                        SequenceVerdict::New
+                    };
+                    verdict_and_fate(verdict, fate, head)
+                }
+            };
+            match answer {
+                Ok(AnswerCode::Repeat) => worked.record.answers.push(AnswerCode::Repeat as u8),
+                Ok(code) => {
+                    self.accept(batch, index, code, now, worked);
+                    self.watch_clock(head, now, changes);
+                    worked.record.answers.push(code as u8);
+                }
+                Err(refusal) => {
+                    self.note_conflict(head, &refusal, now, changes);
+                    worked.record.answers.push(AnswerCode::Refused as u8);
+                    worked.record.refusals.push((u32::try_from(index).unwrap_or(u32::MAX), refusal));
+                }
+            }
+        }
+    }
+
+    fn known(&mut self, component: u32) -> Option<&mut Known> {
+        if !self.components.contains_key(&component) {
+            let entry = self.around.registry.by_symbol(component)?;
+            self.components.insert(
+                component,
+                Known { state: ComponentState::default(), entry, touched: 0, clock: SourceClock::default() },
+            );
+        }
+        self.components.get_mut(&component)
+    }
+
+    fn accept(&mut self, batch: &ReportBatch, index: usize, code: AnswerCode, now: Timestamp, worked: &mut Worked) {
+        let (number, gaps) = (self.batch_number, &self.around.metrics.sequence_gaps);
+        let (Some(head), Some(known)) = (batch.reports.get(index), self.components.get_mut(&batch.component(index).0))
+        else {
+            return;
+        };
+        let state = &mut known.state;
+        if known.touched != number {
+            known.touched = number;
+            worked.touched.push(head.component);
+            worked.undo.components.push(ComponentBefore {
+                component: head.component,
+                values: Arc::clone(&state.values),
+                last_report: state.last_report,
+                reports: state.reports,
+                kept: state.kept,
+            });
+        }
+        let before = state.window.gaps();
+        let added = &worked.record.effects.added_samples;
+        if let Some(undo) = state.accept(batch, index, code == AnswerCode::KeptRaw, added, now) {
+            gaps.add(state.window.gaps() - before);
+            worked.undo.sequences.push((head.component, undo));
+        }
+    }
+
+    /// A component whose source times are steadily off gets an alarm.
+    fn watch_clock(&mut self, head: &ReportHead, now: Timestamp, changes: &mut AlarmChanges) {
+        if head.flags & head_flags::HAS_TIME == 0 {
+            return;
+        }
+        let replaced = head.flags & head_flags::TIME_REPLACED != 0;
+        let offset = if replaced { OUT_OF_RANGE } else { now.0.saturating_sub(head.time) };
+        let Some(change) = self.components.get_mut(&head.component).and_then(|known| known.clock.observe(offset))
+        else {
+            return;
+        };
+        let key = self.key(head.component, Symbol::NONE, "clock-offset", "manager");
+        let text = match change {
+            OffsetChange::Right => {
+                return self.alarms.clear(&key, "its source times agree with the manager's clock", now, changes);
+            }
+            OffsetChange::Off(OUT_OF_RANGE) => {
+                "its source times lie more than 24 h back or 5 min ahead and are replaced by the time of receipt"
+                    .to_owned()
+            }
+            OffsetChange::Off(ms) if ms > 0 => format!("its source times are steadily {} s behind", ms / 1_000),
+            OffsetChange::Off(ms) => format!("its source times are steadily {} s ahead", -(ms / 1_000)),
+        };
+        let report = own_report("clock-offset", text, &["Check the time service (NTP, PTP) of the component."]);
+        self.alarms.raise(key, report, "manager", now, changes);
+    }
+
+    /// Other content under a number accepted before: somebody may be speaking in the component's name.
+    fn note_conflict(&mut self, head: &ReportHead, refusal: &Refusal, now: Timestamp, changes: &mut AlarmChanges) {
+        if refusal.code == ReasonCode::Rejected && refusal.sentence.starts_with(CONFLICT) {
+            let key = self.key(head.component, Symbol::NONE, "report-sequence-conflict", "manager");
+            let report = own_report(
+                "report-sequence-conflict",
+                refusal.sentence.clone(),
+                &[
+                    "Look for a second sender with the same component ID, or a component that restarted without a new incarnation.",
+                ],
+            );
+            self.alarms.raise(key, report, "manager", now, changes);
+        }
+    }
+}
+
+fn verdict_and_fate(verdict: SequenceVerdict, fate: &Fate, head: &ReportHead) -> Result<AnswerCode, Refusal> {
+    match (verdict, fate) {
+        (SequenceVerdict::Repeat, _) => Ok(AnswerCode::Repeat),
+        (SequenceVerdict::Conflict, _) => Err(Refusal::new(
+            ReasonCode::Rejected,
+            format!(
+                "{CONFLICT}: number {} was accepted before with other content; use a new number, or a higher incarnation after a restart",
+                head.sequence
+            ),
+        )),
+        (SequenceVerdict::Behind { incarnation, last }, _) => Err(Refusal {
+            code: ReasonCode::Rejected,
+            sentence: format!(
+                "sequence {} of incarnation {} is behind: incarnation {incarnation} has reached {last}; go on above it, or with a higher incarnation",
+                head.sequence, head.incarnation
+            ),
+            detail: RefusalDetail::Sequence { incarnation, last },
+        }),
+        (SequenceVerdict::New, Fate::Accept) => Ok(AnswerCode::Accepted),
+        (SequenceVerdict::New, Fate::KeepRaw) => Ok(AnswerCode::KeptRaw),
+        (SequenceVerdict::New, Fate::Refuse(reason)) => Err(Refusal::new(ReasonCode::Rejected, reason.clone())),
+        (SequenceVerdict::New, Fate::Fail(reason)) => Err(Refusal::new(ReasonCode::Internal, reason.clone())),
+    }
+}
