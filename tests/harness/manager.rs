@@ -5,6 +5,7 @@
 //! the log. Processes are ended by their id, and never outlive their test.
 
 use std::{
+    collections::HashMap,
     fs::{self, File, OpenOptions},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -38,6 +39,7 @@ pub struct ManagerProcess {
     child: Option<Child>,
     ready: Value,
     expected: Mutex<Expected>,
+    components: Mutex<HashMap<String, Identity>>,
 }
 
 impl ManagerProcess {
@@ -79,6 +81,7 @@ impl ManagerProcess {
             child: None,
             ready: Value::Null,
             expected: Mutex::default(),
+            components: Mutex::default(),
         }
     }
 
@@ -204,10 +207,21 @@ impl ManagerProcess {
         Api::at(address.unwrap_or_else(|| panic!("no address of the API in the ready file: {}", self.ready)))
     }
 
-    /// A connection as this component, with a new certificate.
+    /// The certificate of a component, the same at every call.
+    ///
+    /// # Panics
+    /// Never, but for a poisoned lock.
+    #[must_use]
+    pub fn component_identity(&self, reference_point: &str, component_id: &str) -> Identity {
+        let mut components = self.components.lock().expect("the map");
+        let name = format!("{reference_point}/{component_id}");
+        components.entry(name).or_insert_with(|| self.pki.issue(reference_point, component_id)).clone()
+    }
+
+    /// A connection as this component.
     #[must_use]
     pub fn connect(&self, reference_point: &str, component_id: &str) -> RawClient {
-        let identity = self.pki.issue(reference_point, component_id);
+        let identity = self.component_identity(reference_point, component_id);
         RawClient::connect(self.address(reference_point), &identity, &self.pki.anchor())
     }
 

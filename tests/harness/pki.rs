@@ -4,6 +4,8 @@
 
 use std::{
     fs,
+    io::Write as _,
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
@@ -162,7 +164,7 @@ impl TestPki {
         let certificate_file = self.dir.join(format!("{}.pem", request.name));
         let key_file = self.dir.join(format!("{}.key", request.name));
         fs::write(&certificate_file, certificate.pem()).expect("the certificate is written");
-        fs::write(&key_file, key.serialize_pem()).expect("the key is written");
+        write_secret(&key_file, &key.serialize_pem());
         Identity {
             certificate_file,
             key_file,
@@ -198,4 +200,12 @@ impl TestPki {
         fs::write(&file, list.pem().expect("PEM")).expect("the list is written");
         file
     }
+}
+
+/// Writes a file that only this user may read.
+fn write_secret(file: &Path, text: &str) {
+    let _ = fs::remove_file(file);
+    let mut options = fs::OpenOptions::new();
+    let mut written = options.write(true).create_new(true).mode(0o600).open(file).expect("the key's file is made");
+    written.write_all(text.as_bytes()).expect("the key is written");
 }

@@ -23,6 +23,7 @@ fn say(client: &mut RawClient, qber: f64) {
 #[test]
 fn a_threshold_raises_updates_and_clears_with_hysteresis() {
     let manager = ManagerProcess::start(settings());
+    manager.expect_log("Alarm raised.");
     let mut client = manager.connect("mq", "module-1");
     say(&mut client, 0.02);
     assert!(manager.api().list("/api/v1/alarms").is_empty());
@@ -50,6 +51,7 @@ fn a_threshold_raises_updates_and_clears_with_hysteresis() {
 #[test]
 fn acknowledging_needs_an_operators_token_and_outlives_a_crash() {
     let mut manager = ManagerProcess::start(settings());
+    manager.expect_log("Alarm raised.");
     let mut client = manager.connect("mq", "module-1");
     say(&mut client, 0.2);
     let alarm = manager.api().await_alarm("qber-threshold-exceeded", |_| true);
@@ -76,6 +78,7 @@ fn acknowledging_needs_an_operators_token_and_outlives_a_crash() {
 #[test]
 fn the_command_line_does_the_same() {
     let manager = ManagerProcess::start(settings());
+    manager.expect_log("Alarm raised.");
     let mut client = manager.connect("mq", "module-1");
     say(&mut client, 0.2);
     let id = manager.api().await_alarm("qber-threshold-exceeded", |_| true)["id"].to_string();
@@ -100,6 +103,7 @@ fn the_command_line_does_the_same() {
 #[test]
 fn a_component_raises_and_clears_its_own_alarms() {
     let manager = ManagerProcess::start(settings());
+    manager.expect_log("Alarm raised.");
     let mut client = manager.connect("mq", "module-1");
     let alarm = |cleared: bool| {
         let state = if cleared { json!({"cleared": true}) } else { json!({"severity": "critical", "text": "Hot."}) };

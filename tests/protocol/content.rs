@@ -77,6 +77,7 @@ fn a_bad_value_is_rejected_with_its_path() {
 fn known_types_are_accepted() {
     let manager = ManagerProcess::start(Settings::one("mk", &["km-1"]));
     let mut client = manager.connect("mk", "km-1");
+    manager.expect_log("key-store-low");
     for object in [
         json!({"type": "performance", "resource": "link-7", "time": "2026-11-26T07:00:00Z",
                "values": {"stored_key_count": 12, "key_store_fill_ratio": 0.5}}),
