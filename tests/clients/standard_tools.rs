@@ -18,7 +18,16 @@ fn a_conversation_is_held_with_openssl() {
     let manager = ManagerProcess::start(Settings::one("mk", &["km-1"]));
     let identity = manager.pki.issue("mk", "km-1");
     let mut openssl = Command::new("openssl")
-        .args(["s_client", "-quiet", "-verify_return_error", "-alpn", "qkdn/1", "-servername", "localhost"])
+        .args([
+            "s_client",
+            "-quiet",
+            "-no_ign_eof",
+            "-verify_return_error",
+            "-alpn",
+            "qkdn/1",
+            "-servername",
+            "localhost",
+        ])
         .args(["-connect", &manager.address("mk").to_string()])
         .arg("-CAfile")
         .arg(manager.pki.anchor_file())

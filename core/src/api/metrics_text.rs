@@ -74,9 +74,12 @@ const PLUGIN_COUNTERS: [(&str, &str, CounterOf<PluginMetrics>); 5] = [
 ];
 
 /// Counters of the manager as a whole.
-const MANAGER_COUNTERS: [(&str, &str, CounterOf<Metrics>); 10] = [
+const MANAGER_COUNTERS: [(&str, &str, CounterOf<Metrics>); 13] = [
     ("qkdn_state_sequence_numbers_missed", "Sequence numbers that never came.", |m| &m.sequence_gaps),
     ("qkdn_plugin_reports_quarantined", "Reports that a plugin could not take.", |m| &m.quarantined),
+    ("qkdn_alarm_raises_dropped", "New alarms beyond what a component may have.", |m| &m.alarms_dropped),
+    ("qkdn_plugin_samples_dropped", "Samples beyond the state that a component may have.", |m| &m.samples_crowded_out),
+    ("qkdn_plugin_requests_dropped", "Status report requests of policies not sent.", |m| &m.policy_requests_dropped),
     ("qkdn_storage_commits_made", "Commits of the journal.", |m| &m.commits),
     ("qkdn_storage_commits_failed", "Commits of the journal that failed.", |m| &m.commits_failed),
     ("qkdn_storage_journal_bytes_written", "Bytes written to the journal.", |m| &m.journal_bytes),

@@ -19,7 +19,7 @@ use crate::{
     model::{ComponentId, ComponentRef, ReasonCode, Refusal, ReportBatch, Response, report_batch::head_flags},
     net::Identity,
     shard::{Delivery, ShardMessage},
-    wire::{DecodeOptions, Decoded, Decoder, encode, is_success, message_type},
+    wire::{DecodeOptions, Decoded, Decoder, decode::MOST_OFFENCES, encode, is_success, message_type},
 };
 
 struct OpenBatch {
@@ -105,6 +105,10 @@ impl Intake {
             Decoded::TooLarge { message_id, component_id, reason, .. } => {
                 let refused = (Whose::Text(component_id.as_ref().into()), Refusal::new(ReasonCode::TooLarge, reason));
                 self.refuse(message_id.as_deref(), refused, out);
+            }
+            Decoded::Unsupported { message_type, message_id: None, component_id } if needs_an_id(&message_type) => {
+                let reason = format!("`{message_type}` needs a messageId");
+                return self.not_a_message(reason, None, component_id, false, out);
             }
             Decoded::Unsupported { message_type, message_id, component_id } => {
                 self.unsupported(&message_type, message_id, component_id, out)
@@ -266,7 +270,9 @@ impl Intake {
             let exempt = self.context.exempt_paths.get(speaker.handler).filter(|_| speaker.exempt);
             !exempt.is_some_and(|paths| paths.iter().any(|rule| same_path(rule, path)))
         });
-        let Some(path) = offending else { return Ok(()) };
+        // The decoder notes only so many: behind exempt ones there may be others.
+        let hidden = decoder.notes().key_material.get(MOST_OFFENCES - 1);
+        let Some(path) = offending.or(hidden) else { return Ok(()) };
         let sentence = format!("{path}: looks like key material, which never travels on a management interface");
         self.note("key-material-refused", Some(speaker.entry.component.to_string()), sentence.clone());
         Err((Whose::Known(Arc::clone(&speaker.entry)), Refusal::new(ReasonCode::Rejected, sentence)))
@@ -396,6 +402,10 @@ impl Intake {
     pub fn covers_several(&self) -> bool {
         self.identity.components.len() > 1
     }
+}
+
+fn needs_an_id(message_type: &str) -> bool {
+    matches!(message_type, message_type::SUBSCRIBE | message_type::UNSUBSCRIBE)
 }
 
 /// Whether an exemption covers a path; `[*]` in the rule stands for any position.

@@ -64,8 +64,8 @@ impl OpenRequests {
 
     /// Takes out the request that an answer belongs to: the component asked and where to tell.
     pub fn answered(&mut self, message_id: &str) -> Option<(ComponentRef, oneshot::Sender<RequestOutcome>)> {
-        let number: u64 = message_id.strip_prefix('q')?.parse().ok()?;
-        let place = self.asked.iter().position(|asked| asked.number == number)?;
+        let number = message_id.strip_prefix('q')?;
+        let place = self.asked.iter().position(|asked| asked.number.to_string() == number)?;
         let asked = self.asked.remove(place);
         Some((asked.component, asked.reply))
     }
@@ -118,7 +118,7 @@ mod tests {
         let (id, mut answered) = ask(Duration::from_secs(60));
         let (_, mut lost) = ask(Duration::from_secs(60));
         assert_eq!(open.expire(Instant::now()), 1);
-        assert!(open.answered("q99").is_none() && open.answered("x").is_none());
+        assert!(open.answered("q99").is_none() && open.answered("q01").is_none() && open.answered("x").is_none());
         tell(open.answered(&id).unwrap().1, RequestOutcome::Answered(Response::Success, Box::default()));
         assert!(open.answered(&id).is_none());
         drop(open);

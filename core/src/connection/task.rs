@@ -28,7 +28,7 @@ use super::{
     requests::{ManagerRequest, RequestOutcome},
 };
 use crate::{
-    config::limits::{CLOSE_DRAIN, READ_TURN_BYTES, WRITE_BUFFER_BYTES, WRITE_STALL},
+    config::limits::{CLOSE_DRAIN, READ_TURN_BYTES, RETRY_UNAVAILABLE_MS, WRITE_BUFFER_BYTES, WRITE_STALL},
     model::{ReasonCode, Refusal},
     wire::{Decoder, Frame, Frames, encode},
 };
@@ -345,7 +345,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
         if self.stage == Stage::Open && self.cancel.as_mut().poll(cx).is_ready() {
             let sentence = "the manager closes this connection; what was answered stands";
             self.finish(
-                Some(Refusal::new(ReasonCode::Unavailable, sentence)),
+                Some(Refusal::retry(ReasonCode::Unavailable, sentence, RETRY_UNAVAILABLE_MS)),
                 End::Closed("by the manager".to_owned()),
             );
         }

@@ -47,6 +47,7 @@ struct Seen {
     wall_offset: Option<i64>,
     jumped: bool,
     failing: bool,
+    commits_failed: u64,
     expiring: bool,
     overloaded: u64,
     overload_raised: bool,
@@ -111,25 +112,25 @@ impl House {
     }
 
     fn look_at_storage(&self, seen: &mut Seen) {
+        // A failure may come and go between two looks: the counter tells.
+        let failed = self.metrics.commits_failed.get();
+        let is_new = failed > std::mem::replace(&mut seen.commits_failed, failed);
         match self.journal.health() {
-            JournalHealth::Failing { reason, .. } if !seen.failing => {
-                seen.failing = true;
-                tracing::error!(reason, "Storage fails; reports are answered `unavailable`.");
+            JournalHealth::Failing { reason, .. } => {
+                if !std::mem::replace(&mut seen.failing, true) {
+                    tracing::error!(reason, "Storage fails; reports are answered `unavailable`.");
+                }
             }
-            JournalHealth::Ok if seen.failing => {
+            JournalHealth::Ok if is_new || seen.failing => {
                 seen.failing = false;
-                // It can be stored only now: an alarm about storage needs storage.
+                // An alarm about storage needs storage: it can be raised only now.
                 let text = "storage failed and works again; reports in between were answered `unavailable`".to_owned();
                 tracing::warn!("{text}");
-                self.raise(
-                    "storage-failed",
-                    "journal",
-                    text.clone(),
-                    &["Check the free space and health of the disk under data_dir."],
-                );
+                let repairs = &["Check the free space and health of the disk under data_dir."];
+                self.raise("storage-failed", "journal", text.clone(), repairs);
                 self.clear("storage-failed", "journal", &text);
             }
-            JournalHealth::Ok | JournalHealth::Failing { .. } => {}
+            JournalHealth::Ok => {}
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     connection::{ManagerRequest, RequestOutcome},
     dispatch::{ComponentEntry, Registry},
     shard::commit::PolicyRequest,
+    telemetry::metrics::Metrics,
     wire::encode::Query,
 };
 
@@ -35,10 +36,16 @@ pub fn send(entry: &ComponentEntry, query: Query) -> Result<oneshot::Receiver<Re
 }
 
 /// Sends what policies ask for, with a least interval for each component, until the shards are gone.
-pub async fn serve_policies(registry: Arc<Registry>, clock: Clock, mut wishes: mpsc::Receiver<PolicyRequest>) {
+pub async fn serve_policies(
+    registry: Arc<Registry>,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    mut wishes: mpsc::Receiver<PolicyRequest>,
+) {
     while let Some((component, names)) = wishes.recv().await {
         let Some(entry) = registry.by_symbol(component) else { continue };
         if !entry.policy_request_due(clock.now(), POLICY_REQUEST_INTERVAL) {
+            metrics.policy_requests_dropped.increment();
             continue;
         }
         // The answer goes the way of every report; nobody waits for it here.

@@ -436,7 +436,12 @@ impl Shared {
             tasks.spawn(Arc::clone(&connections).keep_dialled(component.clone()));
         }
         // Ends with the shards, which hold the sending ends.
-        tokio::spawn(requests::serve_policies(Arc::clone(&self.registry), self.clock, wishes));
+        tokio::spawn(requests::serve_policies(
+            Arc::clone(&self.registry),
+            self.clock,
+            Arc::clone(&self.metrics),
+            wishes,
+        ));
         let house = House {
             config: self.config.clone(),
             manager: self.manager.clone(),

@@ -152,7 +152,7 @@ impl Tell for Told {
         }
         for request in self.requests.drain(..) {
             if self.audience.requester.try_send(request).is_err() {
-                tracing::debug!("A policy's status report request was dropped: too many wait.");
+                self.audience.metrics.policy_requests_dropped.increment();
             }
         }
         if let Some((reply, result)) = self.operate.take() {

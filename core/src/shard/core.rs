@@ -174,6 +174,9 @@ impl ShardCore {
     }
 
     pub(super) fn finish(&self, mut worked: Worked, changes: AlarmChanges) -> Worked {
+        if changes.dropped > 0 {
+            self.around.metrics.alarms_dropped.add(changes.dropped);
+        }
         worked.record.effects.alarms = changes.after.iter().map(|alarm| alarm.as_ref().clone()).collect();
         worked.undo.alarms = changes.before;
         worked.alarms = changes.after;

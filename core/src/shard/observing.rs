@@ -33,8 +33,8 @@ pub struct PolicySlot {
     generation: u32,
     seen: Observations,
     local: Vec<u32>,
-    /// Samples not shown because the component has more subjects than its state may hold.
-    pub crowded_out: u64,
+    /// Samples not shown because the component has more subjects than its state may hold, not counted yet.
+    crowded_out: u64,
 }
 
 /// What a call changed, to be journalled and, if need be, taken back.
@@ -314,6 +314,11 @@ impl PolicySlot {
             place.copy_from_slice(&before.state);
         }
         self.set_timer(before.subject, before.timer);
+    }
+
+    /// Samples not shown since the last time this was asked.
+    pub fn take_crowded_out(&mut self) -> u64 {
+        std::mem::take(&mut self.crowded_out)
     }
 
     /// All subjects as [`Self::image`] has them.

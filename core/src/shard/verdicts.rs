@@ -92,6 +92,7 @@ impl ShardCore {
             let shown: Vec<usize> = accepted.iter().copied().filter(sees).collect();
             let Some(slot) = self.policies.get_mut(position) else { continue };
             let evaluated = slot.evaluate(batch, shown.iter().copied(), now, &mut worked.undo.subjects, position);
+            self.around.metrics.samples_crowded_out.add(slot.take_crowded_out());
             match evaluated {
                 None => {}
                 Some(Ok(evaluated)) => self.verdicts(position, evaluated, now, worked, changes),

@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::limits::SEQUENCE_WINDOW;
 
-const SLOTS: usize = SEQUENCE_WINDOW as usize;
+/// Numbers that the window holds: the highest accepted and those below it that may still arrive.
+const SPAN: u64 = SEQUENCE_WINDOW + 1;
+const SLOTS: usize = SPAN as usize;
 
 /// What a number means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +68,7 @@ const fn fingerprint(content_hash: u64) -> u32 {
 }
 
 const fn slot(sequence: u64) -> usize {
-    (sequence % SEQUENCE_WINDOW) as usize
+    (sequence % SPAN) as usize
 }
 
 impl SequenceWindow {
@@ -89,7 +91,7 @@ impl SequenceWindow {
         if incarnation > self.incarnation {
             return SequenceVerdict::New;
         }
-        if incarnation < self.incarnation || sequence.saturating_add(SEQUENCE_WINDOW) <= highest {
+        if incarnation < self.incarnation || sequence.saturating_add(SPAN) <= highest {
             return SequenceVerdict::Behind { incarnation: self.incarnation, last: highest };
         }
         if sequence > highest {
@@ -118,7 +120,7 @@ impl SequenceWindow {
         let (highest, gaps, first) = (self.highest, self.gaps, self.first);
         let place = slot(sequence);
         if highest.is_some_and(|highest| sequence > highest) {
-            if let Some(bottom) = sequence.checked_sub(SEQUENCE_WINDOW) {
+            if let Some(bottom) = sequence.checked_sub(SPAN) {
                 self.leave(bottom);
             }
             self.highest = Some(sequence);
@@ -146,8 +148,8 @@ impl SequenceWindow {
         match self.highest {
             Some(highest) if incarnation == self.incarnation => {
                 // Everything between is missing for now; what falls out of the window is missing for good.
-                if let Some(bottom) = sequence.checked_sub(SEQUENCE_WINDOW) {
-                    for number in highest.saturating_sub(SEQUENCE_WINDOW - 1)..=bottom.min(highest) {
+                if let Some(bottom) = sequence.checked_sub(SPAN) {
+                    for number in highest.saturating_sub(SPAN - 1)..=bottom.min(highest) {
                         self.leave(number);
                         self.set(slot(number), 0);
                     }
@@ -198,7 +200,7 @@ mod tests {
         fn gaps(&self) -> u64 {
             let Some(highest) = self.highest() else { return self.gaps_before };
             let first = self.first;
-            let missing = (first..(highest + 1).saturating_sub(SEQUENCE_WINDOW).max(first))
+            let missing = (first..(highest + 1).saturating_sub(SPAN).max(first))
                 .filter(|n| !self.accepted.contains_key(n))
                 .count();
             self.gaps_before + missing as u64
@@ -207,7 +209,7 @@ mod tests {
             match self.highest() {
                 None => SequenceVerdict::New,
                 Some(_) if incarnation > self.incarnation => SequenceVerdict::New,
-                Some(last) if incarnation < self.incarnation || sequence + SEQUENCE_WINDOW <= last => {
+                Some(last) if incarnation < self.incarnation || sequence + SPAN <= last => {
                     SequenceVerdict::Behind { incarnation: self.incarnation, last }
                 }
                 Some(_) => match self.accepted.get(&sequence) {
@@ -232,6 +234,17 @@ mod tests {
     fn steps() -> impl Strategy<Value = Vec<(u64, i64, u64)>> {
         let jump = prop_oneof![8 => -6_i64..12, 2 => -1_100_i64..1_100, 1 => 1_000_i64..5_000];
         prop::collection::vec((prop_oneof![20 => Just(0_u64), 1 => Just(1)], jump, 1_u64..4), 1..200)
+    }
+
+    #[test]
+    fn the_window_reaches_1024_below_the_highest() {
+        let mut window = SequenceWindow::default();
+        window.accept(0, 5_000, 7);
+        assert_eq!(window.check(0, 5_000 - 1_024, 7), SequenceVerdict::New);
+        assert_eq!(window.check(0, 5_000 - 1_025, 7), SequenceVerdict::Behind { incarnation: 0, last: 5_000 });
+        window.accept(0, 5_000 - 1_024, 7);
+        assert_eq!(window.check(0, 5_000 - 1_024, 7), SequenceVerdict::Repeat);
+        assert_eq!(window.check(0, 5_000, 7), SequenceVerdict::Repeat);
     }
 
     proptest! {

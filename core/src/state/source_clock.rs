@@ -32,7 +32,8 @@ impl SourceClock {
         let counts = if self.is_off {
             offset_ms.saturating_abs() <= CLOCK_OFFSET_CLEAR_MS
         } else {
-            let alike = self.last.saturating_sub(offset_ms).saturating_abs() <= offset_ms.saturating_abs() / 10 + 5_000;
+            let alike =
+                self.last.saturating_sub(offset_ms).saturating_abs() <= offset_ms.saturating_abs() / 100 + 5_000;
             offset_ms.saturating_abs() >= CLOCK_OFFSET_RAISE_MS && (self.in_a_row == 0 || alike)
         };
         self.last = offset_ms;

@@ -95,6 +95,12 @@ pub struct Metrics {
     pub plugins: DashMap<String, PluginMetrics>,
     /// Numbers that left the window without a report.
     pub sequence_gaps: Counter,
+    /// New alarms not raised: their component has as many as it may.
+    pub alarms_dropped: Counter,
+    /// Samples not shown to a policy: the component has more subjects than its state may hold.
+    pub samples_crowded_out: Counter,
+    /// Status report requests of policies not sent: too soon after the last, or too many waiting.
+    pub policy_requests_dropped: Counter,
     /// Reports in quarantine since the start.
     pub quarantined: Counter,
     /// Commits of the journal.

@@ -164,7 +164,7 @@ impl Handled {
     /// first reason of a report counts.
     pub fn refuse(&mut self, report: u32, reason: impl Into<String>) {
         if !self.refuses(report) {
-            self.refusals.push(Refusal { report, reason: reason.into() });
+            self.refusals.push(Refusal { report, reason: shortened(reason.into()) });
         }
     }
 
@@ -180,6 +180,18 @@ impl Handled {
         let (value, kind) = value.encode();
         self.samples.push(NormalSample { report, name: name.0, resource: resource.into(), value, kind });
     }
+}
+
+/// Bytes of a reason: it may quote what a component sent, and the manager takes no longer ones.
+const REASON_BYTES: usize = 1_024;
+
+fn shortened(mut reason: String) -> String {
+    if reason.len() > REASON_BYTES {
+        let end = (0..=REASON_BYTES).rev().find(|&end| reason.is_char_boundary(end)).unwrap_or(0);
+        reason.truncate(end);
+        reason.push_str(" ...");
+    }
+    reason
 }
 
 /// Low eight bits of `flags`: the value is a number.

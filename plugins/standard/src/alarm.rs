@@ -6,18 +6,25 @@ use crate::fields::Fields;
 
 /// Reads an alarm object of a report.
 pub(crate) fn read(fields: &Fields<'_>, report: u32) -> Result<ComponentAlarm, String> {
-    let alarm_type = fields.required_text("alarmTypeId")?.to_owned();
+    fields.required_text("alarmTypeId")?;
     let severity = severity(fields)?.to_owned();
-    let text = |key| fields.text(key).map(|text| text.unwrap_or_default().to_owned());
+    let bounded = |key, most| {
+        let text = fields.text(key)?.unwrap_or_default();
+        if text.len() > most {
+            return Err(fields.problem(key, &format!("has {} bytes; at most {most} are taken", text.len())));
+        }
+        Ok(text.to_owned())
+    };
+    let name = |key| bounded(key, NAME_BYTES);
     Ok(ComponentAlarm {
         report,
-        resource: text("resource")?,
-        alarm_type,
-        qualifier: text("alarmTypeQualifier")?,
+        resource: name("resource")?,
+        alarm_type: name("alarmTypeId")?,
+        qualifier: name("alarmTypeQualifier")?,
         severity,
-        text: text("text")?,
-        event_type: text("eventType")?,
-        probable_cause: text("probableCause")?,
+        text: bounded("text", TEXT_BYTES)?,
+        event_type: name("eventType")?,
+        probable_cause: name("probableCause")?,
     })
 }
 
@@ -34,5 +41,11 @@ fn severity<'a>(fields: &Fields<'a>) -> Result<&'a str, String> {
         None => Err(fields.problem("severity", "is missing, and the alarm is not cleared")),
     }
 }
+
+/// Bytes of a name in an alarm, and of its text: the manager takes no longer ones from a handler.
+const NAME_BYTES: usize = 256;
+const TEXT_BYTES: usize = 4 * 1_024;
+/// Alarms in one report.
+pub(crate) const MOST_ALARMS: usize = 256;
 
 const SEVERITIES: [&str; 5] = ["warning", "minor", "major", "critical", "indeterminate"];

@@ -129,6 +129,12 @@ fn check_object(object: &Object, handled: &mut Handled) {
                 "topology" => topology::check(&fields),
                 "usage" => usage::check(&fields),
                 "event" => event::check(&fields),
+                "alarm"
+                    if handled.alarms.iter().rev().take_while(|alarm| alarm.report == object.report).count()
+                        >= alarm::MOST_ALARMS =>
+                {
+                    Err(fields.problem_here(&format!("more than {} alarms in one report", alarm::MOST_ALARMS)))
+                }
                 "alarm" => alarm::read(&fields, object.report).map(|alarm| handled.alarms.push(alarm)),
                 _ => Ok(()),
             })

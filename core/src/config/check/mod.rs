@@ -74,6 +74,11 @@ impl Checker<'_> {
             number => usize::try_from(number).unwrap_or(usize::MAX),
         };
         let enrolment = raw.enrolment.as_ref().map_or(Enrolment::Listed, |spot| spot.value);
+        if let Some(spot) = raw.enrolment.as_ref().filter(|spot| spot.value == Enrolment::Approve) {
+            let text =
+                "`approve` holds components that are not listed, and this version has no command to approve them";
+            self.found.add(Problem::warning(spot.place, text).help("list them in [[components]]"));
+        }
         Some(ManagerConfig { id: id?, domain: domain?, data_dir, shards, enrolment })
     }
 

@@ -3,7 +3,7 @@
 use crate::wire::json::{Broken, Scanner};
 
 /// Most paths reported of one message.
-pub(super) const MOST_OFFENCES: usize = 16;
+pub const MOST_OFFENCES: usize = 16;
 /// Longest path reported, in bytes; a longer one is cut.
 const PATH_BYTES: usize = 256;
 

@@ -27,6 +27,7 @@ mod walk;
 
 use std::borrow::Cow;
 
+pub use self::key_material::MOST_OFFENCES;
 use self::{
     envelope::Envelope,
     names::{NameTable, Prediction},
