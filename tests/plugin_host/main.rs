@@ -7,7 +7,6 @@ mod failures;
 mod handlers;
 mod loading;
 mod policies;
-mod speed;
 
 use std::{path::Path, sync::Arc, time::Duration};
 

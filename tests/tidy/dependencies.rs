@@ -24,7 +24,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("pki", &[]),
     ("simulate", &["config", "wire", "clock", "net", "pki"]),
     ("bench", &["config", "clock", "wire", "net", "pki", "simulate", "manager", "telemetry"]),
-    ("demo", &["config", "simulate"]),
+    ("demo", &["config", "pki", "simulate"]),
     // The composition root joins everything but what faces the user.
     (
         "manager",
@@ -73,7 +73,7 @@ const ONLY_IN: [(&str, &[&str], &str); 11] = [
     ("wit_component", &["plugin"], "plugins are behind the two traits of `plugin`"),
     ("rustls", &["net", "simulate", "bench"], "one place decides whom to trust"),
     ("tokio_rustls", &["net", "simulate", "bench", "connection"], "one place decides whom to trust"),
-    ("rcgen", &["pki", "demo"], "certificates are made for a start and for the demonstration, nowhere else"),
+    ("rcgen", &["pki"], "certificates are made in one place"),
     ("rusqlite", &["storage"], "the database is behind storage"),
     ("axum", &["api"], "HTTP is served in one place"),
     ("ureq", &["cli", "demo"], "operator commands and the demonstration read the API, nothing else does"),

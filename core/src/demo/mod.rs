@@ -5,7 +5,6 @@
 //! API, as any program would, and told beside what was done to the network. The demo knows the manager only by
 //! [`DemoManager`]; it fails if something that should have been noticed was not.
 
-pub mod certificates;
 pub mod site;
 pub mod story;
 pub mod telling;

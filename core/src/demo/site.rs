@@ -7,13 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::certificates::{Authority, CertificateError};
 use crate::{
     config::{self, Config, Problems, load::load_text, source::SourceText},
     model::{ComponentId, ComponentRef, ReferencePoint, component_id::ComponentIdError},
+    pki::{self, IssueRequest, PkiError},
     simulate,
 };
 
+/// Days that the demo's certificates are valid.
+const DAYS: u32 = 365;
 /// The demo's manager.
 const MANAGER: &str = "manager-demo";
 
@@ -42,7 +44,7 @@ pub enum SiteError {
     Folder(PathBuf, #[source] io::Error),
     /// No certificates.
     #[error(transparent)]
-    Certificates(#[from] CertificateError),
+    Certificates(#[from] PkiError),
     /// A name of the cast is no component ID.
     #[error(transparent)]
     Name(#[from] ComponentIdError),
@@ -76,12 +78,13 @@ impl Site {
         };
         let site = Self { folder, components: simulate::components()?, temporary };
         let pki = site.folder.join("pki");
-        fs::create_dir_all(&pki).map_err(|error| SiteError::Folder(pki.clone(), error))?;
-        let authority = Authority::create(&site.anchor())?;
+        pki::init(&pki, "qkdnm demo CA", DAYS)?;
         let manager = ComponentRef::new(ReferencePoint::Mx, ComponentId::new(MANAGER)?);
-        authority.issue(&manager, &pki, MANAGER)?;
-        for component in &site.components {
-            authority.issue(component, &pki, &file_name(component))?;
+        let named = site.components.iter().map(|component| (component.clone(), file_name(component)));
+        for (component, name) in std::iter::once((manager, MANAGER.to_owned())).chain(named) {
+            let components = vec![component];
+            let request = IssueRequest { components, dns: vec![], ips: vec![], days: DAYS, name: Some(name) };
+            pki::issue(&pki, &request)?;
         }
         let file = site.config_file();
         fs::write(&file, site.text()).map_err(|error| SiteError::Folder(file, error))?;
