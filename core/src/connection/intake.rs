@@ -16,7 +16,9 @@ use super::{
 use crate::{
     config::limits::{BATCH_REPORTS, BATCH_SAMPLES, MALFORMED_IN_A_ROW, RETRY_OVERLOADED_MS},
     dispatch::ComponentEntry,
-    model::{ComponentId, ComponentRef, ReasonCode, Refusal, ReportBatch, Response, report_batch::head_flags},
+    model::{
+        ComponentId, ComponentRef, ReasonCode, Refusal, ReportBatch, Response, Timestamp, report_batch::head_flags,
+    },
     net::Identity,
     shard::{Delivery, ShardMessage},
     wire::{DecodeOptions, Decoded, Decoder, decode::MOST_OFFENCES, encode, is_success, message_type},
@@ -51,7 +53,11 @@ pub struct Intake {
     pub open: OpenMessages,
     /// Requests of the manager not answered yet.
     pub requests: OpenRequests,
-    speakers: HashMap<Box<str>, Speaker>,
+    speakers: Vec<Speaker>,
+    /// Places in `speakers` by component ID.
+    speakers_by_id: HashMap<Box<str>, usize>,
+    /// Who spoke last: mostly the next one too.
+    last_speaker: usize,
     batches: Vec<OpenBatch>,
     /// The batch that the next line is decoded into: where the last report went.
     target: usize,
@@ -78,7 +84,9 @@ impl Intake {
             answers,
             open: OpenMessages::default(),
             requests: OpenRequests::default(),
-            speakers: HashMap::new(),
+            speakers: Vec::new(),
+            speakers_by_id: HashMap::new(),
+            last_speaker: 0,
             batches,
             target: 0,
             malformed: 0,
@@ -86,9 +94,15 @@ impl Intake {
     }
 
     /// Takes one line. An error closes the connection.
-    pub fn line(&mut self, line: &[u8], decoder: &mut Decoder, out: &mut Vec<u8>) -> Result<(), Farewell> {
+    pub fn line(
+        &mut self,
+        line: &[u8],
+        now: Timestamp,
+        decoder: &mut Decoder,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Farewell> {
         let context = &self.context;
-        let options = DecodeOptions { symbols: &context.symbols, now: context.clock.now(), keep_raw: context.keep_raw };
+        let options = DecodeOptions { symbols: &context.symbols, now, keep_raw: context.keep_raw };
         let Some(target) = self.batches.get_mut(self.target) else { return Ok(()) };
         if target.batch.is_empty() && target.before.0 > 1 {
             target.batch.reserve(target.before.0, target.before.1);
@@ -216,23 +230,37 @@ impl Intake {
         decoder: &mut Decoder,
     ) -> Result<(), Refused> {
         self.count_notes(decoder);
-        if !self.speakers.contains_key(component_id) {
-            self.admit(component_id)?;
-        }
-        let Some(speaker) = self.speakers.get(component_id) else { return Ok(()) };
+        let speaker = self.speaker(component_id)?;
         self.key_material(speaker, decoder)?;
-        let (entry, handler) = (Arc::clone(&speaker.entry), speaker.handler);
-        let still_open = |_| {
+        let Some(Speaker { entry, .. }) = self.speakers.get(speaker) else { return Ok(()) };
+        let Ok(slot) = self.open.report(Whose::Known(Arc::clone(entry)), message_id) else {
             let sentence = "this messageId is that of a message still open on this connection; choose another";
-            (Whose::Known(Arc::clone(&entry)), Refusal::new(ReasonCode::Malformed, sentence))
+            return Err((Whose::Known(Arc::clone(entry)), Refusal::new(ReasonCode::Malformed, sentence)));
         };
-        let slot = self.open.report(Whose::Known(Arc::clone(&entry)), message_id).map_err(still_open)?;
-        let symbols = &self.context.symbols;
-        if let Some(target) = self.batches.get_mut(self.target) {
-            decoder.bind_resources(&mut target.batch, &mut |text| entry.resource(text, symbols));
-        }
-        self.place(&entry, handler, slot);
+        self.bind_resources(speaker, decoder);
+        self.place(speaker, slot);
         Ok(())
+    }
+
+    fn bind_resources(&mut self, speaker: usize, decoder: &mut Decoder) {
+        let (Some(Speaker { entry, .. }), Some(target)) =
+            (self.speakers.get(speaker), self.batches.get_mut(self.target))
+        else {
+            return;
+        };
+        decoder.bind_resources(&mut target.batch, &mut |text| entry.resource(text, &self.context.symbols));
+    }
+
+    /// Place of the component in `speakers`, which it enters now if this connection may speak for it.
+    fn speaker(&mut self, component_id: &str) -> Result<usize, Refused> {
+        let is_it = |speaker: &Speaker| speaker.entry.component.id.as_str() == component_id;
+        if !self.speakers.get(self.last_speaker).is_some_and(is_it) {
+            self.last_speaker = match self.speakers_by_id.get(component_id) {
+                Some(&place) => place,
+                None => self.admit(component_id)?,
+            };
+        }
+        Ok(self.last_speaker)
     }
 
     fn count_notes(&self, decoder: &Decoder) {
@@ -248,7 +276,7 @@ impl Intake {
     }
 
     /// Finds out whether this connection may speak for a component, and remembers it.
-    fn admit(&mut self, component_id: &str) -> Result<(), Refused> {
+    fn admit(&mut self, component_id: &str) -> Result<usize, Refused> {
         let refuse = |code, sentence: String| (Whose::Text(component_id.into()), Refusal::new(code, sentence));
         let id = ComponentId::new(component_id).map_err(|error| refuse(ReasonCode::Malformed, error.to_string()))?;
         let component = ComponentRef::new(self.context.point(), id);
@@ -266,11 +294,16 @@ impl Intake {
         })?;
         let handler = entry.card.load().handler;
         let exempt = self.context.exempt_paths.get(handler).is_some_and(|paths| !paths.is_empty());
-        self.speakers.insert(component_id.into(), Speaker { entry, handler, exempt });
-        Ok(())
+        self.speakers.push(Speaker { entry, handler, exempt });
+        self.speakers_by_id.insert(component_id.into(), self.speakers.len() - 1);
+        Ok(self.speakers.len() - 1)
     }
 
-    fn key_material(&self, speaker: &Speaker, decoder: &Decoder) -> Result<(), Refused> {
+    fn key_material(&self, speaker: usize, decoder: &Decoder) -> Result<(), Refused> {
+        if decoder.notes().key_material.is_empty() {
+            return Ok(());
+        }
+        let Some(speaker) = self.speakers.get(speaker) else { return Ok(()) };
         let offending = decoder.notes().key_material.iter().find(|path| {
             let exempt = self.context.exempt_paths.get(speaker.handler).filter(|_| speaker.exempt);
             !exempt.is_some_and(|paths| paths.iter().any(|rule| same_path(rule, path)))
@@ -295,37 +328,51 @@ impl Intake {
     }
 
     /// Fills in what the decoder could not know and moves the report to the batch where it belongs.
-    fn place(&mut self, entry: &Arc<ComponentEntry>, handler: usize, slot: u32) {
-        let Some(target) = self.batches.get_mut(self.target) else { return };
+    fn place(&mut self, speaker: usize, slot: u32) {
+        let Some(Speaker { entry, handler, .. }) = self.speakers.get(speaker) else { return };
+        let (shard, handler) = (entry.shard, *handler);
+        let at = self.target;
+        let Some(target) = self.batches.get_mut(at) else { return };
         if let Some(head) = target.batch.reports.last_mut() {
             head.component = entry.symbol.0;
             head.slot = slot;
         }
-        let fits = |open: &OpenBatch| open.shard == entry.shard && open.handler == handler;
-        if target.batch.len() == 1 {
-            (target.shard, target.handler) = (entry.shard, handler);
-        } else if !fits(target) {
-            let one = target.batch.single(target.batch.len() - 1);
-            target.batch.pop();
-            self.target =
-                self.batches.iter().position(|open| fits(open) || open.batch.is_empty()).unwrap_or_else(|| {
-                    self.batches.push(OpenBatch {
-                        shard: 0,
-                        handler: 0,
-                        batch: ReportBatch::default(),
-                        before: (0, 0),
-                    });
-                    self.batches.len() - 1
-                });
+        let fits = |open: &OpenBatch| open.shard == shard && open.handler == handler;
+        if !(fits(target) && target.batch.len() > 1) {
+            let alone = target.batch.len() == 1;
+            // A batch that has reports for this shard already comes first, or reports would overtake each other.
+            let started = |(place, open): (usize, &OpenBatch)| place != at && fits(open) && !open.batch.is_empty();
+            let other = self.batches.iter().enumerate().position(started);
+            let to = if alone { other } else { Some(other.unwrap_or_else(|| self.empty_batch())) };
+            if let Some(to) = to {
+                self.move_last(at, to);
+            }
             if let Some(target) = self.batches.get_mut(self.target) {
-                (target.shard, target.handler) = (entry.shard, handler);
-                target.batch.append(&one);
+                (target.shard, target.handler) = (shard, handler);
             }
         }
         let full = |open: &OpenBatch| open.batch.len() >= BATCH_REPORTS || open.batch.values.len() >= BATCH_SAMPLES / 2;
         if self.batches.get(self.target).is_some_and(full) {
             self.hand_over(self.target);
         }
+    }
+
+    /// Place of a batch without reports, made now if there is none.
+    fn empty_batch(&mut self) -> usize {
+        self.batches.iter().position(|open| open.batch.is_empty()).unwrap_or_else(|| {
+            self.batches.push(OpenBatch { shard: 0, handler: 0, batch: ReportBatch::default(), before: (0, 0) });
+            self.batches.len() - 1
+        })
+    }
+
+    fn move_last(&mut self, from: usize, to: usize) {
+        let Some(from) = self.batches.get_mut(from) else { return };
+        let one = from.batch.single(from.batch.len() - 1);
+        from.batch.pop();
+        if let Some(to) = self.batches.get_mut(to) {
+            to.batch.append(&one);
+        }
+        self.target = to;
     }
 
     /// What a component answered to a request of ours (Q.QKDN_Mk 8.4): handled and stored like a report.
@@ -342,30 +389,26 @@ impl Intake {
             tell(reply, RequestOutcome::Refused(response.to_owned()));
             return self.drop_last();
         }
-        let refused = if component_id == asked.id.as_str() {
-            let admitted = if self.speakers.contains_key(component_id) { Ok(()) } else { self.admit(component_id) };
-            let material =
-                |()| self.speakers.get(component_id).map_or(Ok(()), |speaker| self.key_material(speaker, decoder));
-            admitted.and_then(material).err().map(|(_, refusal)| refusal.to_string())
+        let judged = if component_id == asked.id.as_str() {
+            self.speaker(component_id)
+                .and_then(|speaker| self.key_material(speaker, decoder).map(|()| speaker))
+                .map_err(|(_, refusal)| refusal.to_string())
         } else {
-            Some(format!("{asked} was asked, {component_id} answered"))
+            Err(format!("{asked} was asked, {component_id} answered"))
         };
-        if let Some(reason) = refused {
-            tell(reply, RequestOutcome::Refused(reason));
-            return self.drop_last();
-        }
+        let speaker = match judged {
+            Ok(speaker) => speaker,
+            Err(reason) => {
+                tell(reply, RequestOutcome::Refused(reason));
+                return self.drop_last();
+            }
+        };
         self.count_notes(decoder);
-        let Some((entry, handler)) =
-            self.speakers.get(component_id).map(|speaker| (Arc::clone(&speaker.entry), speaker.handler))
-        else {
-            return self.drop_last();
-        };
-        let symbols = &self.context.symbols;
-        let Some(target) = self.batches.get_mut(self.target) else { return };
-        decoder.bind_resources(&mut target.batch, &mut |text| entry.resource(text, symbols));
-        let said = Box::new(target.batch.single(target.batch.len() - 1));
+        self.bind_resources(speaker, decoder);
+        let Some(target) = self.batches.get(self.target) else { return };
+        let said = Box::new(target.batch.single(target.batch.len().saturating_sub(1)));
         let slot = self.open.request_answer(reply, said);
-        self.place(&entry, handler, slot);
+        self.place(speaker, slot);
     }
 
     fn hand_over(&mut self, index: usize) {

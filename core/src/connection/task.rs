@@ -188,7 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
         let metrics = Arc::clone(&self.context().metrics);
         let counters = metrics.interface(self.context().point());
         counters.bytes.add(chunk.len() as u64);
-        let limit = self.context().config.max_line_bytes;
+        let (limit, now) = (self.context().config.max_line_bytes, self.context().clock.now());
         let mut frames = Frames::new(chunk, &mut self.carry, limit);
         let mut count = 0;
         let mut farewell = None;
@@ -196,7 +196,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
             count += 1;
             let taken = match frame {
                 Frame::Empty => Ok(()),
-                Frame::Line(line) => self.intake.line(line, decoder, &mut self.out),
+                Frame::Line(line) => self.intake.line(line, now, decoder, &mut self.out),
                 Frame::TooLarge => {
                     metrics.refuse(self.intake.context().point(), ReasonCode::TooLarge);
                     let sentence = format!("a line may have {limit} bytes; the connection is closed");

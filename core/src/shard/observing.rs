@@ -201,6 +201,8 @@ impl PolicySlot {
         position: usize,
     ) -> Option<Result<Evaluated, PluginFailure>> {
         self.begin(now);
+        // Neighbours are mostly of one subject.
+        let mut last = ((0, 0), 0);
         for report in reports {
             let component = batch.component(report).0;
             let range = batch.samples(report);
@@ -212,11 +214,14 @@ impl PolicySlot {
                     continue;
                 }
                 let of = if self.active.needs.per_component { 0 } else { resource };
-                let Some(subject) = self.subject(component, of) else {
-                    self.crowded_out += 1;
-                    continue;
-                };
-                let local = self.place(subject);
+                if last.0 != (component, of) {
+                    let Some(subject) = self.subject(component, of) else {
+                        self.crowded_out += 1;
+                        continue;
+                    };
+                    last = ((component, of), self.place(subject));
+                }
+                let local = last.1;
                 self.seen.subject.push(local);
                 self.seen.names.push(name);
                 self.seen.values.push(value);

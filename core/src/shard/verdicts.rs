@@ -84,10 +84,16 @@ impl ShardCore {
         }
         for position in 0..self.policies.len() {
             let components = &self.components;
+            // Neighbours are mostly of one component.
+            let mut last = (0, false);
             let sees = |index: &usize| {
-                components
-                    .get(&batch.component(*index).0)
-                    .is_some_and(|known| known.entry.card.load().policies.get(position).copied().unwrap_or(false))
+                let component = batch.component(*index).0;
+                if last.0 != component {
+                    let card = components.get(&component).map(|known| known.entry.card.load());
+                    let sees = card.and_then(|card| card.policies.get(position).copied()).unwrap_or(false);
+                    last = (component, sees);
+                }
+                last.1
             };
             let shown: Vec<usize> = accepted.iter().copied().filter(sees).collect();
             let Some(slot) = self.policies.get_mut(position) else { continue };

@@ -107,8 +107,9 @@ impl KeyStoreForecast {
         if let Some((raise, clear)) = self.settings.low_bits {
             let was = store.marks;
             store.marks.low_bits = below(store.level, was.low_bits, raise, clear);
-            let text = format!("{} left, limit {}", bits(store.level), bits(raise));
-            low_changed(was.low_bits || was.low_ratio, store, subject, (store.level, raise), text);
+            let level = store.level;
+            let text = || format!("{} left, limit {}", bits(level), bits(raise));
+            low_changed(was.low_bits || was.low_ratio, store, subject, (level, raise), text);
         }
         self.judge_forecast(store, subject, net);
     }
@@ -118,7 +119,7 @@ impl KeyStoreForecast {
         if let Some((raise, clear)) = self.settings.low_ratio {
             let was = store.marks;
             store.marks.low_ratio = below(fill, was.low_ratio, raise, clear);
-            let text = format!("{} full, limit {}", percent(fill), percent(raise));
+            let text = || format!("{} full, limit {}", percent(fill), percent(raise));
             low_changed(was.low_bits || was.low_ratio, store, subject, (fill, raise), text);
         }
     }
@@ -161,12 +162,18 @@ impl KeyStoreForecast {
 }
 
 /// Raises or clears `key-store-low` if either limit changed whether it holds.
-fn low_changed(was: bool, store: &Store, subject: &mut Subject<'_>, (observed, limit): (f64, f64), text: String) {
+fn low_changed(
+    was: bool,
+    store: &Store,
+    subject: &mut Subject<'_>,
+    (observed, limit): (f64, f64),
+    text: impl Fn() -> String,
+) {
     let is = store.marks.low_bits || store.marks.low_ratio;
     if is && !was {
-        subject.raise(alarm(LOW_ALARM, None, text).crossing(observed, limit));
+        subject.raise(alarm(LOW_ALARM, None, text()).crossing(observed, limit));
     } else if was && !is {
-        subject.clear(LOW_ALARM, "", text);
+        subject.clear(LOW_ALARM, "", text());
     }
 }
 

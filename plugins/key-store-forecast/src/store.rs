@@ -175,13 +175,20 @@ impl Store {
 
     /// Net outflow in bit/s, the more pessimistic estimate; `None` if there is none yet.
     pub(crate) fn net_outflow(&self, now: u64, settings: &Settings) -> Option<f64> {
-        let warm = self.weight > 0.0 && self.weight >= 1.0 - (-settings.warm_up / settings.smoothing).exp() - 1e-9;
-        let observed = warm.then(|| self.sum / self.weight);
+        let observed = self.is_warm(settings).then(|| self.sum / self.weight);
         let reported = self.net.valid(now, settings).then_some(self.net.value);
         match (observed, reported) {
             (Some(observed), Some(reported)) => Some(observed.max(reported)),
             (one, other) => one.or(other),
         }
+    }
+
+    /// Whether the level has been observed for long enough.
+    fn is_warm(&self, settings: &Settings) -> bool {
+        // Exponentials are dear, and an average that is nearly full is warm whatever the settings say.
+        self.weight > 0.0
+            && (self.weight >= NEARLY_FULL
+                || self.weight >= 1.0 - (-settings.warm_up / settings.smoothing).exp() - 1e-9)
     }
 
     fn pair(&mut self, now: u64, settings: &Settings) {
@@ -198,6 +205,9 @@ impl Store {
         }
     }
 }
+
+/// No warm-up asks for more weight than this.
+const NEARLY_FULL: f64 = 1.0 - 1e-9;
 
 impl Rate {
     fn valid(self, now: u64, settings: &Settings) -> bool {
