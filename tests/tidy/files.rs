@@ -66,11 +66,12 @@ fn nothing_of_one_machine_is_in_a_file() {
         .filter(|source| source.path != "Cargo.lock")
         .flat_map(|source| {
             source.text.lines().enumerate().flat_map(move |(number, line)| {
-                FORBIDDEN.iter().filter_map(move |(left, right, why)| {
-                    format!("{line}\n")
-                        .contains(&format!("{left}{right}"))
-                        .then(|| format!("{}:{}: `{left}{}`, {why}", source.path, number + 1, right.trim_end()))
-                })
+                FORBIDDEN
+                    .iter()
+                    .filter(move |(left, right, _)| format!("{line}\n").contains(&format!("{left}{right}")))
+                    .map(move |(left, right, why)| {
+                        format!("{}:{}: `{left}{}`, {why}", source.path, number + 1, right.trim_end())
+                    })
             })
         })
         .collect();

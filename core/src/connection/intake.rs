@@ -26,6 +26,8 @@ struct OpenBatch {
     shard: usize,
     handler: usize,
     batch: ReportBatch,
+    /// Reports and samples of the batch before: the next one is probably as large.
+    before: (usize, usize),
 }
 
 /// A component this connection has spoken for.
@@ -68,7 +70,7 @@ impl Intake {
         peer: SocketAddr,
         answers: Arc<AnswerBox>,
     ) -> Self {
-        let batches = vec![OpenBatch { shard: 0, handler: 0, batch: ReportBatch::default() }];
+        let batches = vec![OpenBatch { shard: 0, handler: 0, batch: ReportBatch::default(), before: (0, 0) }];
         Self {
             context,
             identity,
@@ -88,6 +90,9 @@ impl Intake {
         let context = &self.context;
         let options = DecodeOptions { symbols: &context.symbols, now: context.clock.now(), keep_raw: context.keep_raw };
         let Some(target) = self.batches.get_mut(self.target) else { return Ok(()) };
+        if target.batch.is_empty() && target.before.0 > 1 {
+            target.batch.reserve(target.before.0, target.before.1);
+        }
         let decoded = decoder.decode(line, &mut target.batch, &options);
         if !matches!(decoded, Decoded::Malformed { .. }) {
             self.malformed = 0;
@@ -304,7 +309,12 @@ impl Intake {
             target.batch.pop();
             self.target =
                 self.batches.iter().position(|open| fits(open) || open.batch.is_empty()).unwrap_or_else(|| {
-                    self.batches.push(OpenBatch { shard: 0, handler: 0, batch: ReportBatch::default() });
+                    self.batches.push(OpenBatch {
+                        shard: 0,
+                        handler: 0,
+                        batch: ReportBatch::default(),
+                        before: (0, 0),
+                    });
                     self.batches.len() - 1
                 });
             if let Some(target) = self.batches.get_mut(self.target) {
@@ -360,6 +370,7 @@ impl Intake {
 
     fn hand_over(&mut self, index: usize) {
         let Some(open) = self.batches.get_mut(index).filter(|open| !open.batch.is_empty()) else { return };
+        open.before = (open.batch.len(), open.batch.values.len());
         let delivery = Delivery {
             batch: std::mem::take(&mut open.batch),
             handler: open.handler,

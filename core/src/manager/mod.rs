@@ -1,6 +1,6 @@
 //! The composition root: builds every part from the configuration, joins them, and stops them in order.
 //!
-//! [`start`] goes up in the order of what depends on what: data directory and recovery, plugins, tables, journal and
+//! [`start()`] goes up in the order of what depends on what: data directory and recovery, plugins, tables, journal and
 //! shards, and only then the doors, so that nothing is accepted that could not be kept. [`Running::stop`] goes the other
 //! way: doors, connections, shards, journal, state database. Everything may be used here; nobody uses this but the
 //! command line and tests.

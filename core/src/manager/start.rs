@@ -1,7 +1,7 @@
 //! Starting a manager.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{Arc, atomic::AtomicU64},
 };
@@ -30,7 +30,7 @@ use crate::{
         Registry,
         registry::{ComponentView, shard_of},
     },
-    model::{Alarm, ComponentRef, Symbol, SymbolTable, Timestamp},
+    model::{Alarm, ComponentRef, ReferencePoint, Symbol, SymbolTable, Timestamp},
     net::{BindError, ConnectionRegistry, ConnectionSink, InterfaceTrust, Listener, TrustError, TrustWarning},
     plugin::{PluginError, PluginHost},
     shard::{
@@ -127,6 +127,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let data_dir: PathBuf = config.manager.data_dir.clone();
     let mut config = config;
     config.interfaces = interfaces_in_use(&config);
+    // A handler that nothing can reach is not compiled.
+    let served: HashSet<ReferencePoint> = config.interfaces.iter().map(|interface| interface.reference_point).collect();
+    config.handlers.retain(|handler| served.contains(&handler.reference_point));
     let lock = DataDir::lock(&data_dir)?;
     let faults = Faults::from_env().map_err(StartError::Faults)?;
     let (audit, audit_writer) = Audit::open(&data_dir, Arc::clone(&metrics))?;
@@ -398,6 +401,42 @@ impl Shared {
         }
     }
 
+    fn house(
+        &self,
+        connections: &Arc<Connections>,
+        watch: Arc<Watch>,
+        desk: &AlarmDesk,
+        journal: &Arc<Journal>,
+    ) -> House {
+        House {
+            config: self.config.clone(),
+            manager: self.manager.clone(),
+            clock: self.clock,
+            connections: Arc::clone(connections),
+            watch,
+            desk: desk.clone(),
+            journal: Arc::clone(journal),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
+    fn backend(&self, desk: AlarmDesk, parts: &Parts) -> ManagerBackend {
+        ManagerBackend {
+            config: self.config.clone(),
+            symbols: Arc::clone(&self.symbols),
+            registry: Arc::clone(&self.registry),
+            metrics: Arc::clone(&self.metrics),
+            board: Arc::clone(&self.board),
+            plugins: Arc::clone(&self.plugins),
+            clock: self.clock,
+            started: self.clock.now(),
+            desk,
+            journal: Arc::clone(&parts.journal),
+            audit: parts.audit.clone(),
+            readers: Arc::new(tokio::sync::Semaphore::new(super::backend::REPORT_READERS)),
+        }
+    }
+
     /// Serves what is bound.
     fn open(self, doors: Doors, parts: Parts, wishes: mpsc::Receiver<PolicyRequest>) -> Running {
         let desk = AlarmDesk::new(parts.mailboxes.clone().into());
@@ -442,32 +481,9 @@ impl Shared {
             Arc::clone(&self.metrics),
             wishes,
         ));
-        let house = House {
-            config: self.config.clone(),
-            manager: self.manager.clone(),
-            clock: self.clock,
-            connections: Arc::clone(&connections),
-            watch,
-            desk: desk.clone(),
-            journal: Arc::clone(&parts.journal),
-            metrics: Arc::clone(&self.metrics),
-        };
-        tasks.spawn(house.run(doors_cancel.clone()));
+        tasks.spawn(self.house(&connections, watch, &desk, &parts.journal).run(doors_cancel.clone()));
         let api = doors.api.address();
-        let backend = ManagerBackend {
-            config: self.config.clone(),
-            symbols: self.symbols,
-            registry: self.registry,
-            metrics: self.metrics,
-            board: self.board,
-            plugins: self.plugins,
-            clock: self.clock,
-            started: self.clock.now(),
-            desk,
-            journal: Arc::clone(&parts.journal),
-            audit: parts.audit.clone(),
-            readers: Arc::new(tokio::sync::Semaphore::new(super::backend::REPORT_READERS)),
-        };
+        let backend = self.backend(desk, &parts);
         tasks.spawn(doors.api.serve(Arc::new(backend), doors_cancel.clone()));
         Running {
             config: self.config,

@@ -230,6 +230,15 @@ impl ReportBatch {
         self.faults.extend(other.faults.iter().map(|fault| Fault { report: fault.report + reports, ..fault.clone() }));
     }
 
+    /// Makes room for this many reports and samples at once.
+    pub fn reserve(&mut self, reports: usize, samples: usize) {
+        self.reports.reserve(reports);
+        self.names.reserve(samples);
+        self.resources.reserve(samples);
+        self.values.reserve(samples);
+        self.flags.reserve(samples);
+    }
+
     /// Takes the last report out again, with everything it brought.
     pub fn pop(&mut self) {
         let Some(last) = self.reports.len().checked_sub(1) else { return };

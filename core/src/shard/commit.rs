@@ -71,6 +71,9 @@ pub struct Audience {
 /// An operator's request and what became of it.
 pub type OperateReply = (oneshot::Sender<Option<Result<Arc<Alarm>, OperateError>>>, Result<Arc<Alarm>, OperateError>);
 
+/// Answers of a batch for one connection.
+pub type AnswersOf = (Arc<AnswerBox>, Vec<Answered>);
+
 /// Whom a batch has to tell.
 pub struct Told {
     /// Where it goes.
@@ -82,7 +85,7 @@ pub struct Told {
     /// Repeats among them.
     pub repeats: u64,
     /// Answers by connection.
-    pub answers: Vec<(Arc<AnswerBox>, Vec<Answered>)>,
+    pub answers: Vec<AnswersOf>,
     /// New state of components.
     pub views: Vec<(Arc<ComponentEntry>, Arc<ComponentView>)>,
     /// Alarms that changed.

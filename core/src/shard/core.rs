@@ -19,7 +19,7 @@ use crate::{
         alarms::{AlarmChanges, AlarmTable},
         handling::HandlerStage,
         mailbox::{AlarmRequest, OperateRequest},
-        observing::PolicySlot,
+        observing::{PolicySlot, SubjectImage},
         plugins::PluginSet,
         undo::BatchUndo,
     },
@@ -128,8 +128,8 @@ impl ShardCore {
             self.restore_component(symbol, known.state);
         }
         for slot in &before.policies {
-            for ((component, resource), state, timer) in slot.images() {
-                self.restore_subject(slot.active.symbol, component, resource, state, timer);
+            for SubjectImage { policy, component, resource, state, timer } in slot.images() {
+                self.restore_subject(policy, component, resource, state, timer);
             }
         }
         self.alarms = before.alarms;
@@ -141,13 +141,10 @@ impl ShardCore {
         self.components.get(&symbol).map(|known| (&known.state, &known.entry))
     }
 
-    /// Key, state and timer of a policy's subject, with the symbol of the policy.
+    /// A policy's subject as it is.
     #[must_use]
-    pub fn subject(&self, policy: usize, subject: u32) -> Option<(u32, (u32, u32), &[f64], u64)> {
-        self.policies.get(policy).map(|slot| {
-            let (key, state, timer) = slot.image(subject);
-            (slot.active.symbol, key, state, timer)
-        })
+    pub fn subject(&self, policy: usize, subject: u32) -> Option<SubjectImage<'_>> {
+        self.policies.get(policy).map(|slot| slot.image(subject))
     }
 
     pub(super) fn begin(&mut self, cause: Cause, now: Timestamp) -> Worked {

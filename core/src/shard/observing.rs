@@ -37,6 +37,21 @@ pub struct PolicySlot {
     crowded_out: u64,
 }
 
+/// A subject as it is: for the state database and for a shard that follows this one.
+#[derive(Clone, Copy, Debug)]
+pub struct SubjectImage<'a> {
+    /// Symbol of the policy's name.
+    pub policy: u32,
+    /// Symbol of its component.
+    pub component: u32,
+    /// Symbol of its resource.
+    pub resource: u32,
+    /// Its state.
+    pub state: &'a [f64],
+    /// When its timer goes off, milliseconds since 1970; 0 if it has none.
+    pub timer: u64,
+}
+
 /// What a call changed, to be journalled and, if need be, taken back.
 #[derive(Debug, Default)]
 pub struct Evaluated {
@@ -321,16 +336,17 @@ impl PolicySlot {
         std::mem::take(&mut self.crowded_out)
     }
 
-    /// All subjects as [`Self::image`] has them.
-    pub fn images(&self) -> impl Iterator<Item = ((u32, u32), &[f64], u64)> {
+    /// All subjects.
+    pub fn images(&self) -> impl Iterator<Item = SubjectImage<'_>> {
         (0..u32::try_from(self.keys.len()).unwrap_or(u32::MAX)).map(|subject| self.image(subject))
     }
 
-    /// Component, resource, state and timer of a subject, for the state database.
+    /// One subject.
     #[must_use]
-    pub fn image(&self, subject: u32) -> ((u32, u32), &[f64], u64) {
+    pub fn image(&self, subject: u32) -> SubjectImage<'_> {
+        let (component, resource) = self.keys.get(subject as usize).copied().unwrap_or_default();
         let timer = self.timers_at.get(subject as usize).copied().unwrap_or(0);
-        (self.keys.get(subject as usize).copied().unwrap_or_default(), self.state(subject), timer)
+        SubjectImage { policy: self.active.symbol, component, resource, state: self.state(subject), timer }
     }
 }
 

@@ -16,9 +16,10 @@ use crate::{
     dispatch::registry::ComponentView,
     model::{Alarm, ReferencePoint, ReportBatch, Response, Timestamp},
     shard::{
-        commit::{Audience, OperateReply, Told},
+        commit::{AnswersOf, Audience, OperateReply, Told},
         core::{ShardCore, Worked},
         mailbox::{AlarmRequest, Delivery, Mailbox, ShardMessage},
+        observing::SubjectImage,
         undo::UndoLog,
     },
     storage::{
@@ -309,7 +310,11 @@ impl Running {
         let mut states: HashMap<u32, PolicyStates> = HashMap::new();
         let mut timers = Vec::new();
         for (policy, subject) in changed.subjects {
-            let Some((symbol, (component, resource), state, timer)) = core.subject(policy, subject) else { continue };
+            let Some(SubjectImage { policy: symbol, component, resource, state, timer }) =
+                core.subject(policy, subject)
+            else {
+                continue;
+            };
             let of_policy =
                 states.entry(symbol).or_insert_with(|| PolicyStates { policy: symbol, ..PolicyStates::default() });
             of_policy.components.push(component);
@@ -354,10 +359,7 @@ impl Running {
 }
 
 /// Answers by connection, in the order of the reports, and the number of repeats.
-fn answers(
-    record: &crate::storage::record::BatchRecord,
-    portions: Vec<Portion>,
-) -> (Vec<(Arc<AnswerBox>, Vec<Answered>)>, u64) {
+fn answers(record: &crate::storage::record::BatchRecord, portions: Vec<Portion>) -> (Vec<AnswersOf>, u64) {
     let mut codes = record.answers.iter().enumerate();
     let mut refusals = record.refusals.iter().peekable();
     let mut repeats = 0;

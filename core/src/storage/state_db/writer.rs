@@ -2,7 +2,7 @@
 //!
 //! Shards hand in what changed once the batch behind it is committed; several flushes go into one transaction. A failed
 //! transaction is counted and tried again together with what came since: nothing is lost by it, the journal still has
-//! everything. The queue is bounded: beyond [`QUEUE`] flushes, those of one shard are merged. Writing takes at most
+//! everything. The queue is bounded: beyond `QUEUE` flushes, those of one shard are merged. Writing takes at most
 //! about an eighth of the time, so that a slow disk is left to the journal.
 
 use std::{
