@@ -22,6 +22,7 @@ fn a_conversation_is_held_with_openssl() {
             "s_client",
             "-quiet",
             "-no_ign_eof",
+            "-no_ign_eof",
             "-verify_return_error",
             "-alpn",
             "qkdn/1",
@@ -54,10 +55,11 @@ fn a_conversation_is_held_with_openssl() {
         answers.push(response_code(&answer).to_owned());
     }
     assert_eq!(answers, ["success", "malformed", "success"]);
-    // s_client ends its side when its input ends.
+    // s_client ends its side when its input ends (-no_ign_eof, since -quiet would have it stay).
     drop(typed);
-    assert!(shown.next().is_none(), "the manager closes in turn");
-    openssl.wait().unwrap();
+    let ended = harness::eventually("the end of openssl", harness::PATIENCE, || openssl.try_wait().unwrap());
+    assert!(ended.success(), "{ended}");
+    assert!(shown.next().is_none(), "nothing came unasked");
 }
 
 fn curl(arguments: &[&str]) -> Output {

@@ -11,7 +11,7 @@ use std::{
 use harness::{ManagerProcess, PATIENCE, Settings, eventually};
 
 use crate::{
-    checker::{self, Ledger},
+    checker::{self, Depth, Ledger},
     load::{self, Component, Target},
 };
 
@@ -118,7 +118,8 @@ fn what_was_acknowledged_is_there_exactly_once_after_every_kind_of_death() {
         manager.settings_mut().environment.clear();
         manager.launch();
         for component in &components {
-            checker::check(&manager.api(), &component.id, &component.ledger.lock().unwrap());
+            let depth = if round % 10 == 9 { Depth::Whole } else { Depth::New };
+            checker::check(&manager.api(), &component.id, &mut component.ledger.lock().unwrap(), depth);
         }
         manager.kill();
     }
@@ -171,10 +172,10 @@ fn finish(manager: &mut ManagerProcess, components: &[Component]) {
         thread.join().expect("the load goes by the protocol");
     }
     for component in components {
-        let ledger = component.ledger.lock().unwrap();
+        let mut ledger = component.ledger.lock().unwrap();
         assert!(ledger.is_settled(), "everything sent is acknowledged in the end");
         assert_eq!(ledger.acknowledged() as u64, ledger.last_number());
-        checker::check(&manager.api(), &component.id, &ledger);
+        checker::check(&manager.api(), &component.id, &mut ledger, Depth::Whole);
     }
     manager.stop();
     for arguments in [["storage", "check"].as_slice(), &["storage", "replay", "--check"]] {

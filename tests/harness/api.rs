@@ -94,13 +94,14 @@ impl Api {
         }
     }
 
-    /// The reports of a component that were accepted, in the order of acceptance.
+    /// The reports of a component from a number on that were accepted, in the order of acceptance.
     ///
     /// # Panics
     /// When they are not to be had.
     #[must_use]
-    pub fn accepted_reports(&self, component: &str) -> Vec<Value> {
-        let mut reports = self.list(&format!("/api/v1/reports?component={component}&fromSequence=0&limit=1000"));
+    pub fn accepted_reports(&self, component: &str, from_sequence: u64) -> Vec<Value> {
+        let path = format!("/api/v1/reports?component={component}&fromSequence={from_sequence}&limit=1000");
+        let mut reports = self.list(&path);
         reports.retain(|report| report["outcome"] == "accepted" || report["outcome"] == "kept-raw");
         reports
     }
@@ -112,7 +113,7 @@ impl Api {
     #[must_use]
     pub fn accepted_sequences(&self, component: &str) -> Vec<u64> {
         let mut numbers: Vec<_> =
-            self.accepted_reports(component).iter().filter_map(|report| report["sequence"].as_u64()).collect();
+            self.accepted_reports(component, 0).iter().filter_map(|report| report["sequence"].as_u64()).collect();
         numbers.sort_unstable();
         numbers
     }

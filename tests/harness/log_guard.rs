@@ -34,7 +34,8 @@ enum Alarm {
 }
 
 fn alarm_of(line: &str) -> Option<Alarm> {
-    if line.contains("panicked at") {
+    // The manager's own panics; those of a plugin come as lines of its log.
+    if line.starts_with("thread '") && line.contains("panicked at") {
         return Some(Alarm::Panic);
     }
     // The level is the second word of a text line, and a key of a JSON line; the same word further on is prose.

@@ -12,4 +12,5 @@
 mod alarms;
 mod commands;
 mod full_disk;
+mod plugins;
 mod readme;

@@ -66,3 +66,21 @@ fn what_documents_link_to_is_there() {
         }
     }
 }
+
+#[test]
+fn files_that_the_architecture_names_are_there() {
+    let root = repository();
+    let text = fs::read_to_string(root.join("core/ARCHITECTURE.md")).unwrap();
+    let is_path = |word: &&str| {
+        !word.starts_with('/')
+            && word.contains('/')
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '_' | '.' | '-'))
+    };
+    let named: Vec<_> = text.split('`').skip(1).step_by(2).filter(is_path).collect();
+    assert!(named.len() > 20, "the names are found: {named:?}");
+    for name in named {
+        let places =
+            [format!("core/src/{name}.rs"), format!("core/src/{name}"), format!("core/{name}"), name.to_owned()];
+        assert!(places.iter().any(|place| root.join(place).exists()), "core/ARCHITECTURE.md names `{name}`");
+    }
+}
