@@ -108,7 +108,8 @@ impl Intake {
             target.batch.reserve(target.before.0, target.before.1);
         }
         let decoded = decoder.decode(line, &mut target.batch, &options);
-        if !matches!(decoded, Decoded::Malformed { .. }) {
+        let lacks_id = matches!(&decoded, Decoded::Unsupported { message_type, message_id: None, .. } if needs_an_id(message_type));
+        if !lacks_id && !matches!(decoded, Decoded::Malformed { .. }) {
             self.malformed = 0;
         }
         match decoded {

@@ -92,6 +92,8 @@ pub struct ConnectionTask<S> {
     carry: Vec<u8>,
     out: Vec<u8>,
     sent: usize,
+    /// Whether everything written has left TLS as well.
+    flushed: bool,
     stage: Stage,
     reason: Option<End>,
     last_read: Instant,
@@ -129,6 +131,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
             carry: Vec::new(),
             out: Vec::new(),
             sent: 0,
+            flushed: true,
             stage: Stage::Open,
             reason: None,
             last_read: now,
@@ -249,9 +252,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
     /// Writes what is there. An error ends the connection.
     fn write(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
         let failed = |error: std::io::Error| End::Failed(error.to_string());
-        if self.sent == self.out.len() {
+        if self.flushed {
+            // Nothing was owed before this turn.
             self.last_write = Instant::now();
-            return Ok(());
+            if self.sent == self.out.len() {
+                return Ok(());
+            }
         }
         while let Some(rest) = self.out.get(self.sent..).filter(|rest| !rest.is_empty()) {
             match Pin::new(&mut self.stream).poll_write(cx, rest) {
@@ -272,12 +278,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
         }
         match Pin::new(&mut self.stream).poll_flush(cx) {
             Poll::Ready(Err(error)) => Err(failed(error)),
-            _ => Ok(()),
+            // TLS may still hold what the socket has no room for: the next turn goes on with it.
+            flushed => {
+                self.flushed = flushed.is_ready();
+                Ok(())
+            }
         }
     }
 
     fn deadlines(&mut self, cx: &mut Context<'_>) -> Result<(), End> {
-        let short = self.sent < self.out.len() || self.stage != Stage::Open || !self.intake.requests.is_empty();
+        let short = self.sent < self.out.len()
+            || !self.flushed
+            || self.stage != Stage::Open
+            || !self.intake.requests.is_empty();
         if short && !self.checks_often {
             self.check.as_mut().reset(tokio::time::Instant::from_std(Instant::now() + DEADLINE_CHECK));
         }
@@ -287,7 +300,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
             let idle_timeout = self.context().config.idle_timeout;
             let late = self.intake.requests.expire(now);
             self.context().metrics.interface(self.context().point()).requests_unanswered.add(late);
-            if self.sent < self.out.len() && now.duration_since(self.last_write) >= WRITE_STALL {
+            if (self.sent < self.out.len() || !self.flushed) && now.duration_since(self.last_write) >= WRITE_STALL {
                 return Err(End::WriteStalled);
             }
             let silence = now.duration_since(self.last_read);

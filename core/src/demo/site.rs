@@ -78,17 +78,25 @@ impl Site {
         };
         let site = Self { folder, components: simulate::components()?, temporary };
         let pki = site.folder.join("pki");
-        pki::init(&pki, "qkdnm demo CA", DAYS)?;
-        let manager = ComponentRef::new(ReferencePoint::Mx, ComponentId::new(MANAGER)?);
-        let named = site.components.iter().map(|component| (component.clone(), file_name(component)));
-        for (component, name) in std::iter::once((manager, MANAGER.to_owned())).chain(named) {
-            let components = vec![component];
-            let request = IssueRequest { components, dns: vec![], ips: vec![], days: DAYS, name: Some(name) };
-            pki::issue(&pki, &request)?;
+        if !site.anchor().exists() {
+            site.issue_all(&pki)?;
         }
         let file = site.config_file();
         fs::write(&file, site.text()).map_err(|error| SiteError::Folder(file, error))?;
         Ok(site)
+    }
+
+    /// An authority, and a certificate for the manager and each component. A folder that was kept has them already.
+    fn issue_all(&self, pki: &Path) -> Result<(), SiteError> {
+        pki::init(pki, "qkdnm demo CA", DAYS)?;
+        let manager = ComponentRef::new(ReferencePoint::Mx, ComponentId::new(MANAGER)?);
+        let named = self.components.iter().map(|component| (component.clone(), file_name(component)));
+        for (component, name) in std::iter::once((manager, MANAGER.to_owned())).chain(named) {
+            let components = vec![component];
+            let request = IssueRequest { components, dns: vec![], ips: vec![], days: DAYS, name: Some(name) };
+            pki::issue(pki, &request)?;
+        }
+        Ok(())
     }
 
     /// The configuration in the folder, loaded without regard to the environment of the process.

@@ -103,13 +103,12 @@ impl SecurityWatch for Watch {
                 RefusalSeen { who: &note.identity, cause: note.alarm_type, peer: &peer, sentence: &note.sentence };
             let entries = state.refusals.refused(now, seen);
             let known = state.alarms.len() < MOST_ALARMS || state.alarms.contains_key(&key);
-            if known {
-                state.alarms.insert(key.clone(), now);
-            }
-            // What coalesced in the audit has raised its alarm already.
-            (entries, known)
+            let is_new = known && state.alarms.insert(key.clone(), now).is_none();
+            // Entries coalesce by identity alone; each kind of alarm is raised for itself.
+            let raise = is_new || (known && !entries.is_empty());
+            (entries, raise)
         };
-        if raise && !entries.is_empty() {
+        if raise {
             self.desk.put(AlarmRequest { key, report: Some(report), text: String::new() });
         }
         self.record(&entries);

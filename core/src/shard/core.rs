@@ -314,6 +314,7 @@ impl ShardCore {
                 known.state.last_report = before.last_report;
                 known.state.reports = before.reports;
                 known.state.kept = before.kept;
+                known.clock = before.clock;
             }
         }
         for before in undo.subjects.iter().rev() {

@@ -83,6 +83,7 @@ impl ShardCore {
         else {
             return;
         };
+        let clock = known.clock;
         let state = &mut known.state;
         if known.touched != number {
             known.touched = number;
@@ -93,6 +94,7 @@ impl ShardCore {
                 last_report: state.last_report,
                 reports: state.reports,
                 kept: state.kept,
+                clock,
             });
         }
         let before = state.window.gaps();

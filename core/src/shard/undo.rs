@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     model::{Alarm, AlarmKey, Timestamp},
-    state::{LastValues, SequenceUndo},
+    state::{LastValues, SequenceUndo, source_clock::SourceClock},
 };
 
 /// A component's plain fields before a batch.
@@ -23,6 +23,8 @@ pub struct ComponentBefore {
     pub reports: u64,
     /// `ComponentState::kept`
     pub kept: u64,
+    /// What its source times say of its clock.
+    pub clock: SourceClock,
 }
 
 /// A subject's state and timer before a batch.

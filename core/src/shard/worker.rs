@@ -85,6 +85,8 @@ struct Running {
     changed: Changed,
     flushes: VecDeque<(u64, Changed)>,
     last_flush: Instant,
+    /// Last batch that a flush told the database of.
+    reflected: u64,
     held: Option<ShardMessage>,
     outbox: Vec<AlarmRequest>,
 }
@@ -103,6 +105,7 @@ impl Worker {
             changed: Changed::default(),
             flushes: VecDeque::new(),
             last_flush: Instant::now(),
+            reflected: 0,
             held: None,
             outbox: Vec::new(),
         };
@@ -126,7 +129,10 @@ impl Running {
             };
             match message {
                 Ok(ShardMessage::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(message) => self.take(message),
+                Ok(message) => {
+                    self.follow_journal();
+                    self.take(message);
+                }
                 Err(RecvTimeoutError::Timeout) => {}
             }
             if Instant::now() >= next_tick {
@@ -157,6 +163,11 @@ impl Running {
             self.changed.alarms = self.changed.alarms.keys().filter_map(|&id| Some((id, board.find(id)?))).collect();
             self.changed.quarantined.retain(|(number, _)| *number <= committed);
             self.epoch = epoch;
+            self.reflected = 0;
+        }
+        if self.undo.is_empty() {
+            // Nothing of ours is in flight: an epoch that others lost is over for us too.
+            self.epoch = self.epoch.max(self.worker.journal.epoch());
         }
     }
 
@@ -218,9 +229,13 @@ impl Running {
             self.seal(worked, Vec::new(), None, None);
         }
         self.follow_journal();
-        if self.undo.is_empty() && !self.changed.is_empty() && self.last_flush.elapsed() >= STATE_FLUSH {
+        let committed = self.worker.audience.progress.committed();
+        // Also when nothing changed: segments can go only when the database reflects them.
+        let owed = !self.changed.is_empty() || committed > self.reflected;
+        if self.undo.is_empty() && owed && self.last_flush.elapsed() >= STATE_FLUSH {
             // Everything is committed and nothing is coming: the database can be told right away.
             let mut flush = self.flush_now();
+            self.reflected = committed;
             flush.position = self.worker.audience.progress.position();
             self.worker.audience.state.flush(flush);
         }
@@ -252,6 +267,7 @@ impl Running {
         self.changed.quarantined.extend(record.effects.quarantined.iter().map(|entry| (number, entry.clone())));
         // Also when nothing changed: the database learns how far the journal is reflected.
         let flush = if self.last_flush.elapsed() >= STATE_FLUSH {
+            self.reflected = number;
             self.flushes.push_back((number, self.changed.clone()));
             Some(Box::new(self.flush_now()))
         } else {
