@@ -1,22 +1,22 @@
-//! Ingest: the floor and the manager in turn, on the same reports.
+//! Ingest: the floor and the manager with everything on, in turn, on the same reports.
+//!
+//! Components of all seven reference points report; all handlers, six policies and the history of values are on. What
+//! each of these costs by itself is measured by `costs`.
 
-use std::{
-    fmt::Write as _,
-    io::{BufRead as _, BufReader},
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    time::{Duration, Instant},
-};
+use std::{fmt::Write as _, path::PathBuf, time::Duration};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use serde::Serialize;
 
 use super::{
+    costs::{self, Cost},
     latency::{self, Latency},
-    load::{self, Reporter},
-    site::Site,
+    lines::Reporter,
+    load,
+    server::Server,
+    site::{Member, Setup, Site},
 };
+use crate::{clock::wall_time, model::ReferencePoint};
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct Options {
     pub durability: String,
     /// Where; a temporary folder if absent.
     pub folder: Option<PathBuf>,
+    /// Whether to measure what each part costs, too.
+    pub costs: bool,
 }
 
 /// A server's figures, medians over the rounds.
@@ -57,7 +59,7 @@ pub struct Report {
     pub connections: usize,
     /// Unanswered reports on each.
     pub window: usize,
-    /// Bytes of a report's line.
+    /// Bytes of a report's line, on average over the reference points.
     pub line_bytes: usize,
     /// `sync` or `os`.
     pub durability: String,
@@ -71,10 +73,12 @@ pub struct Report {
     pub fdatasync_p50_us: f64,
     /// `fdatasync` of 4 KiB, microseconds.
     pub fdatasync_p99_us: f64,
+    /// What each part costs; empty if not asked for.
+    pub costs: Vec<Cost>,
 }
 
 impl Report {
-    /// As a table in Markdown.
+    /// As tables in Markdown.
     #[must_use]
     pub fn table(&self) -> String {
         let mut text = format!(
@@ -102,94 +106,67 @@ impl Report {
             "Lone acknowledgement p50 against one fdatasync and one TLS round trip ({beside:.0} us): {:.2}.",
             self.manager.lone_p50_us / beside
         );
+        if !self.costs.is_empty() {
+            text.push_str("\n| what | CPU per report, us | of the floor for the same reports |\n|---|---|---|\n");
+            for cost in &self.costs {
+                let _ = writeln!(text, "| {} | {:.2} | {:.2} |", cost.what, cost.cpu_us_per_report, cost.of_floor);
+            }
+        }
         text
     }
 }
 
-/// A server process, ended with this value.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended already; either way it is to be gone and reaped.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Server {
-    fn floor(site: &Site) -> anyhow::Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .args(["bench", "floor"])
-            .arg(site.folder())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start the floor server")?;
-        let out = child.stdout.take().context("no standard output")?;
-        let mut line = String::new();
-        BufReader::new(out).read_line(&mut line)?;
-        let address = line.trim().parse().context("the floor server did not tell its address")?;
-        Ok(Self { child, address })
-    }
-
-    fn manager(site: &Site) -> anyhow::Result<Self> {
-        let ready = site.folder().join("ready.json");
-        // From an earlier round.
-        let _ = std::fs::remove_file(&ready);
-        let child = Command::new(std::env::current_exe()?)
-            .args(["run", "--config"])
-            .arg(site.folder().join("manager.toml"))
-            .arg("--ready-file")
-            .arg(&ready)
-            .spawn()
-            .context("cannot start the manager")?;
-        let mut server = Self { child, address: SocketAddr::from(([0, 0, 0, 0], 0)) };
-        server.address = server.wait_ready(&ready)?;
-        Ok(server)
-    }
-
-    fn wait_ready(&mut self, ready: &Path) -> anyhow::Result<SocketAddr> {
-        let until = Instant::now() + Duration::from_secs(60);
-        while Instant::now() < until {
-            if let Ok(text) = std::fs::read_to_string(ready) {
-                let note: serde_json::Value = serde_json::from_str(&text)?;
-                let address = note.pointer("/interfaces/mk/0").and_then(|address| address.as_str());
-                return address.context("the ready file names no Mk address")?.parse().context("not an address");
-            }
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the manager ended with {status}");
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        bail!("the manager was not ready within a minute")
-    }
-
-    /// CPU time of all its threads.
-    fn cpu(&self) -> anyhow::Result<Duration> {
-        let mut nanoseconds = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            // A thread that ended meanwhile has no file any more.
-            let Ok(text) = std::fs::read_to_string(task?.path().join("schedstat")) else { continue };
-            nanoseconds += text.split_whitespace().next().and_then(|first| first.parse::<u64>().ok()).unwrap_or(0);
-        }
-        Ok(Duration::from_nanos(nanoseconds))
-    }
-}
-
-fn micros(duration: Duration) -> f64 {
+/// Microseconds.
+#[must_use]
+pub fn micros(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
-fn median(mut figures: Vec<f64>) -> f64 {
+/// The middle one; NaN of none.
+#[must_use]
+pub fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn reporters(count: usize, incarnation: u64) -> Vec<Reporter> {
-    (0..count).map(|number| Reporter::key_manager(&format!("km-{number}"), incarnation)).collect()
+/// What every measurement of a run shares.
+pub struct Bench<'a> {
+    /// What to measure.
+    pub options: &'a Options,
+    /// Certificates and members.
+    pub site: Site,
+    /// Grows with every measurement, so that numbers begin anew.
+    incarnation: u64,
+}
+
+impl Bench<'_> {
+    /// Reporters of one reference point, or of all in turn, with their places among the members.
+    pub fn reporters(&mut self, of: Option<ReferencePoint>) -> Vec<(usize, Reporter)> {
+        self.incarnation += 1;
+        let (now, count) = (wall_time(), self.options.connections);
+        let points = of.map_or_else(|| ReferencePoint::ALL.to_vec(), |point| vec![point]);
+        let places = points.iter().cycle().take(count).enumerate().map(|(n, point)| point.index() * count + n);
+        let reporter = |place: usize| {
+            let member = self.site.members().get(place)?;
+            Some((place, Reporter::new(member.point, &member.id, self.incarnation, now)))
+        };
+        places.filter_map(reporter).collect()
+    }
+
+    /// CPU time for a report, and reports a second. The CPU time is counted until the server is idle again: what it
+    /// has put off is part of the cost.
+    pub async fn cpu(&mut self, server: &Server, of: Option<ReferencePoint>) -> anyhow::Result<(f64, f64)> {
+        let Options { window, lasts, .. } = *self.options;
+        // Caches, code and files warm.
+        let warm = self.reporters(of);
+        load::run(&self.site, &server.addresses, warm, window, lasts / 4).await?;
+        server.wait_idle()?;
+        let measured = self.reporters(of);
+        let before = server.cpu()?;
+        let brought = load::run(&self.site, &server.addresses, measured, window, lasts).await?;
+        let cpu = server.wait_idle()?.saturating_sub(before);
+        Ok((micros(cpu) / brought.answered as f64, brought.answered as f64 / brought.took.as_secs_f64()))
+    }
 }
 
 #[derive(Default)]
@@ -211,26 +188,12 @@ impl Rounds {
     }
 }
 
-async fn round(
-    site: &Site,
-    server: &Server,
-    options: &Options,
-    incarnation: &mut u64,
-    rounds: &mut Rounds,
-) -> anyhow::Result<()> {
-    let mut fresh = || {
-        *incarnation += 1;
-        reporters(options.connections, *incarnation)
-    };
-    // Caches, code and files warm.
-    load::run(site, server.address, fresh(), options.window, options.lasts / 4).await?;
-    let before = server.cpu()?;
-    let brought = load::run(site, server.address, fresh(), options.window, options.lasts).await?;
-    let cpu = server.cpu()?.saturating_sub(before);
-    rounds.cpu.push(micros(cpu) / brought.answered as f64);
-    rounds.rate.push(brought.answered as f64 / brought.took.as_secs_f64());
-    let lone = fresh().into_iter().next().context("no reporter")?;
-    let Latency { p50, p99 } = latency::acknowledged(site, server.address, lone, options.lasts).await?;
+async fn round(bench: &mut Bench<'_>, server: &Server, rounds: &mut Rounds) -> anyhow::Result<()> {
+    let (cpu, rate) = bench.cpu(server, None).await?;
+    rounds.cpu.push(cpu);
+    rounds.rate.push(rate);
+    let lone = bench.reporters(Some(ReferencePoint::Mk)).into_iter().next().context("no reporter")?;
+    let Latency { p50, p99 } = latency::acknowledged(&bench.site, &server.addresses, lone, bench.options.lasts).await?;
     rounds.p50.push(micros(p50));
     rounds.p99.push(micros(p99));
     Ok(())
@@ -240,28 +203,44 @@ async fn round(
 pub fn run(options: &Options) -> anyhow::Result<Report> {
     let temporary = tempfile::tempdir()?;
     let folder = options.folder.clone().unwrap_or_else(|| temporary.path().to_path_buf());
-    let site = Site::make(&folder, options.connections, &options.durability)?;
+    let site = Site::make(&folder, Member::of_each(options.connections))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (mut floor_rounds, mut manager_rounds, mut incarnation) = (Rounds::default(), Rounds::default(), 0);
-    let (floor, manager) = (Server::floor(&site)?, Server::manager(&site)?);
+    let mut bench = Bench { options, site, incarnation: 0 };
+    let everything = bench.site.configure(&Setup {
+        name: "everything".to_owned(),
+        policies: costs::POLICIES.iter().map(costs::SixPolicies::table).collect(),
+        durability: options.durability.clone(),
+        history: true,
+    })?;
+    let (floor, manager) = (Server::floor(&bench.site)?, Server::manager(&bench.site, &everything)?);
+    let (mut floor_rounds, mut manager_rounds) = (Rounds::default(), Rounds::default());
     let (mut sync_p50, mut sync_p99) = (Vec::new(), Vec::new());
     for number in 1..=options.rounds {
         eprintln!("round {number} of {}", options.rounds);
-        runtime.block_on(round(&site, &floor, options, &mut incarnation, &mut floor_rounds))?;
-        runtime.block_on(round(&site, &manager, options, &mut incarnation, &mut manager_rounds))?;
+        runtime.block_on(round(&mut bench, &floor, &mut floor_rounds))?;
+        runtime.block_on(round(&mut bench, &manager, &mut manager_rounds))?;
         let sync = latency::fdatasync(&folder, options.lasts / 2)?;
         sync_p50.push(micros(sync.p50));
         sync_p99.push(micros(sync.p99));
     }
+    drop(manager);
+    let line_bytes = line_bytes(&mut bench);
+    let costs = if options.costs { costs::measure(&mut bench, &floor, &runtime)? } else { Vec::new() };
     Ok(Report {
         connections: options.connections,
         window: options.window,
-        line_bytes: Reporter::key_manager("km-0", 1).line_bytes(),
+        line_bytes,
         durability: options.durability.clone(),
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         floor: floor_rounds.figures(),
         manager: manager_rounds.figures(),
         fdatasync_p50_us: median(sync_p50),
         fdatasync_p99_us: median(sync_p99),
+        costs,
     })
+}
+
+fn line_bytes(bench: &mut Bench<'_>) -> usize {
+    let reporters = bench.reporters(None);
+    reporters.iter().map(|(_, reporter)| reporter.line_bytes()).sum::<usize>() / reporters.len().max(1)
 }

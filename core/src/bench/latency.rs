@@ -2,7 +2,6 @@
 
 use std::{
     fs::File,
-    net::SocketAddr,
     os::unix::fs::FileExt as _,
     path::Path,
     time::{Duration, Instant},
@@ -11,10 +10,7 @@ use std::{
 use anyhow::bail;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{
-    load::{Reporter, count},
-    site::Site,
-};
+use super::{lines::Reporter, load::count, server::Addresses, site::Site};
 
 /// Median and 99th percentile.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,11 +34,11 @@ impl Latency {
 /// Sends reports one at a time for `lasts`.
 pub async fn acknowledged(
     site: &Site,
-    server: SocketAddr,
-    mut reporter: Reporter,
+    server: &Addresses,
+    (member, mut reporter): (usize, Reporter),
     lasts: Duration,
 ) -> anyhow::Result<Latency> {
-    let mut stream = site.connect(server, 0).await?;
+    let mut stream = site.connect(server, member).await?;
     let (mut out, mut buffer, mut carry) = (Vec::new(), vec![0; 4096], Vec::new());
     let mut times = Vec::new();
     let until = Instant::now() + lasts;

@@ -1,14 +1,11 @@
-//! Load: status reports of 12 values from many connections, each with a window of unanswered reports.
+//! Load: status reports from many connections, each with a window of unanswered reports.
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::site::Site;
+use super::{lines::Reporter, server::Addresses, site::Site};
 
 /// What a run brought.
 #[derive(Clone, Copy, Debug, Default)]
@@ -19,79 +16,24 @@ pub struct Brought {
     pub took: Duration,
 }
 
-/// Digits of a sequence number in a line; fixed, so that lines can be patched in place.
-const DIGITS: usize = 12;
-
-/// One component's reports: a line whose sequence number is patched.
-pub struct Reporter {
-    line: Vec<u8>,
-    digits_at: usize,
-    varying_at: usize,
-    sequence: u64,
-}
-
-impl Reporter {
-    /// A key manager that reports 12 values (about 520 bytes a line).
-    #[must_use]
-    pub fn key_manager(id: &str, incarnation: u64) -> Self {
-        let head =
-            format!(r#"{{"messageType":"statusReport","componentId":"{id}","incarnation":{incarnation},"sequence":1"#);
-        let tail = concat!(
-            r#","extension":[{"type":"performance","values":{"key_store_level_bits":81"#,
-            r#"5304,"key_store_capacity_bits":1048576,"key_store_fill_ratio":0.7775,"key_input_rate_bps":10240,"#,
-            r#""key_output_rate_bps":9216,"relay_count":51234,"relay_failure_count":3,"relay_latency_ms":4.25,"#,
-            r#""throughput_bps":9216,"key_response_delay_ms":1.75,"availability_ratio":0.99991,"cpu_load_ratio":0.31}}]}"#,
-            "\n"
-        );
-        let mut line = head.into_bytes();
-        let digits_at = line.len();
-        line.extend_from_slice("0".repeat(DIGITS).as_bytes());
-        let varying = tail.find("815304").map_or(0, |at| at + 2);
-        let varying_at = line.len() + varying;
-        line.extend_from_slice(tail.as_bytes());
-        Self { line, digits_at, varying_at, sequence: 0 }
-    }
-
-    /// Bytes of a line.
-    #[must_use]
-    pub fn line_bytes(&self) -> usize {
-        self.line.len()
-    }
-
-    /// Appends the next report.
-    pub fn next(&mut self, out: &mut Vec<u8>) {
-        self.sequence += 1;
-        patch(&mut self.line, self.digits_at, DIGITS, self.sequence);
-        // The level moves a little, as a real one would.
-        patch(&mut self.line, self.varying_at, 4, 5304 + self.sequence % 97);
-        out.extend_from_slice(&self.line);
-    }
-}
-
-fn patch(line: &mut [u8], at: usize, digits: usize, mut number: u64) {
-    for place in line.get_mut(at..at + digits).unwrap_or_default().iter_mut().rev() {
-        *place = b'0' + u8::try_from(number % 10).unwrap_or(0);
-        number /= 10;
-    }
-}
-
-/// Sends over `reporters.len()` connections, `window` unanswered on each, until `until`; then waits for what is open.
+/// Sends over a connection for each reporter (with its place among the site's members), `window` unanswered on each;
+/// then waits for what is open.
 pub async fn run(
     site: &Site,
-    server: SocketAddr,
-    reporters: Vec<Reporter>,
+    server: &Addresses,
+    reporters: Vec<(usize, Reporter)>,
     window: usize,
     lasts: Duration,
 ) -> anyhow::Result<Brought> {
     let mut streams = Vec::new();
-    for number in 0..reporters.len() {
-        streams.push(site.connect(server, number).await?);
+    for (member, _) in &reporters {
+        streams.push(site.connect(server, *member).await?);
     }
     let started = Instant::now();
     let tasks = streams
         .into_iter()
         .zip(reporters)
-        .map(|(stream, reporter)| tokio::spawn(one(stream, reporter, window, started + lasts)));
+        .map(|(stream, (_, reporter))| tokio::spawn(one(stream, reporter, window, started + lasts)));
     let mut answered = 0;
     for task in tasks.collect::<Vec<_>>() {
         answered += task.await.context("a connection's task failed")??;

@@ -2,7 +2,6 @@
 
 use std::{
     fmt::Write as _,
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,6 +10,7 @@ use anyhow::Context as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject as _};
 use tokio::net::TcpStream;
 
+use super::server::Addresses;
 use crate::{
     config::KeyExchange,
     model::{ComponentId, ComponentRef, ReferencePoint},
@@ -18,14 +18,46 @@ use crate::{
     pki,
 };
 
-/// A folder with a certificate authority, one client certificate for all key managers, and `manager.toml`.
+/// A component that reports in a measurement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its reference point.
+    pub point: ReferencePoint,
+    /// Its ID.
+    pub id: String,
+}
+
+impl Member {
+    /// So many of each reference point, in the order of the points.
+    #[must_use]
+    pub fn of_each(count: usize) -> Vec<Self> {
+        let of_point = |point: ReferencePoint| (0..count).map(move |n| Self { point, id: format!("{point}-{n}") });
+        ReferencePoint::ALL.into_iter().flat_map(of_point).collect()
+    }
+}
+
+/// What a manager under measurement has on.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Name, for files.
+    pub name: String,
+    /// `[[policies]]` tables.
+    pub policies: String,
+    /// `sync` or `os`.
+    pub durability: String,
+    /// Whether history of values is written.
+    pub history: bool,
+}
+
+/// A folder with a certificate authority, a client certificate for each member, and configurations.
 pub struct Site {
     folder: PathBuf,
+    members: Vec<Member>,
 }
 
 impl Site {
-    /// Makes the folder's contents for this many key managers.
-    pub fn make(folder: &Path, components: usize, durability: &str) -> anyhow::Result<Self> {
+    /// Makes the folder's certificates.
+    pub fn make(folder: &Path, members: Vec<Member>) -> anyhow::Result<Self> {
         let pki_folder = folder.join("pki");
         pki::init(&pki_folder, "qkdnm bench CA", 30)?;
         let issue = |components: Vec<ComponentRef>, name: &str| {
@@ -34,31 +66,48 @@ impl Site {
             pki::issue(&pki_folder, &request)
         };
         issue(vec![component(ReferencePoint::Mx, "bench")?], "manager")?;
-        for number in 0..components {
-            issue(vec![component(ReferencePoint::Mk, &format!("km-{number}"))?], &format!("km-{number}"))?;
+        for member in &members {
+            issue(vec![component(member.point, &member.id)?], &member.id)?;
         }
-        let mut text = format!(
-            "[manager]\nid = \"bench\"\ndomain = \"bench\"\ndata_dir = \"data\"\n[log]\nlevel = \"warn\"\n[tls]\ncertificate = \
-             \"pki/manager.pem\"\nprivate_key = \"pki/manager.key\"\ntrust_anchors = \"pki/ca.pem\"\n[interfaces.mk]\nlisten = \
-             \"127.0.0.1:0\"\n[api]\nlisten = \"127.0.0.1:0\"\n[storage]\ndurability = \"{durability}\"\n"
-        );
-        text.push_str(
-            "[[policies]]\nname = \"store-low\"\nfunction = \"performance\"\nplugin = \"builtin:threshold\"\nconfig = { value = \
-             \"key_store_fill_ratio\", raise_below = 0.2, clear_above = 0.3, severity = \"minor\", alarm_type = \
-             \"key-store-low\" }\n[[policies]]\nname = \"forecast\"\nfunction = \"performance\"\nplugin = \
-             \"builtin:key-store-forecast\"\n",
-        );
-        for number in 0..components {
-            write!(text, "[[components]]\nid = \"km-{number}\"\nreference_point = \"mk\"\n")?;
-        }
-        std::fs::write(folder.join("manager.toml"), text)?;
-        Ok(Self::open(folder))
+        Ok(Self { folder: folder.to_path_buf(), members })
     }
 
-    /// A folder that [`Self::make`] filled.
+    /// Writes a configuration for all members, with a data directory of its own.
+    pub fn configure(&self, setup: &Setup) -> anyhow::Result<PathBuf> {
+        let Setup { name, policies, durability, history } = setup;
+        let mut text = format!(
+            "[manager]\nid = \"bench\"\ndomain = \"bench\"\ndata_dir = \"data-{name}\"\n[log]\nlevel = \"warn\"\n[tls]\n\
+             certificate = \"pki/manager.pem\"\nprivate_key = \"pki/manager.key\"\ntrust_anchors = \"pki/ca.pem\"\n\
+             [api]\nlisten = \"127.0.0.1:0\"\n[plugins]\ncache_dir = \"plugin-cache\"\n\
+             [storage]\ndurability = \"{durability}\"\n"
+        );
+        if !history {
+            text.push_str("history = { raw = \"0s\", minute = \"0s\", hour = \"0s\" }\n");
+        }
+        for point in ReferencePoint::ALL {
+            if self.members.iter().any(|member| member.point == point) {
+                write!(text, "[interfaces.{point}]\nlisten = \"127.0.0.1:0\"\n")?;
+            }
+        }
+        text.push_str(policies);
+        for Member { point, id } in &self.members {
+            write!(text, "[[components]]\nid = \"{id}\"\nreference_point = \"{point}\"\n")?;
+        }
+        let path = self.folder.join(format!("manager-{name}.toml"));
+        std::fs::write(&path, text)?;
+        Ok(path)
+    }
+
+    /// Who reports.
+    #[must_use]
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+
+    /// A folder that [`Self::make`] filled; without its members.
     #[must_use]
     pub fn open(folder: &Path) -> Self {
-        Self { folder: folder.to_path_buf() }
+        Self { folder: folder.to_path_buf(), members: Vec::new() }
     }
 
     /// The folder.
@@ -96,18 +145,20 @@ impl Site {
         Ok(Arc::new(config))
     }
 
-    /// Connects as key manager `number`.
+    /// Connects as member `number`.
     pub async fn connect(
         &self,
-        server: SocketAddr,
+        server: &Addresses,
         number: usize,
     ) -> anyhow::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-        let (chain, key) = self.identity(&format!("km-{number}"))?;
+        let member = self.members.get(number).with_context(|| format!("the site has no member {number}"))?;
+        let address = server.of(member.point)?;
+        let (chain, key) = self.identity(&member.id)?;
         let config = rustls::ClientConfig::builder_with_provider(provider(KeyExchange::HybridPreferred))
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_root_certificates(self.roots()?)
             .with_client_auth_cert(chain, key)?;
-        let tcp = TcpStream::connect(server).await.with_context(|| format!("cannot connect to {server}"))?;
+        let tcp = TcpStream::connect(address).await.with_context(|| format!("cannot connect to {address}"))?;
         tcp.set_nodelay(true)?;
         let name = ServerName::try_from("localhost")?;
         Ok(tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, tcp).await?)

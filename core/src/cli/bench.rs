@@ -8,7 +8,7 @@ use crate::bench::{floor, ingest, site::Site};
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
-    /// Server CPU per status report, and how long a lone reporter waits.
+    /// Server CPU per status report, how long a lone reporter waits, what each handler and policy costs.
     Ingest(IngestArgs),
     /// The floor server, for `ingest`.
     #[command(hide = true)]
@@ -39,6 +39,9 @@ pub struct IngestArgs {
     /// Folder on the file system to be measured; a temporary one by default.
     #[arg(long)]
     pub dir: Option<PathBuf>,
+    /// Only floor and manager, not what each handler and policy costs.
+    #[arg(long)]
+    pub brief: bool,
 }
 
 /// Measures.
@@ -53,6 +56,7 @@ pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
                 lasts: Duration::from_secs(args.seconds.max(1)),
                 durability: args.durability.clone(),
                 folder: args.dir.clone(),
+                costs: !args.brief,
             };
             let report = ingest::run(&options)?;
             if output.is_json() {
