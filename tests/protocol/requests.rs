@@ -10,8 +10,13 @@ use serde_json::{Value, json};
 
 /// `qkdnm component request`, running while the test plays the component.
 fn request(manager: &ManagerProcess, component: &str) -> Child {
+    request_with(manager, component, &[])
+}
+
+fn request_with(manager: &ManagerProcess, component: &str, arguments: &[&str]) -> Child {
     Command::new(binary::qkdnm())
         .args(["component", "request", component, "-o", "json"])
+        .args(arguments)
         .env("QKDNM_API", manager.api().root())
         .env("QKDNM_TOKEN", OPERATOR_TOKEN)
         .stdin(Stdio::null())
@@ -46,6 +51,32 @@ fn a_request_is_answered_and_what_the_answer_says_is_stored() {
     harness::eventually("the value of the answer in the component's state", harness::PATIENCE, || {
         manager.api().value("mk/km-1", "stored_key_count").filter(|keys| (*keys - 77.0).abs() < 0.5)
     });
+}
+
+/// NOTE 1 of clauses 8.1 and 8.4: performance data and status, at least what was asked for.
+#[test]
+fn what_an_answer_lacks_is_named_and_reports_without_performance_or_status_are_counted() {
+    let manager = ManagerProcess::start(Settings::one("mk", &["km-1"]));
+    let mut client = manager.connect("mk", "km-1");
+    let whole = json!([
+        {"type": "performance", "values": {"stored_key_count": 1}},
+        {"type": "state", "values": {"kma_link_state": "up"}},
+    ]);
+    let count = |name: &str| manager.api().metric(&format!("qkdn_wire_reports_without_{name}_total"), &[]);
+    assert_eq!(response_code(&client.ask(&report("km-1", whole))), "success");
+    assert_eq!((count("performance"), count("state")), (0.0, 0.0));
+    assert_eq!(response_code(&client.ask(&report("km-1", json!([])))), "success");
+    let only_performance = performance(json!({"stored_key_count": 2}));
+    assert_eq!(response_code(&client.ask(&report("km-1", only_performance))), "success");
+    assert_eq!((count("performance"), count("state")), (1.0, 2.0));
+
+    let command = request_with(&manager, "mk/km-1", &["--name", "stored_key_count", "--name", "relay_count"]);
+    let asked = answer_request(&mut client, "km-1", 77);
+    assert_eq!(asked["extension"][0]["names"], json!(["stored_key_count", "relay_count"]));
+    let output = command.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(answer["missing"], json!(["relay_count"]), "{answer}");
 }
 
 #[test]

@@ -218,6 +218,7 @@ impl Backend for FakeBackend {
                 component,
                 received: NOW,
                 time: NOW.plus(-10),
+                missing: Vec::new(),
                 extension: None,
             }),
         };

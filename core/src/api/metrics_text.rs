@@ -51,7 +51,7 @@ impl Collector for Snapshot {
 type CounterOf<T> = fn(&T) -> &Counter;
 
 /// Counters of each reference point: name without `_total`, help, where it is.
-const INTERFACE_COUNTERS: [(&str, &str, CounterOf<InterfaceMetrics>); 10] = [
+const INTERFACE_COUNTERS: [(&str, &str, CounterOf<InterfaceMetrics>); 12] = [
     ("qkdn_net_connections_opened", "Connections accepted or dialled.", |m| &m.connections_opened),
     ("qkdn_net_bytes_received", "Bytes received inside TLS.", |m| &m.bytes),
     ("qkdn_wire_lines_received", "Lines received.", |m| &m.lines),
@@ -60,6 +60,10 @@ const INTERFACE_COUNTERS: [(&str, &str, CounterOf<InterfaceMetrics>); 10] = [
     ("qkdn_wire_answers_unexpected", "Answers that nobody asked for.", |m| &m.unexpected_answers),
     ("qkdn_wire_objects_kept", "Objects and values of unknown type or name, kept as text.", |m| &m.kept_objects),
     ("qkdn_wire_times_replaced", "Source times replaced by the time of receipt.", |m| &m.times_replaced),
+    ("qkdn_wire_reports_without_performance", "Reports and answers without a performance object.", |m| {
+        &m.without_performance
+    }),
+    ("qkdn_wire_reports_without_state", "Reports and answers without a state object.", |m| &m.without_state),
     ("qkdn_wire_requests_sent", "Status report requests sent.", |m| &m.requests),
     ("qkdn_wire_requests_unanswered", "Status report requests not answered in time.", |m| &m.requests_unanswered),
 ];

@@ -192,6 +192,9 @@ fn request(args: RequestArgs, client: &Client, output: &mut Output<'_>) -> Comma
     let answer: StatusAnswer = client.post(&path, &query)?;
     output.line(&format!("{} answered at {}.", answer.component, answer.received))?;
     values(answer.values, output)?;
+    if !answer.missing.is_empty() {
+        output.line(&format!("Asked for, and not in the answer: {}.", answer.missing.join(", ")))?;
+    }
     if let Some(extension) = answer.extension {
         output.line("")?;
         output.line(&extension.to_string())?;

@@ -62,6 +62,8 @@ pub struct Intake {
     /// The batch that the next line is decoded into: where the last report went.
     target: usize,
     malformed: u32,
+    /// Reports of this turn without performance, and without state (NOTE 1 of 8.1 and 8.4).
+    incomplete: (u64, u64),
 }
 
 /// A report refused before it reached a shard.
@@ -90,6 +92,7 @@ impl Intake {
             batches,
             target: 0,
             malformed: 0,
+            incomplete: (0, 0),
         }
     }
 
@@ -264,7 +267,9 @@ impl Intake {
         Ok(self.last_speaker)
     }
 
-    fn count_notes(&self, decoder: &Decoder) {
+    fn count_notes(&mut self, decoder: &Decoder) {
+        self.incomplete.0 += u64::from(!decoder.notes().has_performance);
+        self.incomplete.1 += u64::from(!decoder.notes().has_state);
         let (notes, counters) = (decoder.notes(), self.context.metrics.interface(self.context.point()));
         let kept = notes.unknown_names + notes.unknown_types;
         if kept > 0 {
@@ -436,6 +441,12 @@ impl Intake {
 
     /// The turn is over: everything gathered goes to its shard.
     pub fn end_turn(&mut self) {
+        let (without_performance, without_state) = std::mem::take(&mut self.incomplete);
+        if without_performance + without_state > 0 {
+            let counters = self.context.metrics.interface(self.context.point());
+            counters.without_performance.add(without_performance);
+            counters.without_state.add(without_state);
+        }
         for index in 0..self.batches.len() {
             self.hand_over(index);
         }

@@ -159,16 +159,28 @@ impl ManagerBackend {
         }
     }
 
-    fn status_answer(&self, component: ComponentRef, said: &ReportBatch) -> StatusAnswer {
+    fn status_answer(&self, component: ComponentRef, asked: Vec<String>, said: &ReportBatch) -> StatusAnswer {
         let mut values = LastValues::default();
         values.take(said, 0);
         let now = self.clock.now();
+        let extension: Option<serde_json::Value> = serde_json::from_str(said.extension_text(0)).ok();
+        let mut missing = asked;
+        missing.retain(|name| {
+            let is_sample =
+                |value: &crate::state::LastValue| self.symbols.text(crate::model::Symbol(value.name)).as_ref() == name;
+            // Inventory, and names that the catalogue does not have, are in the text.
+            let in_text =
+                |object: &serde_json::Value| object.get("values").and_then(|values| values.get(name)).is_some();
+            let in_texts = extension.as_ref().and_then(serde_json::Value::as_array);
+            !values.0.iter().any(is_sample) && !in_texts.is_some_and(|objects| objects.iter().any(in_text))
+        });
         StatusAnswer {
             component,
             received: now,
             time: said.reports.first().map_or(now, |head| Timestamp(head.time)),
             values: values.0.iter().map(|value| ValueView::new(value, &self.symbols)).collect(),
-            extension: serde_json::from_str(said.extension_text(0)).ok(),
+            missing,
+            extension,
         }
     }
 }
@@ -261,6 +273,7 @@ impl Backend for ManagerBackend {
         Box::pin(async move {
             let entry =
                 self.registry.find(&component).ok_or_else(|| RequestError::UnknownComponent(component.clone()))?;
+            let asked = query.names.clone();
             let query = Query { types: query.types, names: query.names, resources: query.resources };
             let outcome = requests::send(&entry, query).map_err(|why| match why {
                 NotSent::NotConnected => RequestError::NotConnected(component.clone()),
@@ -270,7 +283,9 @@ impl Backend for ManagerBackend {
                 self.config.interfaces.iter().find(|interface| interface.reference_point == component.reference_point);
             let after = patience.map_or(Duration::ZERO, |interface| interface.request_timeout);
             match outcome.await {
-                Ok(RequestOutcome::Answered(Response::Success, said)) => Ok(self.status_answer(component, &said)),
+                Ok(RequestOutcome::Answered(Response::Success, said)) => {
+                    Ok(self.status_answer(component, asked, &said))
+                }
                 Ok(RequestOutcome::Answered(Response::Refused(refusal), _)) => {
                     Err(RequestError::Refused { response: format!("the answer was not accepted: {refusal}") })
                 }

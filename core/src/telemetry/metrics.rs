@@ -61,6 +61,10 @@ pub struct InterfaceMetrics {
     pub kept_objects: Counter,
     /// Source times replaced by the time of receipt.
     pub times_replaced: Counter,
+    /// Reports and answers without performance data, which the draft's NOTE 1 of 8.1 and 8.4 asks for.
+    pub without_performance: Counter,
+    /// Reports and answers without status (the same NOTE).
+    pub without_state: Counter,
     /// Status report requests sent.
     pub requests: Counter,
     /// Of those, not answered in time.

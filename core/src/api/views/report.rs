@@ -147,6 +147,9 @@ pub struct StatusAnswer {
     pub time: Timestamp,
     /// Performance and state in the answer.
     pub values: Vec<ValueView>,
+    /// Names that were asked for and are not in the answer (NOTE 1 of Q.QKDN_Mk 8.4 wants all of them there).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
     /// The extension as received, where the manager kept it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub extension: Option<serde_json::Value>,

@@ -236,7 +236,13 @@ impl<'l> Reading<'l, '_> {
     fn finish_object(&mut self, object: Object<'l>, end: usize) {
         let index = object.index;
         match object.kind {
-            Kind::Samples(_) => return self.finish_samples(object),
+            Kind::Samples(group) => {
+                match group {
+                    Group::Performance => self.notes.has_performance = true,
+                    Group::State => self.notes.has_state = true,
+                }
+                return self.finish_samples(object);
+            }
             Kind::Text(kind) => self.batch.objects.push(ObjectText {
                 report: position(self.batch.reports.len()),
                 index,

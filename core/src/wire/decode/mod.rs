@@ -121,6 +121,10 @@ pub struct Notes {
     pub key_material: Vec<String>,
     /// The source time as given, also where it was replaced.
     pub source_time: Option<Timestamp>,
+    /// There was a `performance` object.
+    pub has_performance: bool,
+    /// There was a `state` object.
+    pub has_state: bool,
 }
 
 /// Decodes lines; one a thread, reused, since it keeps room and learns what components use to say.
@@ -172,6 +176,8 @@ impl Decoder {
         self.notes.unknown_types = 0;
         self.notes.key_material.clear();
         self.notes.source_time = None;
+        self.notes.has_performance = false;
+        self.notes.has_state = false;
         let (text, encoding) = match std::str::from_utf8(line) {
             Ok(text) => (text, None),
             Err(error) => {
