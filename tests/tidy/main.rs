@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and may be long"
 )]
 
+mod conformance;
 mod dependencies;
 mod files;
 mod licences;
