@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Name in `builtin:NAME` and folder in `plugins/`.
-const PLUGINS: [(&str, &str); 9] = [
+const PLUGINS: [(&str, &str); 13] = [
     ("mq", "mq-standard"),
     ("mops", "mops-standard"),
     ("mqrp", "mqrp-standard"),
@@ -18,6 +18,10 @@ const PLUGINS: [(&str, &str); 9] = [
     ("mc", "mc-standard"),
     ("mu", "mu-standard"),
     ("mx", "mx-standard"),
+    ("state", "state"),
+    ("configuration-drift", "configuration-drift"),
+    ("key-usage", "key-usage"),
+    ("qber-security", "qber-security"),
     ("threshold", "threshold"),
     ("key-store-forecast", "key-store-forecast"),
 ];

@@ -13,4 +13,5 @@ mod alarms;
 mod commands;
 mod full_disk;
 mod plugins;
+mod policies;
 mod readme;

@@ -97,6 +97,7 @@ impl Bench {
             names: vec![self.symbol("qber_ratio").0; values.len()],
             values: values.to_vec(),
             sample_resources: vec![0; values.len()],
+            objects: Vec::new(),
         }
     }
 }

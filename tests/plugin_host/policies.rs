@@ -2,6 +2,8 @@
 
 use serde_json::json;
 
+use qkdn_manager::plugin::SeenObject;
+
 use super::{Bench, MARKER};
 
 #[test]
@@ -26,6 +28,33 @@ fn state_comes_back_and_verdicts_with_it() {
     let outcome = policy.on_time(&bench.observations(1, &[1.0, 2.0], &[])).unwrap();
     assert_eq!(outcome.state, [1.0, 2.0]);
     assert_eq!(outcome.cleared[0].text, "It is 1000000.");
+}
+
+#[test]
+fn objects_come_with_their_subject_and_place_and_evidence_goes_back() {
+    let bench = Bench::new();
+    let loaded = bench
+        .load_policy(json!({ "value": "qber_ratio", "limit": 0.5, "objects": ["event"], "object_resource": "name" }))
+        .unwrap();
+    assert_eq!(loaded.needs().objects, [qkdn_manager::model::ObjectKind::Event]);
+    assert_eq!(loaded.needs().object_resource, "name");
+    let mut policy = loaded.instantiate().unwrap();
+    let mut seen = bench.observations(2, &[0.0; 2], &[0.1, 0.6]);
+    let object = |subject| SeenObject {
+        subject,
+        samples_before: 1,
+        kind: qkdn_manager::model::ObjectKind::Event,
+        text: "{\"name\":\"x\"}".to_owned(),
+    };
+    seen.objects = vec![object(1)];
+    let outcome = policy.evaluate(&seen).unwrap();
+    assert_eq!(outcome.raised[0].evidence, [("observed".to_owned(), "0.6".to_owned())]);
+    assert_eq!(outcome.raised[1].text, "event after 1 samples: {\"name\":\"x\"}");
+    assert_eq!(outcome.raised[1].subject, 1);
+    seen.objects = vec![object(2)];
+    assert_eq!(policy.evaluate(&seen).unwrap_err().kind(), "bad-question");
+    let error = bench.load_policy(json!({ "value": "qber_ratio", "objects": ["events"] })).unwrap_err();
+    assert!(error.to_string().contains("`events` is no type of extension objects"), "{error}");
 }
 
 #[test]

@@ -126,6 +126,7 @@ mod tests {
             observed: None,
             threshold: None,
             repair_actions: Vec::new(),
+            additional_information: Vec::new(),
         };
         raise(None, key, report, "manager", || 1, Timestamp(1)).unwrap()
     }

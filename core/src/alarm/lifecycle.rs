@@ -15,7 +15,10 @@
 
 use crate::{
     config::limits,
-    model::{Alarm, AlarmKey, AlarmReport, OperatorState, StatusChange, Timestamp, alarm::OperatorAction},
+    model::{
+        Alarm, AlarmKey, AlarmReport, OperatorState, StatusChange, Timestamp,
+        alarm::{Fact, OperatorAction},
+    },
 };
 
 /// Who sets the operator state back when a closed alarm is raised again; stands in the operator's history.
@@ -200,6 +203,8 @@ fn prepend<T>(history: &mut Vec<T>, entry: T) {
 fn within_limits(report: AlarmReport) -> AlarmReport {
     let mut repair_actions: Vec<String> = report.repair_actions.into_iter().map(shortened).collect();
     repair_actions.truncate(limits::ALARM_REPAIR_ACTIONS);
+    let fact = |fact: Fact| Fact { name: shortened(fact.name), value: shortened(fact.value) };
+    let facts = report.additional_information.into_iter().take(limits::PLUGIN_EVIDENCE).map(fact).collect();
     AlarmReport {
         text: shortened(report.text),
         event_type: shortened(report.event_type),
@@ -208,6 +213,7 @@ fn within_limits(report: AlarmReport) -> AlarmReport {
         observed: report.observed.filter(|value| value.is_finite()),
         threshold: report.threshold.filter(|value| value.is_finite()),
         repair_actions,
+        additional_information: facts,
         severity: report.severity,
     }
 }

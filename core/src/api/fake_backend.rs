@@ -110,6 +110,7 @@ pub(crate) fn raised(id: u64, component: &str, severity: Severity, text: &str) -
         observed: Some(0.07),
         threshold: Some(0.06),
         repair_actions: vec!["Check the fibre.".into()],
+        additional_information: Vec::new(),
     };
     alarm::raise(None, key, report, "policy:qber", || id, NOW.plus(-60_000)).unwrap()
 }

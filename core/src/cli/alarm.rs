@@ -154,6 +154,8 @@ fn show(id: u64, client: &Client, output: &mut Output<'_>) -> CommandResult {
         return Ok(Exit::Success);
     }
     let alarm: Alarm = client.get(&path, &[])?;
+    let evidence: Vec<String> =
+        alarm.report.additional_information.iter().map(|fact| format!("{}: {}", fact.name, fact.value)).collect();
     let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     output.fields(&[
         ("Alarm", alarm.id.to_string()),
@@ -170,6 +172,7 @@ fn show(id: u64, client: &Client, output: &mut Output<'_>) -> CommandResult {
         ("Observed", number(alarm.report.observed)),
         ("Threshold", number(alarm.report.threshold)),
         ("Repair", alarm.report.repair_actions.join(" ")),
+        ("Evidence", evidence.join("\n")),
         ("Raised by", alarm.raised_by),
         ("Created", alarm.time_created.to_string()),
         ("Last raised", format!("{} ({})", alarm.last_raised, count_times(alarm.raise_count))),

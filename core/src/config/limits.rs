@@ -100,6 +100,10 @@ pub const PLUGIN_TEXT_BYTES: usize = 4 * 1024;
 pub const PLUGIN_IDENTIFIER_BYTES: usize = 256;
 /// Repair actions of one alarm.
 pub const PLUGIN_REPAIR_ACTIONS: usize = 16;
+/// Bytes of a file that `config_files` of a plugin names.
+pub const PLUGIN_CONFIG_FILE_BYTES: u64 = 16 << 20;
+/// Facts given as evidence of one alarm.
+pub const PLUGIN_EVIDENCE: usize = 32;
 /// Problems of one configuration that are shown.
 pub const PLUGIN_CONFIGURATION_PROBLEMS: usize = 100;
 /// Names in each list of a plugin's needs.

@@ -60,12 +60,22 @@ pub mod keys {
     /// `components.identity`
     pub const IDENTITY: &[&str] = &["san", "fingerprint", "subject"];
     /// `[[handlers]]`
-    pub const HANDLER: &[&str] =
-        &["name", "reference_point", "match", "plugin", "sha256", "on_failure", "allow_key_names", "config"];
+    pub const HANDLER: &[&str] = &[
+        "name",
+        "reference_point",
+        "match",
+        "plugin",
+        "sha256",
+        "on_failure",
+        "allow_key_names",
+        "config",
+        "config_files",
+    ];
     /// `handlers.match`
     pub const MATCH: &[&str] = &["id", "vendor", "model", "site", "tags"];
     /// `[[policies]]`
-    pub const POLICY: &[&str] = &["name", "function", "plugin", "sha256", "applies_to", "mode", "config"];
+    pub const POLICY: &[&str] =
+        &["name", "function", "plugin", "sha256", "applies_to", "mode", "config", "config_files"];
     /// `policies.applies_to`
     pub const APPLIES_TO: &[&str] = &["reference_point", "id", "vendor", "model", "site", "tags"];
     /// `[[peers]]`
@@ -197,6 +207,7 @@ pub struct RawHandler {
     pub(super) on_failure: Option<Spot<OnFailure>>,
     pub(super) allow_key_names: Option<Spot<Vec<Spot<String>>>>,
     pub(super) config: Option<Node>,
+    pub(super) config_files: Option<Node>,
 }
 
 /// `[[policies]]`
@@ -210,6 +221,7 @@ pub struct RawPolicy {
     pub(super) applies_to: RawMatch,
     pub(super) mode: Option<Spot<PolicyMode>>,
     pub(super) config: Option<Node>,
+    pub(super) config_files: Option<Node>,
 }
 
 /// `[[peers]]`
@@ -446,6 +458,7 @@ fn handler(table: &TableReader<'_>, found: &Found) -> RawHandler {
         on_failure: table.word("on_failure", &on_failure),
         allow_key_names: table.texts("allow_key_names"),
         config: plugin_config(table, found),
+        config_files: table.entry("config_files").map(|entry| entry.node.clone()),
     }
 }
 
@@ -471,6 +484,7 @@ fn policy(table: &TableReader<'_>, found: &Found) -> RawPolicy {
         applies_to: component_match(table.table("applies_to", "applies_to", keys::APPLIES_TO), found),
         mode: table.word("mode", &modes),
         config: plugin_config(table, found),
+        config_files: table.entry("config_files").map(|entry| entry.node.clone()),
     }
 }
 

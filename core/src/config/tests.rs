@@ -317,11 +317,42 @@ fn what_is_missing_altogether_is_told_once() {
 #[test]
 fn the_policies_of_the_samples_are_well_formed() {
     let folder = folder();
-    let policies = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/policies");
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config");
+    fs::copy(samples.join("baseline.toml"), folder.path().join("baseline.toml")).unwrap();
+    let policies = samples.join("policies");
     for file in fs::read_dir(policies).unwrap() {
         let text = fs::read_to_string(file.unwrap().path()).unwrap();
         let loaded = load_in(folder.path(), &format!("{MINIMAL}\n{text}"), &[]).unwrap();
         assert_eq!(loaded.config.policies.len(), 1);
+    }
+}
+
+#[test]
+fn files_of_a_policys_configuration_are_read_with_it() {
+    let folder = folder();
+    fs::write(folder.path().join("good.toml"), "[[components]]\ncomponent = \"mq/a\"\nvalues = { site = \"x\" }\n")
+        .unwrap();
+    fs::write(folder.path().join("good.json"), "{\"everywhere\": {\"vendor\": \"acme\"}}").unwrap();
+    fs::write(folder.path().join("bad.toml"), "a = 1\nb = = 2\n").unwrap();
+    let policy = |rest: &str| {
+        format!("{MINIMAL}\n[[policies]]\nname = \"p\"\nfunction = \"fault\"\nplugin = \"builtin:threshold\"\n{rest}\n")
+    };
+    let good = policy("config = { severity = \"minor\" }\nconfig_files = { one = \"good.toml\", two = \"good.json\" }");
+    let config = load_in(folder.path(), &good, &[]).unwrap().config.policies.remove(0).config;
+    assert_eq!(config["severity"], "minor");
+    assert_eq!(config["one"]["components"][0]["values"]["site"], "x");
+    assert_eq!(config["two"]["everywhere"]["vendor"], "acme");
+    let bad = policy(
+        "config = { one = 1 }\nconfig_files = { one = \"good.toml\", two = \"bad.toml\", three = \"none.json\", four = \"a.txt\", five = 5 }",
+    );
+    let problems = load_in(folder.path(), &bad, &[]).unwrap_err().render(false);
+    for told in [
+        "`one` stands in `config` and in `config_files`",
+        "line 2: ",
+        "there is no such file",
+        "`config_files.five` names no file",
+    ] {
+        assert!(problems.contains(told), "{told}: {problems}");
     }
 }
 

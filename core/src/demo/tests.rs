@@ -21,6 +21,7 @@ fn alarm(id: u64, component: &str, alarm_type: &str, is_cleared: bool, raise_cou
             observed: None,
             threshold: None,
             repair_actions: Vec::new(),
+            additional_information: Vec::new(),
         },
         raised_by: "policy:qber".into(),
         time_created: Timestamp(0),

@@ -106,6 +106,18 @@ pub struct AlarmReport {
     pub threshold: Option<f64>,
     /// What to do about it.
     pub repair_actions: Vec<String>,
+    /// What was seen that led to it (X.733 additional information): the evidence, kept with the alarm.
+    #[serde(default)]
+    pub additional_information: Vec<Fact>,
+}
+
+/// A fact kept with an alarm.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fact {
+    /// What it is, such as `QBER before`.
+    pub name: String,
+    /// Its value with the unit.
+    pub value: String,
 }
 
 /// What the operator says of an alarm (RFC 8632 operator-state).

@@ -161,5 +161,10 @@ fn check_raised(alarm: &wit::Alarm) -> Checked {
     for action in &alarm.repair_actions {
         bounded("a repair action", action, limits::PLUGIN_TEXT_BYTES)?;
     }
+    count("facts as evidence", alarm.evidence.len(), limits::PLUGIN_EVIDENCE)?;
+    for (name, value) in &alarm.evidence {
+        identifier("the name of a fact", name)?;
+        bounded("a fact", value, limits::PLUGIN_TEXT_BYTES)?;
+    }
     Ok(())
 }

@@ -39,7 +39,7 @@ pub use handler::{HandlerNeeds, LoadedHandler};
 pub use host::{PluginDescription, PluginHost};
 pub use policy::LoadedPolicy;
 
-use crate::model::{ReportBatch, Symbol};
+use crate::model::{ObjectKind, ReportBatch, Symbol};
 
 /// Understands status reports of one reference point (WIT `handler`).
 pub trait InterfaceHandler: Send {
@@ -121,6 +121,21 @@ pub struct Observations {
     pub values: Vec<f64>,
     /// Resource of each sample.
     pub sample_resources: Vec<u32>,
+    /// Extension objects asked for.
+    pub objects: Vec<SeenObject>,
+}
+
+/// WIT `policy.object`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SeenObject {
+    /// Position of its subject.
+    pub subject: u32,
+    /// Samples of the call that were accepted before it.
+    pub samples_before: u32,
+    /// What it is.
+    pub kind: ObjectKind,
+    /// JSON text, as received.
+    pub text: String,
 }
 
 impl Observations {
@@ -133,6 +148,7 @@ impl Observations {
         self.names.clear();
         self.values.clear();
         self.sample_resources.clear();
+        self.objects.clear();
     }
 }
 
@@ -159,6 +175,10 @@ pub struct RaisedAlarm {
     pub threshold: Option<f64>,
     /// What to do.
     pub repair_actions: Vec<String>,
+    /// Facts kept with the alarm.
+    pub evidence: Vec<(String, String)>,
+    /// Place among the verdicts.
+    pub step: u32,
 }
 
 /// WIT `policy.clearance`.
@@ -172,6 +192,8 @@ pub struct ClearedAlarm {
     pub qualifier: String,
     /// Why it is over.
     pub text: String,
+    /// Place among the verdicts.
+    pub step: u32,
 }
 
 /// WIT `policy.outcome`.
@@ -181,7 +203,7 @@ pub struct Outcome {
     pub state: Vec<f64>,
     /// To raise.
     pub raised: Vec<RaisedAlarm>,
-    /// To clear, before raising.
+    /// To clear; in the order of `step` with what is raised, before it at equal steps.
     pub cleared: Vec<ClearedAlarm>,
     /// Subject and time of timers to set; time 0 takes one back.
     pub timers: Vec<(u32, u64)>,
@@ -198,6 +220,10 @@ pub struct PolicyNeeds {
     pub state_width: usize,
     /// One subject a component.
     pub per_component: bool,
+    /// Types of extension objects it is shown.
+    pub objects: Vec<ObjectKind>,
+    /// Member of these objects that names their subject's resource.
+    pub object_resource: String,
 }
 
 /// Why a call failed. The instance is gone, the call had no effect.

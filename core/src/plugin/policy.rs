@@ -6,7 +6,7 @@ use wasmtime::{Store, component::InstancePre};
 
 use super::{
     ClearedAlarm, FcapsPolicy, Observations, Outcome, PluginDescription, PluginError, PluginFailure, PolicyNeeds,
-    RaisedAlarm, answer,
+    RaisedAlarm, SeenObject, answer,
     bindings::{
         handler::qkdn::manager::types::Problem,
         policy::{
@@ -125,11 +125,15 @@ fn resolve(loading: &Loading, needs: &wit::Needs, symbols: &SymbolTable) -> Resu
         components: numbers(&resolver.components(&needs.components)),
         resources: numbers(&resolver.resources(&needs.resources)),
     };
+    let objects = resolver.objects(&needs.objects);
     loading.refuse(resolver.problems)?;
     watched.sort_unstable();
     watched.dedup();
     let state_width = needs.state_width as usize;
-    Ok((PolicyNeeds { names: watched, state_width, per_component: needs.per_component }, bound))
+    let object_resource =
+        if needs.object_resource.is_empty() { "resource".to_owned() } else { needs.object_resource.clone() };
+    let per_component = needs.per_component;
+    Ok((PolicyNeeds { names: watched, state_width, per_component, objects, object_resource }, bound))
 }
 
 fn numbers(symbols: &[Symbol]) -> Vec<u32> {
@@ -191,7 +195,7 @@ impl FcapsPolicy for Instance {
 
 impl Instance {
     fn ask(&mut self, seen: &Observations, question: Question) -> Result<Outcome, PluginFailure> {
-        if seen.components.is_empty() && seen.values.is_empty() {
+        if seen.components.is_empty() && seen.values.is_empty() && seen.objects.is_empty() {
             return Ok(Outcome { state: seen.state.clone(), ..Outcome::default() });
         }
         let loaded = Arc::clone(&self.loaded);
@@ -202,9 +206,10 @@ impl Instance {
                 None => loaded.start()?,
             };
             let guest = live.world.qkdn_manager_policy();
+            let objects: Vec<wit::Object<'_>> = seen.objects.iter().map(object).collect();
             let told = call(&mut live.store, |store| match question {
-                Question::Evaluate => guest.call_evaluate(store, observations(seen)),
-                Question::OnTime => guest.call_on_time(store, observations(seen)),
+                Question::Evaluate => guest.call_evaluate(store, observations(seen, &objects)),
+                Question::OnTime => guest.call_on_time(store, observations(seen, &objects)),
             })?;
             answer::check_outcome(&told, seen.components.len(), seen.state.len())?;
             self.live = Some(live);
@@ -219,7 +224,8 @@ fn check_question(seen: &Observations, state_width: usize) -> Result<(), PluginF
     let fits = seen.resources.len() == subjects
         && seen.state.len() == subjects * state_width
         && [seen.subject.len(), seen.names.len(), seen.sample_resources.len()] == [samples; 3]
-        && seen.subject.iter().all(|subject| (*subject as usize) < subjects);
+        && seen.subject.iter().all(|subject| (*subject as usize) < subjects)
+        && seen.objects.iter().all(|object| (object.subject as usize) < subjects);
     if fits {
         return Ok(());
     }
@@ -229,7 +235,12 @@ fn check_question(seen: &Observations, state_width: usize) -> Result<(), PluginF
     )))
 }
 
-const fn observations(seen: &Observations) -> wit::Observations<'_> {
+const fn object(seen: &SeenObject) -> wit::Object<'_> {
+    let SeenObject { subject, samples_before, kind, text } = seen;
+    wit::Object { subject: *subject, samples_before: *samples_before, kind: kind.as_str(), text: text.as_str() }
+}
+
+const fn observations<'a>(seen: &'a Observations, objects: &'a [wit::Object<'a>]) -> wit::Observations<'a> {
     wit::Observations {
         now: seen.now,
         components: seen.components.as_slice(),
@@ -239,6 +250,7 @@ const fn observations(seen: &Observations) -> wit::Observations<'_> {
         names: seen.names.as_slice(),
         values: seen.values.as_slice(),
         sample_resources: seen.sample_resources.as_slice(),
+        objects,
     }
 }
 
@@ -267,12 +279,15 @@ impl From<wit::Alarm> for RaisedAlarm {
             observed: told.observed,
             threshold: told.threshold,
             repair_actions: told.repair_actions,
+            evidence: told.evidence,
+            step: told.step,
         }
     }
 }
 
 impl From<wit::Clearance> for ClearedAlarm {
     fn from(told: wit::Clearance) -> Self {
-        Self { subject: told.subject, alarm_type: told.alarm_type, qualifier: told.qualifier, text: told.text }
+        let wit::Clearance { subject, alarm_type, qualifier, text, step } = told;
+        Self { subject, alarm_type, qualifier, text, step }
     }
 }

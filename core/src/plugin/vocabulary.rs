@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     config::limits,
-    model::{Catalogue, ComponentRef, Symbol, SymbolTable},
+    model::{Catalogue, ComponentRef, ObjectKind, Symbol, SymbolTable},
 };
 
 /// Collects problems while names are resolved.
@@ -69,6 +69,18 @@ impl<'a> Resolver<'a> {
             Ok(component) => Ok(this.symbols.intern(&component.to_string())),
             Err(error) => Err(error.to_string()),
         })
+    }
+
+    /// Types of extension objects.
+    pub(super) fn objects(&mut self, wanted: &[String]) -> Vec<ObjectKind> {
+        let mut found = Vec::new();
+        for text in wanted {
+            match ObjectKind::parse(text) {
+                Some(kind) => found.push(kind),
+                None => self.problem(text, format!("`{text}` is no type of extension objects that policies are shown")),
+            }
+        }
+        found
     }
 
     /// Resources of any name.

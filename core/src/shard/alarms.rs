@@ -65,6 +65,7 @@ pub fn own_report(alarm_type: &str, text: String, repair_actions: &[&str]) -> Al
         observed: None,
         threshold: None,
         repair_actions: repair_actions.iter().map(|&action| action.to_owned()).collect(),
+        additional_information: Vec::new(),
     };
     complete(report, alarm_type)
 }

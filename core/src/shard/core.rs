@@ -69,6 +69,8 @@ pub struct Worked {
     pub requests: Vec<(u32, Vec<String>)>,
     /// Alarms about plugins, for the shard that owns the manager's own.
     pub about_plugins: Vec<AlarmRequest>,
+    /// Usage objects whose `usageId` was counted before: report and place in its extension.
+    pub uncounted: HashSet<(u32, u32)>,
 }
 
 /// State and plugins of one shard.
@@ -167,6 +169,7 @@ impl ShardCore {
             subjects: Vec::new(),
             requests: Vec::new(),
             about_plugins: Vec::new(),
+            uncounted: HashSet::new(),
         }
     }
 

@@ -1,15 +1,16 @@
-//! One policy in one shard: which samples it is shown, the state of its subjects, its timers.
+//! One policy in one shard: which samples and extension objects it is shown, the state of its subjects, its timers.
 //!
 //! State goes to the plugin and comes back with each call, one entry for each distinct subject of the batch; it is
 //! written back only after a call that went well, so that a trap loses nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use hashbrown::HashMap;
 
 use crate::{
-    model::{ReportBatch, Timestamp},
-    plugin::{FcapsPolicy, Observations, Outcome, PluginFailure},
+    config::limits::RESOURCE_CHARS,
+    model::{ReportBatch, Timestamp, report_batch::ObjectText},
+    plugin::{FcapsPolicy, Observations, Outcome, PluginFailure, SeenObject},
     shard::{handling::Pause, plugins::ActivePolicy, undo::SubjectBefore},
     storage::record::{PolicyStates, TimerChange},
 };
@@ -35,6 +36,14 @@ pub struct PolicySlot {
     local: Vec<u32>,
     /// Samples not shown because the component has more subjects than its state may hold, not counted yet.
     crowded_out: u64,
+}
+
+/// What the objects of a batch need beside their text.
+pub struct ObjectContext<'a> {
+    /// Symbol of a component's resource, if it may have one more.
+    pub resource: &'a dyn Fn(u32, &str) -> Option<u32>,
+    /// Usage objects that do not count, by report and place in the extension: their `usageId` was counted before.
+    pub uncounted: &'a HashSet<(u32, u32)>,
 }
 
 /// A subject as it is: for the state database and for a shard that follows this one.
@@ -191,11 +200,13 @@ impl PolicySlot {
         local
     }
 
-    /// Shows the policy the samples of the given reports. `None`: there is nothing it watches.
+    /// Shows the policy the samples and objects of the given reports, in ascending order. `None`: there is nothing it
+    /// watches.
     pub fn evaluate(
         &mut self,
         batch: &ReportBatch,
         reports: impl Iterator<Item = usize>,
+        context: &ObjectContext<'_>,
         now: Timestamp,
         undo: &mut Vec<SubjectBefore>,
         position: usize,
@@ -203,6 +214,7 @@ impl PolicySlot {
         self.begin(now);
         // Neighbours are mostly of one subject.
         let mut last = ((0, 0), 0);
+        let mut objects = if self.active.needs.objects.is_empty() { &[] } else { batch.objects.as_slice() };
         for report in reports {
             let component = batch.component(report).0;
             let range = batch.samples(report);
@@ -227,8 +239,57 @@ impl PolicySlot {
                 self.seen.values.push(value);
                 self.seen.sample_resources.push(resource);
             }
+            if !objects.is_empty() {
+                objects = self.show_objects(batch, report, objects, context);
+            }
         }
-        if self.seen.subject.is_empty() { None } else { Some(self.call(false, now, undo, position)) }
+        if self.seen.subject.is_empty() && self.seen.objects.is_empty() {
+            None
+        } else {
+            Some(self.call(false, now, undo, position))
+        }
+    }
+
+    /// Shows the objects of one report, behind its samples; what belongs to later reports comes back.
+    fn show_objects<'b>(
+        &mut self,
+        batch: &ReportBatch,
+        report: usize,
+        objects: &'b [ObjectText],
+        context: &ObjectContext<'_>,
+    ) -> &'b [ObjectText] {
+        let start = objects.partition_point(|object| (object.report as usize) < report);
+        let own = objects.get(start..).unwrap_or_default();
+        let (own, later) = own.split_at(own.partition_point(|object| object.report as usize == report));
+        for object in own {
+            let wanted = self.active.needs.objects.contains(&object.kind);
+            if !wanted || context.uncounted.contains(&(object.report, object.index)) {
+                continue;
+            }
+            let (text, component) = (batch.object_text(object), batch.component(report).0);
+            let resource =
+                if self.active.needs.per_component { Some(0) } else { self.resource_of(text, component, context) };
+            let subject = resource.and_then(|resource| self.subject(component, resource));
+            let Some(subject) = subject else {
+                self.crowded_out += 1;
+                continue;
+            };
+            let subject = self.place(subject);
+            let samples_before = u32::try_from(self.seen.values.len()).unwrap_or(u32::MAX);
+            self.seen.objects.push(SeenObject { subject, samples_before, kind: object.kind, text: text.to_owned() });
+        }
+        later
+    }
+
+    /// The resource that an object is about; `None`: the component has as many as it may.
+    fn resource_of(&self, text: &str, component: u32, context: &ObjectContext<'_>) -> Option<u32> {
+        let member = self.active.needs.object_resource.as_str();
+        let object: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
+        match object.get(member).and_then(serde_json::Value::as_str) {
+            None | Some("") => Some(0),
+            Some(long) if long.chars().count() > RESOURCE_CHARS => Some(0),
+            Some(name) => (context.resource)(component, name),
+        }
     }
 
     /// Calls the policy for the subjects whose timer is due, among the components that `of_shard` says yes to.

@@ -4,13 +4,13 @@
 use super::core::{ShardCore, Worked};
 use crate::{
     config::limits::{QUARANTINE_TEXT_BYTES, VERDICTS_PER_CALL},
-    model::{AlarmKey, AlarmReport, ReportBatch, Severity, Symbol, SymbolTable, Timestamp},
-    plugin::ComponentAlarm,
+    model::{AlarmKey, AlarmReport, ReportBatch, Severity, Symbol, SymbolTable, Timestamp, alarm::Fact},
+    plugin::{ClearedAlarm, ComponentAlarm, RaisedAlarm},
     shard::{
         alarms::{AlarmChanges, own_report},
         handling::FailedCall,
         mailbox::AlarmRequest,
-        observing::Evaluated,
+        observing::{Evaluated, ObjectContext},
     },
     storage::record::{AnswerCode, Quarantined},
 };
@@ -42,6 +42,7 @@ impl ShardCore {
                         observed: None,
                         threshold: None,
                         repair_actions: Vec::new(),
+                        additional_information: Vec::new(),
                     };
                     self.alarms.raise(key, report, "component", now, changes);
                 }
@@ -96,8 +97,14 @@ impl ShardCore {
                 last.1
             };
             let shown: Vec<usize> = accepted.iter().copied().filter(sees).collect();
+            let symbols = &self.around.symbols;
+            let resource = |component: u32, text: &str| {
+                components.get(&component)?.entry.resource(text, symbols).map(|symbol| symbol.0)
+            };
+            let context = ObjectContext { resource: &resource, uncounted: &worked.uncounted };
             let Some(slot) = self.policies.get_mut(position) else { continue };
-            let evaluated = slot.evaluate(batch, shown.iter().copied(), now, &mut worked.undo.subjects, position);
+            let undo = &mut worked.undo.subjects;
+            let evaluated = slot.evaluate(batch, shown.iter().copied(), &context, now, undo, position);
             self.around.metrics.samples_crowded_out.add(slot.take_crowded_out());
             match evaluated {
                 None => {}
@@ -116,8 +123,14 @@ impl ShardCore {
                         continue;
                     }
                     for &index in &shown {
+                        let (components, symbols) = (&self.components, &self.around.symbols);
+                        let resource = |component: u32, text: &str| {
+                            components.get(&component)?.entry.resource(text, symbols).map(|symbol| symbol.0)
+                        };
+                        let context = ObjectContext { resource: &resource, uncounted: &worked.uncounted };
                         let Some(slot) = self.policies.get_mut(position) else { continue };
-                        match slot.evaluate(batch, std::iter::once(index), now, &mut worked.undo.subjects, position) {
+                        let undo = &mut worked.undo.subjects;
+                        match slot.evaluate(batch, std::iter::once(index), &context, now, undo, position) {
                             None => {}
                             Some(Ok(evaluated)) => self.verdicts(position, evaluated, now, worked, changes),
                             Some(Err(failure)) => {
@@ -187,27 +200,24 @@ impl ShardCore {
                 if qualifier.is_empty() { &name } else { qualifier },
             ))
         };
-        for alarm in outcome.cleared {
-            if let Some(key) = key(self, alarm.subject, &alarm.alarm_type, &alarm.qualifier) {
-                self.alarms.clear(&key, &alarm.text, now, changes);
+        let mut about_alarms: Vec<(u32, Result<ClearedAlarm, RaisedAlarm>)> =
+            outcome.cleared.into_iter().map(|over| (over.step, Ok(over))).collect();
+        about_alarms.extend(outcome.raised.into_iter().map(|alarm| (alarm.step, Err(alarm))));
+        about_alarms.sort_by_key(|(step, _)| *step);
+        for (_, verdict) in about_alarms {
+            match verdict {
+                Ok(over) => {
+                    if let Some(key) = key(self, over.subject, &over.alarm_type, &over.qualifier) {
+                        self.alarms.clear(&key, &over.text, now, changes);
+                    }
+                }
+                Err(alarm) => {
+                    let key = key(self, alarm.subject, &alarm.alarm_type, &alarm.qualifier);
+                    if let (Some(key), Some(report)) = (key, report_of(alarm)) {
+                        self.alarms.raise(key, report, &raised_by, now, changes);
+                    }
+                }
             }
-        }
-        for alarm in outcome.raised {
-            let (Some(key), Ok(severity)) =
-                (key(self, alarm.subject, &alarm.alarm_type, &alarm.qualifier), alarm.severity.parse())
-            else {
-                continue;
-            };
-            let report = AlarmReport {
-                severity,
-                text: alarm.text,
-                event_type: alarm.event_type,
-                probable_cause: alarm.probable_cause,
-                observed: alarm.observed,
-                threshold: alarm.threshold,
-                repair_actions: alarm.repair_actions,
-            };
-            self.alarms.raise(key, report, &raised_by, now, changes);
         }
         for (subject, names) in outcome.requests {
             if let Some(&(component, _)) = evaluated.keys.get(subject as usize) {
@@ -249,6 +259,19 @@ impl ShardCore {
             }
         }
     }
+}
+
+fn report_of(alarm: RaisedAlarm) -> Option<AlarmReport> {
+    Some(AlarmReport {
+        severity: alarm.severity.parse().ok()?,
+        text: alarm.text,
+        event_type: alarm.event_type,
+        probable_cause: alarm.probable_cause,
+        observed: alarm.observed,
+        threshold: alarm.threshold,
+        repair_actions: alarm.repair_actions,
+        additional_information: alarm.evidence.into_iter().map(|(name, value)| Fact { name, value }).collect(),
+    })
 }
 
 /// What a report says, for the quarantine: its kept text, or its samples by name.

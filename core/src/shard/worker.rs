@@ -256,7 +256,7 @@ impl Running {
         point: Option<ReferencePoint>,
         operate: Option<OperateReply>,
     ) {
-        let Worked { record, undo, alarms, touched, subjects, requests, about_plugins } = worked;
+        let Worked { record, undo, alarms, touched, subjects, requests, about_plugins, uncounted: _ } = worked;
         self.send_alarms(about_plugins);
         let (answers, repeats) = answers(&record, portions);
         let views = touched.iter().filter_map(|&symbol| self.view(symbol)).collect();

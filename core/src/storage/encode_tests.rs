@@ -36,7 +36,8 @@ prop_compose! {
             is_cleared: cleared,
             report: AlarmReport {
                 severity: Severity::Major, text: words[4].clone(), event_type: String::new(), probable_cause: words[5].clone(),
-                observed, threshold: observed.map(|value| value / 3.0), repair_actions: words,
+                observed, threshold: observed.map(|value| value / 3.0), additional_information: words.iter().map(|word| crate::model::alarm::Fact { name: word.clone(), value: word.clone() }).collect(),
+                repair_actions: words,
             },
             raised_by: "policy:x".to_owned(),
             time_created: times[0], last_raised: times[1], last_changed: times[2],

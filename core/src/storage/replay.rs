@@ -312,6 +312,7 @@ fn alarm_fields(alarm: &Alarm) -> Vec<(&'static str, String)> {
         ("observed", report.observed.map(number).unwrap_or_default()),
         ("threshold", report.threshold.map(number).unwrap_or_default()),
         ("repair actions", report.repair_actions.join("; ")),
+        ("evidence", format!("{:?}", report.additional_information)),
         ("raised by", alarm.raised_by.clone()),
         ("created", alarm.time_created.to_string()),
         ("last raised", alarm.last_raised.to_string()),

@@ -49,8 +49,8 @@ fn a_draining_store_is_forecast_from_its_level() {
     assert_eq!(
         send(&mut host, &[("key_store_level_bits", 0.0)]),
         [
-            "cleared key-store-exhaustion-forecast: the key store is empty now",
             "raised critical key-store-empty: the key store is empty, 3 kbit/s net outflow",
+            "cleared key-store-exhaustion-forecast: the key store is empty now",
         ]
     );
     wait(&mut host, 10_000);
@@ -124,7 +124,7 @@ fn a_fill_and_a_capacity_make_a_level() {
         ["raised major key-store-exhaustion-forecast: 800 bit left, 10 bit/s net outflow: empty in 1 min 20 s"]
     );
     assert_eq!(
-        send(&mut host, &[("key_store_fill_ratio", 0.0)])[1],
+        send(&mut host, &[("key_store_fill_ratio", 0.0)])[0],
         "raised critical key-store-empty: the key store is empty, 10 bit/s net outflow"
     );
     assert_eq!(host.alarms().len(), 1);

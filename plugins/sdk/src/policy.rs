@@ -1,18 +1,19 @@
 //! World `fcaps-policy`: watching what accepted reports say.
 //!
-//! In: samples and state of subjects ([`Seen`]), a subject being a component together with one of its resources. Out:
-//! verdicts and the changed state. Most policies look at one subject at a time and implement [`Policy::observe`] and
-//! [`Policy::due`]; one that wants the whole batch implements `evaluate` and `on_time`.
+//! In: samples, extension objects and state of subjects ([`Seen`]), a subject being a component together with one of its
+//! resources. Out: verdicts and the changed state. Most policies look at one subject at a time and implement
+//! [`Policy::observe`], [`Policy::object`] and [`Policy::due`]; one that wants the whole batch implements `evaluate` and
+//! `on_time`.
 //!
-//! Within a call, what is raised and cleared is settled by subject, alarm type and qualifier: the last word counts, so
-//! that the outcome does not depend on how the manager cut the traffic into batches.
+//! Within a call, what is raised and cleared keeps its order, so that an alarm that comes and goes leaves its trace
+//! however the manager cut the traffic into batches. Only saying the same twice in a row is settled to the last word.
 
 use serde::de::DeserializeOwned;
 
 use crate::bindings::fcaps_policy::exports::qkdn::manager::policy as wit;
 use crate::{Description, Problem, Symbol};
 
-pub use wit::{Alarm, Clearance, Needs, Observations, Outcome, Request, Symbols, Timer};
+pub use wit::{Alarm, Clearance, Needs, Object, Observations, Outcome, Request, Symbols, Timer};
 
 /// An FCAPS function, configured in a file and instantiated as often as configured.
 ///
@@ -45,14 +46,26 @@ pub trait Policy: Sized + 'static {
         let _ = (subject, samples);
     }
 
+    /// An extension object of a type that [`Needs::objects`] names; it comes in its place among the subject's samples.
+    fn object(&self, subject: &mut Subject<'_>, object: &Object) {
+        let _ = (subject, object);
+    }
+
     /// A subject whose timer is due.
     fn due(&self, subject: &mut Subject<'_>) {
         let _ = subject;
     }
 
-    /// Samples of a batch: calls [`Self::observe`] for each subject.
+    /// Samples and objects of a batch: calls [`Self::observe`] and [`Self::object`] for each subject.
     fn evaluate(&self, seen: &mut Seen) {
-        seen.each_subject(|subject, samples| self.observe(subject, samples));
+        if seen.observations.objects.is_empty() {
+            seen.each_subject(|subject, samples| self.observe(subject, samples));
+        } else {
+            seen.each_in_order(
+                |subject, samples| self.observe(subject, samples),
+                |subject, object| self.object(subject, object),
+            );
+        }
     }
 
     /// Subjects whose timer is due: calls [`Self::due`] for each.
@@ -75,14 +88,21 @@ pub struct Sample {
 /// A call's arguments and what has been decided so far.
 pub struct Seen {
     observations: Observations,
+    verdicts: Verdicts,
+}
+
+/// What was decided, and the number of the next verdict about an alarm.
+#[derive(Default)]
+struct Verdicts {
     outcome: Outcome,
+    step: u32,
 }
 
 impl Seen {
     /// A call's arguments, nothing decided.
     #[must_use]
     pub fn new(observations: Observations) -> Self {
-        Self { observations, outcome: Outcome::default() }
+        Self { observations, verdicts: Verdicts::default() }
     }
 
     /// The manager's time in milliseconds since 1970-01-01 UTC.
@@ -107,7 +127,7 @@ impl Seen {
             resource: Symbol(*seen.resources.get(position)?),
             now: seen.now,
             state: seen.state.get_mut(position * width..(position + 1) * width)?,
-            outcome: &mut self.outcome,
+            verdicts: &mut self.verdicts,
         })
     }
 
@@ -122,10 +142,43 @@ impl Seen {
         }
     }
 
+    /// Calls `look` for each subject's samples and `take` for its objects, in their order.
+    fn each_in_order(
+        &mut self,
+        mut look: impl FnMut(&mut Subject<'_>, &[Sample]),
+        mut take: impl FnMut(&mut Subject<'_>, &Object),
+    ) {
+        let objects = std::mem::take(&mut self.observations.objects);
+        let (samples, starts) = self.samples_by_subject();
+        for position in 0..self.observations.components.len() {
+            let own = starts.get(position).zip(starts.get(position + 1)).and_then(|(&from, &to)| samples.get(from..to));
+            let mut rest = own.unwrap_or_default();
+            for object in objects.iter().filter(|object| object.subject as usize == position) {
+                let before =
+                    self.own_before(position, object.samples_before) - (own.unwrap_or_default().len() - rest.len());
+                let (earlier, later) = rest.split_at(before.min(rest.len()));
+                rest = later;
+                let Some(mut subject) = self.subject(position) else { continue };
+                if !earlier.is_empty() {
+                    look(&mut subject, earlier);
+                }
+                take(&mut subject, object);
+            }
+            if let Some(mut subject) = self.subject(position).filter(|_| !rest.is_empty()) {
+                look(&mut subject, rest);
+            }
+        }
+    }
+
+    /// How many of the first `count` samples are a subject's.
+    fn own_before(&self, subject: usize, count: u32) -> usize {
+        self.observations.subject.iter().take(count as usize).filter(|&&of| of as usize == subject).count()
+    }
+
     /// What was decided, with the changed state.
     #[must_use]
     pub fn finish(self) -> Outcome {
-        Outcome { state: self.observations.state, ..self.outcome }
+        Outcome { state: self.observations.state, ..self.verdicts.outcome }
     }
 
     /// Samples sorted by subject, their order kept, and where each subject's start.
@@ -160,7 +213,7 @@ pub struct Subject<'a> {
     resource: Symbol,
     now: u64,
     state: &'a mut [f64],
-    outcome: &'a mut Outcome,
+    verdicts: &'a mut Verdicts,
 }
 
 impl Subject<'_> {
@@ -195,31 +248,58 @@ impl Subject<'_> {
 
     /// Raises an alarm about this subject, or changes one that is raised. Saying the same again changes nothing.
     pub fn raise(&mut self, alarm: Alarm) {
-        let alarm = Alarm { subject: self.index, ..alarm };
-        self.unraise(&alarm.alarm_type, &alarm.qualifier);
-        self.outcome.raised.push(alarm);
+        let (last_raise, last_clear) = self.last_word(&alarm.alarm_type, &alarm.qualifier);
+        let outcome = &mut self.verdicts.outcome;
+        if let Some(place) = last_raise
+            && last_clear.is_none_or(|over| outcome.cleared[over].step < outcome.raised[place].step)
+        {
+            outcome.raised.remove(place);
+        }
+        let step = self.next_step();
+        self.verdicts.outcome.raised.push(Alarm { subject: self.index, step, ..alarm });
     }
 
     /// Clears an alarm about this subject; `text` tells why it is over. Clearing what is not raised changes nothing.
     pub fn clear(&mut self, alarm_type: &str, qualifier: &str, text: impl Into<String>) {
-        self.unraise(alarm_type, qualifier);
-        let subject = self.index;
-        self.outcome
-            .cleared
-            .retain(|old| old.subject != subject || old.alarm_type != alarm_type || old.qualifier != qualifier);
-        self.outcome.cleared.push(Clearance {
+        let (last_raise, last_clear) = self.last_word(alarm_type, qualifier);
+        let outcome = &mut self.verdicts.outcome;
+        if let Some(place) = last_clear
+            && last_raise.is_none_or(|raise| outcome.raised[raise].step < outcome.cleared[place].step)
+        {
+            outcome.cleared.remove(place);
+        }
+        let (step, subject) = (self.next_step(), self.index);
+        self.verdicts.outcome.cleared.push(Clearance {
             subject,
             alarm_type: alarm_type.into(),
             qualifier: qualifier.into(),
             text: text.into(),
+            step,
         });
+    }
+
+    /// Places of the last raise and the last clearance of an alarm in this call.
+    fn last_word(&self, alarm_type: &str, qualifier: &str) -> (Option<usize>, Option<usize>) {
+        let Outcome { raised, cleared, .. } = &self.verdicts.outcome;
+        let is_it = |subject: u32, of_type: &str, of_qualifier: &str| {
+            subject == self.index && of_type == alarm_type && of_qualifier == qualifier
+        };
+        (
+            raised.iter().rposition(|alarm| is_it(alarm.subject, &alarm.alarm_type, &alarm.qualifier)),
+            cleared.iter().rposition(|over| is_it(over.subject, &over.alarm_type, &over.qualifier)),
+        )
+    }
+
+    fn next_step(&mut self) -> u32 {
+        self.verdicts.step += 1;
+        self.verdicts.step
     }
 
     /// Asks for a call of `on_time` for this subject; replaces the timer it has.
     pub fn call_at(&mut self, at: u64) {
         let subject = self.index;
-        self.outcome.timers.retain(|timer| timer.subject != subject);
-        self.outcome.timers.push(Timer { subject, at });
+        self.verdicts.outcome.timers.retain(|timer| timer.subject != subject);
+        self.verdicts.outcome.timers.push(Timer { subject, at });
     }
 
     /// Takes the timer back.
@@ -230,14 +310,7 @@ impl Subject<'_> {
     /// Requests a status report from this subject's component; no names: everything it has.
     pub fn request(&mut self, names: &[&str]) {
         let names = names.iter().map(|&name| name.into()).collect();
-        self.outcome.requests.push(Request { subject: self.index, names });
-    }
-
-    fn unraise(&mut self, alarm_type: &str, qualifier: &str) {
-        let subject = self.index;
-        self.outcome
-            .raised
-            .retain(|old| old.subject != subject || old.alarm_type != alarm_type || old.qualifier != qualifier);
+        self.verdicts.outcome.requests.push(Request { subject: self.index, names });
     }
 }
 
@@ -252,6 +325,13 @@ impl Alarm {
     #[must_use]
     pub fn crossing(self, observed: f64, threshold: f64) -> Self {
         Self { observed: Some(observed), threshold: Some(threshold), ..self }
+    }
+
+    /// With a fact to be kept with the alarm: its name, and its value with the unit.
+    #[must_use]
+    pub fn with_evidence(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.evidence.push((name.into(), value.into()));
+        self
     }
 
     /// With what to do about it.
@@ -275,6 +355,7 @@ mod tests {
             names: vec![5, 6, 5],
             values: vec![0.1, 0.2, 0.3],
             sample_resources: vec![3, 0, 3],
+            objects: Vec::new(),
         })
     }
 
@@ -292,21 +373,46 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_about_an_alarm_counts() {
+    fn verdicts_keep_their_order_and_the_same_said_twice_is_said_once() {
         let mut seen = seen();
         let mut subject = seen.subject(1).expect("there are two");
         subject.raise(Alarm::new("a", "major", "first"));
+        subject.raise(Alarm::new("a", "major", "second"));
         subject.clear("a", "", "over");
-        subject.clear("b", "", "over");
-        subject.raise(Alarm::new("b", "minor", "again"));
+        subject.clear("a", "", "quite over");
+        subject.raise(Alarm::new("a", "minor", "again"));
         subject.call_at(50);
         subject.call_at(60);
         seen.subject(0).expect("there are two").raise(Alarm::new("a", "minor", "other subject"));
         let outcome = seen.finish();
-        let raised: Vec<_> = outcome.raised.iter().map(|alarm| (alarm.subject, alarm.text.as_str())).collect();
-        assert_eq!(raised, [(1, "again"), (0, "other subject")]);
-        assert_eq!(outcome.cleared.iter().map(|over| over.alarm_type.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        let raised = outcome.raised.iter().map(|alarm| (alarm.step, alarm.subject, alarm.text.as_str()));
+        let cleared = outcome.cleared.iter().map(|over| (over.step, over.subject, over.text.as_str()));
+        let mut verdicts: Vec<_> = raised.chain(cleared).collect();
+        verdicts.sort_unstable();
+        let texts: Vec<_> = verdicts.iter().map(|(_, subject, text)| (*subject, *text)).collect();
+        assert_eq!(texts, [(1, "second"), (1, "quite over"), (1, "again"), (0, "other subject")]);
         assert_eq!(outcome.timers, [Timer { subject: 1, at: 60 }]);
+    }
+
+    #[test]
+    fn objects_come_in_their_place_among_the_samples() {
+        let mut seen = seen();
+        let object = |subject, samples_before, text: &str| Object {
+            subject,
+            samples_before,
+            kind: "event".into(),
+            text: text.into(),
+        };
+        seen.observations.objects = vec![object(1, 1, "a"), object(0, 2, "b"), object(1, 3, "c")];
+        let looked = std::cell::RefCell::new(Vec::new());
+        seen.each_in_order(
+            |subject, samples| {
+                let values: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
+                looked.borrow_mut().push(format!("{} {values:?}", subject.component().0));
+            },
+            |subject, object| looked.borrow_mut().push(format!("{} {}", subject.component().0, object.text)),
+        );
+        assert_eq!(looked.into_inner(), ["10 [0.2]", "10 b", "11 [0.1]", "11 a", "11 [0.3]", "11 c"]);
     }
 
     #[test]

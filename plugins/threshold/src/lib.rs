@@ -47,6 +47,7 @@ impl Policy for Threshold {
             resources: distinct(overrides.iter().filter_map(Override::named_resource)),
             state_width: (rule::FIXED_STATE + rule::STATE_PER_LEVEL * self.checked.most_levels()) as u32,
             per_component: false,
+            ..Needs::default()
         }
     }
 

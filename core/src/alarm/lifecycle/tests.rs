@@ -21,6 +21,7 @@ fn report(severity: Severity, text: &str) -> AlarmReport {
         observed: Some(0.07),
         threshold: Some(0.06),
         repair_actions: vec!["Check the link.".into()],
+        additional_information: Vec::new(),
     }
 }
 

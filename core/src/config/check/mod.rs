@@ -2,9 +2,10 @@
 //! only be judged by comparing (names used twice, addresses taken, files that are not there).
 //!
 //! Every problem is written down; a `Config` comes out only if the caller finds no error among them. Files are looked
-//! at, never read: what is in them is judged by the part that uses them.
+//! at, not read: what is in them is judged by the part that uses them. Only `config_files` become part of the whole.
 
 mod components;
+mod config_files;
 mod plugins;
 mod transport;
 

@@ -57,7 +57,7 @@ impl Checker<'_> {
         let sha256 = self.pin(raw.sha256.as_ref());
         let matches = self.matches(&raw.matches);
         let source = raw.plugin.as_ref().and_then(|spot| self.plugin_source(spot));
-        let (config, config_node) = self.plugin_config(raw.config);
+        let (config, config_node) = self.plugin_config(raw.config, raw.config_files.as_ref());
         let allow_key_names = raw.allow_key_names.map(|list| list.value).unwrap_or_default();
         for path in allow_key_names.iter().filter(|path| path.value.trim().is_empty()) {
             self.found.add(Problem::error(path.place, "an empty path exempts nothing").label("expected a path"));
@@ -106,7 +106,7 @@ impl Checker<'_> {
         let sha256 = self.pin(raw.sha256.as_ref());
         let applies_to = self.matches(&raw.applies_to);
         let source = raw.plugin.as_ref().and_then(|spot| self.plugin_source(spot));
-        let (config, config_node) = self.plugin_config(raw.config);
+        let (config, config_node) = self.plugin_config(raw.config, raw.config_files.as_ref());
         let name = raw.name.and_then(|spot| self.name(&spot));
         let places = EntryPlaces {
             table: raw.place,
@@ -126,13 +126,14 @@ impl Checker<'_> {
         Some((policy, places))
     }
 
-    fn plugin_config(&self, node: Option<Node>) -> (serde_json::Value, Option<Node>) {
+    fn plugin_config(&self, mut node: Option<Node>, files: Option<&Node>) -> (serde_json::Value, Option<Node>) {
         let mut problems = Vec::new();
-        let value = match &node {
+        let mut value = match &node {
             Some(node) => to_json(node, &mut problems),
             None => serde_json::Value::Object(serde_json::Map::new()),
         };
         problems.into_iter().for_each(|problem| self.found.add(problem));
+        self.config_files(files, &mut value, &mut node);
         (value, node)
     }
 

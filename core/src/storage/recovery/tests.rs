@@ -36,6 +36,7 @@ fn alarm(id: u64, text: &str) -> Alarm {
             observed: Some(0.1 + 0.2),
             threshold: None,
             repair_actions: vec![],
+            additional_information: Vec::new(),
         },
         raised_by: "manager".to_owned(),
         time_created: Timestamp(1),

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 
 use super::SymbolTable;
 use crate::export::Slot;
-use crate::policy::{Alarm, Needs, Observations, Outcome, Policy, Symbols};
+use crate::policy::{Alarm, Clearance, Needs, Object, Observations, Outcome, Policy, Symbols};
 use crate::{Description, Problem, Symbol, catalogue};
 
 /// A policy with the manager around it.
@@ -64,6 +64,8 @@ struct Waiting {
     component: Symbol,
     resource: Symbol,
     samples: Vec<(Symbol, f64)>,
+    /// Type and text.
+    object: Option<(String, String)>,
 }
 
 impl<P: Policy> PolicyHost<P> {
@@ -78,6 +80,9 @@ impl<P: Policy> PolicyHost<P> {
         check_description(&P::describe());
         let policy = Slot::<P>::new();
         let needs = policy.configure_policy(&config.to_string())?;
+        for kind in &needs.objects {
+            assert!(OBJECTS.contains(&kind.as_str()), "`{kind}` is no type of objects that policies see");
+        }
         assert!(needs.state_width <= 64, "a subject's state has at most 64 values");
         let mut symbols = SymbolTable::new();
         for name in &needs.names {
@@ -128,8 +133,29 @@ impl<P: Policy> PolicyHost<P> {
             }
         }
         if !samples.is_empty() {
-            self.waiting.push(Waiting { component, resource, samples });
+            self.waiting.push(Waiting { component, resource, samples, object: None });
         }
+    }
+
+    /// An extension object that waits for [`Self::run`]; one of a type that the policy did not ask for is left out.
+    pub fn report_object(&mut self, component: &str, object: &Json) {
+        let kind = object["type"].as_str().unwrap_or_default();
+        if !self.needs.objects.iter().any(|wanted| wanted == kind) {
+            return;
+        }
+        let member = if self.needs.object_resource.is_empty() { "resource" } else { &self.needs.object_resource };
+        let resource = self.symbols.intern(object[member].as_str().unwrap_or_default());
+        let component = self.symbols.intern(component);
+        let object = Some((kind.to_owned(), object.to_string()));
+        self.waiting.push(Waiting { component, resource, samples: Vec::new(), object });
+    }
+
+    /// One object in a call of its own.
+    pub fn send_object(&mut self, component: &str, object: &Json) -> Vec<Event> {
+        let mut events = self.run();
+        self.report_object(component, object);
+        events.extend(self.run());
+        events
     }
 
     /// Hands what waits to the policy in one call.
@@ -150,6 +176,10 @@ impl<P: Policy> PolicyHost<P> {
                 seen.names.push(name.0);
                 seen.values.push(value);
                 seen.sample_resources.push(report.resource.0);
+            }
+            if let Some((kind, text)) = &report.object {
+                let samples_before = seen.values.len() as u32;
+                seen.objects.push(Object { subject, samples_before, kind: kind.clone(), text: text.clone() });
             }
         }
         let outcome = self.policy.evaluate(seen.clone());
@@ -243,7 +273,7 @@ impl<P: Policy> PolicyHost<P> {
         seen.components.len() as u32 - 1
     }
 
-    /// Takes an answer over as the manager does: state, then what is cleared, then what is raised.
+    /// Takes an answer over as the manager does: state, then what is cleared and raised in the order of steps.
     fn apply(&mut self, asked: &Observations, outcome: Outcome) -> Vec<Event> {
         assert_eq!(outcome.state.len(), asked.state.len(), "the answer's state is as long as the question's");
         let subject = |index: u32| {
@@ -276,16 +306,24 @@ impl<P: Policy> PolicyHost<P> {
             }
         };
         let mut events = Vec::new();
-        for over in &outcome.cleared {
-            let key = key(&self.symbols, over.subject, &over.alarm_type, &over.qualifier);
-            if self.alarms.remove(&key).is_some() {
-                events.push(Event::Cleared(key, over.text.clone()));
-            }
-        }
-        for alarm in &outcome.raised {
+        let mut verdicts: Vec<(u32, Result<&Clearance, &Alarm>)> =
+            outcome.cleared.iter().map(|over| (over.step, Ok(over))).collect();
+        verdicts.extend(outcome.raised.iter().map(|alarm| (alarm.step, Err(alarm))));
+        verdicts.sort_by_key(|(step, _)| *step);
+        for (_, verdict) in verdicts {
+            let alarm = match verdict {
+                Ok(over) => {
+                    let key = key(&self.symbols, over.subject, &over.alarm_type, &over.qualifier);
+                    if self.alarms.remove(&key).is_some() {
+                        events.push(Event::Cleared(key, over.text.clone()));
+                    }
+                    continue;
+                }
+                Err(alarm) => alarm,
+            };
             assert!(SEVERITIES.contains(&alarm.severity.as_str()), "`{}` is no severity", alarm.severity);
             let key = key(&self.symbols, alarm.subject, &alarm.alarm_type, &alarm.qualifier);
-            let alarm = Alarm { subject: 0, ..alarm.clone() };
+            let alarm = Alarm { subject: 0, step: 0, ..alarm.clone() };
             match self.alarms.insert(key.clone(), alarm.clone()) {
                 None => events.push(Event::Raised(key, alarm)),
                 Some(old) if old != alarm => events.push(Event::Changed(key, alarm)),
@@ -325,4 +363,5 @@ pub(super) fn check_description(description: &Description) {
 
 /// 2026-01-01T00:00:00Z.
 const START: u64 = 1_767_225_600_000;
+const OBJECTS: [&str; 5] = ["inventory", "topology", "alarm", "usage", "event"];
 const SEVERITIES: [&str; 5] = ["warning", "minor", "major", "critical", "indeterminate"];

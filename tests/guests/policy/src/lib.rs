@@ -23,6 +23,8 @@ const SCHEMA: &str = r#"{
         "limit": { "type": "number", "minimum": 0 },
         "state_width": { "type": "integer" },
         "components": { "type": "array", "items": { "type": "string" } },
+        "objects": { "type": "array", "items": { "type": "string" } },
+        "object_resource": { "type": "string" },
         "misbehave": { "type": "string" }
     }
 }"#;
@@ -49,6 +51,8 @@ struct Config {
     limit: f64,
     state_width: u32,
     components: Vec<String>,
+    objects: Vec<String>,
+    object_resource: String,
     misbehave: Misbehaviour,
 }
 
@@ -59,6 +63,8 @@ impl Default for Config {
             limit: 1.0,
             state_width: 1,
             components: Vec::new(),
+            objects: Vec::new(),
+            object_resource: String::new(),
             misbehave: Misbehaviour::Nothing,
         }
     }
@@ -97,6 +103,8 @@ impl Guest for Policy {
             resources: Vec::new(),
             state_width: config.state_width,
             per_component: false,
+            objects: config.objects.clone(),
+            object_resource: config.object_resource.clone(),
         };
         STATE.with_borrow_mut(|state| state.config = config);
         Ok(needs)
@@ -116,6 +124,7 @@ impl Guest for Policy {
             alarm_type: "test-alarm".to_owned(),
             qualifier: String::new(),
             text: format!("It is {}.", due.now),
+            step: 0,
         };
         let cleared = (0..due.components.len() as u32).map(clearance).collect();
         Outcome { state: due.state, raised: Vec::new(), cleared, timers: Vec::new(), requests: Vec::new() }
@@ -144,6 +153,12 @@ impl State {
                 outcome.timers.push(Timer { subject, at: seen.now + 1_000 });
                 outcome.requests.push(Request { subject, names: vec![self.config.value.clone()] });
             }
+        }
+        for object in &seen.objects {
+            outcome.state[object.subject as usize * width] += 1.0;
+            let text = format!("{} after {} samples: {}", object.kind, object.samples_before, object.text);
+            let seen_object = Alarm { alarm_type: "test-object".to_owned(), text, ..alarm(object.subject, 1.0, 0.0) };
+            outcome.raised.push(seen_object);
         }
         if marked {
             self.misbehave(&mut outcome, &seen.values);
@@ -183,6 +198,8 @@ fn alarm(subject: u32, observed: f64, threshold: f64) -> Alarm {
         observed: Some(observed),
         threshold: Some(threshold),
         repair_actions: vec!["Look at it.".to_owned()],
+        evidence: vec![("observed".to_owned(), observed.to_string())],
+        step: 0,
     }
 }
 
