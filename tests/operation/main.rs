@@ -15,3 +15,4 @@ mod full_disk;
 mod plugins;
 mod policies;
 mod readme;
+mod silence;

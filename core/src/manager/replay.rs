@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     config::{ComponentConfig, HandlerConfig, PluginsConfig, PolicyConfig, limits},
     dispatch::{Registry, registry::shard_of},
-    model::{Catalogue, ComponentRef, Symbol, SymbolTable},
+    model::{Catalogue, ComponentRef, Symbol, SymbolTable, Timestamp},
     plugin::{PluginError, PluginHost},
     shard::core::{ShardCore, Surroundings, Worked},
     storage::{
@@ -43,6 +43,8 @@ pub struct StartNote {
     pub handlers: Vec<HandlerConfig>,
     /// `[[policies]]`
     pub policies: Vec<PolicyConfig>,
+    /// From when the silence of components counts.
+    pub started: Timestamp,
     /// SHA-256 of the plugins in force.
     pub digests: BTreeMap<String, String>,
 }
@@ -110,6 +112,17 @@ fn plugin_limits(cache_dir: &Path) -> PluginsConfig {
     }
 }
 
+/// Components that are expected to report, and how often.
+pub fn expected<'a>(
+    components: &'a [ComponentConfig],
+    symbols: &'a SymbolTable,
+) -> impl Iterator<Item = (Symbol, i64)> + 'a {
+    components.iter().filter_map(|config| {
+        let interval = config.expected_interval?.as_millis();
+        Some((symbols.intern(&config.component.to_string()), i64::try_from(interval).unwrap_or(i64::MAX)))
+    })
+}
+
 struct Run {
     core: ShardCore,
     plugins: Plugins,
@@ -167,6 +180,7 @@ impl Again {
         if let Some(before) = self.running.take() {
             core.succeed(before.core);
         }
+        core.expect_reports(expected(&note.components, &self.symbols), note.started);
         self.running = Some(Run { core, plugins, shards: note.shards });
     }
 }

@@ -16,7 +16,7 @@ use super::{
     housekeeping::House,
     live::{Connections, Interface, Sink},
     plugins::{self, Plugins},
-    replay::StartNote,
+    replay::{StartNote, expected},
     requests,
     watch::Watch,
 };
@@ -305,6 +305,11 @@ impl Shared {
             .map(|number| ShardCore::new(u16::try_from(number).unwrap_or(u16::MAX), around.clone(), &self.plugins.set))
             .collect();
         self.distribute(past, &mut cores);
+        let started = self.clock.now();
+        for (number, core) in cores.iter_mut().enumerate() {
+            let of_shard = |(component, _): &(Symbol, i64)| shard_of(&self.symbols.text(*component), count) == number;
+            core.expect_reports(expected(&self.config.components, &self.symbols).filter(of_shard), started);
+        }
         let (mailboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| Mailbox::new()).unzip();
         let points: Vec<_> = self.config.handlers.iter().map(|handler| handler.reference_point).collect();
         let managers = mailboxes.get(shard_of(&self.manager, count)).cloned();
@@ -317,6 +322,7 @@ impl Shared {
             components: self.config.components.clone(),
             handlers: self.config.handlers.clone(),
             policies: self.config.policies.clone(),
+            started,
             digests: self.plugins.digests(),
         };
         let mut note = Some(serde_json::to_string(&note).unwrap_or_default());

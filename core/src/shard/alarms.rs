@@ -82,6 +82,12 @@ impl AlarmTable {
         self.put(alarm);
     }
 
+    /// Whether an alarm is raised.
+    #[must_use]
+    pub fn is_raised(&self, key: &AlarmKey) -> bool {
+        self.alarms.get(key).is_some_and(|alarm| !alarm.is_cleared)
+    }
+
     fn put(&mut self, alarm: Arc<Alarm>) {
         if self.alarms.insert(alarm.key.clone(), Arc::clone(&alarm)).is_none() {
             *self.of_component.entry(alarm.key.component.clone()).or_insert(0) += 1;

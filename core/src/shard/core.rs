@@ -21,6 +21,7 @@ use crate::{
         mailbox::{AlarmRequest, OperateRequest},
         observing::{PolicySlot, SubjectImage},
         plugins::PluginSet,
+        silence::Silence,
         undo::BatchUndo,
     },
     state::{ComponentState, source_clock::SourceClock},
@@ -83,6 +84,7 @@ pub struct ShardCore {
     pub(super) alarms: AlarmTable,
     pub(super) batch_number: u64,
     pub(super) failing: HashSet<String>,
+    pub(super) silence: Silence,
 }
 
 impl ShardCore {
@@ -101,6 +103,7 @@ impl ShardCore {
             alarms: AlarmTable::new(Arc::clone(&around.next_alarm_id)),
             batch_number: 0,
             failing: HashSet::new(),
+            silence: Silence::default(),
             around,
         }
     }
@@ -135,6 +138,7 @@ impl ShardCore {
             }
         }
         self.alarms = before.alarms;
+        self.remember_silence();
     }
 
     /// State of a component as this shard has it.
@@ -267,6 +271,7 @@ impl ShardCore {
                 }
             }
         }
+        called |= self.silence_falls(now, &of_shard, &mut changes);
         (called || !worked.about_plugins.is_empty()).then(|| self.finish(worked, changes))
     }
 
@@ -328,5 +333,6 @@ impl ShardCore {
         for (key, before) in undo.alarms.into_iter().rev() {
             self.alarms.undo(&key, before);
         }
+        self.remember_silence();
     }
 }

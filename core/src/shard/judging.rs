@@ -12,6 +12,7 @@ use crate::{
     shard::{
         alarms::{AlarmChanges, own_report},
         handling::{Fate, Handling},
+        silence::Silent,
         undo::ComponentBefore,
     },
     state::{
@@ -23,6 +24,8 @@ use crate::{
 
 /// How the sentence of a refusal begins whose number was accepted with other content.
 const CONFLICT: &str = "sequence conflict";
+/// Alarm type of a component that does not report.
+const SILENT: &str = "component-silent";
 
 impl ShardCore {
     /// The rules of numbering and the handler's word together: answers, and the state of accepted reports.
@@ -55,6 +58,7 @@ impl ShardCore {
                 Ok(code) => {
                     self.accept(batch, index, code, now, worked);
                     self.watch_clock(head, now, changes);
+                    self.silence_ends(head.component, now, changes);
                     worked.record.answers.push(code as u8);
                 }
                 Err(refusal) => {
@@ -130,6 +134,64 @@ impl ShardCore {
         };
         let report = own_report("clock-offset", text, &["Check the time service (NTP, PTP) of the component."]);
         self.alarms.raise(key, report, "manager", now, changes);
+    }
+
+    /// Expects components to report: symbols and intervals in milliseconds, from `started` on. Called once everything from
+    /// before the start is restored.
+    pub fn expect_reports(&mut self, components: impl Iterator<Item = (Symbol, i64)>, started: Timestamp) {
+        for (component, interval_ms) in components {
+            self.silence.expect(component, interval_ms, started);
+        }
+        self.remember_silence();
+    }
+
+    /// Silence as the alarms have it: after a restart, and when something was taken back.
+    pub(super) fn remember_silence(&mut self) {
+        let expected: Vec<Symbol> = self.silence.expected().collect();
+        for component in expected {
+            let is_silent = self.alarms.is_raised(&self.key(component.0, Symbol::NONE, SILENT, "manager"));
+            let last_report = self.components.get(&component.0).and_then(|known| known.state.last_report);
+            self.silence.set(component, is_silent, last_report);
+        }
+    }
+
+    /// Raises alarms for components that have become silent; true if there are any.
+    pub(super) fn silence_falls(
+        &mut self,
+        now: Timestamp,
+        of_shard: impl Fn(u32) -> bool,
+        changes: &mut AlarmChanges,
+    ) -> bool {
+        let components = &self.components;
+        let last_report = |component: u32| components.get(&component).and_then(|known| known.state.last_report);
+        let silent = self.silence.due(now, of_shard, last_report);
+        for Silent { component, interval_ms } in &silent {
+            let last = self.components.get(&component.0).and_then(|known| known.state.last_report);
+            let since = last.map_or_else(
+                || "no report was ever accepted".to_owned(),
+                |last| format!("the last report was accepted at {last}"),
+            );
+            let text = format!("{since}; one is expected every {} s", *interval_ms as f64 / 1_000.0);
+            let report = own_report(
+                SILENT,
+                text,
+                &[
+                    "Look whether the component is connected (qkdnm component show) and whether its reports are refused.",
+                    "Check the component itself and the network to it.",
+                ],
+            );
+            let key = self.key(component.0, Symbol::NONE, SILENT, "manager");
+            self.alarms.raise(key, report, "manager", now, changes);
+        }
+        !silent.is_empty()
+    }
+
+    /// An accepted report ends a component's silence.
+    fn silence_ends(&mut self, component: u32, now: Timestamp, changes: &mut AlarmChanges) {
+        if self.silence.heard(Symbol(component), now) {
+            let key = self.key(component, Symbol::NONE, SILENT, "manager");
+            self.alarms.clear(&key, "it reports again", now, changes);
+        }
     }
 
     /// Other content under a number accepted before: somebody may be speaking in the component's name.

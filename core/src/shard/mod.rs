@@ -13,6 +13,7 @@ mod judging;
 pub mod mailbox;
 pub mod observing;
 pub mod plugins;
+pub mod silence;
 pub mod undo;
 mod verdicts;
 pub mod worker;
