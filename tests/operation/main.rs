@@ -12,6 +12,7 @@
 mod alarms;
 mod commands;
 mod full_disk;
+mod network;
 mod plugins;
 mod policies;
 mod readme;

@@ -8,8 +8,9 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use super::{
     page::{Page, PageRequest},
     views::{
-        ComponentDetail, ComponentFilter, ComponentSummary, Gauges, HandlerView, Health, PolicyView, ReportCursor,
-        ReportView, StatusAnswer, StatusQuery,
+        ComponentDetail, ComponentFilter, ComponentSummary, Gauges, HandlerView, Health, NetworkChangeView,
+        NetworkEntryView, NetworkFilter, PolicyView, ReportCursor, ReportView, StatusAnswer, StatusQuery, UsageBy,
+        UsageFilter, UsageTotalView,
     },
 };
 use crate::{
@@ -66,6 +67,19 @@ pub trait Backend: Send + Sync + 'static {
         from_sequence: Option<u64>,
         page: &PageRequest<ReportCursor>,
     ) -> Answer<'_, Result<Page<ReportView>, ReportsError>>;
+
+    /// What is known of inventory or topology, in the order of components, kinds and names.
+    fn network(&self, filter: &NetworkFilter, page: &PageRequest<String>) -> Page<NetworkEntryView>;
+
+    /// Changes of inventory or topology, the newest first; `after` is the number of the last one seen.
+    fn network_changes(
+        &self,
+        filter: &NetworkFilter,
+        page: &PageRequest<u64>,
+    ) -> Answer<'_, Result<Page<NetworkChangeView>, ReportsError>>;
+
+    /// Usage added up, the most consumed bits first.
+    fn usage(&self, by: UsageBy, filter: &UsageFilter) -> Answer<'_, Result<Vec<UsageTotalView>, ReportsError>>;
 
     /// Policies as configured, in the order of the configuration.
     fn policies(&self) -> Vec<PolicyView>;

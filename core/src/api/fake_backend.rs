@@ -14,8 +14,9 @@ use super::{
     backend::{Answer, OperateAlarmError, ReportsError, RequestError},
     views::{
         ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
-        Health, InterfaceGauges, PluginCounters, PolicyView, ReportCursor, ReportOutcome, ReportView, ReportedValue,
-        StatusAnswer, StatusQuery, ValueView,
+        Health, InterfaceGauges, NetworkChangeView, NetworkEntryView, NetworkFilter, PluginCounters, PolicyView,
+        ReportCursor, ReportOutcome, ReportView, ReportedValue, StatusAnswer, StatusQuery, UsageBy, UsageFilter,
+        UsageTotalView, ValueView,
     },
 };
 use crate::{
@@ -253,6 +254,56 @@ impl Backend for FakeBackend {
             Page::take(rest, page.limit, |report| report.position.to_string())
         });
         Box::pin(std::future::ready(result))
+    }
+
+    fn network(&self, filter: &NetworkFilter, page: &PageRequest<String>) -> Page<NetworkEntryView> {
+        let entry = |n: u32| NetworkEntryView {
+            component: reference("mk/km-1"),
+            kind: if filter.inventory { "inventory" } else { "link" }.to_owned(),
+            resource: String::new(),
+            name: format!("n-{n}"),
+            value: serde_json::json!(n),
+            since: NOW,
+            changed: NOW,
+            time: NOW,
+        };
+        let after = page.after.clone().unwrap_or_default();
+        let known = (0..5).map(entry).filter(|entry| entry.name > after);
+        Page::take(known, page.limit, |last| last.name.clone())
+    }
+
+    fn network_changes(
+        &self,
+        filter: &NetworkFilter,
+        page: &PageRequest<u64>,
+    ) -> Answer<'_, Result<Page<NetworkChangeView>, ReportsError>> {
+        let kind = if filter.inventory { "inventory" } else { "link" };
+        let change = |number: u64| NetworkChangeView {
+            number,
+            component: reference("mk/km-1"),
+            kind: kind.to_owned(),
+            resource: String::new(),
+            name: "x".to_owned(),
+            before: serde_json::Value::Null,
+            after: serde_json::json!("y"),
+            at: NOW,
+        };
+        let numbers = (1..=5).rev().filter(|number| page.after.is_none_or(|after| *number < after));
+        let page = Page::take(numbers.map(change), page.limit, |last| last.number.to_string());
+        Box::pin(std::future::ready(Ok(page)))
+    }
+
+    fn usage(&self, by: UsageBy, _: &UsageFilter) -> Answer<'_, Result<Vec<UsageTotalView>, ReportsError>> {
+        let total = UsageTotalView {
+            name: format!("{by:?}").to_lowercase(),
+            intervals: 2,
+            consumed_bits: 512.0,
+            supplied_keys: 2.0,
+            relayed_bits: 0.0,
+            from: NOW,
+            to: NOW,
+        };
+        Box::pin(std::future::ready(Ok(vec![total])))
     }
 
     fn policies(&self) -> Vec<PolicyView> {

@@ -78,8 +78,12 @@ const PLUGIN_COUNTERS: [(&str, &str, CounterOf<PluginMetrics>); 5] = [
 ];
 
 /// Counters of the manager as a whole.
-const MANAGER_COUNTERS: [(&str, &str, CounterOf<Metrics>); 13] = [
+const MANAGER_COUNTERS: [(&str, &str, CounterOf<Metrics>); 15] = [
     ("qkdn_state_sequence_numbers_missed", "Sequence numbers that never came.", |m| &m.sequence_gaps),
+    ("qkdn_state_network_entries_dropped", "Inventory and topology beyond what a component may have.", |m| {
+        &m.network_entries_dropped
+    }),
+    ("qkdn_state_usage_repeats_seen", "Usage intervals that were counted before.", |m| &m.usage_repeats),
     ("qkdn_plugin_reports_quarantined", "Reports that a plugin could not take.", |m| &m.quarantined),
     ("qkdn_alarm_raises_dropped", "New alarms beyond what a component may have.", |m| &m.alarms_dropped),
     ("qkdn_plugin_samples_dropped", "Samples beyond the state that a component may have.", |m| &m.samples_crowded_out),

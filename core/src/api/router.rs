@@ -16,7 +16,7 @@ use super::{
     backend::Backend,
     host_check::HostCheck,
     problem::Problem,
-    v1::{alarms, components, manager, reports},
+    v1::{alarms, components, manager, network, reports},
 };
 use crate::config::limits;
 
@@ -40,6 +40,11 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
         .route("/alarms/{id}", get(alarms::show))
         .route("/alarms/{id}/{action}", post(alarms::operate))
         .route("/reports", get(reports::list))
+        .route("/inventory", get(network::inventory))
+        .route("/inventory/changes", get(network::inventory_changes))
+        .route("/topology", get(network::topology))
+        .route("/topology/changes", get(network::topology_changes))
+        .route("/usage", get(network::usage))
         .route("/policies", get(manager::policies))
         .route("/handlers", get(manager::handlers))
         .route("/health", get(manager::health));
@@ -59,8 +64,8 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
 
 async fn no_such_path(uri: Uri) -> Problem {
     Problem::not_found(format!(
-        "there is no `{}`; try /api/v1/components, /api/v1/alarms, /api/v1/reports, /api/v1/policies, \
-         /api/v1/handlers, /api/v1/health, /metrics, /livez or /readyz",
+        "there is no `{}`; try /api/v1/components, /api/v1/alarms, /api/v1/reports, /api/v1/inventory, \
+         /api/v1/topology, /api/v1/usage, /api/v1/policies, /api/v1/handlers, /api/v1/health, /metrics, /livez or /readyz",
         uri.path()
     ))
 }

@@ -3,4 +3,5 @@
 pub(crate) mod alarms;
 pub(crate) mod components;
 pub(crate) mod manager;
+pub(crate) mod network;
 pub(crate) mod reports;

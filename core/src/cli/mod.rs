@@ -1,5 +1,5 @@
 //! The command line. Commands that run or prepare a manager work on this machine (`run`, `demo`, `check`, `pki`,
-//! `storage`); commands about what it manages (`component`, `alarm`, `report`, `policy`, `handler`) speak to its HTTP
+//! `storage`); commands about what it manages (`component`, `alarm`, `report`, `inventory`, ...) speak to its HTTP
 //! API and to nothing else, so they work from wherever that is reached.
 //!
 //! A command takes its arguments and an [`Output`], and returns an [`Exit`] or a [`CommandError`]: what was asked for
@@ -11,6 +11,7 @@ pub mod bench;
 pub mod check;
 pub mod component;
 pub mod demo;
+pub mod network;
 pub mod pki;
 pub mod plugin;
 pub mod report;
@@ -91,6 +92,15 @@ pub enum Command {
     /// Stored status reports of a component.
     #[command(subcommand)]
     Report(report::Command),
+    /// Inventory as components report it, with every change.
+    #[command(subcommand)]
+    Inventory(network::Command),
+    /// Topology as components see it, with every change.
+    #[command(subcommand)]
+    Topology(network::Command),
+    /// Consumed and supplied keys, each interval counted once.
+    #[command(subcommand)]
+    Usage(network::UsageCommand),
     /// FCAPS policies as configured, and what they did.
     #[command(subcommand)]
     Policy(plugin::PolicyCommand),
@@ -123,6 +133,9 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Component(command) => component::run(command, api, output),
         Command::Alarm(command) => alarm::run(command, api, output),
         Command::Report(command) => report::run(command, api, output),
+        Command::Inventory(command) => network::run("inventory", command, api, output),
+        Command::Topology(command) => network::run("topology", command, api, output),
+        Command::Usage(command) => network::run_usage(command, api, output),
         Command::Policy(command) => plugin::run_policy(&command, api, output),
         Command::Handler(command) => plugin::run_handler(&command, api, output),
     }

@@ -100,6 +100,16 @@ pub const PLUGIN_TEXT_BYTES: usize = 4 * 1024;
 pub const PLUGIN_IDENTIFIER_BYTES: usize = 256;
 /// Repair actions of one alarm.
 pub const PLUGIN_REPAIR_ACTIONS: usize = 16;
+/// Entries of inventory and topology known of one component.
+pub const NETWORK_ENTRIES_PER_COMPONENT: usize = 16_384;
+/// Changes of inventory and topology kept, the newest.
+pub const NETWORK_CHANGES: u64 = 1_000_000;
+/// Days within which a `usageId` counts once (status protocol, section 4).
+pub const USAGE_DAYS: i64 = 35;
+/// Intervals of usage of one component within that time.
+pub const USAGE_INTERVALS_PER_COMPONENT: usize = 200_000;
+/// Days that counted usage is kept for the books.
+pub const USAGE_KEPT_DAYS: i64 = 800;
 /// Bytes of a file that `config_files` of a plugin names.
 pub const PLUGIN_CONFIG_FILE_BYTES: u64 = 16 << 20;
 /// Facts given as evidence of one alarm.

@@ -16,7 +16,7 @@ use crate::{
     config::limits::RESOURCES_PER_COMPONENT,
     connection::ManagerRequest,
     model::{Catalogue, ComponentRef, Symbol, SymbolTable, Timestamp},
-    state::LastValues,
+    state::{LastValues, Network},
 };
 
 /// What the configuration says of a component, and which handler and policies follow from it.
@@ -53,6 +53,8 @@ pub struct ComponentView {
     pub kept: u64,
     /// Last values.
     pub values: Arc<LastValues>,
+    /// Inventory and topology.
+    pub network: Arc<Network>,
 }
 
 /// A live connection of a component, for requests and for people.

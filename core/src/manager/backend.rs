@@ -6,6 +6,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     alarms::AlarmDesk,
+    network,
     plugins::Plugins,
     requests::{self, NotSent},
 };
@@ -16,8 +17,8 @@ use crate::{
         backend::{OperateAlarmError, ReportsError, RequestError},
         views::{
             ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
-            Health, InterfaceGauges, PluginCounters, PolicyView, ReportCursor, ReportView, StatusAnswer, StatusQuery,
-            ValueView,
+            Health, InterfaceGauges, NetworkChangeView, NetworkEntryView, NetworkFilter, PluginCounters, PolicyView,
+            ReportCursor, ReportView, StatusAnswer, StatusQuery, UsageBy, UsageFilter, UsageTotalView, ValueView,
         },
     },
     clock::Clock,
@@ -157,6 +158,25 @@ impl ManagerBackend {
             JournalHealth::Ok => Vec::new(),
             JournalHealth::Failing { since, reason } => vec![format!("storage cannot commit since {since}: {reason}")],
         }
+    }
+
+    /// Reads what is stored, off the runtime's threads, if there is a place for one more reader.
+    fn read_stored<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&std::path::Path) -> Result<T, crate::storage::error::StorageError> + Send + 'static,
+    ) -> Answer<'_, Result<T, ReportsError>> {
+        Box::pin(async move {
+            let permit = Arc::clone(&self.readers).try_acquire_owned().map_err(|_| ReportsError::Busy)?;
+            let data_dir = self.config.manager.data_dir.clone();
+            let read = tokio::task::spawn_blocking(move || {
+                let _place = permit;
+                read(&data_dir)
+            });
+            match read.await {
+                Ok(result) => result.map_err(|error| ReportsError::Unavailable { reason: error.to_string() }),
+                Err(error) => Err(ReportsError::Unavailable { reason: error.to_string() }),
+            }
+        })
     }
 
     fn status_answer(&self, component: ComponentRef, asked: Vec<String>, said: &ReportBatch) -> StatusAnswer {
@@ -318,6 +338,24 @@ impl Backend for ManagerBackend {
                 Err(error) => Err(ReportsError::Unavailable { reason: error.to_string() }),
             }
         })
+    }
+
+    fn network(&self, filter: &NetworkFilter, page: &PageRequest<String>) -> Page<NetworkEntryView> {
+        network::list(&self.registry, filter, page)
+    }
+
+    fn network_changes(
+        &self,
+        filter: &NetworkFilter,
+        page: &PageRequest<u64>,
+    ) -> Answer<'_, Result<Page<NetworkChangeView>, ReportsError>> {
+        let (filter, page) = (filter.clone(), page.clone());
+        self.read_stored(move |data_dir| network::changes(data_dir, &filter, &page))
+    }
+
+    fn usage(&self, by: UsageBy, filter: &UsageFilter) -> Answer<'_, Result<Vec<UsageTotalView>, ReportsError>> {
+        let filter = filter.clone();
+        self.read_stored(move |data_dir| network::usage(data_dir, by, &filter))
     }
 
     fn policies(&self) -> Vec<PolicyView> {

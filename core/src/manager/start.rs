@@ -278,6 +278,7 @@ impl Shared {
                 reports: state.reports,
                 kept: state.kept,
                 values: Arc::clone(&state.values),
+                network: Arc::clone(&state.network),
             })));
         }
         if unnamed > 0 {

@@ -24,7 +24,7 @@ use crate::{
         silence::Silence,
         undo::BatchUndo,
     },
-    state::{ComponentState, source_clock::SourceClock},
+    state::{ComponentState, NetworkChange, UsageEntry, source_clock::SourceClock},
     storage::record::{AddedSample, BatchRecord, Cause, Effects},
     telemetry::metrics::Metrics,
 };
@@ -72,6 +72,10 @@ pub struct Worked {
     pub about_plugins: Vec<AlarmRequest>,
     /// Usage objects whose `usageId` was counted before: report and place in its extension.
     pub uncounted: HashSet<(u32, u32)>,
+    /// Changes of inventory and topology.
+    pub network: Vec<NetworkChange>,
+    /// Usage that counts.
+    pub usage: Vec<UsageEntry>,
 }
 
 /// State and plugins of one shard.
@@ -174,6 +178,8 @@ impl ShardCore {
             requests: Vec::new(),
             about_plugins: Vec::new(),
             uncounted: HashSet::new(),
+            network: Vec::new(),
+            usage: Vec::new(),
         }
     }
 
@@ -316,12 +322,18 @@ impl ShardCore {
                 known.state.window.undo(sequence);
             }
         }
+        for (component, digest, end) in undo.usage.into_iter().rev() {
+            if let Some(known) = self.components.get_mut(&component) {
+                known.state.usage.undo(&digest, end);
+            }
+        }
         for before in undo.components {
             if let Some(known) = self.components.get_mut(&before.component) {
                 known.state.values = before.values;
                 known.state.last_report = before.last_report;
                 known.state.reports = before.reports;
                 known.state.kept = before.kept;
+                known.state.network = before.network;
                 known.clock = before.clock;
             }
         }

@@ -18,6 +18,7 @@ use crate::{
     state::{
         ComponentState, SequenceVerdict,
         source_clock::{OUT_OF_RANGE, OffsetChange, SourceClock},
+        usage::digest,
     },
     storage::record::AnswerCode,
 };
@@ -50,7 +51,16 @@ impl ShardCore {
                     } else {
                         SequenceVerdict::New
                     };
-                    verdict_and_fate(verdict, fate, head)
+                    let usage = match (&verdict, fate) {
+                        (SequenceVerdict::New, Fate::Accept) if !batch.objects.is_empty() => {
+                            known.state.usage_refusal(batch, index, now)
+                        }
+                        _ => None,
+                    };
+                    match usage {
+                        Some(reason) => Err(Refusal::new(ReasonCode::Rejected, reason)),
+                        None => verdict_and_fate(verdict, fate, head),
+                    }
                 }
             };
             match answer {
@@ -98,15 +108,29 @@ impl ShardCore {
                 last_report: state.last_report,
                 reports: state.reports,
                 kept: state.kept,
+                network: Arc::clone(&state.network),
                 clock,
             });
         }
         let before = state.window.gaps();
         let added = &worked.record.effects.added_samples;
-        if let Some(undo) = state.accept(batch, index, code == AnswerCode::KeptRaw, added, now) {
+        let accepted = state.accept(batch, index, code == AnswerCode::KeptRaw, added, now);
+        if let Some(undo) = accepted.sequence {
             gaps.add(state.window.gaps() - before);
             worked.undo.sequences.push((head.component, undo));
         }
+        if accepted.dropped > 0 {
+            self.around.metrics.network_entries_dropped.add(accepted.dropped);
+        }
+        for entry in &accepted.usage {
+            let end = entry.usage.end().unwrap_or_default();
+            worked.undo.usage.push((head.component, digest(&entry.usage.usage_id), end));
+        }
+        let report = u32::try_from(index).unwrap_or(u32::MAX);
+        self.around.metrics.usage_repeats.add(accepted.uncounted.len() as u64);
+        worked.uncounted.extend(accepted.uncounted.into_iter().map(|object| (report, object)));
+        worked.network.extend(accepted.network);
+        worked.usage.extend(accepted.usage);
     }
 
     /// A component whose source times are steadily off gets an alarm.

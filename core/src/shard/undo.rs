@@ -7,7 +7,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use crate::{
     model::{Alarm, AlarmKey, Timestamp},
-    state::{LastValues, SequenceUndo, source_clock::SourceClock},
+    state::{LastValues, Network, SequenceUndo, source_clock::SourceClock, usage::UsageDigest},
 };
 
 /// A component's plain fields before a batch.
@@ -23,6 +23,8 @@ pub struct ComponentBefore {
     pub reports: u64,
     /// `ComponentState::kept`
     pub kept: u64,
+    /// `ComponentState::network`
+    pub network: Arc<Network>,
     /// What its source times say of its clock.
     pub clock: SourceClock,
 }
@@ -45,6 +47,8 @@ pub struct SubjectBefore {
 pub struct BatchUndo {
     /// Number of the batch in its shard.
     pub number: u64,
+    /// Usage counted, in order: component, digest of the `usageId`, end of the interval.
+    pub usage: Vec<(u32, UsageDigest, Timestamp)>,
     /// Sequence numbers taken, in order.
     pub sequences: Vec<(u32, SequenceUndo)>,
     /// Components touched.

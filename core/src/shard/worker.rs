@@ -22,6 +22,7 @@ use crate::{
         observing::SubjectImage,
         undo::UndoLog,
     },
+    state::{NetworkChange, UsageEntry},
     storage::{
         SealedBatch, Tell as _,
         encode::Encoder,
@@ -42,11 +43,14 @@ struct Changed {
     alarms: HashMap<u64, Arc<Alarm>>,
     /// With the number of the batch that brought each.
     quarantined: Vec<(u64, Quarantined)>,
+    network: Vec<(u64, NetworkChange)>,
+    usage: Vec<(u64, UsageEntry)>,
 }
 
 impl Changed {
     fn is_empty(&self) -> bool {
         self.components.is_empty() && self.subjects.is_empty() && self.alarms.is_empty() && self.quarantined.is_empty()
+        // Changes of the network and usage come with a component that changed.
     }
 
     fn add(&mut self, other: Self) {
@@ -54,6 +58,8 @@ impl Changed {
         self.subjects.extend(other.subjects);
         self.alarms.extend(other.alarms);
         self.quarantined.extend(other.quarantined);
+        self.network.extend(other.network);
+        self.usage.extend(other.usage);
     }
 }
 
@@ -162,6 +168,8 @@ impl Running {
             let board = &self.worker.audience.board;
             self.changed.alarms = self.changed.alarms.keys().filter_map(|&id| Some((id, board.find(id)?))).collect();
             self.changed.quarantined.retain(|(number, _)| *number <= committed);
+            self.changed.network.retain(|(number, _)| *number <= committed);
+            self.changed.usage.retain(|(number, _)| *number <= committed);
             self.epoch = epoch;
             self.reflected = 0;
         }
@@ -256,7 +264,8 @@ impl Running {
         point: Option<ReferencePoint>,
         operate: Option<OperateReply>,
     ) {
-        let Worked { record, undo, alarms, touched, subjects, requests, about_plugins, uncounted: _ } = worked;
+        let Worked { record, undo, alarms, touched, subjects, requests, about_plugins, network, usage, uncounted: _ } =
+            worked;
         self.send_alarms(about_plugins);
         let (answers, repeats) = answers(&record, portions);
         let views = touched.iter().filter_map(|&symbol| self.view(symbol)).collect();
@@ -265,6 +274,8 @@ impl Running {
         self.changed.alarms.extend(alarms.iter().map(|alarm| (alarm.id, Arc::clone(alarm))));
         let number = undo.number;
         self.changed.quarantined.extend(record.effects.quarantined.iter().map(|entry| (number, entry.clone())));
+        self.changed.network.extend(network.into_iter().map(|change| (number, change)));
+        self.changed.usage.extend(usage.into_iter().map(|entry| (number, entry)));
         // Also when nothing changed: the database learns how far the journal is reflected.
         let flush = if self.last_flush.elapsed() >= STATE_FLUSH {
             self.reflected = number;
@@ -314,6 +325,7 @@ impl Running {
             reports: state.reports,
             kept: state.kept,
             values: Arc::clone(&state.values),
+            network: Arc::clone(&state.network),
         };
         Some((Arc::clone(entry), Arc::new(view)))
     }
@@ -349,6 +361,8 @@ impl Running {
             timers,
             alarms: changed.alarms.into_values().collect(),
             quarantined: changed.quarantined.into_iter().map(|(_, entry)| entry).collect(),
+            network: changed.network.into_iter().map(|(_, change)| change).collect(),
+            usage: changed.usage.into_iter().map(|(_, entry)| entry).collect(),
             ..StateFlush::default()
         }
     }

@@ -2,9 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{LastValues, SequenceWindow, last_values::LastValue, sequence_window::SequenceUndo};
+use super::{
+    LastValues, Network, NetworkChange, SequenceWindow, UsageEntry, UsageWindow,
+    last_values::LastValue,
+    network::Said,
+    sequence_window::SequenceUndo,
+    usage::{Usage, digest},
+};
 use crate::{
-    model::{ReportBatch, Timestamp, report_batch::head_flags},
+    model::{
+        ObjectKind, ReportBatch, Timestamp,
+        report_batch::{ObjectText, head_flags},
+    },
     storage::record::AddedSample,
 };
 
@@ -22,6 +31,32 @@ pub struct ComponentState {
     pub reports: u64,
     /// Reports accepted with something that the arrays could not take over (kept as text).
     pub kept: u64,
+    /// Inventory and topology.
+    pub network: Arc<Network>,
+    /// Usage counted and not too old.
+    pub usage: UsageWindow,
+}
+
+/// What an accepted report changed beside counts and values.
+#[derive(Debug, Default)]
+pub struct Accepted {
+    /// To take its number back.
+    pub sequence: Option<SequenceUndo>,
+    /// Changes of inventory and topology.
+    pub network: Vec<NetworkChange>,
+    /// Usage that counts.
+    pub usage: Vec<UsageEntry>,
+    /// Places in the extension of usage objects that do not: they were counted before.
+    pub uncounted: Vec<u32>,
+    /// Entries of inventory and topology left out because the component has as many as it may.
+    pub dropped: u64,
+}
+
+/// The objects of one report.
+fn objects(batch: &ReportBatch, index: usize) -> &[ObjectText] {
+    let start = batch.objects.partition_point(|object| (object.report as usize) < index);
+    let rest = batch.objects.get(start..).unwrap_or_default();
+    rest.get(..rest.partition_point(|object| object.report as usize == index)).unwrap_or_default()
 }
 
 impl ComponentState {
@@ -35,10 +70,12 @@ impl ComponentState {
         raw: bool,
         added: &[AddedSample],
         received: Timestamp,
-    ) -> Option<SequenceUndo> {
-        let head = batch.reports.get(index)?;
+    ) -> Accepted {
+        let mut accepted = Accepted::default();
+        let Some(head) = batch.reports.get(index) else { return accepted };
         let has_sequence = head.flags & head_flags::HAS_SEQUENCE != 0;
-        let undo = has_sequence.then(|| self.window.accept(head.incarnation, head.sequence, head.content_hash));
+        accepted.sequence =
+            has_sequence.then(|| self.window.accept(head.incarnation, head.sequence, head.content_hash));
         self.last_report = Some(received);
         self.reports += 1;
         if head.flags & head_flags::KEPT_TEXT != 0 {
@@ -53,7 +90,50 @@ impl ComponentState {
                     values.put(LastValue { name, resource, kind: kind & 0xff, value, time: head.time });
                 }
             }
+            if !batch.objects.is_empty() {
+                self.take_objects(batch, index, received, &mut accepted);
+            }
         }
-        undo
+        accepted
+    }
+
+    fn take_objects(&mut self, batch: &ReportBatch, index: usize, received: Timestamp, accepted: &mut Accepted) {
+        let Some(head) = batch.reports.get(index) else { return };
+        for object in objects(batch, index) {
+            let text = batch.object_text(object);
+            match object.kind {
+                ObjectKind::Inventory | ObjectKind::Topology => {
+                    let said = Said { at: received, time: Timestamp(head.time) };
+                    accepted.dropped += Network::take(
+                        &mut self.network,
+                        head.component,
+                        object.kind,
+                        text,
+                        said,
+                        &mut accepted.network,
+                    );
+                }
+                ObjectKind::Usage => {
+                    let Some(usage) = Usage::parse(text) else { continue };
+                    let Some(end) = usage.end() else { continue };
+                    if self.usage.count(digest(&usage.usage_id), end, received) {
+                        accepted.usage.push(UsageEntry { component: head.component, usage, counted: received });
+                    } else {
+                        accepted.uncounted.push(object.index);
+                    }
+                }
+                ObjectKind::Alarm | ObjectKind::Event => {}
+            }
+        }
+    }
+
+    /// Why a report's usage cannot be accepted, with the path of what is wrong.
+    #[must_use]
+    pub fn usage_refusal(&self, batch: &ReportBatch, index: usize, now: Timestamp) -> Option<String> {
+        let mut usage = objects(batch, index).iter().filter(|object| object.kind == ObjectKind::Usage);
+        usage.find_map(|object| {
+            let (key, why) = self.usage.refusal(&Usage::parse(batch.object_text(object))?, now)?;
+            Some(format!("extension[{}].{key}: {why}", object.index))
+        })
     }
 }

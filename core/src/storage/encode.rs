@@ -17,7 +17,7 @@ use crate::model::{
 const _: () = assert!(cfg!(target_endian = "little"), "the journal's columns are written as they stand in memory");
 
 /// Version of the layout.
-pub const BATCH_VERSION: u8 = 1;
+pub const BATCH_VERSION: u8 = 2;
 
 /// Most bytes of a batch before compression: 64 reports of 1 MiB each with their arrays, twice.
 pub const MAX_RAW_BYTES: usize = 256 << 20;

@@ -10,6 +10,7 @@ pub mod encode;
 pub mod error;
 pub mod faults;
 pub mod journal;
+pub mod network_read;
 pub mod read;
 pub mod record;
 pub mod recovery;

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     config::limits::QUARANTINE_ENTRIES,
     model::{Alarm, Catalogue, Symbol, SymbolTable},
-    state::ComponentState,
+    state::{ComponentState, NetworkChange, UsageEntry},
 };
 
 /// What recovery found.
@@ -226,6 +226,8 @@ pub(super) struct Tail {
     touched_timers: HashSet<SubjectKey>,
     touched_alarms: HashSet<u64>,
     new_quarantined: Vec<Quarantined>,
+    new_network: Vec<NetworkChange>,
+    new_usage: Vec<UsageEntry>,
     blocks: u64,
     batches: u64,
     reports: u64,
@@ -241,6 +243,8 @@ impl Tail {
             touched_timers: HashSet::new(),
             touched_alarms: HashSet::new(),
             new_quarantined: Vec::new(),
+            new_network: Vec::new(),
+            new_usage: Vec::new(),
             blocks: 0,
             batches: 0,
             reports: 0,
@@ -273,7 +277,9 @@ impl Tail {
             let raw = answer == AnswerCode::KeptRaw as u8;
             if raw || answer == AnswerCode::Accepted as u8 {
                 let component = self.state.components.entry(head.component).or_default();
-                let _ = component.accept(&record.input, index, raw, &record.effects.added_samples, record.time);
+                let accepted = component.accept(&record.input, index, raw, &record.effects.added_samples, record.time);
+                self.new_network.extend(accepted.network);
+                self.new_usage.extend(accepted.usage);
                 self.touched.insert(head.component);
             }
         }
@@ -327,6 +333,8 @@ impl Tail {
             timers: self.touched_timers.iter().map(timer).collect(),
             alarms: self.touched_alarms.iter().filter_map(|id| state.alarms.get(id).cloned().map(Arc::new)).collect(),
             quarantined: self.new_quarantined.clone(),
+            network: self.new_network.clone(),
+            usage: self.new_usage.clone(),
         }
     }
 }

@@ -99,6 +99,10 @@ pub struct Metrics {
     pub plugins: DashMap<String, PluginMetrics>,
     /// Numbers that left the window without a report.
     pub sequence_gaps: Counter,
+    /// Entries of inventory and topology left out: their component has as many as it may.
+    pub network_entries_dropped: Counter,
+    /// Usage intervals that were counted before.
+    pub usage_repeats: Counter,
     /// New alarms not raised: their component has as many as it may.
     pub alarms_dropped: Counter,
     /// Samples not shown to a policy: the component has more subjects than its state may hold.

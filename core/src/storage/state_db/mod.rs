@@ -3,6 +3,7 @@
 //! It is written with the journal position that it reflects, in one transaction, so that recovery applies exactly the
 //! tail of the journal. It may lag behind the journal; it is never the truth. `schema.sql` describes the tables.
 
+pub mod network;
 mod rows;
 pub mod writer;
 
@@ -20,11 +21,11 @@ use super::{JournalPosition, error::StorageError, record::Quarantined};
 use crate::{
     config::limits::QUARANTINE_ENTRIES,
     model::Alarm,
-    state::ComponentState,
+    state::{ComponentState, NetworkChange, UsageEntry},
     storage::record::{PolicyStates, TimerChange},
 };
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// Policy, component and resource, as symbols.
 pub type SubjectKey = (u32, u32, u32);
@@ -50,6 +51,10 @@ pub struct StateFlush {
     pub alarms: Vec<Arc<Alarm>>,
     /// Reports that went to quarantine since the previous flush.
     pub quarantined: Vec<Quarantined>,
+    /// Changes of inventory and topology since then, in order.
+    pub network: Vec<NetworkChange>,
+    /// Usage counted since then.
+    pub usage: Vec<UsageEntry>,
 }
 
 /// Everything the database holds but symbols.
@@ -146,7 +151,7 @@ impl StateDb {
     fn version(&self) -> Result<u32, StorageError> {
         let version = self.connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0));
         let version = version.map_err(StorageError::database("read its version", &self.path))?;
-        if version > VERSION {
+        if version != 0 && version != VERSION {
             return Err(StorageError::Version { path: self.path.clone(), found: version, known: VERSION });
         }
         Ok(version)
@@ -199,6 +204,7 @@ impl StateDb {
             quarantined: rows::quarantined(&self.connection).map_err(|error| self.row("quarantine", error))?,
             next_alarm_id: 1,
         };
+        network::load(&self.connection, &mut state.components).map_err(|error| self.row("network", error))?;
         let next = self.meta("next_alarm_id").map_err(StorageError::database("read meta", &self.path))?;
         let after_last = state.alarms.keys().next_back().map_or(1, |last| last + 1);
         state.next_alarm_id = next.unwrap_or(1).max(after_last);
@@ -218,6 +224,7 @@ impl StateDb {
                 rows::put_flush(transaction, flush)?;
             }
             rows::bound_quarantine(transaction, QUARANTINE_ENTRIES)?;
+            network::bound(transaction)?;
             before_commit().map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
         })
     }

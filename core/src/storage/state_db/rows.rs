@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::{StateFlush, SubjectKey};
+use super::{StateFlush, SubjectKey, network};
 use crate::{
     model::{Alarm, Timestamp},
     state::{ComponentState, LastValues, last_values::LastValue},
@@ -73,6 +73,7 @@ pub(super) fn components(connection: &Connection) -> Result<HashMap<u32, Compone
             last_report: row.get::<_, Option<i64>>(1)?.map(Timestamp),
             reports: unsigned(row, 2)?,
             kept: unsigned(row, 3)?,
+            ..ComponentState::default()
         };
         components.insert(component, state);
     }
@@ -165,6 +166,7 @@ pub(super) fn put_flush(transaction: &Transaction<'_>, flush: &StateFlush) -> ru
         let row = (&report.plugin, &report.component, report.time.0, &report.failure, &report.report);
         transaction.prepare_cached(sql)?.execute(row)?;
     }
+    network::put(transaction, &flush.network, &flush.usage)?;
     let sql = "INSERT INTO journal_position (shard, position) VALUES (?1, ?2)
                ON CONFLICT (shard) DO UPDATE SET position = max(position, excluded.position)";
     transaction.prepare_cached(sql)?.execute((flush.shard, flush.position.0.cast_signed()))?;
@@ -274,7 +276,7 @@ pub(super) fn bound_quarantine(transaction: &Transaction<'_>, entries: usize) ->
     Ok(())
 }
 
-fn conversion(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+pub(super) fn conversion(error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
     rusqlite::Error::ToSqlConversionFailure(Box::new(error))
 }
 

@@ -1,5 +1,6 @@
--- State database of qkdnm, schema version 1. Open it with: sqlite3 -readonly state.db
--- The views (components, last_values, policy_states, timers, alarms) are for people: names as text, times as RFC 3339.
+-- State database of qkdnm, schema version 2. Open it with: sqlite3 -readonly state.db
+-- The views (components, last_values, policy_states, timers, alarms, inventory, topology, network_changes,
+-- usages) are for people: names as text, times as RFC 3339.
 -- The tables below are what recovery reads; columns named `exact` hold the values bit for bit.
 -- Everything here can be rebuilt from the journal as far back as that goes.
 
@@ -69,6 +70,50 @@ CREATE TABLE quarantine (
     report    TEXT NOT NULL
 );
 
+-- Inventory and topology as components reported them: what is known now.
+CREATE TABLE network (
+    component INTEGER NOT NULL,       -- symbol of the component that says so
+    kind      TEXT NOT NULL,          -- inventory, node, link, route
+    resource  TEXT NOT NULL,          -- part of the component; empty: itself
+    name      TEXT NOT NULL,          -- name of the inventory value, or id
+    value     TEXT NOT NULL,          -- JSON
+    since     INTEGER NOT NULL,       -- first known, milliseconds since 1970
+    changed   INTEGER NOT NULL,       -- last told another value
+    time      INTEGER NOT NULL,       -- when that was true at its source
+    PRIMARY KEY (component, kind, resource, name)
+) WITHOUT ROWID;
+
+-- Every change of it, newest last; the oldest go.
+CREATE TABLE network_change (
+    number    INTEGER PRIMARY KEY AUTOINCREMENT,
+    component INTEGER NOT NULL,
+    kind      TEXT NOT NULL,
+    resource  TEXT NOT NULL,
+    name      TEXT NOT NULL,
+    before    TEXT,                   -- JSON; NULL: it was not known
+    after     TEXT,                   -- JSON; NULL: it is gone
+    at        INTEGER NOT NULL,       -- when the report was accepted
+    time      INTEGER                 -- when it was true at its source
+);
+CREATE INDEX network_change_by_component ON network_change (component, number);
+
+-- Usage, each interval once.
+CREATE TABLE usage (
+    component     INTEGER NOT NULL,
+    usage_id      TEXT NOT NULL,
+    application   TEXT NOT NULL,
+    user          TEXT NOT NULL,
+    peer          TEXT NOT NULL,
+    start         INTEGER NOT NULL,   -- milliseconds since 1970
+    "end"         INTEGER NOT NULL,
+    consumed_bits REAL NOT NULL,
+    supplied_keys REAL NOT NULL,
+    relayed_bits  REAL NOT NULL,
+    counted       INTEGER NOT NULL,   -- when the report was accepted
+    PRIMARY KEY (component, usage_id, counted)
+) WITHOUT ROWID;
+CREATE INDEX usage_by_end ON usage ("end");
+
 -- The last batch of each shard that this database reflects; shard numbers are good until the next start.
 CREATE TABLE journal_position (
     shard    INTEGER PRIMARY KEY,
@@ -120,3 +165,27 @@ SELECT id, component, resource, alarm_type_id, alarm_qualifier, severity,
        iif(is_cleared, 'cleared', 'raised') AS state, operator_state,
        strftime('%Y-%m-%dT%H:%M:%fZ', last_changed / 1000.0, 'unixepoch') AS last_changed, text
 FROM alarm;
+
+CREATE VIEW inventory AS
+SELECT s.text AS component, resource, name, value,
+       strftime('%Y-%m-%dT%H:%M:%fZ', since / 1000.0, 'unixepoch') AS since,
+       strftime('%Y-%m-%dT%H:%M:%fZ', changed / 1000.0, 'unixepoch') AS changed
+FROM network JOIN symbol s ON s.number = component WHERE kind = 'inventory';
+
+CREATE VIEW topology AS
+SELECT s.text AS component, kind, name AS id, value,
+       strftime('%Y-%m-%dT%H:%M:%fZ', since / 1000.0, 'unixepoch') AS since,
+       strftime('%Y-%m-%dT%H:%M:%fZ', changed / 1000.0, 'unixepoch') AS changed
+FROM network JOIN symbol s ON s.number = component WHERE kind <> 'inventory';
+
+CREATE VIEW network_changes AS
+SELECT c.number, s.text AS component, kind, resource, name, before, after,
+       strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') AS at
+FROM network_change c JOIN symbol s ON s.number = component;
+
+CREATE VIEW usages AS
+SELECT s.text AS component, usage_id, application, user, peer,
+       strftime('%Y-%m-%dT%H:%M:%fZ', start / 1000.0, 'unixepoch') AS start,
+       strftime('%Y-%m-%dT%H:%M:%fZ', "end" / 1000.0, 'unixepoch') AS "end",
+       consumed_bits, supplied_keys, relayed_bits
+FROM usage JOIN symbol s ON s.number = component;

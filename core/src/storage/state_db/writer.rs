@@ -211,6 +211,8 @@ pub(super) fn merge(earlier: &mut StateFlush, later: StateFlush) {
     earlier.quarantined.extend(later.quarantined);
     let surplus = earlier.quarantined.len().saturating_sub(QUARANTINE_ENTRIES);
     earlier.quarantined.drain(..surplus);
+    earlier.network.extend(later.network);
+    earlier.usage.extend(later.usage);
     earlier.policy_states.extend(later.policy_states);
     earlier.policy_states = latest_states(&earlier.policy_states);
 }
