@@ -10,6 +10,7 @@
 )]
 
 mod alarms;
+mod audit;
 mod commands;
 mod full_disk;
 mod network;

@@ -56,6 +56,7 @@ pub trait Backend: Send + Sync + 'static {
     fn request_status(
         &self,
         component: &ComponentRef,
+        operator: &str,
         query: StatusQuery,
     ) -> Answer<'_, Result<StatusAnswer, RequestError>>;
 

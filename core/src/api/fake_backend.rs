@@ -202,6 +202,7 @@ impl Backend for FakeBackend {
     fn request_status(
         &self,
         component: &ComponentRef,
+        _: &str,
         query: StatusQuery,
     ) -> Answer<'_, Result<StatusAnswer, RequestError>> {
         let component = component.clone();

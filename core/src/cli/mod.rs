@@ -7,6 +7,7 @@
 //! variant in [`Command`], its line in [`dispatch`].
 
 pub mod alarm;
+pub mod audit;
 pub mod bench;
 pub mod check;
 pub mod component;
@@ -80,6 +81,9 @@ pub enum Command {
     /// Looks after a data directory: check it, run recorded traffic again.
     #[command(subcommand)]
     Storage(storage::Command),
+    /// The audit trail: who was refused, what was changed, what operators did.
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Measures this build on this machine.
     #[command(subcommand)]
     Bench(bench::Command),
@@ -129,6 +133,7 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Demo(args) => demo::command(&args),
         Command::Pki(args) => pki::command(args, output),
         Command::Storage(command) => storage::run(&command, output),
+        Command::Audit(command) => audit::run(command, output),
         Command::Bench(command) => bench::run(&command, output),
         Command::Component(command) => component::run(command, api, output),
         Command::Alarm(command) => alarm::run(command, api, output),

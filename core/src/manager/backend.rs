@@ -265,21 +265,23 @@ impl Backend for ManagerBackend {
                 Ok(Some(result)) => result?,
                 Ok(None) | Err(_) => return Err(unavailable("storage cannot commit now")),
             };
-            self.audit.record(AuditEntry {
-                time: self.clock.now(),
-                kind: "operator".to_owned(),
-                who: operator,
-                what: format!(
-                    "alarm {id} ({}): {}",
-                    changed.key,
-                    match state {
-                        OperatorState::None => "reopened",
-                        OperatorState::Acknowledged => "acknowledged",
-                        OperatorState::Closed => "closed",
-                    }
-                ),
-                detail: serde_json::json!({ "comment": comment }),
-            });
+            self.audit
+                .record_and_wait(AuditEntry {
+                    time: self.clock.now(),
+                    kind: "operator".to_owned(),
+                    who: operator,
+                    what: format!(
+                        "alarm {id} ({}): {}",
+                        changed.key,
+                        match state {
+                            OperatorState::None => "reopened",
+                            OperatorState::Acknowledged => "acknowledged",
+                            OperatorState::Closed => "closed",
+                        }
+                    ),
+                    detail: serde_json::json!({ "comment": comment }),
+                })
+                .await;
             Ok(changed.as_ref().clone())
         })
     }
@@ -287,12 +289,20 @@ impl Backend for ManagerBackend {
     fn request_status(
         &self,
         component: &ComponentRef,
+        operator: &str,
         query: StatusQuery,
     ) -> Answer<'_, Result<StatusAnswer, RequestError>> {
-        let component = component.clone();
+        let (component, operator) = (component.clone(), operator.to_owned());
         Box::pin(async move {
             let entry =
                 self.registry.find(&component).ok_or_else(|| RequestError::UnknownComponent(component.clone()))?;
+            self.audit.record(AuditEntry {
+                time: self.clock.now(),
+                kind: "operator".to_owned(),
+                who: operator,
+                what: format!("status report requested of {component}"),
+                detail: serde_json::json!({ "types": query.types, "names": query.names, "resources": query.resources }),
+            });
             let asked = query.names.clone();
             let query = Query { types: query.types, names: query.names, resources: query.resources };
             let outcome = requests::send(&entry, query).map_err(|why| match why {

@@ -15,6 +15,7 @@ pub mod replay;
 pub mod reports;
 pub mod requests;
 pub mod start;
+pub mod start_entry;
 pub mod watch;
 
 pub use start::{StartError, start};
@@ -120,6 +121,9 @@ impl Running {
             }
             journal.stop();
             state.stop();
+            let what = "stopped in good order";
+            let now = crate::clock::wall_time();
+            self.audit.record(AuditEntry::of_manager(now, "stop", what, serde_json::Value::Null));
             self.audit_writer.close();
             drop(self.lock);
         });

@@ -17,7 +17,7 @@ use super::{
     live::{Connections, Interface, Sink},
     plugins::{self, Plugins},
     replay::{StartNote, expected},
-    requests,
+    requests, start_entry,
     watch::Watch,
 };
 use crate::{
@@ -187,7 +187,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         alarms: recovered.alarms,
         next_alarm_id: recovered.next_alarm_id,
     };
-    let shards = shared.start_shards(past, &journal, &state, requester)?;
+    let shards = shared.start_shards(past, &journal, &state, requester, &audit)?;
     let mailboxes: Vec<Mailbox> = shards.iter().map(|(mailbox, _)| mailbox.clone()).collect();
     let parts = Parts { journal, state, audit, audit_writer, lock, shards, mailboxes };
     Ok(shared.open(doors, parts, wishes))
@@ -292,6 +292,7 @@ impl Shared {
         journal: &Arc<Journal>,
         state: &Arc<StateWriter>,
         requester: mpsc::Sender<PolicyRequest>,
+        audit: &Audit,
     ) -> Result<Vec<(Mailbox, std::thread::JoinHandle<()>)>, StartError> {
         let count = self.config.manager.shards;
         let around = Surroundings {
@@ -326,6 +327,7 @@ impl Shared {
             started,
             digests: self.plugins.digests(),
         };
+        audit.record(start_entry::entry(&note, audit.last_start()));
         let mut note = Some(serde_json::to_string(&note).unwrap_or_default());
         let mut started = Vec::new();
         for (core, (number, (mailbox, receiver))) in cores.into_iter().zip(mailboxes.iter().zip(receivers).enumerate())

@@ -78,7 +78,7 @@ pub(crate) async fn request(
     check(&query)?;
     tracing::info!(component_id = %component.id, reference_point = %component.reference_point, operator = caller.name,
         "Status report requested over the API.");
-    Ok(Json(state.backend.request_status(&component, query).await?))
+    Ok(Json(state.backend.request_status(&component, &caller.name, query).await?))
 }
 
 fn check(query: &StatusQuery) -> Result<(), Problem> {

@@ -4,12 +4,16 @@
 //! order, by one writer thread, handed to the operating system as it comes. A full queue or disk loses entries, and the
 //! trail then says how many. Files are rotated by size, and the oldest goes: the trail is bounded.
 //!
-//! An entry never holds key material; who records one answers for that. There is one writer, so that each line can
-//! later carry the digest of the one before it.
+//! An entry never holds key material; who records one answers for that. There is one writer, and each line carries the
+//! digest of the one before it (`chain`), so that a change, a gap or an exchange can be found: `qkdnm audit verify`. What
+//! operators do and how the manager is configured is on stable storage before the next entry is taken; refusals, which
+//! can be many, are handed to the operating system.
+
+pub mod chain;
+mod trail;
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -18,16 +22,19 @@ use std::{
     thread::JoinHandle,
 };
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
 
+use self::trail::Trail;
+pub use self::trail::{FILE, files};
 use super::{metrics::Metrics, refusals::RefusalEntry};
 use crate::{
-    config::limits::{AUDIT_ENTRY_BYTES, AUDIT_FILE_BYTES, AUDIT_FILES, AUDIT_QUEUE},
+    config::limits::{AUDIT_FILE_BYTES, AUDIT_FILES, AUDIT_QUEUE},
     model::Timestamp,
 };
 
 /// One line of the trail.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
     /// When.
     pub time: Timestamp,
@@ -38,7 +45,7 @@ pub struct AuditEntry {
     /// What happened, for a person.
     pub what: String,
     /// More, for programs.
-    #[serde(skip_serializing_if = "serde_json::Value::is_null")]
+    #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
     pub detail: serde_json::Value,
 }
 
@@ -59,6 +66,19 @@ impl From<&RefusalEntry> for AuditEntry {
     }
 }
 
+impl AuditEntry {
+    /// An entry of the manager's own.
+    #[must_use]
+    pub fn of_manager(time: Timestamp, kind: &str, what: impl Into<String>, detail: serde_json::Value) -> Self {
+        Self { time, kind: kind.to_owned(), who: "manager".to_owned(), what: what.into(), detail }
+    }
+
+    /// Whether it is made durable at once.
+    fn is_lasting(&self) -> bool {
+        matches!(self.kind.as_str(), "operator" | "configuration" | "start" | "stop" | "audit")
+    }
+}
+
 /// The trail could not be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot open the audit trail {}: {source}; is `data_dir` a folder that this user may write to?", .path.display())]
@@ -74,6 +94,7 @@ pub struct AuditError {
 pub struct Audit {
     queue: SyncSender<Message>,
     metrics: Arc<Metrics>,
+    last_start: Option<Arc<AuditEntry>>,
 }
 
 /// The writer's thread.
@@ -85,7 +106,8 @@ pub struct AuditWriter {
 
 #[derive(Debug)]
 enum Message {
-    Entry(Box<AuditEntry>),
+    /// With whom to tell once it is written.
+    Entry(Box<AuditEntry>, Option<oneshot::Sender<()>>),
     Close,
 }
 
@@ -95,18 +117,40 @@ impl Audit {
         let path = data_dir.join(FILE);
         let failed = |source| AuditError { path: path.clone(), source };
         let trail = Trail::open(path.clone(), AUDIT_FILE_BYTES, AUDIT_FILES).map_err(failed)?;
+        let head = trail.head().clone();
+        tracing::info!(entries = head.number, head = %head.hash, "The audit trail goes on.");
+        let before = trail.last_of_kind("start");
         let (queue, entries) = sync_channel(AUDIT_QUEUE);
         let counters = Arc::clone(&metrics);
         let thread = std::thread::Builder::new()
             .name("audit".to_owned())
             .spawn(move || write_all(trail, &entries, &counters))
             .map_err(failed)?;
-        Ok((Self { queue: queue.clone(), metrics }, AuditWriter { queue, thread }))
+        Ok((Self { queue: queue.clone(), metrics, last_start: before.map(Arc::new) }, AuditWriter { queue, thread }))
+    }
+
+    /// The entry of the start before this one, if the trail still has it.
+    #[must_use]
+    pub fn last_start(&self) -> Option<&AuditEntry> {
+        self.last_start.as_deref()
+    }
+
+    /// Records an entry and waits until it is written; a full queue drops it and counts that. For what somebody is
+    /// told to be done.
+    pub async fn record_and_wait(&self, entry: AuditEntry) {
+        let (written, is_written) = oneshot::channel();
+        self.put(Message::Entry(Box::new(entry), Some(written)));
+        // An error means that it was not written, which is counted and logged where it happened.
+        let _ = is_written.await;
     }
 
     /// Records an entry; a full queue drops it and counts that.
     pub fn record(&self, entry: AuditEntry) {
-        match self.queue.try_send(Message::Entry(Box::new(entry))) {
+        self.put(Message::Entry(Box::new(entry), None));
+    }
+
+    fn put(&self, message: Message) {
+        match self.queue.try_send(message) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
                 self.metrics.audit_dropped.increment();
@@ -128,129 +172,32 @@ impl AuditWriter {
 
 fn write_all(mut trail: Trail, entries: &Receiver<Message>, metrics: &Metrics) {
     let mut told = metrics.audit_dropped.get();
-    while let Ok(Message::Entry(entry)) = entries.recv() {
+    while let Ok(Message::Entry(entry, written)) = entries.recv() {
         let dropped = metrics.audit_dropped.get();
         if dropped > told {
             tracing::warn!(
                 entries = dropped - told,
                 "audit entries were lost: the queue was full or the disk refused them"
             );
-            let gap = AuditEntry {
-                time: entry.time,
-                kind: "audit".to_owned(),
-                who: "manager".to_owned(),
-                what: format!(
-                    "{} entries before this one were lost: the queue was full or the disk refused them",
-                    dropped - told
-                ),
-                detail: serde_json::Value::Null,
-            };
+            let lost = dropped - told;
+            let what = format!("{lost} entries before this one were lost: the queue was full or the disk refused them");
+            let gap = AuditEntry::of_manager(entry.time, "audit", what, serde_json::json!({ "lost": lost }));
             // If the disk still refuses, the gap grows and is told later.
             if trail.append(&gap).is_ok() {
                 told = dropped;
             }
         }
-        if let Err(error) = trail.append(&entry) {
-            metrics.audit_dropped.increment();
-            tracing::error!(path = %trail.path.display(), %error, "cannot write to the audit trail");
-        }
-    }
-}
-
-/// The files of the trail: `audit.jsonl`, and older ones as `audit.jsonl.1` and on.
-#[derive(Debug)]
-struct Trail {
-    path: PathBuf,
-    file: File,
-    bytes: u64,
-    /// The file ends within a line that was cut short.
-    torn: bool,
-    max_bytes: u64,
-    files: usize,
-}
-
-impl Trail {
-    fn open(path: PathBuf, max_bytes: u64, files: usize) -> io::Result<Self> {
-        let mut file = open_private(&path)?;
-        let bytes = file.seek(SeekFrom::End(0))?;
-        let mut last = [b'\n'];
-        if bytes > 0 {
-            file.seek(SeekFrom::End(-1))?;
-            file.read_exact(&mut last)?;
-        }
-        Ok(Self { path, file, bytes, torn: last != *b"\n", max_bytes, files })
-    }
-
-    fn append(&mut self, entry: &AuditEntry) -> io::Result<()> {
-        let mut line = Vec::with_capacity(256);
-        if self.torn {
-            line.push(b'\n');
-        }
-        line.extend(bounded_line(entry)?);
-        line.push(b'\n');
-        if self.bytes > 0 && self.bytes + line.len() as u64 > self.max_bytes {
-            self.rotate()?;
-        }
-        if let Err(error) = self.file.write_all(&line) {
-            self.torn = true;
-            return Err(error);
-        }
-        self.torn = false;
-        self.bytes += line.len() as u64;
-        Ok(())
-    }
-
-    fn rotate(&mut self) -> io::Result<()> {
-        for age in (1..self.files).rev() {
-            let older = self.aged(age);
-            let newer = if age == 1 { self.path.clone() } else { self.aged(age - 1) };
-            match std::fs::rename(&newer, &older) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+        match trail.append(&entry) {
+            // Whoever asked may have stopped waiting.
+            Ok(()) => drop(written.map(|written| written.send(()))),
+            Err(error) => {
+                metrics.audit_dropped.increment();
+                tracing::error!(path = %trail.path().display(), %error, "cannot write to the audit trail");
             }
         }
-        self.file = open_private(&self.path)?;
-        self.bytes = 0;
-        self.torn = false;
-        Ok(())
     }
-
-    fn aged(&self, age: usize) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(format!(".{age}"));
-        PathBuf::from(name)
-    }
+    tracing::info!(entries = trail.head().number, head = %trail.head().hash, "The audit trail ends here for now.");
 }
-
-/// An entry as JSON; one that is too long loses its detail, then the end of its sentence.
-fn bounded_line(entry: &AuditEntry) -> io::Result<Vec<u8>> {
-    let line = serde_json::to_vec(entry)?;
-    if line.len() <= AUDIT_ENTRY_BYTES {
-        return Ok(line);
-    }
-    let cut = |text: &str| text.chars().take(AUDIT_ENTRY_BYTES / 32).collect::<String>();
-    Ok(serde_json::to_vec(&AuditEntry {
-        time: entry.time,
-        kind: cut(&entry.kind),
-        who: cut(&entry.who),
-        what: cut(&entry.what),
-        detail: serde_json::json!({ "shortened": true }),
-    })?)
-}
-
-fn open_private(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true).read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o640);
-    }
-    options.open(path)
-}
-
-/// Name of the current file.
-const FILE: &str = "audit.jsonl";
 
 #[cfg(test)]
 mod tests {
@@ -305,7 +252,7 @@ mod tests {
         let (queue, entries) = sync_channel(4);
         let path = dir.path().join(FILE);
         let trail = Trail::open(path.clone(), 1 << 20, 2).unwrap();
-        queue.send(Message::Entry(Box::new(entry(1)))).unwrap();
+        queue.send(Message::Entry(Box::new(entry(1)), None)).unwrap();
         std::thread::scope(|scope| {
             let metrics = &metrics;
             let writer = scope.spawn(move || write_all(trail, &entries, metrics));
@@ -314,52 +261,12 @@ mod tests {
                 std::thread::yield_now();
             }
             metrics.audit_dropped.add(7);
-            queue.send(Message::Entry(Box::new(entry(2)))).unwrap();
+            queue.send(Message::Entry(Box::new(entry(2)), None)).unwrap();
             queue.send(Message::Close).unwrap();
             writer.join().unwrap();
         });
         let lines = lines(&path);
         assert_eq!(lines.len(), 3);
         assert!(lines[1]["what"].as_str().unwrap().starts_with("7 entries before this one were lost"));
-    }
-
-    #[test]
-    fn files_rotate_and_are_bounded() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(FILE);
-        let mut trail = Trail::open(path.clone(), 200, 3).unwrap();
-        (0..50).for_each(|n| trail.append(&entry(n)).unwrap());
-        let mut names: Vec<String> = std::fs::read_dir(dir.path())
-            .unwrap()
-            .map(|file| file.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        assert_eq!(names, ["audit.jsonl", "audit.jsonl.1", "audit.jsonl.2"]);
-        let newest = lines(&path);
-        assert_eq!(newest.last().unwrap()["what"], "entry 49");
-        let older = lines(&trail.aged(1));
-        let (last, first) = (older.last().unwrap()["time"].as_str().unwrap(), newest[0]["time"].as_str().unwrap());
-        assert!(last < first, "{last} is before {first}");
-        assert!(std::fs::metadata(&path).unwrap().len() <= 200);
-    }
-
-    #[test]
-    fn a_line_cut_short_does_not_spoil_the_next() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join(FILE);
-        std::fs::write(&path, "{\"time\":").unwrap();
-        Trail::open(path.clone(), 1 << 20, 2).unwrap().append(&entry(1)).unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let second: serde_json::Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
-        assert_eq!(second["what"], "entry 1");
-    }
-
-    #[test]
-    fn long_entries_are_shortened() {
-        let mut long = entry(1);
-        long.what = "\u{1}".repeat(AUDIT_ENTRY_BYTES);
-        let line = bounded_line(&long).unwrap();
-        assert!(line.len() <= AUDIT_ENTRY_BYTES, "{}", line.len());
-        assert_eq!(serde_json::from_slice::<serde_json::Value>(&line).unwrap()["detail"]["shortened"], true);
     }
 }
