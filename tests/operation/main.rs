@@ -13,6 +13,7 @@ mod alarms;
 mod audit;
 mod commands;
 mod full_disk;
+mod history;
 mod network;
 mod plugins;
 mod policies;

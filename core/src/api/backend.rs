@@ -8,9 +8,9 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 use super::{
     page::{Page, PageRequest},
     views::{
-        ComponentDetail, ComponentFilter, ComponentSummary, Gauges, HandlerView, Health, NetworkChangeView,
-        NetworkEntryView, NetworkFilter, PolicyView, ReportCursor, ReportView, StatusAnswer, StatusQuery, UsageBy,
-        UsageFilter, UsageTotalView,
+        ComponentDetail, ComponentFilter, ComponentSummary, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
+        HistoryView, LastValueView, NetworkChangeView, NetworkEntryView, NetworkFilter, PolicyView, ReportCursor,
+        ReportView, StatusAnswer, StatusQuery, UsageBy, UsageFilter, UsageTotalView, ValueFilter,
     },
 };
 use crate::{
@@ -68,6 +68,12 @@ pub trait Backend: Send + Sync + 'static {
         from_sequence: Option<u64>,
         page: &PageRequest<ReportCursor>,
     ) -> Answer<'_, Result<Page<ReportView>, ReportsError>>;
+
+    /// The history of a value.
+    fn history(&self, filter: &HistoryFilter) -> Answer<'_, Result<HistoryView, HistoryError>>;
+
+    /// The last value of everything, in the order of components.
+    fn values(&self, filter: &ValueFilter, page: &PageRequest<String>) -> Page<LastValueView>;
 
     /// What is known of inventory or topology, in the order of components, kinds and names.
     fn network(&self, filter: &NetworkFilter, page: &PageRequest<String>) -> Page<NetworkEntryView>;

@@ -14,9 +14,9 @@ use super::{
     backend::{Answer, OperateAlarmError, ReportsError, RequestError},
     views::{
         ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
-        Health, InterfaceGauges, NetworkChangeView, NetworkEntryView, NetworkFilter, PluginCounters, PolicyView,
-        ReportCursor, ReportOutcome, ReportView, ReportedValue, StatusAnswer, StatusQuery, UsageBy, UsageFilter,
-        UsageTotalView, ValueView,
+        Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, LastValueView, NetworkChangeView,
+        NetworkEntryView, NetworkFilter, PluginCounters, PolicyView, ReportCursor, ReportOutcome, ReportView,
+        ReportedValue, StatusAnswer, StatusQuery, UsageBy, UsageFilter, UsageTotalView, ValueFilter, ValueView,
     },
 };
 use crate::{
@@ -255,6 +255,34 @@ impl Backend for FakeBackend {
             Page::take(rest, page.limit, |report| report.position.to_string())
         });
         Box::pin(std::future::ready(result))
+    }
+
+    fn history(&self, filter: &HistoryFilter) -> Answer<'_, Result<HistoryView, HistoryError>> {
+        let result = if filter.name == "none" {
+            Err(HistoryError::Unknown("no component ever reported `none`".to_owned()))
+        } else {
+            Ok(HistoryView {
+                component: filter.component.clone(),
+                resource: filter.resource.clone(),
+                name: filter.name.clone(),
+                unit: None,
+                from: filter.from,
+                to: filter.to,
+                step_ms: (filter.step_ms > 0).then_some(filter.step_ms),
+                level: "raw".to_owned(),
+                points: Vec::new(),
+            })
+        };
+        Box::pin(std::future::ready(result))
+    }
+
+    fn values(&self, _: &ValueFilter, page: &PageRequest<String>) -> Page<LastValueView> {
+        let of = |detail: &ComponentDetail| {
+            let component = detail.summary.component.clone();
+            let one = move |value: &ValueView| LastValueView { component: component.clone(), value: value.clone() };
+            detail.values.iter().map(one).collect::<Vec<_>>()
+        };
+        Page::take(self.components.iter().flat_map(of), page.limit, |_| "next".to_owned())
     }
 
     fn network(&self, filter: &NetworkFilter, page: &PageRequest<String>) -> Page<NetworkEntryView> {

@@ -78,11 +78,15 @@ const PLUGIN_COUNTERS: [(&str, &str, CounterOf<PluginMetrics>); 5] = [
 ];
 
 /// Counters of the manager as a whole.
-const MANAGER_COUNTERS: [(&str, &str, CounterOf<Metrics>); 15] = [
+const MANAGER_COUNTERS: [(&str, &str, CounterOf<Metrics>); 19] = [
     ("qkdn_state_sequence_numbers_missed", "Sequence numbers that never came.", |m| &m.sequence_gaps),
     ("qkdn_state_network_entries_dropped", "Inventory and topology beyond what a component may have.", |m| {
         &m.network_entries_dropped
     }),
+    ("qkdn_history_chunks_written", "Chunks of history written.", |m| &m.history_chunks),
+    ("qkdn_history_writes_failed", "Writes of history that failed.", |m| &m.history_failed),
+    ("qkdn_history_gaps_seen", "Times that history missed what was committed.", |m| &m.history_gaps),
+    ("qkdn_history_samples_dropped", "Samples of series beyond the limit.", |m| &m.history_dropped),
     ("qkdn_state_usage_repeats_seen", "Usage intervals that were counted before.", |m| &m.usage_repeats),
     ("qkdn_plugin_reports_quarantined", "Reports that a plugin could not take.", |m| &m.quarantined),
     ("qkdn_alarm_raises_dropped", "New alarms beyond what a component may have.", |m| &m.alarms_dropped),

@@ -6,7 +6,10 @@ use axum::{
 };
 use serde_json::{Map, Value};
 
-use super::backend::{OperateAlarmError, ReportsError, RequestError};
+use super::{
+    backend::{OperateAlarmError, ReportsError, RequestError},
+    views::HistoryError,
+};
 use crate::{alarm::OperateError, config::limits};
 
 /// What went wrong, for a program (`type`, `status`) and for a person (`title`, `detail`).
@@ -119,6 +122,18 @@ impl From<OperateAlarmError> for Problem {
                 Self::bad_request("comment-too-long", "Comment too long", text)
             }
             OperateAlarmError::Unavailable { .. } => Self::unavailable(text),
+        }
+    }
+}
+
+impl From<HistoryError> for Problem {
+    fn from(error: HistoryError) -> Self {
+        let text = error.to_string();
+        match error {
+            HistoryError::Unknown(_) => Self::not_found(text),
+            HistoryError::TooMany { .. } => Self::bad_request("too-many-points", "Too many points", text),
+            HistoryError::Busy => Self::busy(text),
+            HistoryError::Unavailable { .. } => Self::unavailable(text),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
     backend::Backend,
     host_check::HostCheck,
     problem::Problem,
-    v1::{alarms, components, manager, network, reports},
+    v1::{alarms, components, history, manager, network, reports},
 };
 use crate::config::limits;
 
@@ -34,6 +34,8 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
     let v1 = Router::new()
         .route("/components", get(components::list))
         .route("/components/{point}/{id}", get(components::show))
+        .route("/components/{point}/{id}/history", get(history::show))
+        .route("/values", get(history::values))
         .route("/components/{point}/{id}/request", post(components::request))
         .route("/alarms", get(alarms::list))
         .route("/alarms/summary", get(alarms::summary))
@@ -64,7 +66,7 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
 
 async fn no_such_path(uri: Uri) -> Problem {
     Problem::not_found(format!(
-        "there is no `{}`; try /api/v1/components, /api/v1/alarms, /api/v1/reports, /api/v1/inventory, \
+        "there is no `{}`; try /api/v1/components, /api/v1/values, /api/v1/alarms, /api/v1/reports, /api/v1/inventory, \
          /api/v1/topology, /api/v1/usage, /api/v1/policies, /api/v1/handlers, /api/v1/health, /metrics, /livez or /readyz",
         uri.path()
     ))

@@ -5,12 +5,14 @@
 
 pub mod component;
 pub mod health;
+pub mod history;
 pub mod network;
 pub mod plugin;
 pub mod report;
 
 pub use component::{ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, ValueView};
 pub use health::{ComponentCount, Gauges, Health, InterfaceGauges};
+pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueFilter};
 pub use network::{NetworkChangeView, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView};
 pub use plugin::{HandlerView, PluginCounters, PolicyView};
 pub use report::{ReportCursor, ReportOutcome, ReportView, StatusAnswer, StatusQuery};

@@ -12,6 +12,7 @@ pub mod bench;
 pub mod check;
 pub mod component;
 pub mod demo;
+pub mod history;
 pub mod network;
 pub mod pki;
 pub mod plugin;
@@ -96,6 +97,11 @@ pub enum Command {
     /// Stored status reports of a component.
     #[command(subcommand)]
     Report(report::Command),
+    /// What a value was: samples, or steps with least, greatest, mean and last.
+    History(history::HistoryArgs),
+    /// The last value of everything.
+    #[command(subcommand)]
+    Value(history::ValueCommand),
     /// Inventory as components report it, with every change.
     #[command(subcommand)]
     Inventory(network::Command),
@@ -138,6 +144,8 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Component(command) => component::run(command, api, output),
         Command::Alarm(command) => alarm::run(command, api, output),
         Command::Report(command) => report::run(command, api, output),
+        Command::History(args) => history::run(args, api, output),
+        Command::Value(command) => history::run_values(command, api, output),
         Command::Inventory(command) => network::run("inventory", command, api, output),
         Command::Topology(command) => network::run("topology", command, api, output),
         Command::Usage(command) => network::run_usage(command, api, output),

@@ -100,6 +100,30 @@ pub const PLUGIN_TEXT_BYTES: usize = 4 * 1024;
 pub const PLUGIN_IDENTIFIER_BYTES: usize = 256;
 /// Repair actions of one alarm.
 pub const PLUGIN_REPAIR_ACTIONS: usize = 16;
+/// Batches that a follower of the feed may be behind before it reads the journal's files.
+pub const FEED_QUEUE: usize = 512;
+/// How often history is written.
+pub const HISTORY_FLUSH: Duration = Duration::from_secs(1);
+/// Samples of a chunk.
+pub const HISTORY_CHUNK_SAMPLES: usize = 4_096;
+/// Longest span of a chunk of samples, milliseconds.
+pub const HISTORY_CHUNK_MS: i64 = 3_600_000;
+/// Rollups of a chunk.
+pub const HISTORY_CHUNK_ROLLUPS: usize = 240;
+/// Finished chunks after which history is written at once.
+pub const HISTORY_FINISHED_CHUNKS: usize = 4_096;
+/// Chunks that wait while history cannot be written; the oldest go.
+pub const HISTORY_WAITING_CHUNKS: usize = 65_536;
+/// Series of values that history is kept of.
+pub const HISTORY_SERIES: usize = 2_000_000;
+/// How long samples are kept, unless configured.
+pub const HISTORY_RAW: Duration = Duration::from_secs(7 * 86_400);
+/// How long minutes are kept.
+pub const HISTORY_MINUTE: Duration = Duration::from_secs(30 * 86_400);
+/// How long hours are kept.
+pub const HISTORY_HOUR: Duration = Duration::from_secs(730 * 86_400);
+/// Points of history in one answer.
+pub const HISTORY_POINTS: usize = 10_000;
 /// Entries of inventory and topology known of one component.
 pub const NETWORK_ENTRIES_PER_COMPONENT: usize = 16_384;
 /// Changes of inventory and topology kept, the newest.

@@ -314,6 +314,19 @@ pub struct StorageConfig {
     pub journal_max_size: u64,
     /// Size of a segment file.
     pub journal_segment_size: u64,
+    /// How long history of values is kept, by level; zero: not at all.
+    pub history: HistoryConfig,
+}
+
+/// `storage.history`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryConfig {
+    /// Samples as reported.
+    pub raw: Duration,
+    /// Rollups of a minute.
+    pub minute: Duration,
+    /// Rollups of an hour.
+    pub hour: Duration,
 }
 
 /// Role of an API token, rising.

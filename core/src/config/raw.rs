@@ -250,7 +250,8 @@ pub struct RawStorage {
     pub(super) journal_retention: Option<Spot<Duration>>,
     pub(super) journal_max_size: Option<Spot<u64>>,
     pub(super) journal_segment_size: Option<Spot<u64>>,
-    pub(super) history: Option<Place>,
+    /// `raw`, `minute`, `hour`
+    pub(super) history: [Option<Spot<Duration>>; 3],
 }
 
 /// `[api]`
@@ -511,17 +512,13 @@ fn plugins(table: &TableReader<'_>) -> RawPlugins {
 fn storage(table: &TableReader<'_>) -> RawStorage {
     let second = Duration::from_secs(1);
     let history = table.table("history", "storage.history", keys::HISTORY);
-    if let Some(history) = &history {
-        for key in keys::HISTORY {
-            let _ = history.duration(key, second..=YEAR * 100);
-        }
-    }
+    let level = |key: &str| history.as_ref().and_then(|table| table.duration(key, Duration::ZERO..=YEAR * 100));
     RawStorage {
         durability: table.word("durability", &[("sync", Durability::Sync), ("os", Durability::Os)]),
         journal_retention: table.duration("journal_retention", second..=YEAR * 100),
         journal_max_size: table.size("journal_max_size", 1 << 17..=1 << 50),
         journal_segment_size: table.size("journal_segment_size", 1 << 16..=4 << 30),
-        history: history.map(|history| history.place),
+        history: [level("raw"), level("minute"), level("hour")],
     }
 }
 

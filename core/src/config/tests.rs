@@ -119,7 +119,7 @@ fn unserved_keys_are_told() {
          [plugins]\nallow_native = true\n"
     );
     let loaded = load_in(folder.path(), &text, &[]).unwrap();
-    assert_eq!(loaded.warnings.len(), 3, "{:?}", messages(&loaded.warnings));
+    assert_eq!(loaded.warnings.len(), 2, "{:?}", messages(&loaded.warnings));
     let refused = load_in(folder.path(), &text.replace("allow_native", "require_signature"), &[]).unwrap_err();
     assert_eq!(refused.count(Level::Error), 1, "{refused}");
 }

@@ -6,7 +6,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     alarms::AlarmDesk,
-    network,
+    history, network,
     plugins::Plugins,
     requests::{self, NotSent},
 };
@@ -17,8 +17,9 @@ use crate::{
         backend::{OperateAlarmError, ReportsError, RequestError},
         views::{
             ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
-            Health, InterfaceGauges, NetworkChangeView, NetworkEntryView, NetworkFilter, PluginCounters, PolicyView,
-            ReportCursor, ReportView, StatusAnswer, StatusQuery, UsageBy, UsageFilter, UsageTotalView, ValueView,
+            Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, LastValueView, NetworkChangeView,
+            NetworkEntryView, NetworkFilter, PluginCounters, PolicyView, ReportCursor, ReportView, StatusAnswer,
+            StatusQuery, UsageBy, UsageFilter, UsageTotalView, ValueFilter, ValueView,
         },
     },
     clock::Clock,
@@ -348,6 +349,25 @@ impl Backend for ManagerBackend {
                 Err(error) => Err(ReportsError::Unavailable { reason: error.to_string() }),
             }
         })
+    }
+
+    fn history(&self, filter: &HistoryFilter) -> Answer<'_, Result<HistoryView, HistoryError>> {
+        let filter = filter.clone();
+        Box::pin(async move {
+            let key = history::series(&self.registry, &self.symbols, &filter)?;
+            let (retention, symbols) = (super::start::history_retention(&self.config), Arc::clone(&self.symbols));
+            let permit = Arc::clone(&self.readers).try_acquire_owned().map_err(|_| HistoryError::Busy)?;
+            let data_dir = self.config.manager.data_dir.clone();
+            let read = tokio::task::spawn_blocking(move || {
+                let _place = permit;
+                history::history(&data_dir, key, &filter, &retention, &symbols)
+            });
+            read.await.map_err(|error| HistoryError::Unavailable { reason: error.to_string() })?
+        })
+    }
+
+    fn values(&self, filter: &ValueFilter, page: &PageRequest<String>) -> Page<LastValueView> {
+        history::values(&self.registry, &self.symbols, filter, page)
     }
 
     fn network(&self, filter: &NetworkFilter, page: &PageRequest<String>) -> Page<NetworkEntryView> {

@@ -7,6 +7,7 @@
 
 pub mod alarms;
 pub mod backend;
+pub mod history;
 pub mod housekeeping;
 pub mod live;
 pub mod network;
@@ -29,7 +30,9 @@ use crate::{
     model::ReferencePoint,
     net::TrustWarning,
     shard::{Mailbox, ShardMessage},
-    storage::{data_dir::DataDir, journal::Journal, state_db::writer::StateWriter},
+    storage::{
+        data_dir::DataDir, feed::Feed, history::writer::HistoryWriter, journal::Journal, state_db::writer::StateWriter,
+    },
     telemetry::audit::{Audit, AuditEntry, AuditWriter},
 };
 use live::Connections;
@@ -47,6 +50,7 @@ pub struct Running {
     shards: Vec<(Mailbox, std::thread::JoinHandle<()>)>,
     journal: Arc<Journal>,
     state: Arc<StateWriter>,
+    followers: Followers,
     audit: Audit,
     audit_writer: AuditWriter,
     /// Address of the HTTP API.
@@ -55,6 +59,24 @@ pub struct Running {
     pub interfaces: Vec<(ReferencePoint, Vec<SocketAddr>)>,
     /// Holds the data directory for this process.
     lock: DataDir,
+}
+
+/// Whoever follows what is committed.
+pub struct Followers {
+    /// Where committed batches are handed in.
+    pub feed: Arc<Feed>,
+    /// Writes history, if it is kept.
+    pub history: Option<HistoryWriter>,
+}
+
+impl Followers {
+    /// Lets them finish what was committed.
+    fn stop(self) {
+        self.feed.stop();
+        if let Some(history) = self.history {
+            history.join();
+        }
+    }
 }
 
 impl Running {
@@ -121,6 +143,7 @@ impl Running {
             }
             journal.stop();
             state.stop();
+            self.followers.stop();
             let what = "stopped in good order";
             let now = crate::clock::wall_time();
             self.audit.record(AuditEntry::of_manager(now, "stop", what, serde_json::Value::Null));

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Running,
+    Followers, Running,
     alarms::AlarmDesk,
     backend::ManagerBackend,
     housekeeping::House,
@@ -41,9 +41,12 @@ use crate::{
     },
     state::ComponentState,
     storage::{
+        JournalPosition,
         data_dir::DataDir,
         error::StorageError,
         faults::Faults,
+        feed::Feed,
+        history::{self, writer::HistoryWriter},
         journal::{Journal, JournalOptions},
         recovery::{Recovered, recover},
         retention::Retention,
@@ -179,6 +182,15 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         Arc::clone(&recovered.registry),
         Arc::clone(&shared.metrics),
     )?);
+    let mut feed = Feed::new();
+    let retention = history_retention(&shared.config);
+    let history = if retention.is_on() {
+        let committed = JournalPosition(((recovered.journal.next_block - 1) << 16) | 0xffff);
+        Some(HistoryWriter::start(&data_dir, &mut feed, committed, retention, Arc::clone(&shared.metrics))?)
+    } else {
+        None
+    };
+    let followers = Followers { feed: Arc::new(feed), history };
     let (requester, wishes) = mpsc::channel(POLICY_REQUEST_QUEUE);
     let past = Past {
         components: recovered.components,
@@ -187,9 +199,9 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         alarms: recovered.alarms,
         next_alarm_id: recovered.next_alarm_id,
     };
-    let shards = shared.start_shards(past, &journal, &state, requester, &audit)?;
+    let shards = shared.start_shards(past, &journal, &state, &followers.feed, requester, &audit)?;
     let mailboxes: Vec<Mailbox> = shards.iter().map(|(mailbox, _)| mailbox.clone()).collect();
-    let parts = Parts { journal, state, audit, audit_writer, lock, shards, mailboxes };
+    let parts = Parts { journal, state, followers, audit, audit_writer, lock, shards, mailboxes };
     Ok(shared.open(doors, parts, wishes))
 }
 
@@ -241,9 +253,16 @@ fn interfaces_in_use(config: &Config) -> Vec<InterfaceConfig> {
     interfaces
 }
 
+/// How long history is kept, as configured.
+pub fn history_retention(config: &Config) -> history::Retention {
+    let crate::config::HistoryConfig { raw, minute, hour } = config.storage.history;
+    history::Retention { raw, minute, hour }
+}
+
 struct Parts {
     journal: Arc<Journal>,
     state: Arc<StateWriter>,
+    followers: Followers,
     audit: Audit,
     audit_writer: crate::telemetry::audit::AuditWriter,
     lock: DataDir,
@@ -291,6 +310,7 @@ impl Shared {
         past: Past,
         journal: &Arc<Journal>,
         state: &Arc<StateWriter>,
+        feed: &Arc<Feed>,
         requester: mpsc::Sender<PolicyRequest>,
         audit: &Audit,
     ) -> Result<Vec<(Mailbox, std::thread::JoinHandle<()>)>, StartError> {
@@ -342,6 +362,7 @@ impl Shared {
                     progress: Arc::new(Progress::default()),
                     board: Arc::clone(&self.board),
                     state: Arc::clone(state),
+                    feed: Arc::clone(feed),
                     requester: requester.clone(),
                     metrics: Arc::clone(&self.metrics),
                 },
@@ -503,6 +524,7 @@ impl Shared {
             shards: parts.shards,
             journal: parts.journal,
             state: parts.state,
+            followers: parts.followers,
             audit: parts.audit,
             audit_writer: parts.audit_writer,
             api,

@@ -17,6 +17,8 @@ use crate::{
     model::{Alarm, ReasonCode, ReferencePoint, Refusal, Response},
     storage::{
         JournalPosition, Tell,
+        feed::Feed,
+        record::BatchRecord,
         state_db::{StateFlush, writer::StateWriter},
     },
     telemetry::metrics::Metrics,
@@ -62,6 +64,8 @@ pub struct Audience {
     pub board: Arc<AlarmBoard>,
     /// State database.
     pub state: Arc<StateWriter>,
+    /// Whoever follows what is committed.
+    pub feed: Arc<Feed>,
     /// Sends status report requests; a full queue drops the policy's wish (it has a least interval anyway).
     pub requester: mpsc::Sender<PolicyRequest>,
     /// Counters.
@@ -94,6 +98,8 @@ pub struct Told {
     pub flush: Option<Box<StateFlush>>,
     /// Status report requests of policies.
     pub requests: Vec<PolicyRequest>,
+    /// The batch itself, if anybody follows.
+    pub record: Option<Arc<BatchRecord>>,
     /// An operator who waits.
     pub operate: Option<OperateReply>,
 }
@@ -148,6 +154,9 @@ impl Tell for Told {
         }
         for (to, answers) in &mut self.answers {
             to.put(answers);
+        }
+        if let Some(record) = self.record.take() {
+            self.audience.feed.publish(position, &record);
         }
         if let Some(mut flush) = self.flush.take() {
             flush.position = position;

@@ -9,6 +9,8 @@ pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod faults;
+pub mod feed;
+pub mod history;
 pub mod journal;
 pub mod network_read;
 pub mod read;
@@ -21,6 +23,8 @@ pub mod verify;
 
 #[cfg(all(test, feature = "fault-points"))]
 mod fault_tests;
+#[cfg(test)]
+mod feed_tests;
 #[cfg(test)]
 mod testing;
 

@@ -101,6 +101,14 @@ pub struct Metrics {
     pub sequence_gaps: Counter,
     /// Entries of inventory and topology left out: their component has as many as it may.
     pub network_entries_dropped: Counter,
+    /// Chunks of history written.
+    pub history_chunks: Counter,
+    /// Writes of history that failed.
+    pub history_failed: Counter,
+    /// Times that history missed batches.
+    pub history_gaps: Counter,
+    /// Samples not in history: there are too many series.
+    pub history_dropped: Counter,
     /// Usage intervals that were counted before.
     pub usage_repeats: Counter,
     /// New alarms not raised: their component has as many as it may.

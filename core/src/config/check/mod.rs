@@ -12,8 +12,8 @@ mod transport;
 use std::{collections::HashMap, fs, path::PathBuf};
 
 use super::{
-    ApiConfig, Config, Durability, Enrolment, LogConfig, ManagerConfig, PluginsConfig, StorageConfig, TokenConfig,
-    limits,
+    ApiConfig, Config, Durability, Enrolment, HistoryConfig, LogConfig, ManagerConfig, PluginsConfig, StorageConfig,
+    TokenConfig, limits,
     problem::Problem,
     raw::{Raw, RawApi, RawManager, RawPlugins, RawStorage},
     reader::Found,
@@ -119,6 +119,11 @@ impl Checker<'_> {
                 .journal_segment_size
                 .as_ref()
                 .map_or(limits::JOURNAL_SEGMENT_BYTES, |spot| spot.value),
+            history: HistoryConfig {
+                raw: raw.history[0].as_ref().map_or(limits::HISTORY_RAW, |spot| spot.value),
+                minute: raw.history[1].as_ref().map_or(limits::HISTORY_MINUTE, |spot| spot.value),
+                hour: raw.history[2].as_ref().map_or(limits::HISTORY_HOUR, |spot| spot.value),
+            },
         };
         if config.journal_max_size < config.journal_segment_size.saturating_mul(2)
             && let Some(place) =
@@ -127,10 +132,6 @@ impl Checker<'_> {
             let problem = Problem::error(place, "the journal has no room for two segments")
                 .help("make `journal_max_size` at least twice `journal_segment_size` (64MiB unless set)");
             self.found.add(problem);
-        }
-        if let Some(place) = raw.history {
-            let text = "this version keeps no history of measurements: `storage.history` has no effect";
-            self.found.add(Problem::warning(place, text));
         }
         config
     }

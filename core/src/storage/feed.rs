@@ -1,0 +1,255 @@
+//! Committed batches, for whoever follows them: in journal order, each exactly once, at the follower's own pace.
+//!
+//! In: every batch once it is committed, handed over on the journal's thread, which never waits for a follower. Out: the
+//! same batches, live from a short queue; a follower that falls behind the queue, or starts behind it, reads the journal's
+//! files until it has caught up. What retention has deleted meanwhile is told as a gap. Batches whose commit failed are
+//! never seen. Knows nothing of what followers make of it.
+
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{
+    JournalPosition,
+    decode::{BatchEnvelope, decode},
+    error::StorageError,
+    journal::reader::{JournalReader, ReadMode},
+    record::BatchRecord,
+};
+use crate::config::limits::FEED_QUEUE;
+
+/// What a follower is given.
+#[derive(Clone, Debug)]
+pub enum Fed {
+    /// The next batch.
+    Batch(JournalPosition, Arc<BatchRecord>),
+    /// Batches up to this position are gone: retention deleted them before they were read.
+    Gap(JournalPosition),
+    /// Nothing came within the time.
+    Nothing,
+    /// There will be no more.
+    Stopped,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    ring: VecDeque<(JournalPosition, Arc<BatchRecord>)>,
+    /// The last batch committed.
+    committed: JournalPosition,
+    /// The ring was full: what it lacks is in the journal.
+    lost: bool,
+    stopped: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    queue: Mutex<Queue>,
+    changed: Condvar,
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where committed batches are handed in. Followers are made before the first batch comes.
+#[derive(Debug, Default)]
+pub struct Feed {
+    followers: Vec<Arc<Shared>>,
+}
+
+impl Feed {
+    /// A feed that nobody follows.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether anybody follows: if not, records need not be kept for it.
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        !self.followers.is_empty()
+    }
+
+    /// A follower of all that comes after a position. `committed` is the last batch there is now.
+    pub fn follow(&mut self, data_dir: &Path, after: JournalPosition, committed: JournalPosition) -> Follower {
+        let shared = Arc::new(Shared::default());
+        {
+            let mut queue = shared.queue();
+            queue.committed = committed;
+            queue.lost = after < committed;
+        }
+        self.followers.push(Arc::clone(&shared));
+        Follower { shared, data_dir: data_dir.to_owned(), last: after, catching_up: None, ready: VecDeque::new() }
+    }
+
+    /// A batch was committed. Called on the journal's thread, in order.
+    pub fn publish(&self, position: JournalPosition, record: &Arc<BatchRecord>) {
+        for follower in &self.followers {
+            let mut queue = follower.queue();
+            queue.committed = position;
+            if queue.ring.len() >= FEED_QUEUE {
+                queue.lost = true;
+                queue.ring.clear();
+            }
+            if !queue.lost {
+                queue.ring.push_back((position, Arc::clone(record)));
+            }
+            drop(queue);
+            follower.changed.notify_one();
+        }
+    }
+
+    /// Ends all followers once they have what was committed.
+    pub fn stop(&self) {
+        for follower in &self.followers {
+            follower.queue().stopped = true;
+            follower.changed.notify_one();
+        }
+    }
+}
+
+/// One who follows.
+pub struct Follower {
+    shared: Arc<Shared>,
+    data_dir: PathBuf,
+    /// The last batch given.
+    last: JournalPosition,
+    catching_up: Option<CatchingUp>,
+    /// Batches of the block last read.
+    ready: VecDeque<(JournalPosition, Arc<BatchRecord>)>,
+}
+
+struct CatchingUp {
+    reader: JournalReader,
+    until: JournalPosition,
+}
+
+impl Follower {
+    /// The next batch, waiting for one at most this long.
+    pub fn next(&mut self, wait: Duration) -> Result<Fed, StorageError> {
+        loop {
+            if let Some((position, record)) = self.ready.pop_front() {
+                self.last = position;
+                return Ok(Fed::Batch(position, record));
+            }
+            if self.catching_up.is_some() {
+                match self.read_block()? {
+                    Read::Block => continue,
+                    Read::Gap(to) => return Ok(Fed::Gap(to)),
+                    Read::CaughtUp => {}
+                }
+            }
+            match self.live(wait) {
+                Live::Batch(position, record) => {
+                    self.last = position;
+                    return Ok(Fed::Batch(position, record));
+                }
+                Live::Lost(until) => self.begin_catching_up(until)?,
+                Live::Nothing => return Ok(Fed::Nothing),
+                Live::Stopped => return Ok(Fed::Stopped),
+            }
+        }
+    }
+
+    /// The last batch given.
+    #[must_use]
+    pub const fn position(&self) -> JournalPosition {
+        self.last
+    }
+
+    /// Whether it reads the journal because it is behind.
+    #[must_use]
+    pub const fn is_behind(&self) -> bool {
+        self.catching_up.is_some()
+    }
+
+    fn live(&self, wait: Duration) -> Live {
+        let until = Instant::now() + wait;
+        let mut queue = self.shared.queue();
+        loop {
+            if queue.lost {
+                queue.lost = false;
+                queue.ring.clear();
+                return Live::Lost(queue.committed);
+            }
+            while let Some((position, record)) = queue.ring.pop_front() {
+                if position > self.last {
+                    return Live::Batch(position, record);
+                }
+            }
+            if queue.stopped {
+                return Live::Stopped;
+            }
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Live::Nothing;
+            }
+            queue = self.shared.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn begin_catching_up(&mut self, until: JournalPosition) -> Result<(), StorageError> {
+        if until > self.last {
+            // Opened anew each time: which blocks are void is known from the segments that there are now.
+            let mut reader = JournalReader::open(&self.data_dir, ReadMode::Live)?;
+            reader.skip_to(self.last.0 >> 16);
+            self.catching_up = Some(CatchingUp { reader, until });
+        }
+        Ok(())
+    }
+
+    fn read_block(&mut self) -> Result<Read, StorageError> {
+        let Some(CatchingUp { reader, until }) = &mut self.catching_up else { return Ok(Read::CaughtUp) };
+        let (last, until) = (self.last, *until);
+        let Some((_, block)) = reader.next_block()? else {
+            self.catching_up = None;
+            // The end of the files before the position: deleted meanwhile, and nothing newer is there.
+            return Ok(if until > last { self.gap(until) } else { Read::CaughtUp });
+        };
+        let number = block.header.number;
+        let next = (last.0 >> 16) + 1;
+        if number > next {
+            return Ok(self.gap(JournalPosition(((number - 1) << 16) | 0xffff)));
+        }
+        for (index, bytes) in block.batches().enumerate() {
+            let position = JournalPosition(number << 16 | index as u64);
+            if position > last && position <= until {
+                let at = |source| StorageError::Batch { path: self.data_dir.clone(), position, source };
+                BatchEnvelope::read(bytes).map_err(at)?;
+                self.ready.push_back((position, Arc::new(decode(bytes).map_err(at)?)));
+            }
+        }
+        if number >= until.0 >> 16 {
+            self.catching_up = None;
+        }
+        Ok(Read::Block)
+    }
+
+    fn gap(&mut self, to: JournalPosition) -> Read {
+        self.last = to;
+        // Read again from there: the block just seen was taken off the reader.
+        let until = self.catching_up.take().map(|catching_up| catching_up.until).filter(|until| *until > to);
+        if until.is_some() {
+            self.shared.queue().lost = true;
+        }
+        Read::Gap(to)
+    }
+}
+
+enum Live {
+    Batch(JournalPosition, Arc<BatchRecord>),
+    Lost(JournalPosition),
+    Nothing,
+    Stopped,
+}
+
+enum Read {
+    Block,
+    Gap(JournalPosition),
+    CaughtUp,
+}

@@ -1,0 +1,258 @@
+//! Chunks being filled: for each series the samples, minutes and hours that are not in a finished chunk yet.
+//!
+//! A chunk is finished when it is full or long; until then it is written again with each flush, under the same number. A
+//! sample may come late: it goes into the chunk being filled, since chunks say from when to when they go and a reader joins
+//! what several chunks say of one step.
+
+use hashbrown::HashMap;
+
+use super::{
+    Level, Rollup, SeriesKey,
+    codec::{pack, pack_rollups},
+};
+use crate::config::limits::{HISTORY_CHUNK_MS, HISTORY_CHUNK_ROLLUPS, HISTORY_CHUNK_SAMPLES, HISTORY_WAITING_CHUNKS};
+
+/// A chunk as it is to be written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chunk {
+    /// Whose.
+    pub key: SeriesKey,
+    /// How finely.
+    pub level: Level,
+    /// Number of the chunk; written again under the same number as long as it is filled.
+    pub number: i64,
+    /// Earliest time in it.
+    pub from: i64,
+    /// Latest time in it.
+    pub to: i64,
+    /// Samples or rollups.
+    pub count: usize,
+    /// Packed.
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Open<T> {
+    number: i64,
+    from: i64,
+    to: i64,
+    items: Vec<T>,
+    is_dirty: bool,
+}
+
+impl<T> Default for Open<T> {
+    fn default() -> Self {
+        Self { number: 0, from: 0, to: 0, items: Vec::new(), is_dirty: false }
+    }
+}
+
+impl<T> Open<T> {
+    fn extend(&mut self, time: i64, next_number: &mut i64) {
+        if self.items.is_empty() {
+            *next_number += 1;
+            (self.number, self.from, self.to) = (*next_number, time, time);
+        }
+        self.from = self.from.min(time);
+        self.to = self.to.max(time);
+        self.is_dirty = true;
+    }
+
+    const fn is_full(&self, most: usize, longest_ms: i64) -> bool {
+        self.items.len() >= most || self.to - self.from >= longest_ms
+    }
+
+    fn chunk(&self, key: SeriesKey, level: Level, pack: impl Fn(&[T]) -> Vec<u8>) -> Chunk {
+        let (number, from, to) = (self.number, self.from, self.to);
+        Chunk { key, level, number, from, to, count: self.items.len(), bytes: pack(&self.items) }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Series {
+    key: SeriesKey,
+    raw: Open<(i64, f64)>,
+    rollups: [Open<Rollup>; 2],
+    is_listed: bool,
+}
+
+/// All series that are being filled.
+#[derive(Debug)]
+pub struct Store {
+    series: Vec<Series>,
+    places: HashMap<SeriesKey, u32>,
+    /// The series that followed a series last time: reports of one component name their values in the same order.
+    follows: Vec<u32>,
+    last: u32,
+    dirty: Vec<u32>,
+    finished: Vec<Chunk>,
+    next_number: i64,
+    levels: [bool; 3],
+}
+
+impl Store {
+    /// Nothing yet; chunks get numbers above the given one. Levels that are off are not filled.
+    #[must_use]
+    pub fn new(last_number: i64, levels: [bool; 3]) -> Self {
+        Self {
+            series: Vec::new(),
+            places: HashMap::new(),
+            follows: Vec::new(),
+            last: 0,
+            dirty: Vec::new(),
+            finished: Vec::new(),
+            next_number: last_number,
+            levels,
+        }
+    }
+
+    fn place(&mut self, key: SeriesKey) -> u32 {
+        let guess = self.follows.get(self.last as usize).copied().unwrap_or(0);
+        let place = if self.series.get(guess as usize).is_some_and(|series| series.key == key) {
+            guess
+        } else {
+            let next = u32::try_from(self.series.len()).unwrap_or(u32::MAX);
+            let place = *self.places.entry(key).or_insert(next);
+            if place == next {
+                self.series.push(Series { key, ..Series::default() });
+                self.follows.push(0);
+            }
+            if let Some(follows) = self.follows.get_mut(self.last as usize) {
+                *follows = place;
+            }
+            place
+        };
+        self.last = place;
+        place
+    }
+
+    /// Adds a sample.
+    pub fn add(&mut self, key: SeriesKey, time: i64, value: f64) {
+        let place = self.place(key);
+        let Some(series) = self.series.get_mut(place as usize) else { return };
+        if !series.is_listed {
+            series.is_listed = true;
+            self.dirty.push(place);
+        }
+        let [keeps_raw, keeps_minutes, keeps_hours] = self.levels;
+        if keeps_raw {
+            series.raw.extend(time, &mut self.next_number);
+            series.raw.items.push((time, value));
+            if series.raw.is_full(HISTORY_CHUNK_SAMPLES, HISTORY_CHUNK_MS) {
+                self.finished.push(series.raw.chunk(key, Level::Raw, pack));
+                series.raw = Open::default();
+            }
+        }
+        let levels = [(Level::Minute, keeps_minutes), (Level::Hour, keeps_hours)];
+        for ((level, keeps), open) in levels.into_iter().zip(&mut series.rollups) {
+            if !keeps {
+                continue;
+            }
+            let start = Rollup::start_of(time, level.step_ms());
+            let sample = Rollup::of(start, time, value);
+            // Mostly the step of the sample before.
+            let known = match open.items.last_mut() {
+                Some(last) if last.start == start => Some(last),
+                _ => open.items.iter_mut().rev().find(|rollup| rollup.start == start),
+            };
+            if let Some(known) = known {
+                known.join(&sample);
+                open.is_dirty = true;
+                continue;
+            }
+            if open.is_full(HISTORY_CHUNK_ROLLUPS, i64::MAX) {
+                self.finished.push(open.chunk(key, level, pack_rollups));
+                *open = Open::default();
+            }
+            open.extend(start, &mut self.next_number);
+            open.items.push(sample);
+        }
+    }
+
+    /// Chunks to be written: finished ones, and those being filled as they are now.
+    pub fn take_changed(&mut self) -> Vec<Chunk> {
+        let mut chunks = std::mem::take(&mut self.finished);
+        for place in std::mem::take(&mut self.dirty) {
+            let Some(series) = self.series.get_mut(place as usize) else { continue };
+            series.is_listed = false;
+            let key = series.key;
+            if std::mem::take(&mut series.raw.is_dirty) && !series.raw.items.is_empty() {
+                chunks.push(series.raw.chunk(key, Level::Raw, pack));
+            }
+            for (level, open) in [Level::Minute, Level::Hour].into_iter().zip(&mut series.rollups) {
+                if std::mem::take(&mut open.is_dirty) && !open.items.is_empty() {
+                    chunks.push(open.chunk(key, level, pack_rollups));
+                }
+            }
+        }
+        chunks
+    }
+
+    /// Chunks that could not be written wait for the next time, unless there are too many: then the oldest go.
+    pub fn put_back(&mut self, mut chunks: Vec<Chunk>) {
+        chunks.append(&mut self.finished);
+        let surplus = chunks.len().saturating_sub(HISTORY_WAITING_CHUNKS);
+        chunks.drain(..surplus);
+        self.finished = chunks;
+    }
+
+    /// Series known.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.series.len()
+    }
+
+    /// Chunks that wait to be written because they are finished.
+    #[must_use]
+    pub const fn finished(&self) -> usize {
+        self.finished.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::codec, *};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+
+    proptest! {
+        /// Whatever is flushed when: the chunks hold every sample once, and rollups agree with them.
+        #[test]
+        fn chunks_hold_everything_once(samples in prop::collection::vec((0_u32..3, 0_i64..4_000_000, -50_i32..50, any::<bool>()), 0..120)) {
+            let mut store = Store::new(10, [true; 3]);
+            let mut written: BTreeMap<i64, Chunk> = BTreeMap::new();
+            for &(name, time, value, flush) in &samples {
+                store.add((1, 0, name), time, f64::from(value));
+                if flush {
+                    written.extend(store.take_changed().into_iter().map(|chunk| (chunk.number, chunk)));
+                }
+            }
+            written.extend(store.take_changed().into_iter().map(|chunk| (chunk.number, chunk)));
+            let mut raw = Vec::new();
+            let mut rollups: BTreeMap<(Level, u32, i64), Rollup> = BTreeMap::new();
+            for chunk in written.values() {
+                if chunk.level == Level::Raw {
+                    let samples = codec::unpack(&chunk.bytes).unwrap();
+                    prop_assert_eq!(samples.len(), chunk.count);
+                    prop_assert!(samples.iter().all(|(time, _)| (chunk.from..=chunk.to).contains(time)));
+                    raw.extend(samples.into_iter().map(|(time, value)| (chunk.key.2, time, value as i32)));
+                } else {
+                    for rollup in codec::unpack_rollups(&chunk.bytes).unwrap() {
+                        let key = (chunk.level, chunk.key.2, rollup.start);
+                        rollups.entry(key).and_modify(|known| known.join(&rollup)).or_insert(rollup);
+                    }
+                }
+            }
+            let mut sent: Vec<_> = samples.iter().map(|&(name, time, value, _)| (name, time, value)).collect();
+            sent.sort_unstable();
+            raw.sort_unstable();
+            prop_assert_eq!(&raw, &sent);
+            for ((level, name, start), rollup) in rollups {
+                let inside = |&&(of, time, _): &&(u32, i64, i32)| of == name && Rollup::start_of(time, level.step_ms()) == start;
+                let values: Vec<i32> = sent.iter().filter(inside).map(|(_, _, value)| *value).collect();
+                prop_assert_eq!(rollup.count, values.len() as u64);
+                prop_assert_eq!(rollup.sum, f64::from(values.iter().sum::<i32>()));
+                prop_assert_eq!(rollup.min, f64::from(*values.iter().min().unwrap()));
+            }
+        }
+    }
+}
