@@ -304,8 +304,7 @@ pub fn read(table: &Table, found: &Found) -> Raw {
     raw.handlers = top.tables("handlers", keys::HANDLER).iter().map(|table| handler(table, found)).collect();
     raw.policies = top.tables("policies", keys::POLICY).iter().map(|table| policy(table, found)).collect();
     let subscriptions = top.tables("subscriptions", keys::SUBSCRIPTION);
-    raw.subscriptions =
-        subscriptions.iter().map(|table| super::raw_subscription::subscription(table, found)).collect();
+    raw.subscriptions = subscriptions.iter().map(|table| super::raw_subscription::subscription(table, found)).collect();
     raw.peers = top.tables("peers", keys::PEER).iter().map(peer).collect();
     if let Some(table) = top.table("plugins", "[plugins]", keys::PLUGINS) {
         raw.plugins = plugins(&table);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    raw::{RawMatch, keys, component_match},
+    raw::{RawMatch, component_match, keys},
     reader::{Found, TableReader},
     source::{Place, Spot},
     subscription::{Direction, NotificationMethod},

@@ -119,6 +119,9 @@ impl Intake {
             Decoded::Answer { message_id, component_id, response } => {
                 self.answer(&message_id, &component_id, &response, decoder)
             }
+            Decoded::SubscriptionAnswer { message_id, component_id, response, extension } => {
+                super::outward::answered(self, &message_id, &component_id, &response, extension);
+            }
             Decoded::TooLarge { is_answer: true, .. } | Decoded::UnaskedAnswer { .. } => {
                 self.context.metrics.interface(self.context.point()).unexpected_answers.increment();
             }
@@ -238,6 +241,7 @@ impl Intake {
             let sentence = "this messageId is that of a message still open on this connection; choose another";
             return Err((Whose::Known(Arc::clone(entry)), Refusal::new(ReasonCode::Malformed, sentence)));
         };
+        super::outward::note(&*self.context.subscriber, &entry.component, decoder.notes());
         self.bind_resources(speaker, decoder);
         self.place(speaker, slot);
         Ok(())

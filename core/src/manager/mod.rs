@@ -9,6 +9,7 @@ pub mod alarms;
 pub mod backend;
 pub mod housekeeping;
 pub mod live;
+pub mod outward;
 pub mod plugins;
 pub mod replay;
 pub mod reports;

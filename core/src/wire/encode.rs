@@ -99,7 +99,7 @@ fn list(out: &mut Vec<u8>, texts: &[String]) {
     out.push(b']');
 }
 
-fn begin(out: &mut Vec<u8>, message_type: &str, message_id: Option<&str>, component_id: Option<&str>) {
+pub(super) fn begin(out: &mut Vec<u8>, message_type: &str, message_id: Option<&str>, component_id: Option<&str>) {
     out.extend_from_slice(br#"{"messageType":"#);
     string(out, message_type);
     for (key, id) in [("messageId", message_id), ("componentId", component_id)] {
@@ -110,7 +110,7 @@ fn begin(out: &mut Vec<u8>, message_type: &str, message_id: Option<&str>, compon
     }
 }
 
-fn end(out: &mut Vec<u8>) {
+pub(super) fn end(out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n");
 }
 

@@ -58,7 +58,10 @@ pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, Plug
     let places = PluginPlaces { handlers: handler_places, policies: policy_places };
     let manager = manager?;
     let tls = tls?;
-    Some((Config { manager, log, interfaces, tls, components, handlers, policies, subscriptions, plugins, storage, api }, places))
+    Some((
+        Config { manager, log, interfaces, tls, components, handlers, policies, subscriptions, plugins, storage, api },
+        places,
+    ))
 }
 
 impl Checker<'_> {

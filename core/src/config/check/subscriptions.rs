@@ -79,8 +79,9 @@ impl Checker<'_> {
 
     fn event(&self, raw: &RawEvent) -> EventConfig {
         for kind in raw.types.iter().filter(|kind| !TYPES.contains(&kind.value.as_str())) {
-            let problem = Problem::warning(kind.place, format!("the status protocol has no objects of type `{}`", kind.value))
-                .label(format!("the types are {}", TYPES.join(", ")));
+            let problem =
+                Problem::warning(kind.place, format!("the status protocol has no objects of type `{}`", kind.value))
+                    .label(format!("the types are {}", TYPES.join(", ")));
             self.found.add(problem);
         }
         EventConfig { types: texts(&raw.types), names: texts(&raw.names), resources: texts(&raw.resources) }

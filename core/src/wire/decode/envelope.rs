@@ -160,6 +160,15 @@ impl<'l> Reading<'l, '_> {
         let is_answer = match &*message_type {
             message_type::STATUS_REPORT => false,
             message_type::STATUS_REPORT_REQUEST_RESPONSE => true,
+            message_type::SUBSCRIBE_RESPONSE | message_type::UNSUBSCRIBE_RESPONSE => {
+                let answered = answer_members(&message_id, envelope.response);
+                // One that lacks what makes it an answer cannot have been asked for.
+                let (Ok((message_id, response)), Some(component_id)) = (answered, component_id) else {
+                    return Ok(Decoded::UnaskedAnswer { message_type });
+                };
+                let extension = self.text.get(self.extension.place.clone()).unwrap_or_default();
+                return Ok(Decoded::SubscriptionAnswer { message_id, component_id, response, extension });
+            }
             other if message_type::is_answer(other) => return Ok(Decoded::UnaskedAnswer { message_type }),
             _ => return Ok(Decoded::Unsupported { message_type, message_id, component_id }),
         };

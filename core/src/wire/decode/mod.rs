@@ -91,6 +91,17 @@ pub enum Decoded<'l> {
         /// As sent.
         component_id: Option<Cow<'l, str>>,
     },
+    /// `subscribeResponse` or `unsubscribeResponse`.
+    SubscriptionAnswer {
+        /// Of the message that it answers.
+        message_id: Cow<'l, str>,
+        /// Who is spoken of.
+        component_id: Cow<'l, str>,
+        /// `success` or a reason.
+        response: Cow<'l, str>,
+        /// Text of its extension: a JSON array, or empty.
+        extension: &'l str,
+    },
     /// An answer of a type that nobody here asks for: to be counted, never answered.
     UnaskedAnswer {
         /// Its type.
@@ -119,6 +130,8 @@ pub struct Notes {
     /// Paths of object keys that carry key material, such as `extension[0].values.key_data`; at most 16. Whether a path
     /// is exempt is for the caller to say; a report that is not must leave the batch at once ([`ReportBatch::pop`]).
     pub key_material: Vec<String>,
+    /// Texts of the objects `notification` and `gap`, in order, if the first object is a `notification`; bounded.
+    pub notices: Vec<String>,
     /// The source time as given, also where it was replaced.
     pub source_time: Option<Timestamp>,
 }
@@ -171,6 +184,7 @@ impl Decoder {
         self.notes.unknown_names = 0;
         self.notes.unknown_types = 0;
         self.notes.key_material.clear();
+        self.notes.notices.clear();
         self.notes.source_time = None;
         let (text, encoding) = match std::str::from_utf8(line) {
             Ok(text) => (text, None),
