@@ -133,7 +133,7 @@ fn ids(decoded: &Decoded<'_>) -> (Option<String>, Option<String>) {
         Decoded::Unsupported { message_id, component_id, .. } | Decoded::Malformed { message_id, component_id, .. } => {
             (owned(message_id), owned(component_id))
         }
-        Decoded::Answer { .. } | Decoded::UnaskedAnswer { .. } => (None, None),
+        Decoded::Answer { .. } | Decoded::SubscriptionAnswer { .. } | Decoded::UnaskedAnswer { .. } => (None, None),
     }
 }
 
