@@ -1,3 +1,5 @@
+//! One subscription against whatever a component may answer.
+
 use proptest::prelude::*;
 
 use super::*;
