@@ -13,6 +13,7 @@ pub mod decode;
 pub mod encode;
 pub mod frame;
 pub(crate) mod json;
+pub mod subscription;
 
 pub use decode::{DecodeOptions, Decoded, Decoder, Notes};
 pub use frame::{Frame, Frames};

@@ -83,6 +83,8 @@ enum Kind {
     NoString,
     Samples(Group),
     Text(ObjectKind),
+    /// `notification` or `gap`: about a subscription of ours.
+    Notice,
     Unknown,
 }
 
@@ -91,6 +93,7 @@ impl Kind {
         match text {
             "performance" => Self::Samples(Group::Performance),
             "state" => Self::Samples(Group::State),
+            "notification" | "gap" => Self::Notice,
             _ => ObjectKind::parse(text).map_or(Self::Unknown, Self::Text),
         }
     }
@@ -244,6 +247,7 @@ impl<'l> Reading<'l, '_> {
                 start: position(object.start),
                 end: position(end),
             }),
+            Kind::Notice => self.notes.notification |= index == 0,
             Kind::Unknown => self.notes.unknown_types += 1,
             Kind::Missing => self.fault(format!("extension[{index}]"), "expected a key `type`"),
             Kind::NoString => self.fault(format!("extension[{index}].type"), "expected a string"),
