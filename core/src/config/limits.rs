@@ -214,3 +214,9 @@ pub const CLOCK_OFFSET_RAISE_MS: i64 = 30_000;
 pub const CLOCK_OFFSET_CLEAR_MS: i64 = 10_000;
 /// Reports in a row that have to say the same.
 pub const CLOCK_OFFSET_REPORTS: u32 = 10;
+/// Elements of a list in an event of a subscription.
+pub const SUBSCRIPTION_LIST_ITEMS: usize = 256;
+/// Characters of a text in a subscription: a name, a resource, an ID.
+pub const SUBSCRIPTION_TEXT_CHARS: usize = 512;
+/// Events of one subscription.
+pub const SUBSCRIPTION_EVENTS: usize = 64;

@@ -247,7 +247,10 @@ impl<'l> Reading<'l, '_> {
                 start: position(object.start),
                 end: position(end),
             }),
-            Kind::Notice => return self.notice(&object, end),
+            Kind::Notice => {
+                self.notes.notification |= index == 0;
+                return self.notice(&object, end);
+            }
             Kind::Unknown => self.notes.unknown_types += 1,
             Kind::Missing => self.fault(format!("extension[{index}]"), "expected a key `type`"),
             Kind::NoString => self.fault(format!("extension[{index}].type"), "expected a string"),

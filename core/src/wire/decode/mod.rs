@@ -71,6 +71,30 @@ pub enum Decoded<'l> {
         /// `success` or a reason.
         response: Cow<'l, str>,
     },
+    /// `subscribe` or `unsubscribe`: what it asks for is in the extension.
+    Subscribe {
+        /// Ends a subscription instead of starting one.
+        ends: bool,
+        /// As sent.
+        message_id: Cow<'l, str>,
+        /// Who asks; on Mx the manager ID of the sender.
+        component_id: Cow<'l, str>,
+        /// JSON text of the extension, `[]` if there is none.
+        extension: &'l str,
+    },
+    /// A complete answer to a report of ours, or to a subscription that we asked for or ended.
+    PeerAnswer {
+        /// `statusReportResponse`, `subscribeResponse` or `unsubscribeResponse`.
+        message_type: Cow<'l, str>,
+        /// Of the message that it answers.
+        message_id: Cow<'l, str>,
+        /// Who is spoken of; empty if it was not sent.
+        component_id: Cow<'l, str>,
+        /// `success` or a reason.
+        response: Cow<'l, str>,
+        /// JSON text of the extension, `[]` if there is none.
+        extension: &'l str,
+    },
     /// A report or answer with more values than one may have; the connection goes on.
     TooLarge {
         /// As sent.
@@ -90,17 +114,6 @@ pub enum Decoded<'l> {
         message_id: Option<Cow<'l, str>>,
         /// As sent.
         component_id: Option<Cow<'l, str>>,
-    },
-    /// `subscribeResponse` or `unsubscribeResponse`.
-    SubscriptionAnswer {
-        /// Of the message that it answers.
-        message_id: Cow<'l, str>,
-        /// Who is spoken of.
-        component_id: Cow<'l, str>,
-        /// `success` or a reason.
-        response: Cow<'l, str>,
-        /// Text of its extension: a JSON array, or empty.
-        extension: &'l str,
     },
     /// An answer of a type that nobody here asks for: to be counted, never answered.
     UnaskedAnswer {
@@ -132,6 +145,8 @@ pub struct Notes {
     pub key_material: Vec<String>,
     /// Texts of the objects `notification` and `gap`, in order, if the first object is a `notification`; bounded.
     pub notices: Vec<String>,
+    /// The extension starts with an object of type `notification` ([`super::subscription::parse_notification`]).
+    pub notification: bool,
     /// The source time as given, also where it was replaced.
     pub source_time: Option<Timestamp>,
 }
@@ -186,6 +201,7 @@ impl Decoder {
         self.notes.key_material.clear();
         self.notes.notices.clear();
         self.notes.source_time = None;
+        self.notes.notification = false;
         let (text, encoding) = match std::str::from_utf8(line) {
             Ok(text) => (text, None),
             Err(error) => {
