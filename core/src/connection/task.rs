@@ -31,7 +31,7 @@ use super::{
 use crate::{
     config::limits::{CLOSE_DRAIN, READ_TURN_BYTES, RETRY_UNAVAILABLE_MS, WRITE_BUFFER_BYTES, WRITE_STALL},
     model::{ReasonCode, Refusal},
-    wire::{Decoder, Frame, Frames, encode, message_type, outward},
+    wire::{Decoder, Frame, Frames, encode, message_type},
 };
 
 /// Requests waiting to be sent on one connection.
@@ -254,7 +254,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
                 Ask::Subscription(SubscriptionAsk::Subscribe(object)) => (message_type::SUBSCRIBE, object),
                 Ask::Subscription(SubscriptionAsk::Unsubscribe(object)) => (message_type::UNSUBSCRIBE, object),
             };
-            outward::subscription_message(&mut self.out, kind, &message_id, id.as_str(), object);
+            let extension = format!("[{object}]");
+            encode::with_extension(&mut self.out, kind, Some(&message_id), id.as_str(), None, &extension);
         }
     }
 

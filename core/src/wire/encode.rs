@@ -118,7 +118,7 @@ fn list(out: &mut Vec<u8>, texts: &[String]) {
     out.push(b']');
 }
 
-pub(super) fn begin(out: &mut Vec<u8>, message_type: &str, message_id: Option<&str>, component_id: Option<&str>) {
+fn begin(out: &mut Vec<u8>, message_type: &str, message_id: Option<&str>, component_id: Option<&str>) {
     out.extend_from_slice(br#"{"messageType":"#);
     string(out, message_type);
     for (key, id) in [("messageId", message_id), ("componentId", component_id)] {
@@ -129,7 +129,7 @@ pub(super) fn begin(out: &mut Vec<u8>, message_type: &str, message_id: Option<&s
     }
 }
 
-pub(super) fn end(out: &mut Vec<u8>) {
+fn end(out: &mut Vec<u8>) {
     out.extend_from_slice(b"}\n");
 }
 

@@ -1,27 +1,18 @@
-//! The manager as subscriber at components (status protocol, section 6): what it writes to subscribe and unsubscribe, and
-//! what it reads of answers and notifications.
+//! What the manager reads as subscriber at components (status protocol, section 6): answers, and what a status report says of
+//! its subscription.
 //!
-//! In come texts that the decoder has already checked as JSON; out go values. What a subscription is good for, and when to ask
-//! again, is not known here. What a component says is taken with care: texts are bounded, and what is missing or of another
-//! type is absent.
+//! In come texts that the decoder has already checked as JSON; out go values. [`super::subscription`] is strict, for those who
+//! ask something of the manager. Here a component is served that was asked: its texts are bounded, and what it leaves out, or
+//! says in another form, is absent. What a subscription is good for, and when to ask again, is not known here.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{encode, is_success};
+use super::is_success;
 use crate::{
     config::limits::{FAILED_EVENT_CHARS, FAILED_EVENTS, SUBSCRIPTION_ID_CHARS},
     model::Timestamp,
 };
-
-/// Appends a `subscribe` or `unsubscribe` with its one object, which is JSON already.
-pub fn subscription_message(out: &mut Vec<u8>, kind: &str, message_id: &str, component_id: &str, object: &str) {
-    encode::begin(out, kind, Some(message_id), Some(component_id));
-    out.extend_from_slice(br#","extension":["#);
-    out.extend_from_slice(object.as_bytes());
-    out.push(b']');
-    encode::end(out);
-}
 
 /// The answer to a `subscribe` or `unsubscribe`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -144,18 +135,6 @@ impl Notice {
 mod tests {
     use super::*;
     use serde_json::json;
-
-    #[test]
-    fn messages_are_lines_with_their_object() {
-        let mut out = Vec::new();
-        subscription_message(&mut out, "subscribe", "s1", "km-\"1", r#"{"type":"subscription","durable":true}"#);
-        let line: Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(out.last(), Some(&b'\n'));
-        let object = json!({ "type": "subscription", "durable": true });
-        let wanted =
-            json!({ "messageType": "subscribe", "messageId": "s1", "componentId": "km-\"1", "extension": [object] });
-        assert_eq!(line, wanted);
-    }
 
     #[test]
     fn answers_are_read_with_care() {

@@ -2,66 +2,72 @@
 
 use std::{sync::Arc, time::Duration};
 
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
 use crate::{
-    config::{Direction, EventConfig, NotificationMethod, SubscriptionConfig},
-    wire::encode::Query,
+    config::{Direction, EventConfig, NotificationMethod, SubscriptionConfig, ThresholdConfig},
+    wire::{
+        encode::Query,
+        subscription::{self as wire, EventFilter, MatchingDir, SubscriptionSpec},
+    },
 };
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn lists(event: &EventConfig) -> Value {
-    let lists = [("types", &event.types), ("names", &event.names), ("resources", &event.resources)];
-    let given = lists.into_iter().filter(|(_, list)| !list.is_empty());
-    given.map(|(key, list)| (key.to_owned(), json!(list))).collect::<Map<_, _>>().into()
+fn event(event: &EventConfig) -> EventFilter {
+    EventFilter {
+        types: event.types.clone(),
+        names: event.names.clone(),
+        resources: event.resources.clone(),
+        components: Vec::new(),
+    }
 }
 
-/// The object of a `subscribe` (status protocol, section 6); with an ID it resumes that one.
+fn threshold(threshold: &ThresholdConfig) -> wire::Threshold {
+    wire::Threshold {
+        name: threshold.name.clone(),
+        level: threshold.level,
+        matching_dir: match threshold.direction {
+            Direction::Ascending => MatchingDir::Ascending,
+            Direction::Descending => MatchingDir::Descending,
+            Direction::Crossed => MatchingDir::Crossed,
+        },
+        hysteresis: threshold.hysteresis,
+    }
+}
+
+fn spec(config: &SubscriptionConfig) -> SubscriptionSpec {
+    SubscriptionSpec {
+        events: config.events.iter().map(event).collect(),
+        notification_method: match config.method {
+            NotificationMethod::Periodic => wire::NotificationMethod::Periodic,
+            NotificationMethod::OneTime => wire::NotificationMethod::OneTime,
+            NotificationMethod::OnChange => wire::NotificationMethod::OnEventDetection,
+        },
+        repetition_period_ms: config.period.map(millis),
+        thresholds: config.thresholds.iter().map(threshold).collect(),
+        dampening_period_ms: config.dampening.map(millis),
+        immediate_report: config.immediate,
+        max_reports: None,
+        expiry_time: None,
+        correlation_id: Some(config.name.clone()),
+        durable: config.durable,
+    }
+}
+
+/// The object of a `subscribe` (status protocol, section 6); with an ID it resumes that one. What was asked for is said
+/// again then, for components that want it.
 #[must_use]
 pub fn subscribe(config: &SubscriptionConfig, resume: Option<&str>) -> Arc<str> {
-    let method = match config.method {
-        NotificationMethod::Periodic => "PERIODIC",
-        NotificationMethod::OneTime => "ONE_TIME",
-        NotificationMethod::OnChange => "ON_EVENT_DETECTION",
-    };
-    let mut object = json!({
-        "type": "subscription",
-        "events": config.events.iter().map(lists).collect::<Vec<_>>(),
-        "notificationMethod": method,
-        "immediateReport": config.immediate,
-        "correlationId": config.name,
-        "durable": config.durable,
-    });
-    let more = [
-        ("subscriptionId", resume.map(Value::from)),
-        ("repetitionPeriodMs", config.period.map(|period| millis(period).into())),
-        ("dampeningPeriodMs", config.dampening.map(|dampening| millis(dampening).into())),
-        ("thresholds", (!config.thresholds.is_empty()).then(|| thresholds(config))),
-    ];
-    if let Some(object) = object.as_object_mut() {
-        object.extend(more.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))));
+    // Plain values: their JSON cannot fail.
+    let mut object = serde_json::to_value(spec(config)).unwrap_or_default();
+    if let Some(members) = object.as_object_mut() {
+        members.insert("type".to_owned(), json!("subscription"));
+        members.extend(resume.map(|id| ("subscriptionId".to_owned(), json!(id))));
     }
     object.to_string().into()
-}
-
-fn thresholds(config: &SubscriptionConfig) -> Value {
-    let direction = |direction| match direction {
-        Direction::Ascending => "ASCENDING",
-        Direction::Descending => "DESCENDING",
-        Direction::Crossed => "CROSSED",
-    };
-    let threshold = |threshold: &crate::config::ThresholdConfig| {
-        json!({
-            "name": threshold.name,
-            "level": threshold.level,
-            "matchingDir": direction(threshold.direction),
-            "hysteresis": threshold.hysteresis,
-        })
-    };
-    config.thresholds.iter().map(threshold).collect()
 }
 
 /// The object of an `unsubscribe`.
@@ -79,7 +85,8 @@ pub fn query(event: &EventConfig) -> Query {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{ComponentMatch, ThresholdConfig};
+    use crate::config::ComponentMatch;
+    use serde_json::Value;
 
     #[test]
     fn what_is_configured_is_what_is_asked_for() {

@@ -154,7 +154,7 @@ impl Worker {
         match outcome {
             Outcome::Answer(answer) if answer.is_success() => {
                 let id = answer.subscription_id.as_deref().unwrap_or("");
-                tracing::info!(%component, subscription, id, failed_events = ?answer.failed_events, "Subscribed.");
+                tracing::debug!(%component, subscription, id, failed_events = ?answer.failed_events, "Subscribed.");
             }
             Outcome::Answer(answer) => {
                 self.outward.metrics.outward.refused.increment();
