@@ -43,7 +43,7 @@ name = "key-stores"
 applies_to = { reference_point = ["mk"] }
 events = [{ types = ["performance"], names = ["key_store_fill_ratio"] }, { types = ["state"] }]
 method = "on-change"
-thresholds = [{ name = "key_store_fill_ratio", level = 0.5, direction = "crossed", hysteresis = 0.05 }]
+thresholds = [{ name = "key_store_fill_ratio", level = 0.58, direction = "crossed", hysteresis = 0.005 }]
 durable = true
 
 [[subscriptions]]
