@@ -89,15 +89,24 @@ impl Wish {
     }
 }
 
-/// One threshold and one value: a loop as wide as the hysteresis, on whose upper or lower side the value is.
+/// One threshold and one value, which counts as `high` from its upper edge on until it is below the lower one; the
+/// hysteresis lies between them.
 fn crossed(threshold: &Threshold, high: &mut Option<bool>, value: f64) -> bool {
+    let Threshold { level, hysteresis, .. } = threshold;
+    let (up, down) = match threshold.matching_dir {
+        Matching::Ascending => (*level, level - hysteresis),
+        Matching::Descending => (level + hysteresis, *level),
+        Matching::Crossed => (level + hysteresis, level - hysteresis),
+    };
     let falling = threshold.matching_dir == Matching::Descending;
     let was = *high;
     let is = match (was, falling) {
-        (None | Some(false), false) => value >= threshold.level,
-        (Some(true), false) => value >= threshold.level - threshold.hysteresis,
-        (None | Some(true), true) => value > threshold.level,
-        (Some(false), true) => value > threshold.level + threshold.hysteresis,
+        (None, false) => value >= *level,
+        (None, true) => value > *level,
+        (Some(false), false) => value >= up,
+        (Some(false), true) => value > up,
+        (Some(true), false) => value >= down,
+        (Some(true), true) => value > down,
     };
     *high = Some(is);
     let way = match threshold.matching_dir {

@@ -97,34 +97,29 @@ def _threshold(item: Any) -> Threshold:
 
 
 class Crossing:
-    """One threshold and one value: a loop as wide as the hysteresis.
+    """One threshold and one value, which counts as high from above the level on until it is below it.
 
-    Upwards counts at the level, and again once the value has been below the level by more than the hysteresis; downwards
-    the other way round. The first value only says on which side it is.
+    One way counts at the level, and again once the value has gone back by the hysteresis; both ways have it on both sides.
+    The first value only says on which side it is.
     """
 
     def __init__(self, threshold: Threshold) -> None:
-        self._threshold = threshold
+        level, hysteresis = threshold.level, threshold.hysteresis
+        self._direction = threshold.direction
+        self._level = level
+        self._up = level if threshold.direction == "ASCENDING" else level + hysteresis
+        self._down = level if threshold.direction == "DESCENDING" else level - hysteresis
         self._high: Optional[bool] = None
 
     def crossed(self, value: float) -> bool:
         """Takes a value; whether the threshold counts as crossed by it."""
-        threshold = self._threshold
-        falling = threshold.direction == "DESCENDING"
-        up, down = threshold.level, threshold.level - threshold.hysteresis
-        if falling:
-            up, down = threshold.level + threshold.hysteresis, threshold.level
         before = self._high
-        if before is None:
-            self._high = value > down if falling else value >= up
+        edge = self._level if before is None else self._down if before else self._up
+        # What falls counts when it reaches the level, what rises too.
+        self._high = value > edge if self._direction == "DESCENDING" else value >= edge
+        if before is None or self._high == before:
             return False
-        if before:
-            self._high = not (value <= down if falling else value < down)
-        else:
-            self._high = value > up if falling else value >= up
-        if self._high == before:
-            return False
-        return threshold.direction == "CROSSED" or self._high == (threshold.direction == "ASCENDING")
+        return self._direction == "CROSSED" or self._high == (self._direction == "ASCENDING")
 
 
 class Trigger:

@@ -49,7 +49,8 @@ class CrossingTest(unittest.TestCase):
     def test_it_counts_again_only_after_the_hysteresis(self) -> None:
         values = [5, 10, 9, 11, 7.9, 10]
         self.assertEqual(self.crossed("ASCENDING", values), [False, True, False, False, False, True])
-        self.assertEqual(self.crossed("CROSSED", values), [False, True, False, False, True, True])
+        both = [5, 11, 12, 9, 8, 7.9, 11, 12]
+        self.assertEqual(self.crossed("CROSSED", both), [False, False, True, False, False, True, False, True])
         falling = [15, 10, 11, 9, 12.1, 10]
         self.assertEqual(self.crossed("DESCENDING", falling), [False, True, False, False, False, True])
 
