@@ -17,6 +17,10 @@ struct Agent {
 
 impl Agent {
     fn start(manager: &ManagerProcess, count: u32, interval: &str) -> Self {
+        Self::start_with(manager, count, interval, &[])
+    }
+
+    fn start_with(manager: &ManagerProcess, count: u32, interval: &str, more: &[&str]) -> Self {
         let identity = manager.pki.issue("mk", "km-1");
         let output = manager.root().join("agent.log");
         let file = File::options().create(true).append(true).open(&output).unwrap();
@@ -33,6 +37,7 @@ impl Agent {
             .args(["--component-id", "km-1", "--interval", interval, "--count", &count.to_string()])
             .arg("--state")
             .arg(manager.root().join("agent-state.json"))
+            .args(more)
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .stdin(Stdio::null())
             .stdout(file.try_clone().unwrap())
@@ -110,4 +115,52 @@ fn it_answers_requests() {
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(agent.printed().contains("request"), "the agent tells of the request:\n{}", agent.printed());
+}
+
+const STORES: &str = r#"
+[[subscriptions]]
+name = "stores"
+events = [{ types = ["performance"] }]
+method = "on-change"
+durable = true
+poll_interval = "1s"
+"#;
+
+/// What the API tells of the manager's subscription at the agent.
+fn standing(manager: &ManagerProcess) -> serde_json::Value {
+    manager.api().get("/api/v1/components/mk/km-1").json()["outwardSubscriptions"][0].clone()
+}
+
+#[test]
+fn it_is_subscribed_at_and_no_notification_is_missing_over_a_crash_of_the_manager() {
+    if !is_installed("python3", "--version") {
+        return;
+    }
+    let mut manager = ManagerProcess::start(Settings::one("mk", &["km-1"]).with(STORES));
+    manager.keep_ports();
+    let agent = Agent::start(&manager, 0, "0.1");
+    for round in 0..2 {
+        let standing = eventually("ten notifications", PATIENCE, || {
+            Some(standing(&manager)).filter(|standing| standing["notifications"].as_u64() >= Some(10))
+        });
+        assert_eq!((&standing["state"], &standing["missing"]), (&"granted".into(), &0.into()), "{}", agent.printed());
+        if round == 0 {
+            manager.crash_and_restart();
+        }
+    }
+    let granted = agent.printed().lines().filter(|line| line.ends_with(": success")).count();
+    assert_eq!(granted, 2, "granted, and resumed:\n{}", agent.printed());
+}
+
+#[test]
+fn one_that_serves_no_subscriptions_is_polled() {
+    if !is_installed("python3", "--version") {
+        return;
+    }
+    let manager = ManagerProcess::start(Settings::one("mk", &["km-1"]).with(STORES));
+    let agent = Agent::start_with(&manager, 0, "0.2", &["--no-subscriptions"]);
+    eventually("two requests of the schedule", PATIENCE, || {
+        (agent.printed().matches(": answered with").count() >= 2).then_some(())
+    });
+    assert_eq!(standing(&manager)["state"], "polled");
 }

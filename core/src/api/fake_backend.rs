@@ -15,8 +15,9 @@ use super::{
     views::{
         ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
         Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, LastValueView, NetworkChangeView,
-        NetworkEntryView, NetworkFilter, PluginCounters, PolicyView, ReportCursor, ReportOutcome, ReportView,
-        ReportedValue, StatusAnswer, StatusQuery, UsageBy, UsageFilter, UsageTotalView, ValueFilter, ValueView,
+        NetworkEntryView, NetworkFilter, OutwardState, OutwardSubscriptionView, PluginCounters, PolicyView,
+        ReportCursor, ReportOutcome, ReportView, ReportedValue, StatusAnswer, StatusQuery, UsageBy, UsageFilter,
+        UsageTotalView, ValueFilter, ValueView,
     },
 };
 use crate::{
@@ -74,6 +75,18 @@ fn component(text: &str, connected: bool) -> ComponentDetail {
         handler: "mk".into(),
         policies: vec!["qber".into()],
         values: if connected { values() } else { Vec::new() },
+        outward_subscriptions: vec![OutwardSubscriptionView {
+            name: "key-stores".into(),
+            state: if connected { OutwardState::Granted } else { OutwardState::NotConnected },
+            reason: None,
+            subscription_id: connected.then(|| "sub-1".into()),
+            durable: connected,
+            failed_events: Vec::new(),
+            poll_interval_ms: None,
+            notifications: if connected { 7 } else { 0 },
+            missing: 0,
+            last_notification: connected.then(|| NOW.plus(-5_000)),
+        }],
     }
 }
 

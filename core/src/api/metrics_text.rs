@@ -16,7 +16,10 @@ use prometheus_client::{
 use super::views::{Gauges, Health};
 use crate::{
     model::{ReasonCode, ReferencePoint, Severity},
-    telemetry::metrics::{Counter, InterfaceMetrics, Metrics, PluginMetrics},
+    telemetry::{
+        metrics::{Counter, InterfaceMetrics, Metrics, PluginMetrics},
+        outward::OutwardMetrics,
+    },
 };
 
 /// The type of what [`render`] writes.
@@ -43,6 +46,7 @@ impl Collector for Snapshot {
         let mut out = Writer { encoder };
         self.manager(&mut out)?;
         self.interfaces(&mut out)?;
+        self.outward(&mut out)?;
         self.plugins(&mut out)?;
         self.storage(&mut out)
     }
@@ -75,6 +79,17 @@ const PLUGIN_COUNTERS: [(&str, &str, CounterOf<PluginMetrics>); 5] = [
     ("qkdn_plugin_reports_passed", "Reports passed to a plugin.", |m| &m.reports),
     ("qkdn_plugin_log_lines_dropped", "Log lines of a plugin beyond its rate.", |m| &m.log_lines_dropped),
     ("qkdn_plugin_verdicts_dropped", "Verdicts of a plugin that were not applied.", |m| &m.verdicts_dropped),
+];
+
+/// Counters of the subscriptions at components.
+const OUTWARD_COUNTERS: [(&str, &str, CounterOf<OutwardMetrics>); 7] = [
+    ("qkdn_outward_subscribes_sent", "Subscriptions asked for at components, resumptions included.", |m| &m.subscribes),
+    ("qkdn_outward_subscribes_refused", "Of those, refused.", |m| &m.refused),
+    ("qkdn_outward_notifications_received", "Notifications of components, repeats included.", |m| &m.notifications),
+    ("qkdn_outward_notifications_unknown", "Of those, of no known subscription.", |m| &m.notifications_unknown),
+    ("qkdn_outward_notifications_missed", "Notifications that never came.", |m| &m.notifications_missed),
+    ("qkdn_outward_polls_sent", "Status report requests of the schedule.", |m| &m.polls),
+    ("qkdn_outward_polls_failed", "Of those, without a status.", |m| &m.polls_failed),
 ];
 
 /// Counters of the manager as a whole.
@@ -153,6 +168,19 @@ impl Snapshot {
         out.gauge("qkdn_state_components_known", "Components configured or heard of.", known)?;
         let connected = self.gauges.interfaces.iter().map(|i| (of(i.reference_point), number(i.components.connected)));
         out.gauge("qkdn_state_components_connected", "Components with a connection open now.", connected)
+    }
+
+    fn outward(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let metrics = &self.metrics.outward;
+        for (name, help, counter) in OUTWARD_COUNTERS {
+            out.counter(name, help, [(Vec::new(), counter(metrics).get())])?;
+        }
+        let granted = number(metrics.granted.get());
+        out.gauge(
+            "qkdn_outward_subscriptions_granted",
+            "Subscriptions that components serve now.",
+            [(Vec::new(), granted)],
+        )
     }
 
     fn plugins(&self, out: &mut Writer<'_>) -> fmt::Result {

@@ -9,6 +9,7 @@ pub mod history;
 pub mod network;
 pub mod plugin;
 pub mod report;
+pub mod subscription;
 
 pub use component::{ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, ValueView};
 pub use health::{ComponentCount, Gauges, Health, InterfaceGauges};
@@ -16,3 +17,4 @@ pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastVa
 pub use network::{NetworkChangeView, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView};
 pub use plugin::{HandlerView, PluginCounters, PolicyView};
 pub use report::{ReportCursor, ReportOutcome, ReportView, StatusAnswer, StatusQuery};
+pub use subscription::{OutwardState, OutwardSubscriptionView};

@@ -6,7 +6,7 @@ use super::{
     output::{count, time},
 };
 use crate::{
-    api::views::{ComponentDetail, ComponentSummary, StatusAnswer, StatusQuery, ValueView},
+    api::views::{ComponentDetail, ComponentSummary, OutwardSubscriptionView, StatusAnswer, StatusQuery, ValueView},
     model::{ComponentRef, ReferencePoint},
 };
 
@@ -157,8 +157,31 @@ fn show(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -> C
         });
         output.table(["CONNECTION", "DIRECTION", "SINCE", "KEY EXCHANGE"], rows.collect())?;
     }
+    subscriptions(detail.outward_subscriptions, output)?;
     values(detail.values, output)?;
     Ok(Exit::Success)
+}
+
+/// A table of the manager's subscriptions at the component, under an empty line; nothing if there are none.
+fn subscriptions(subscriptions: Vec<OutwardSubscriptionView>, output: &mut Output<'_>) -> std::io::Result<()> {
+    if subscriptions.is_empty() {
+        return Ok(());
+    }
+    output.line("")?;
+    let rows = subscriptions.into_iter().map(|one| {
+        let what = match (one.poll_interval_ms, one.reason) {
+            (Some(interval), _) => format!("every {} s", interval / 1_000),
+            (None, Some(reason)) => reason,
+            (None, None) if !one.failed_events.is_empty() => format!("without {}", one.failed_events.join(", ")),
+            (None, None) if one.durable => "durable".to_owned(),
+            (None, None) => String::new(),
+        };
+        let state = one.state.as_str().to_owned();
+        let (came, missing) = (one.notifications.to_string(), one.missing.to_string());
+        [one.name, state, what, came, missing, time(one.last_notification)]
+    });
+    let headings = ["SUBSCRIPTION", "STATE", "DETAIL", "NOTIFICATIONS", "MISSING", "LAST"];
+    output.table(headings, rows.collect())
 }
 
 fn alarms(raised: usize, worst: Option<crate::model::Severity>) -> String {

@@ -89,6 +89,9 @@ Alarms:       none raised
 CONNECTION       DIRECTION  SINCE                     KEY EXCHANGE
 192.0.2.7:50000  accepted   2026-11-26T07:00:00.000Z  X25519MLKEM768
 
+SUBSCRIPTION  STATE    DETAIL   NOTIFICATIONS  MISSING  LAST
+key-stores    granted  durable  7              0        2026-11-26T07:59:55.000Z
+
 VALUE                 RESOURCE  IS    UNIT   TIME
 key_store_fill_ratio            0.25  ratio  2026-11-26T07:59:55.000Z
 kma_link_state        link-1    up           2026-11-26T07:59:55.000Z

@@ -63,6 +63,27 @@ pub const REFUSAL_WINDOW: Duration = Duration::from_secs(60);
 pub const REFUSAL_IDENTITIES: usize = 1_024;
 /// Least time between two status report requests that policies cause at one component.
 pub const POLICY_REQUEST_INTERVAL: Duration = Duration::from_secs(10);
+/// Characters of a `subscriptionId` that the manager takes; a longer one counts as none.
+pub const SUBSCRIPTION_ID_CHARS: usize = 256;
+/// Events that a component did not grant, of those that are kept to be shown; and gaps told in one answer.
+pub const FAILED_EVENTS: usize = 16;
+/// Characters of each of them.
+pub const FAILED_EVENT_CHARS: usize = 256;
+/// Objects of type `notification` or `gap` that are looked at in one report.
+pub const NOTICES_PER_REPORT: usize = 8;
+/// Bytes of one of them; a longer one is not looked at.
+pub const NOTICE_BYTES: usize = 4 * 1024;
+/// Notifications that may come before the answer that grants their subscription was taken; of one component.
+pub const EARLY_NOTICES: usize = 64;
+/// First wait before a component is asked again that did not grant a subscription for the moment; doubles up to
+/// [`SUBSCRIBE_RETRY_MAX`], each with a random part.
+pub const SUBSCRIBE_RETRY_MIN: Duration = Duration::from_secs(1);
+/// Longest such wait.
+pub const SUBSCRIBE_RETRY_MAX: Duration = Duration::from_secs(300);
+/// A component that leaves so many `subscribe` messages in a row unanswered counts as one that serves no subscriptions.
+pub const SUBSCRIBE_SILENCES: u32 = 2;
+/// Least time between two status report requests of the schedule at one component.
+pub const POLL_LEAST: Duration = Duration::from_millis(500);
 /// First wait before a refused or lost dialled connection is tried again; doubles up to [`DIAL_BACKOFF_MAX`], each
 /// with a random part.
 pub const DIAL_BACKOFF_MIN: Duration = Duration::from_millis(200);
@@ -231,3 +252,9 @@ pub const CLOCK_OFFSET_RAISE_MS: i64 = 30_000;
 pub const CLOCK_OFFSET_CLEAR_MS: i64 = 10_000;
 /// Reports in a row that have to say the same.
 pub const CLOCK_OFFSET_REPORTS: u32 = 10;
+/// Elements of a list in an event of a subscription.
+pub const SUBSCRIPTION_LIST_ITEMS: usize = 256;
+/// Characters of a text in a subscription: a name, a resource, an ID.
+pub const SUBSCRIPTION_TEXT_CHARS: usize = 512;
+/// Events of one subscription.
+pub const SUBSCRIPTION_EVENTS: usize = 64;

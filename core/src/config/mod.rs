@@ -10,14 +10,17 @@ pub mod load;
 pub mod problem;
 pub mod quantity;
 pub mod raw;
+pub mod raw_subscription;
 pub mod reader;
 pub mod source;
+pub mod subscription;
 #[cfg(test)]
 mod tests;
 pub mod tree;
 
 pub use load::{Examined, Loaded, PluginConfigProblem, PluginKind, load};
 pub use problem::{Problem, Problems};
+pub use subscription::{Direction, EventConfig, NotificationMethod, SubscriptionConfig, ThresholdConfig};
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -42,6 +45,8 @@ pub struct Config {
     pub handlers: Vec<HandlerConfig>,
     /// `[[policies]]`
     pub policies: Vec<PolicyConfig>,
+    /// `[[subscriptions]]`
+    pub subscriptions: Vec<SubscriptionConfig>,
     /// `[plugins]`
     pub plugins: PluginsConfig,
     /// `[storage]`

@@ -23,6 +23,7 @@ pub mod keys {
         "components",
         "handlers",
         "policies",
+        "subscriptions",
         "peers",
         "plugins",
         "storage",
@@ -78,6 +79,23 @@ pub mod keys {
         &["name", "function", "plugin", "sha256", "applies_to", "mode", "config", "config_files"];
     /// `policies.applies_to`
     pub const APPLIES_TO: &[&str] = &["reference_point", "id", "vendor", "model", "site", "tags"];
+    /// `[[subscriptions]]`
+    pub const SUBSCRIPTION: &[&str] = &[
+        "name",
+        "applies_to",
+        "events",
+        "method",
+        "period",
+        "thresholds",
+        "dampening",
+        "immediate",
+        "durable",
+        "poll_interval",
+    ];
+    /// `subscriptions.events`
+    pub const EVENT: &[&str] = &["types", "names", "resources"];
+    /// `subscriptions.thresholds`
+    pub const THRESHOLD: &[&str] = &["name", "level", "direction", "hysteresis"];
     /// `[[peers]]`
     pub const PEER: &[&str] = &["id", "domain", "address", "trust_anchors", "signing_keys", "export", "import"];
     /// `[plugins]`
@@ -115,6 +133,7 @@ pub struct Raw {
     pub(super) components: Vec<RawComponent>,
     pub(super) handlers: Vec<RawHandler>,
     pub(super) policies: Vec<RawPolicy>,
+    pub(super) subscriptions: Vec<super::raw_subscription::RawSubscription>,
     pub(super) peers: Vec<RawPeer>,
     pub(super) plugins: RawPlugins,
     pub(super) storage: RawStorage,
@@ -297,6 +316,8 @@ pub fn read(table: &Table, found: &Found) -> Raw {
     raw.components = top.tables("components", keys::COMPONENT).iter().map(component).collect();
     raw.handlers = top.tables("handlers", keys::HANDLER).iter().map(|table| handler(table, found)).collect();
     raw.policies = top.tables("policies", keys::POLICY).iter().map(|table| policy(table, found)).collect();
+    let subscriptions = top.tables("subscriptions", keys::SUBSCRIPTION);
+    raw.subscriptions = subscriptions.iter().map(|table| super::raw_subscription::subscription(table, found)).collect();
     raw.peers = top.tables("peers", keys::PEER).iter().map(peer).collect();
     if let Some(table) = top.table("plugins", "[plugins]", keys::PLUGINS) {
         raw.plugins = plugins(&table);
@@ -415,7 +436,7 @@ fn required_point(table: &TableReader<'_>, name: &str) -> Option<Spot<ReferenceP
     table.word("reference_point", &POINTS)
 }
 
-fn component_match(table: Option<TableReader<'_>>, found: &Found) -> RawMatch {
+pub(super) fn component_match(table: Option<TableReader<'_>>, found: &Found) -> RawMatch {
     let Some(table) = table else { return RawMatch::default() };
     let globs = |key: &str| table.texts(key).map(|list| list.value).unwrap_or_default();
     let points = globs("reference_point").into_iter().filter_map(|text| match text.value.parse::<ReferencePoint>() {

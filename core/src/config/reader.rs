@@ -130,6 +130,23 @@ impl<'a> TableReader<'a> {
         }
     }
 
+    /// A number, whole or not; never infinite, never NaN.
+    #[must_use]
+    pub fn real(&self, key: &str) -> Option<Spot<f64>> {
+        let node = self.node(key)?;
+        let number = match &node.value {
+            Value::Float(number) => Some(*number),
+            #[expect(clippy::cast_precision_loss, reason = "a level that large is none")]
+            Value::Integer(number) => Some(*number as f64),
+            Value::Variable(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        match number.filter(|number| number.is_finite()) {
+            Some(number) => Some(Spot::new(number, node.place)),
+            None => self.wrong(key, node, "a number"),
+        }
+    }
+
     /// A duration within bounds.
     #[must_use]
     pub fn duration(&self, key: &str, bounds: RangeInclusive<Duration>) -> Option<Spot<Duration>> {

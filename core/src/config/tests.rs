@@ -75,6 +75,9 @@ fn the_complete_sample_names_every_key() {
         raw::keys::COMPONENT,
         raw::keys::HANDLER,
         raw::keys::POLICY,
+        raw::keys::SUBSCRIPTION,
+        raw::keys::EVENT,
+        raw::keys::THRESHOLD,
         raw::keys::PLUGINS,
         raw::keys::STORAGE,
         raw::keys::API,
@@ -382,5 +385,46 @@ proptest! {
         if let Err(problems) = load_in(Path::new("/nonexistent"), &text, &[("QKDNM__API__LISTEN", &value)]) {
             prop_assert!(!problems.render(true).is_empty());
         }
+    }
+}
+
+#[test]
+fn subscriptions_are_read_and_everything_wrong_with_them_is_told_at_once() {
+    let folder = folder();
+    let good = "[[subscriptions]]\nname = \"a\"\nevents = [{}]\nmethod = \"periodic\"\nperiod = \"5s\"\npoll_interval = \"1m\"\n";
+    let config = load_in(folder.path(), &format!("{MINIMAL}\n{good}"), &[]).unwrap().config;
+    let [one] = &config.subscriptions[..] else { panic!("{:?}", config.subscriptions) };
+    assert_eq!((one.method, one.period), (NotificationMethod::Periodic, Some(Duration::from_secs(5))));
+    assert_eq!((one.immediate, one.durable, one.poll_interval), (true, false, Some(Duration::from_secs(60))));
+    let bad = r#"
+[[subscriptions]]
+name = "a"
+events = [{ types = ["performance"], kinds = ["x"] }]
+method = "on-change"
+period = "5s"
+thresholds = [{ name = "qber_ratio", level = "high" }, { level = 1, hysteresis = -1, direction = "up" }]
+
+[[subscriptions]]
+name = "a"
+method = "periodic"
+dampening = "1s"
+poll_interval = "10ms"
+"#;
+    let problems = load_in(folder.path(), &format!("{MINIMAL}\n{bad}"), &[]).unwrap_err();
+    let found = messages(&problems.list);
+    for part in [
+        "unknown key `kinds`",
+        "`period` means nothing",
+        "`level` has a value of the wrong type",
+        "thresholds has no `name`",
+        "`hysteresis` is negative",
+        "`direction` cannot be `up`",
+        "a second subscription is called `a`",
+        "[[subscriptions]] has no `events`",
+        "a periodic subscription has no `period`",
+        "`dampening` means nothing",
+        "`poll_interval` is out of range",
+    ] {
+        assert!(found.iter().any(|message| message.contains(part)), "{part}\n{found:#?}");
     }
 }

@@ -111,8 +111,7 @@ impl Intake {
             target.batch.reserve(target.before.0, target.before.1);
         }
         let decoded = decoder.decode(line, &mut target.batch, &options);
-        let lacks_id = matches!(&decoded, Decoded::Unsupported { message_type, message_id: None, .. } if needs_an_id(message_type));
-        if !lacks_id && !matches!(decoded, Decoded::Malformed { .. }) {
+        if !matches!(decoded, Decoded::Malformed { .. }) {
             self.malformed = 0;
         }
         match decoded {
@@ -122,16 +121,21 @@ impl Intake {
             Decoded::Answer { message_id, component_id, response } => {
                 self.answer(&message_id, &component_id, &response, decoder)
             }
-            Decoded::TooLarge { is_answer: true, .. } | Decoded::UnaskedAnswer { .. } => {
+            Decoded::PeerAnswer { message_type, message_id, component_id, response, extension }
+                if message_type != message_type::STATUS_REPORT_RESPONSE =>
+            {
+                super::outward::answered(self, &message_id, &component_id, &response, extension);
+            }
+            Decoded::TooLarge { is_answer: true, .. } | Decoded::UnaskedAnswer { .. } | Decoded::PeerAnswer { .. } => {
                 self.context.metrics.interface(self.context.point()).unexpected_answers.increment();
+            }
+            Decoded::Subscribe { ends, message_id, component_id, .. } => {
+                let kind = if ends { message_type::UNSUBSCRIBE } else { message_type::SUBSCRIBE };
+                self.unsupported(kind, Some(message_id), Some(component_id), out);
             }
             Decoded::TooLarge { message_id, component_id, reason, .. } => {
                 let refused = (Whose::Text(component_id.as_ref().into()), Refusal::new(ReasonCode::TooLarge, reason));
                 self.refuse(message_id.as_deref(), refused, out);
-            }
-            Decoded::Unsupported { message_type, message_id: None, component_id } if needs_an_id(&message_type) => {
-                let reason = format!("`{message_type}` needs a messageId");
-                return self.not_a_message(reason, None, component_id, false, out);
             }
             Decoded::Unsupported { message_type, message_id, component_id } => {
                 self.unsupported(&message_type, message_id, component_id, out)
@@ -241,6 +245,7 @@ impl Intake {
             let sentence = "this messageId is that of a message still open on this connection; choose another";
             return Err((Whose::Known(Arc::clone(entry)), Refusal::new(ReasonCode::Malformed, sentence)));
         };
+        super::outward::note(&*self.context.subscriber, &entry.component, decoder.notes());
         self.bind_resources(speaker, decoder);
         self.place(speaker, slot);
         Ok(())
@@ -468,10 +473,6 @@ impl Intake {
     pub fn covers_several(&self) -> bool {
         self.identity.components.len() > 1
     }
-}
-
-fn needs_an_id(message_type: &str) -> bool {
-    matches!(message_type, message_type::SUBSCRIBE | message_type::UNSUBSCRIBE)
 }
 
 /// Whether an exemption covers a path; `[*]` in the rule stands for any position.

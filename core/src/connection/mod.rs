@@ -8,6 +8,7 @@
 pub mod answers;
 pub mod intake;
 pub mod open_messages;
+pub mod outward;
 pub mod requests;
 pub mod task;
 
@@ -22,7 +23,8 @@ use crate::{
     telemetry::metrics::Metrics,
 };
 
-pub use requests::{ManagerRequest, RequestOutcome};
+pub use outward::{NoSubscriber, Subscriber, SubscriptionAsk};
+pub use requests::{Ask, ManagerRequest, RequestOutcome};
 
 /// What every connection of an interface shares.
 pub struct InterfaceContext {
@@ -48,6 +50,8 @@ pub struct InterfaceContext {
     pub unlisted: Arc<dyn Fn(&ComponentRef) -> ComponentCard + Send + Sync>,
     /// Whom refusals that concern security are told to.
     pub watch: Arc<dyn SecurityWatch>,
+    /// Who subscribes at components.
+    pub subscriber: Arc<dyn outward::Subscriber>,
 }
 
 impl InterfaceContext {

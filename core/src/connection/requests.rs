@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::outward::SubscriptionAsk;
 use crate::{
     model::{ComponentRef, ReportBatch, Response},
-    wire::encode::Query,
+    wire::{encode::Query, outward::SubscriptionAnswer},
 };
 
 /// What became of a request.
@@ -15,6 +16,8 @@ pub enum RequestOutcome {
     /// The component answered `success`; what it said was handled and stored as a report's: the manager's word on it,
     /// and what was said.
     Answered(Response, Box<ReportBatch>),
+    /// What the component answered to a `subscribe` or `unsubscribe`, whether it grants or refuses.
+    Subscription(Box<SubscriptionAnswer>),
     /// The component answered with a failure reason.
     Refused(String),
     /// No answer in time.
@@ -23,19 +26,30 @@ pub enum RequestOutcome {
     ConnectionLost,
 }
 
+/// What the manager wants of a component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// A status report.
+    Status(Query),
+    /// A subscription, or the end of one.
+    Subscription(SubscriptionAsk),
+}
+
 /// A request handed to a connection.
 #[derive(Debug)]
 pub struct ManagerRequest {
     /// Whom to ask.
     pub component: ComponentRef,
     /// What to ask for.
-    pub query: Query,
+    pub ask: Ask,
     /// Told what became of it.
     pub reply: oneshot::Sender<RequestOutcome>,
 }
 
 struct Asked {
     number: u64,
+    /// Which answers belong to it: `q` or `s`, the first letter of its `messageId`.
+    letter: char,
     component: ComponentRef,
     deadline: Instant,
     reply: oneshot::Sender<RequestOutcome>,
@@ -58,14 +72,29 @@ impl OpenRequests {
     pub fn sent(&mut self, request: ManagerRequest, patience: Duration) -> String {
         self.next += 1;
         let deadline = Instant::now() + patience;
-        self.asked.push(Asked { number: self.next, component: request.component, deadline, reply: request.reply });
-        format!("q{}", self.next)
+        let letter = if matches!(request.ask, Ask::Status(_)) { 'q' } else { 's' };
+        let ManagerRequest { component, reply, .. } = request;
+        self.asked.push(Asked { number: self.next, letter, component, deadline, reply });
+        format!("{letter}{}", self.next)
     }
 
     /// Takes out the request that an answer belongs to: the component asked and where to tell.
     pub fn answered(&mut self, message_id: &str) -> Option<(ComponentRef, oneshot::Sender<RequestOutcome>)> {
-        let number = message_id.strip_prefix('q')?;
-        let place = self.asked.iter().position(|asked| asked.number.to_string() == number)?;
+        self.take(message_id, 'q')
+    }
+
+    /// As [`Self::answered`], of a `subscribe` or `unsubscribe`.
+    pub fn subscription_answered(
+        &mut self,
+        message_id: &str,
+    ) -> Option<(ComponentRef, oneshot::Sender<RequestOutcome>)> {
+        self.take(message_id, 's')
+    }
+
+    fn take(&mut self, message_id: &str, letter: char) -> Option<(ComponentRef, oneshot::Sender<RequestOutcome>)> {
+        let number = message_id.strip_prefix(letter)?;
+        let is_it = |asked: &Asked| asked.letter == letter && asked.number.to_string() == number;
+        let place = self.asked.iter().position(is_it)?;
         let asked = self.asked.remove(place);
         Some((asked.component, asked.reply))
     }
@@ -111,7 +140,8 @@ mod tests {
         let mut open = OpenRequests::default();
         let mut ask = |patience| {
             let (reply, outcome) = oneshot::channel();
-            let request = ManagerRequest { component: "mk/km-1".parse().unwrap(), query: Query::default(), reply };
+            let request =
+                ManagerRequest { component: "mk/km-1".parse().unwrap(), ask: Ask::Status(Query::default()), reply };
             (open.sent(request, patience), outcome)
         };
         let (_, mut late) = ask(Duration::ZERO);

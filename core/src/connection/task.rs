@@ -25,12 +25,13 @@ use super::{
     InterfaceContext,
     answers::{AnswerBox, Answered},
     intake::{Farewell, Intake},
-    requests::{ManagerRequest, RequestOutcome},
+    outward::SubscriptionAsk,
+    requests::{Ask, ManagerRequest, RequestOutcome},
 };
 use crate::{
     config::limits::{CLOSE_DRAIN, READ_TURN_BYTES, RETRY_UNAVAILABLE_MS, WRITE_BUFFER_BYTES, WRITE_STALL},
     model::{ReasonCode, Refusal},
-    wire::{Decoder, Frame, Frames, encode},
+    wire::{Decoder, Frame, Frames, encode, message_type},
 };
 
 /// Requests waiting to be sent on one connection.
@@ -239,13 +240,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
     fn take_requests(&mut self, cx: &mut Context<'_>) {
         while self.stage == Stage::Open && self.intake.requests.len() < self.context().config.max_in_flight {
             let Poll::Ready(Some(request)) = self.requests.poll_recv(cx) else { return };
-            let ManagerRequest { component, query, .. } = &request;
             // A peer that is only one component may be asked without naming it; naming it is clearer in its log.
-            let (id, query) = (component.id.clone(), (*query != encode::Query::default()).then(|| query.clone()));
+            let (id, ask) = (request.component.id.clone(), request.ask.clone());
             let patience = self.context().config.request_timeout;
             let message_id = self.intake.requests.sent(request, patience);
-            encode::status_report_request(&mut self.out, &message_id, Some(id.as_str()), query.as_ref());
-            self.context().metrics.interface(self.context().point()).requests.increment();
+            let (kind, object) = match &ask {
+                Ask::Status(query) => {
+                    let query = (*query != encode::Query::default()).then_some(query);
+                    encode::status_report_request(&mut self.out, &message_id, Some(id.as_str()), query);
+                    self.context().metrics.interface(self.context().point()).requests.increment();
+                    continue;
+                }
+                Ask::Subscription(SubscriptionAsk::Subscribe(object)) => (message_type::SUBSCRIBE, object),
+                Ask::Subscription(SubscriptionAsk::Unsubscribe(object)) => (message_type::UNSUBSCRIBE, object),
+            };
+            let extension = format!("[{object}]");
+            encode::with_extension(&mut self.out, kind, Some(&message_id), id.as_str(), None, &extension);
         }
     }
 

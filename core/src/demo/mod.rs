@@ -96,6 +96,10 @@ pub struct Outcome {
     pub acknowledged: u64,
     /// Of those, refused.
     pub refused: u64,
+    /// Of those sent, notifications of a subscription.
+    pub notifications: u64,
+    /// Status report requests answered.
+    pub requests: u64,
     /// Alarms raised.
     pub raised: u64,
     /// Alarms cleared.
@@ -210,6 +214,7 @@ impl Cast {
             let (certificate, private_key) = site.certificate_of(component);
             let mut config = ClientConfig::new(component.clone(), address.to_string(), certificate, private_key);
             config.trust_anchors = vec![site.anchor()];
+            config.serves_subscriptions = point != ReferencePoint::Mc;
             // Data that is kept knows the numbers of the last demo: begin a new incarnation.
             config.incarnation = u64::try_from(now().0).unwrap_or(0);
             let client = Client::start(config)?;
@@ -245,6 +250,8 @@ impl Cast {
             outcome.sent += sent;
             outcome.acknowledged += acknowledged;
             outcome.refused += refused;
+            outcome.notifications += read(&counts.notifications);
+            outcome.requests += read(&counts.requests);
             if acknowledged < sent || sent == 0 {
                 let trouble = counts.last_trouble().unwrap_or_else(|| "no answer".to_owned());
                 outcome.missed.push(format!("{acknowledged} of {sent} reports of {name} were acknowledged: {trouble}"));

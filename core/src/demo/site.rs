@@ -36,6 +36,24 @@ applies_to = { reference_point = ["mk"] }
 config = { horizon = "60s", smoothing = "5s", warm_up = "3s" }
 "#;
 
+/// Its subscriptions: the key managers tell by themselves, the controller does not know how and is asked.
+const SUBSCRIPTIONS: &str = r#"
+[[subscriptions]]
+name = "key-stores"
+applies_to = { reference_point = ["mk"] }
+events = [{ types = ["performance"], names = ["key_store_fill_ratio"] }, { types = ["state"] }]
+method = "on-change"
+thresholds = [{ name = "key_store_fill_ratio", level = 0.58, direction = "crossed", hysteresis = 0.005 }]
+durable = true
+
+[[subscriptions]]
+name = "routes"
+applies_to = { reference_point = ["mc"] }
+events = [{ types = ["performance"], names = ["active_relay_path_count"] }]
+method = "on-change"
+poll_interval = "3s"
+"#;
+
 /// Why there is no folder.
 #[derive(Debug, thiserror::Error)]
 pub enum SiteError {
@@ -132,7 +150,7 @@ impl Site {
                 component.id, component.reference_point
             );
         }
-        text + POLICIES
+        text + POLICIES + SUBSCRIPTIONS
     }
 
     /// The components of the simulated network.

@@ -31,7 +31,9 @@ impl<'a> Teller<'a> {
         writeln!(out, "  API      http://{api}/api/v1/health")?;
         writeln!(out, "  seed     {}\n", options.seed)?;
         writeln!(out, "Look around from another terminal:\n")?;
-        for command in ["component list", "component show mq/alice", "alarm list", "policy list"] {
+        for command in
+            ["component list", "component show mq/alice", "component show mk/km-alice", "alarm list", "policy list"]
+        {
             writeln!(out, "  qkdnm --api http://{api} {command}")?;
         }
         if options.length.is_none() {
@@ -72,9 +74,13 @@ impl<'a> Teller<'a> {
     }
 
     pub(super) fn ending(&mut self, outcome: &Outcome, site: &Site) -> io::Result<()> {
-        let Outcome { sent, acknowledged, refused, raised, cleared, missed } = outcome;
+        let Outcome { sent, acknowledged, refused, notifications, requests, raised, cleared, missed } = outcome;
         let out = &mut *self.out;
         writeln!(out, "\n  reports  {sent} sent, {acknowledged} acknowledged, {refused} refused")?;
+        writeln!(
+            out,
+            "  of them  {notifications} notifications of subscriptions; {requests} requests answered beside"
+        )?;
         writeln!(out, "  alarms   {raised} raised, {cleared} cleared")?;
         if outcome.is_good() {
             writeln!(out, "\nEverything went as it should.")?;

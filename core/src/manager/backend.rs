@@ -64,6 +64,8 @@ pub struct ManagerBackend {
     pub journal: Arc<Journal>,
     /// Audit trail.
     pub audit: Audit,
+    /// Subscriptions at components.
+    pub outward: Arc<super::outward::Outward>,
     /// Places for readers of the journal.
     pub readers: Arc<Semaphore>,
 }
@@ -122,6 +124,7 @@ impl ManagerBackend {
                 .map_or_else(String::new, |handler| handler.config.name.clone()),
             policies: policies.map(|(policy, _)| policy.config.name.clone()).collect(),
             values: view.values.0.iter().map(|value| ValueView::new(value, &self.symbols)).collect(),
+            outward_subscriptions: self.outward.of(entry),
             summary,
             dial,
         }
@@ -321,6 +324,7 @@ impl Backend for ManagerBackend {
                     Err(RequestError::Refused { response: format!("the answer was not accepted: {refusal}") })
                 }
                 Ok(RequestOutcome::Refused(response)) => Err(RequestError::Refused { response }),
+                Ok(RequestOutcome::Subscription(answer)) => Err(RequestError::Refused { response: answer.response }),
                 Ok(RequestOutcome::TimedOut) => Err(RequestError::TimedOut { component, after }),
                 Ok(RequestOutcome::ConnectionLost) | Err(_) => Err(RequestError::NotConnected(component)),
             }

@@ -92,6 +92,7 @@ impl Connections {
             });
         }
         drop(requests);
+        entries.iter().for_each(|entry| context.subscriber.connected(entry));
         tracing::debug!(interface = %point, %peer, subject = %identity.subject, key_exchange = agreed.key_exchange, "Connection opened.");
         self.live.insert(id, Live { identity: Arc::clone(&identity), point, cancel: cancel.clone() });
         let end = Box::new(ConnectionTask::new(stream, intake, answers, waiting, cancel)).run().await;

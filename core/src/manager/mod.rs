@@ -11,6 +11,7 @@ pub mod history;
 pub mod housekeeping;
 pub mod live;
 pub mod network;
+pub mod outward;
 pub mod plugins;
 pub mod replay;
 pub mod reports;

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     clock::Clock,
     config::limits::POLICY_REQUEST_INTERVAL,
-    connection::{ManagerRequest, RequestOutcome},
+    connection::{Ask, ManagerRequest, RequestOutcome},
     dispatch::{ComponentEntry, Registry},
     shard::commit::PolicyRequest,
     telemetry::metrics::Metrics,
@@ -27,7 +27,7 @@ pub enum NotSent {
 pub fn send(entry: &ComponentEntry, query: Query) -> Result<oneshot::Receiver<RequestOutcome>, NotSent> {
     let newest = entry.connections().pop().ok_or(NotSent::NotConnected)?;
     let (reply, outcome) = oneshot::channel();
-    let request = ManagerRequest { component: entry.component.clone(), query, reply };
+    let request = ManagerRequest { component: entry.component.clone(), ask: Ask::Status(query), reply };
     match newest.requests.try_send(request) {
         Ok(()) => Ok(outcome),
         Err(mpsc::error::TrySendError::Full(_)) => Err(NotSent::Busy),

@@ -15,6 +15,7 @@ use super::{
     backend::ManagerBackend,
     housekeeping::House,
     live::{Connections, Interface, Sink},
+    outward::Outward,
     plugins::{self, Plugins},
     replay::{StartNote, expected},
     requests, start_entry,
@@ -412,7 +413,13 @@ impl Shared {
         }
     }
 
-    fn context(&self, config: InterfaceConfig, mailboxes: &[Mailbox], watch: &Arc<Watch>) -> InterfaceContext {
+    fn context(
+        &self,
+        config: InterfaceConfig,
+        mailboxes: &[Mailbox],
+        watch: &Arc<Watch>,
+        outward: &Arc<Outward>,
+    ) -> InterfaceContext {
         let handlers = || self.config.handlers.iter().zip(&self.plugins.handlers);
         let plugins = Arc::clone(&self.plugins);
         InterfaceContext {
@@ -428,6 +435,7 @@ impl Shared {
             metrics: Arc::clone(&self.metrics),
             unlisted: Arc::new(move |component| plugins.card(component, None)),
             watch: Arc::clone(watch) as _,
+            subscriber: Arc::clone(outward) as _,
         }
     }
 
@@ -450,7 +458,7 @@ impl Shared {
         }
     }
 
-    fn backend(&self, desk: AlarmDesk, parts: &Parts) -> ManagerBackend {
+    fn backend(&self, desk: AlarmDesk, parts: &Parts, outward: Arc<Outward>) -> ManagerBackend {
         ManagerBackend {
             config: self.config.clone(),
             symbols: Arc::clone(&self.symbols),
@@ -463,6 +471,7 @@ impl Shared {
             desk,
             journal: Arc::clone(&parts.journal),
             audit: parts.audit.clone(),
+            outward,
             readers: Arc::new(tokio::sync::Semaphore::new(super::backend::REPORT_READERS)),
         }
     }
@@ -471,6 +480,15 @@ impl Shared {
     fn open(self, doors: Doors, parts: Parts, wishes: mpsc::Receiver<PolicyRequest>) -> Running {
         let desk = AlarmDesk::new(parts.mailboxes.clone().into());
         let watch = Arc::new(Watch::new(self.clock, parts.audit.clone(), desk.clone(), self.manager.clone()));
+        let (doors_cancel, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let outward = Outward::start(
+            &self.config.subscriptions,
+            &self.config.manager.data_dir,
+            self.clock,
+            Arc::clone(&self.metrics),
+            tasks.clone(),
+            closing.clone(),
+        );
         let mut interfaces = Vec::new();
         let mut listeners = Vec::new();
         for (config, trust, listener) in doors.interfaces {
@@ -484,12 +502,11 @@ impl Shared {
                 listener.map(|listener| (listener, config.handshake_timeout, Arc::clone(&trust), Arc::clone(&places))),
             );
             interfaces.push(Interface {
-                context: Arc::new(self.context(config, &parts.mailboxes, &watch)),
+                context: Arc::new(self.context(config, &parts.mailboxes, &watch, &outward)),
                 trust,
                 places,
             });
         }
-        let (doors_cancel, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let connections = Connections::new(interfaces, tasks.clone(), closing.clone(), Arc::clone(&watch) as _);
         let sink: Arc<dyn ConnectionSink> = Arc::new(Sink(Arc::clone(&connections)));
         let mut addresses = Vec::new();
@@ -513,7 +530,7 @@ impl Shared {
         ));
         tasks.spawn(self.house(&connections, watch, &desk, &parts.journal).run(doors_cancel.clone()));
         let api = doors.api.address();
-        let backend = self.backend(desk, &parts);
+        let backend = self.backend(desk, &parts, outward);
         tasks.spawn(doors.api.serve(Arc::new(backend), doors_cancel.clone()));
         Running {
             config: self.config,

@@ -1,5 +1,6 @@
 //! A component's side of the status protocol over TLS: dials the manager, sends numbered status reports, keeps a window of
-//! unanswered ones, sends those again under the same numbers after a reconnect, and answers status report requests.
+//! unanswered ones, sends those again under the same numbers after a reconnect, answers status report requests, and serves
+//! subscriptions.
 //!
 //! Reports come in through [`Client::report`] (bounded; it waits while the window is full), the current status for
 //! requests with them. What became of everything is in [`Counts`]. A refusal is final unless it asks to come again.
@@ -25,6 +26,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 use self::session::Outbox;
+use super::subscriptions::Subscriptions;
 use crate::{
     config::limits,
     model::{ComponentRef, Timestamp},
@@ -47,6 +49,8 @@ pub struct ClientConfig {
     pub incarnation: u64,
     /// Reports without an answer at a time.
     pub window: usize,
+    /// Whether it serves subscriptions; else it answers `unsupported`.
+    pub serves_subscriptions: bool,
     /// First wait before a lost connection is tried again; doubles.
     pub backoff_min: Duration,
     /// Longest wait.
@@ -65,6 +69,7 @@ impl ClientConfig {
             trust_anchors: Vec::new(),
             incarnation: 0,
             window: 64,
+            serves_subscriptions: true,
             backoff_min: limits::DIAL_BACKOFF_MIN,
             backoff_max: limits::DIAL_BACKOFF_MAX,
         }
@@ -108,6 +113,10 @@ pub struct Counts {
     pub failures: AtomicU64,
     /// Status report requests answered.
     pub requests: AtomicU64,
+    /// Notifications made, each of them a report.
+    pub notifications: AtomicU64,
+    /// Subscriptions granted or resumed.
+    pub subscriptions: AtomicU64,
     last_trouble: Mutex<Option<String>>,
 }
 
@@ -147,7 +156,8 @@ impl Client {
         let (reports, incoming) = mpsc::channel(1);
         let (status, current) = watch::channel(Arc::from(Vec::new()));
         let outbox = Outbox::new(config.window, config.incarnation);
-        let dialler = Dialler { config, connector, server, counts: Arc::clone(&counts), current };
+        let began = tokio::time::Instant::now();
+        let dialler = Dialler { config, connector, server, counts: Arc::clone(&counts), current, began };
         let task = tokio::spawn(dialler.run(incoming, outbox));
         Ok(Self { reports, status, counts, task })
     }
@@ -215,23 +225,32 @@ struct Dialler {
     server: ServerName<'static>,
     counts: Arc<Counts>,
     current: watch::Receiver<Arc<[Value]>>,
+    /// Beginning of the clock of [`Dialler::clock`].
+    began: tokio::time::Instant,
 }
 
 impl Dialler {
+    /// Milliseconds since the client began.
+    fn clock(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     async fn run(self, mut incoming: mpsc::Receiver<Report>, mut outbox: Outbox) {
+        let mut served = Subscriptions::default();
         let mut wait = self.config.backoff_min;
         loop {
             let acknowledged = self.counts.acknowledged.load(Ordering::Relaxed);
             match self.connect().await {
                 Ok(stream) => {
                     self.counts.connections.fetch_add(1, Ordering::Relaxed);
-                    match session::run(stream, &self, &mut incoming, &mut outbox).await {
+                    match session::run(stream, &self, &mut incoming, &mut outbox, &mut served).await {
                         Ok(()) => return,
                         Err(error) => self.counts.trouble(format!("connection lost: {error}")),
                     }
                 }
                 Err(error) => self.counts.trouble(format!("cannot connect: {error}")),
             }
+            served.connection_lost();
             self.counts.failures.fetch_add(1, Ordering::Relaxed);
             if incoming.is_closed() && incoming.is_empty() && outbox.is_empty() {
                 return;

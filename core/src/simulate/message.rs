@@ -1,9 +1,10 @@
-//! The four messages of the draft (Q.QKDN_Mk clauses 8.1 to 8.4) from a component's side: what it writes, and what it
+//! The messages of the draft (Q.QKDN_Mk clauses 8.1 to 8.4) and those of subscriptions, from a component's side: what it writes, and what it
 //! reads of a manager. Lines of JSON without their LF.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::subscriptions::Reply;
 use crate::model::Timestamp;
 
 /// A status report with its numbering.
@@ -51,8 +52,32 @@ pub enum FromManager {
     },
     /// A status report request.
     Request(Request),
+    /// `subscribe` or `unsubscribe`.
+    Subscription {
+        /// To be sent back.
+        message_id: String,
+        /// Who is asked.
+        component_id: Option<String>,
+        /// Ends a subscription.
+        ends: bool,
+        /// The object of the extension, or null.
+        asked: Value,
+    },
     /// Anything else, which a component that does not know it leaves alone.
     Other,
+}
+
+/// The answer to a `subscribe`, or to an `unsubscribe` if it `ends` one.
+#[must_use]
+pub fn subscription_response(component: &str, message_id: &str, ends: bool, (response, object): Reply) -> String {
+    json!({
+        "messageType": if ends { "unsubscribeResponse" } else { "subscribeResponse" },
+        "messageId": message_id,
+        "componentId": component,
+        "response": response,
+        "extension": object.into_iter().collect::<Vec<_>>(),
+    })
+    .to_string()
 }
 
 /// A status report request.
@@ -62,12 +87,29 @@ pub struct Request {
     pub message_id: String,
     /// Who is asked; `None`: the only one behind this connection.
     pub component_id: Option<String>,
+    query: Selection,
+}
+
+/// What a query asks for, or an event of a subscription; an empty list asks for all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct Selection {
+    #[serde(default)]
     types: Vec<String>,
+    #[serde(default)]
     names: Vec<String>,
+    #[serde(default)]
     resources: Vec<String>,
 }
 
 impl Request {
+    /// The objects that the query asks for, without values that it does not ask for.
+    #[must_use]
+    pub fn select(&self, objects: &[Value]) -> Vec<Value> {
+        self.query.select(objects)
+    }
+}
+
+impl Selection {
     /// The objects that the query asks for, without values that it does not ask for.
     #[must_use]
     pub fn select(&self, objects: &[Value]) -> Vec<Value> {
@@ -97,39 +139,30 @@ struct Envelope {
     component_id: Option<String>,
     response: Option<String>,
     #[serde(default)]
-    extension: Vec<Object>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Object {
-    #[serde(rename = "type")]
-    kind: String,
-    retry_after_ms: Option<u64>,
-    #[serde(default)]
-    types: Vec<String>,
-    #[serde(default)]
-    names: Vec<String>,
-    #[serde(default)]
-    resources: Vec<String>,
+    extension: Vec<Value>,
 }
 
 /// Reads a line of a manager.
 pub fn read(line: &[u8]) -> Result<FromManager, serde_json::Error> {
     let envelope: Envelope = serde_json::from_slice(line)?;
-    let mut objects = envelope.extension.into_iter();
+    let object = |kind: &str| envelope.extension.iter().find(|object| object["type"] == kind);
     Ok(match (envelope.message_type.as_str(), envelope.message_id) {
         ("statusReportResponse", message_id) => FromManager::Response {
             message_id,
             response: envelope.response.unwrap_or_default(),
-            retry_after_ms: objects.find(|object| object.kind == "retry").and_then(|object| object.retry_after_ms),
+            retry_after_ms: object("retry").and_then(|object| object["retryAfterMs"].as_u64()),
         },
         ("statusReportRequest", Some(message_id)) => {
-            let query = objects.find(|object| object.kind == "query");
-            let (types, names, resources) =
-                query.map(|query| (query.types, query.names, query.resources)).unwrap_or_default();
-            FromManager::Request(Request { message_id, component_id: envelope.component_id, types, names, resources })
+            let query = object("query").map(|query| serde_json::from_value(query.clone())).transpose()?;
+            let query = query.unwrap_or_default();
+            FromManager::Request(Request { message_id, component_id: envelope.component_id, query })
         }
+        (kind @ ("subscribe" | "unsubscribe"), Some(message_id)) => FromManager::Subscription {
+            message_id,
+            component_id: envelope.component_id,
+            ends: kind == "unsubscribe",
+            asked: object("subscription").cloned().unwrap_or_default(),
+        },
         _ => FromManager::Other,
     })
 }
@@ -164,7 +197,7 @@ mod tests {
             retry_after_ms: Some(250),
         };
         assert_eq!(read(line).unwrap(), expected);
-        assert_eq!(read(br#"{"messageType":"subscribe","messageId":"1"}"#).unwrap(), FromManager::Other);
+        assert_eq!(read(br#"{"messageType":"announcement","messageId":"1"}"#).unwrap(), FromManager::Other);
         assert!(read(b"{").is_err());
     }
 }

@@ -11,6 +11,8 @@ pub mod key_manager;
 pub mod link;
 pub mod message;
 pub mod module;
+pub mod subscriptions;
+pub mod trigger;
 
 use std::time::Duration;
 

@@ -141,6 +141,8 @@ pub struct Metrics {
     pub audit_dropped: Counter,
     /// Jumps of wall time.
     pub clock_jumps: Counter,
+    /// Subscriptions at components.
+    pub outward: super::outward::OutwardMetrics,
 }
 
 impl Metrics {

@@ -88,6 +88,25 @@ pub fn status_report_request(out: &mut Vec<u8>, message_id: &str, component_id: 
     end(out);
 }
 
+/// Appends a message of any type whose extension is JSON text already.
+pub fn with_extension(
+    out: &mut Vec<u8>,
+    message_type: &str,
+    message_id: Option<&str>,
+    component_id: &str,
+    response: Option<&str>,
+    extension: &str,
+) {
+    begin(out, message_type, message_id, Some(component_id));
+    if let Some(response) = response {
+        member(out, "response");
+        string(out, response);
+    }
+    member(out, "extension");
+    out.extend_from_slice(extension.as_bytes());
+    end(out);
+}
+
 fn list(out: &mut Vec<u8>, texts: &[String]) {
     out.push(b'[');
     for (index, text) in texts.iter().enumerate() {

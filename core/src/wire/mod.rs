@@ -13,6 +13,8 @@ pub mod decode;
 pub mod encode;
 pub mod frame;
 pub(crate) mod json;
+pub mod outward;
+pub mod subscription;
 
 pub use decode::{DecodeOptions, Decoded, Decoder, Notes};
 pub use frame::{Frame, Frames};

@@ -5,7 +5,7 @@ use std::{borrow::Cow, path::Path};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{DecodeOptions, Decoded, Decoder, Frame, Frames, Notes};
+use super::{DecodeOptions, Decoded, Decoder, Frame, Frames, Notes, subscription};
 use crate::model::{
     Catalogue, ReportBatch, Symbol, SymbolTable, Timestamp,
     report_batch::{SampleKind, head_flags, sample_kind, sample_object},
@@ -75,6 +75,10 @@ fn seen(key: &str, decoded: &Decoded<'_>, batch: &ReportBatch, notes: &Notes, sy
             Decoded::TooLarge { is_answer: false, .. } => json!("too-large"),
             Decoded::Malformed { is_answer: false, .. } => json!("malformed"),
             Decoded::Unsupported { .. } => json!("unsupported"),
+            Decoded::Subscribe { ends: false, extension, .. } => match subscription::parse_subscribe(extension) {
+                Ok(_) => json!("success"),
+                Err(_) => json!("rejected"),
+            },
             _ => Value::Null,
         },
         "response" => match decoded {
@@ -106,6 +110,12 @@ fn seen(key: &str, decoded: &Decoded<'_>, batch: &ReportBatch, notes: &Notes, sy
         "texts" => {
             batch.objects.iter().map(|object| json!({ "object": object.index, "type": object.kind.as_str() })).collect()
         }
+        "faults" if matches!(decoded, Decoded::Subscribe { .. }) => match decoded {
+            Decoded::Subscribe { extension, .. } => {
+                subscription::parse_subscribe(extension).err().into_iter().map(|error| json!(error.path)).collect()
+            }
+            _ => Value::Null,
+        },
         "faults" => batch.faults.iter().map(|fault| json!(fault.path)).collect(),
         "keyMaterial" => json!(notes.key_material),
         other => panic!("no such expectation: {other}"),
@@ -133,7 +143,10 @@ fn ids(decoded: &Decoded<'_>) -> (Option<String>, Option<String>) {
         Decoded::Unsupported { message_id, component_id, .. } | Decoded::Malformed { message_id, component_id, .. } => {
             (owned(message_id), owned(component_id))
         }
-        Decoded::Answer { .. } | Decoded::UnaskedAnswer { .. } => (None, None),
+        Decoded::Subscribe { message_id, component_id, .. } => {
+            (Some(message_id.clone().into_owned()), Some(component_id.clone().into_owned()))
+        }
+        Decoded::Answer { .. } | Decoded::PeerAnswer { .. } | Decoded::UnaskedAnswer { .. } => (None, None),
     }
 }
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
-from . import messages
+from . import messages, tls
 from .backoff import Backoff
 from .conversation import Conversation
 from .key_store import KeyStore
 from .numbering import Numbering
+from .serving import Subscriptions
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Settings:
     interval: float
     count: int
     window: int
+    serves_subscriptions: bool = True
 
 
 class Agent:
@@ -37,23 +39,27 @@ class Agent:
     def __init__(
         self,
         settings: Settings,
-        tls: ssl.SSLContext,
+        context: ssl.SSLContext,
         numbering: Numbering,
         store: KeyStore,
         tell: Callable[[str], None],
     ) -> None:
         self._settings = settings
-        self._tls = tls
+        self._tls = context
         self._numbering = numbering
         self._store = store
         self._tell = tell
+        self._subscriptions = Subscriptions()
+        numbering.on_dropped = self._subscriptions.lost
+        # Set when the status or the subscriptions may have changed.
+        self._changed = asyncio.Event()
         # Set when there may be something to send; and when an answer may have settled a report.
         self._work = asyncio.Event()
         self._progress = asyncio.Event()
 
     async def run(self) -> None:
         """Runs until ``count`` reports were made and all are settled; for ever with a count of 0."""
-        talker = asyncio.create_task(self._keep_connected())
+        talker = asyncio.gather(self._keep_connected(), self._notify())
         try:
             await self._make_reports()
             while self._numbering.unconfirmed():
@@ -69,10 +75,26 @@ class Agent:
             if made > 0:
                 await asyncio.sleep(self._settings.interval)
                 self._store.advance(self._settings.interval)
-            at = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-            self._numbering.new_report(at, self._store.status())
+                self._changed.set()
+            self._numbering.new_report(_now(), self._store.status())
             made += 1
             self._work.set()
+
+    async def _notify(self) -> None:
+        """Tells subscribers what they want to know, when the status changes or it is time."""
+        while True:
+            self._changed.clear()
+            now = time.monotonic()
+            for extension in self._subscriptions.notifications(self._store.status(), now):
+                self._numbering.new_report(_now(), extension)
+                self._work.set()
+            due = self._subscriptions.due()
+            # At least a few milliseconds, so that a time that has just come does not make this spin.
+            pause = None if due is None else max(due - time.monotonic(), 0.005)
+            try:
+                await asyncio.wait_for(self._changed.wait(), pause)
+            except asyncio.TimeoutError:
+                pass
 
     async def _keep_connected(self) -> None:
         backoff = Backoff()
@@ -97,7 +119,8 @@ class Agent:
             limit=messages.MAX_LINE_BYTES + 2,
         )
         self._tell(f"connected to {settings.host}:{settings.port}, {len(self._numbering.unconfirmed())} reports to send")
-        conversation = Conversation(self._numbering, self._store.status, settings.window, self._tell)
+        served = self._subscriptions if settings.serves_subscriptions else None
+        conversation = Conversation(self._numbering, self._store.status, settings.window, self._tell, served)
         receiver = asyncio.create_task(self._receive(reader, writer, conversation, backoff))
         try:
             while not receiver.done():
@@ -116,6 +139,7 @@ class Agent:
             receiver.cancel()
             await asyncio.gather(receiver, return_exceptions=True)
             writer.close()
+            self._subscriptions.connection_lost()
 
     async def _receive(
         self,
@@ -136,13 +160,14 @@ class Agent:
             backoff.reset()
             self._work.set()
             self._progress.set()
+            if message["messageType"] == "subscribe":
+                self._changed.set()
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def tls_context(settings: Settings) -> ssl.SSLContext:
-    """TLS 1.3 with certificates on both sides; the manager's must carry the name it was called by."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_verify_locations(settings.anchors)
-    context.load_cert_chain(settings.certificate, settings.key)
-    context.set_alpn_protocols(["qkdn/1"])
-    return context
+    """TLS with this agent's certificate."""
+    return tls.context(settings.certificate, settings.key, settings.anchors)

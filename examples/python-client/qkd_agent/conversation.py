@@ -6,10 +6,12 @@ In go the messages that arrive and a reading of a monotonic clock; out come mess
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Optional
 
 from . import messages
 from .messages import ExtensionObject, Message
 from .numbering import Numbering
+from .serving import Subscriptions
 
 Status = Callable[[], list[ExtensionObject]]
 
@@ -17,13 +19,21 @@ DEFAULT_RETRY_SECONDS = 1.0
 
 
 class Conversation:
-    """The rules of sections 3 and 5, from the component's side."""
+    """The rules of sections 3, 5 and 6, from the component's side."""
 
-    def __init__(self, numbering: Numbering, status: Status, window: int, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        numbering: Numbering,
+        status: Status,
+        window: int,
+        tell: Callable[[str], None],
+        subscriptions: Optional[Subscriptions] = None,
+    ) -> None:
         self._numbering = numbering
         self._status = status
         self._window = window
         self._tell = tell
+        self._subscriptions = subscriptions
         # Messages that are open on this connection, by messageId. Nothing is open on a new one.
         self._open: dict[str, Message] = {}
         self._not_before = 0.0
@@ -53,20 +63,25 @@ class Conversation:
             return []
         if kind == "statusReportRequest":
             return [self._answer_request(message)]
+        if kind in ("subscribe", "unsubscribe"):
+            return [self._answer_subscription(message, now)]
         if kind.endswith("Response"):
             return []  # Nobody asked; never answered.
-        if kind in ("subscribe", "unsubscribe"):
-            self._tell(f"{kind}: not supported by this agent")
-            return [
-                {
-                    "messageType": f"{kind}Response",
-                    "messageId": message.get("messageId"),
-                    "componentId": self._numbering.component_id,
-                    "response": f"unsupported: this agent has no {kind}",
-                }
-            ]
         self._tell(f"a message of type {kind!r}, which is not for a component; ignored")
         return []
+
+    def _answer_subscription(self, message: Message, now: float) -> Message:
+        kind, own = message["messageType"], self._numbering.component_id
+        if message.get("componentId", own) != own:
+            answer = messages.subscription_answer(message, own, f"unknown-component: this agent is {own}")
+        elif self._subscriptions is None:
+            answer = messages.subscription_answer(message, own, f"unsupported: this agent has no {kind}")
+        elif kind == "subscribe":
+            answer = self._subscriptions.subscribe(message, own, now)
+        else:
+            answer = self._subscriptions.unsubscribe(message, own)
+        self._tell(f"{kind} {message.get('messageId')}: {answer['response']}")
+        return answer
 
     def _answered(self, answer: Message, now: float) -> None:
         outcome = messages.outcome(answer)

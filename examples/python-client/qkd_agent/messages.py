@@ -85,6 +85,19 @@ def request_answer(request: Message, component_id: str, response: str, extension
     return answer
 
 
+def subscription_answer(request: Message, component_id: str, response: str, *extension: ExtensionObject) -> Message:
+    """The answer to a ``subscribe`` or ``unsubscribe``."""
+    answer: Message = {
+        "messageType": f"{request['messageType']}Response",
+        "messageId": request.get("messageId"),
+        "componentId": component_id,
+        "response": response,
+    }
+    if extension:
+        answer["extension"] = list(extension)
+    return answer
+
+
 def outcome(answer: Message) -> Outcome:
     """Code and sentence of an answer."""
     response = answer.get("response")
@@ -116,8 +129,11 @@ def matching(objects: list[ExtensionObject], request: Message) -> list[Extension
         item for item in (extension if isinstance(extension, list) else [])
         if isinstance(item, dict) and item.get("type") == "query"
     ]
-    if not queries:
-        return objects
+    return select(objects, queries) if queries else objects
+
+
+def select(objects: list[ExtensionObject], queries: list[dict[str, Any]]) -> list[ExtensionObject]:
+    """What of ``objects`` at least one query, or event of a subscription (section 6), names."""
     answer = []
     for item in objects:
         names = set()

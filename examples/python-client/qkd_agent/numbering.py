@@ -6,19 +6,16 @@ happens in between. A report leaves the file when the manager has said ``success
 
 from __future__ import annotations
 
-import json
-import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
+from . import state_file
 from .messages import ExtensionObject, Message, status_report
+from .state_file import StateFileError
 
 MAX_UNCONFIRMED = 1000
 """Reports kept while the manager cannot be reached. Fewer than the 1,024 numbers within which they may come late."""
-
-
-class StateFileError(Exception):
-    """The state file cannot be used."""
 
 
 class Numbering:
@@ -31,6 +28,8 @@ class Numbering:
         self.incarnation = int(time.time())
         self.last = 0
         self.dropped = 0
+        # Told of every report that is given up unconfirmed.
+        self.on_dropped: Callable[[Message], None] = lambda report: None
         self._unconfirmed: dict[int, Message] = {}
         if path.exists():
             self._load()
@@ -40,8 +39,9 @@ class Numbering:
     def new_report(self, at: str, extension: list[ExtensionObject]) -> Message:
         """Gives a report its number and remembers it. When too many wait, the oldest is given up and counted."""
         while len(self._unconfirmed) >= MAX_UNCONFIRMED:
-            self._unconfirmed.pop(min(self._unconfirmed))
+            report = self._unconfirmed.pop(min(self._unconfirmed))
             self.dropped += 1
+            self.on_dropped(report)
         self.last += 1
         report = status_report(self.component_id, self.incarnation, self.last, at, extension)
         self._unconfirmed[self.last] = report
@@ -74,17 +74,12 @@ class Numbering:
         self._save()
 
     def _load(self) -> None:
+        state = state_file.read(self._path, self.component_id)
         try:
-            state = json.loads(self._path.read_text(encoding="utf-8"))
-            if state["componentId"] != self.component_id:
-                raise StateFileError(
-                    f"{self._path} is the memory of {state['componentId']!r}, not of {self.component_id!r}: "
-                    "give each component a file of its own"
-                )
             self.incarnation = int(state["incarnation"])
             self.last = int(state["last"])
             self._unconfirmed = {int(report["sequence"]): report for report in state["unconfirmed"]}
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise StateFileError(
                 f"{self._path} cannot be read ({error}). Without it the numbering starts anew: move it away to do so"
             ) from error
@@ -96,9 +91,4 @@ class Numbering:
             "last": self.last,
             "unconfirmed": self.unconfirmed(),
         }
-        beside = self._path.with_name(self._path.name + ".new")
-        with open(beside, "w", encoding="utf-8") as file:
-            json.dump(state, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, self._path)
+        state_file.write(self._path, state)

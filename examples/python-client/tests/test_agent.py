@@ -4,7 +4,6 @@ import asyncio
 import random
 import shutil
 import ssl
-import subprocess
 import tempfile
 import unittest
 from pathlib import Path
@@ -14,6 +13,7 @@ from qkd_agent.agent import Agent, Settings, tls_context
 from qkd_agent.backoff import Backoff
 from qkd_agent.key_store import CAPACITY_KEYS, KeyStore
 from qkd_agent.numbering import Numbering
+from tests.certificates import make
 
 
 class BackoffTest(unittest.TestCase):
@@ -48,11 +48,7 @@ class OverTlsTest(unittest.IsolatedAsyncioTestCase):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.folder = Path(folder.name)
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
-             "-keyout", "both.key", "-out", "both.pem", "-subj", "/CN=test", "-addext", "subjectAltName=DNS:localhost"],
-            cwd=self.folder, check=True, capture_output=True,
-        )  # fmt: skip
+        make(self.folder)
         self.received: list[list[int]] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

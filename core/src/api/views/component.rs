@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::subscription::OutwardSubscriptionView;
 use crate::{
     api::unit,
     model::{ComponentRef, ReferencePoint, Severity, Symbol, SymbolTable, Timestamp, report_batch::SampleKind},
@@ -92,6 +93,9 @@ pub struct ComponentDetail {
     pub policies: Vec<String>,
     /// The last value of everything it reported.
     pub values: Vec<ValueView>,
+    /// The manager's subscriptions at it.
+    #[serde(default)]
+    pub outward_subscriptions: Vec<OutwardSubscriptionView>,
 }
 
 /// A connection of a component.

@@ -7,6 +7,7 @@
 mod components;
 mod config_files;
 mod plugins;
+mod subscriptions;
 mod transport;
 
 use std::{collections::HashMap, fs, path::PathBuf};
@@ -43,6 +44,7 @@ pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, Plug
     let tls = checker.common_tls(&raw.tls, &interfaces, components.iter().any(|component| component.dial.is_some()));
     let (handlers, handler_places) = checker.handlers(raw.handlers);
     let (policies, policy_places) = checker.policies(raw.policies);
+    let subscriptions = checker.subscriptions(&raw.subscriptions);
     let plugins = checker.plugins(&raw.plugins, manager.as_ref());
     let storage = checker.storage(&raw.storage);
     let api = checker.api(raw.api);
@@ -57,7 +59,10 @@ pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, Plug
     let places = PluginPlaces { handlers: handler_places, policies: policy_places };
     let manager = manager?;
     let tls = tls?;
-    Some((Config { manager, log, interfaces, tls, components, handlers, policies, plugins, storage, api }, places))
+    Some((
+        Config { manager, log, interfaces, tls, components, handlers, policies, subscriptions, plugins, storage, api },
+        places,
+    ))
 }
 
 impl Checker<'_> {

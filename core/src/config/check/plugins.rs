@@ -159,7 +159,7 @@ impl Checker<'_> {
         Some(PluginSource::File(self.file(spot, "plugin")))
     }
 
-    fn matches(&self, raw: &RawMatch) -> ComponentMatch {
+    pub(super) fn matches(&self, raw: &RawMatch) -> ComponentMatch {
         let globs = |list: &[Spot<String>]| {
             list.iter().for_each(|glob| self.glob(glob));
             list.iter().map(|glob| glob.value.clone()).collect()

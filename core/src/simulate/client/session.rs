@@ -7,18 +7,23 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
     net::TcpStream,
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::Instant,
 };
 use tokio_rustls::client::TlsStream;
 
 use super::{Dialler, Report};
 use crate::{
+    clock::wall_time,
     config::limits,
-    simulate::message::{self, FromManager},
+    simulate::{
+        message::{self, FromManager},
+        subscriptions::Subscriptions,
+    },
 };
 
 pub(super) type Stream = TlsStream<TcpStream>;
@@ -114,6 +119,7 @@ pub(super) async fn run(
     dialler: &Dialler,
     incoming: &mut mpsc::Receiver<Report>,
     outbox: &mut Outbox,
+    served: &mut Subscriptions,
 ) -> io::Result<()> {
     let (read, mut write) = tokio::io::split(stream);
     let mut lines = Lines { read, buffer: Vec::new(), searched: 0 };
@@ -121,15 +127,21 @@ pub(super) async fn run(
     let open = outbox.all();
     counts.repeated.fetch_add(open.len() as u64, Ordering::Relaxed);
     send(&mut write, &open).await?;
-    let mut finished = false;
+    let (mut finished, mut changes) = (false, true);
+    let mut current = dialler.current.clone();
     loop {
         if finished && outbox.is_empty() {
             return write.shutdown().await;
         }
+        if !finished {
+            notify(dialler, outbox, served, &mut current, &mut write).await?;
+        }
         let again = outbox.next_again();
+        let can_notify = !finished && outbox.has_room() && !current.borrow().is_empty();
+        let look = can_notify.then(|| served.due()).flatten();
         tokio::select! {
             line = lines.next() => match line? {
-                Some(line) => receive(&line, dialler, outbox, &mut write).await?,
+                Some(line) => receive(&line, dialler, outbox, served, &mut write).await?,
                 None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed by the manager")),
             },
             report = incoming.recv(), if !finished && outbox.has_room() => match report {
@@ -145,8 +157,31 @@ pub(super) async fn run(
                 counts.repeated.fetch_add(due.len() as u64, Ordering::Relaxed);
                 send(&mut write, &due).await?;
             }
+            changed = current.changed(), if changes && !finished && !served.is_empty() => changes = changed.is_ok(),
+            () = until(look.map(|time| dialler.began + Duration::from_millis(time))), if look.is_some() => {}
         }
     }
+}
+
+/// Makes the notifications that what is so now gives reason for, as many as there is room for.
+async fn notify(
+    dialler: &Dialler,
+    outbox: &mut Outbox,
+    served: &mut Subscriptions,
+    current: &mut watch::Receiver<Arc<[Value]>>,
+    write: &mut WriteHalf<Stream>,
+) -> io::Result<()> {
+    let status = Arc::clone(&current.borrow_and_update());
+    // Nothing is known yet of a component that has not reported.
+    while !status.is_empty() && outbox.has_room() {
+        let Some(objects) = served.notification(&status, dialler.clock()) else { return Ok(()) };
+        let report = Report { time: wall_time(), objects: Arc::from(objects) };
+        let line = outbox.add(dialler.config.component.id.as_str(), &report);
+        dialler.counts.sent.fetch_add(1, Ordering::Relaxed);
+        dialler.counts.notifications.fetch_add(1, Ordering::Relaxed);
+        send(write, &[line]).await?;
+    }
+    Ok(())
 }
 
 async fn until(time: Option<Instant>) {
@@ -155,7 +190,13 @@ async fn until(time: Option<Instant>) {
     }
 }
 
-async fn receive(line: &[u8], dialler: &Dialler, outbox: &mut Outbox, write: &mut WriteHalf<Stream>) -> io::Result<()> {
+async fn receive(
+    line: &[u8],
+    dialler: &Dialler,
+    outbox: &mut Outbox,
+    served: &mut Subscriptions,
+    write: &mut WriteHalf<Stream>,
+) -> io::Result<()> {
     let counts = &dialler.counts;
     match message::read(line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))? {
         FromManager::Response { message_id, response, retry_after_ms } => {
@@ -177,6 +218,23 @@ async fn receive(line: &[u8], dialler: &Dialler, outbox: &mut Outbox, write: &mu
             send(write, &[Arc::from(answer)]).await?;
             counts.requests.fetch_add(1, Ordering::Relaxed);
             Ok(())
+        }
+        FromManager::Subscription { message_id, component_id, ends, asked } => {
+            let own = dialler.config.component.id.as_str();
+            let reply = match component_id {
+                Some(other) if other != own => {
+                    ("unknown-component: this component answers for itself".to_owned(), None)
+                }
+                _ if !dialler.config.serves_subscriptions => {
+                    ("unsupported: this component serves no subscriptions".to_owned(), None)
+                }
+                _ if ends => served.unsubscribe(&asked),
+                _ => served.subscribe(&asked, dialler.clock()),
+            };
+            if reply.0 == "success" && !ends {
+                counts.subscriptions.fetch_add(1, Ordering::Relaxed);
+            }
+            send(write, &[Arc::from(message::subscription_response(own, &message_id, ends, reply))]).await
         }
         FromManager::Other => Ok(()),
     }

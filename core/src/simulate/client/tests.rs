@@ -169,3 +169,67 @@ async fn the_window_bounds_what_is_out_and_requests_get_the_current_status() {
     manager.answer(&json!({ "messageId": "1" }), "success").await;
     assert_eq!(manager.read().await.unwrap()["sequence"], 3);
 }
+
+fn message(kind: &str, id: &str, object: &Value) -> Value {
+    json!({ "messageType": kind, "messageId": id, "componentId": "alice", "extension": [object] })
+}
+
+/// Reads up to a message of this type; reports before it are answered.
+async fn await_kind(manager: &mut Peer, kind: &str) -> Value {
+    loop {
+        let message = manager.read().await.unwrap();
+        if message["messageType"] == kind {
+            return message;
+        }
+        manager.answer(&message, "success").await;
+    }
+}
+
+/// Reads up to a notification, which is answered.
+async fn await_notification(manager: &mut Peer) -> Value {
+    loop {
+        let report = await_kind(manager, "statusReport").await;
+        manager.answer(&report, "success").await;
+        if report["extension"][0]["type"] == "notification" {
+            return report;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_durable_subscription_is_served_over_a_reconnect_and_ended() {
+    let site = Site::new().await;
+    let client = site.client();
+    let counts = client.counts();
+    let mut manager = site.accept().await;
+    assert!(client.report(Timestamp(0), objects(1)).await);
+    let asked =
+        json!({ "type": "subscription", "events": [{}], "notificationMethod": "ON_EVENT_DETECTION", "durable": true });
+    manager.write(message("subscribe", "s1", &asked)).await;
+    let granted = await_kind(&mut manager, "subscribeResponse").await;
+    assert_eq!((&granted["messageId"], &granted["response"]), (&"s1".into(), &"success".into()));
+    let id = granted["extension"][0]["subscriptionId"].clone();
+    assert!(client.report(Timestamp(0), objects(2)).await);
+    let first = await_notification(&mut manager).await;
+    assert_eq!(first["extension"][0]["notificationSequence"], 1);
+    assert_eq!(first["extension"][1]["values"]["qber_ratio"], 2.0);
+    drop(manager);
+
+    let mut manager = site.accept().await;
+    let resume = json!({ "type": "subscription", "subscriptionId": id });
+    manager.write(message("subscribe", "s2", &resume)).await;
+    assert_eq!(await_kind(&mut manager, "subscribeResponse").await["response"], "success");
+    assert!(client.report(Timestamp(0), objects(3)).await);
+    let next = await_notification(&mut manager).await;
+    // The answer to the first may have been lost with the connection: then it comes again before the second.
+    let number = next["extension"][0]["notificationSequence"].as_u64();
+    let last = if number == Some(1) { await_notification(&mut manager).await } else { next };
+    assert_eq!(last["extension"][0]["notificationSequence"], 2);
+    assert_eq!(last["extension"][1]["values"]["qber_ratio"], 3.0);
+    manager.write(message("unsubscribe", "s3", &resume)).await;
+    assert_eq!(await_kind(&mut manager, "unsubscribeResponse").await["response"], "success");
+    manager.write(message("unsubscribe", "s4", &resume)).await;
+    let gone = await_kind(&mut manager, "unsubscribeResponse").await;
+    assert!(gone["response"].as_str().unwrap().starts_with("rejected: "), "{gone}");
+    assert_eq!(counts.subscriptions.load(Ordering::Relaxed), 2);
+}

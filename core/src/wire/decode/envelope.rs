@@ -160,7 +160,12 @@ impl<'l> Reading<'l, '_> {
         let is_answer = match &*message_type {
             message_type::STATUS_REPORT => false,
             message_type::STATUS_REPORT_REQUEST_RESPONSE => true,
-            other if message_type::is_answer(other) => return Ok(Decoded::UnaskedAnswer { message_type }),
+            message_type::SUBSCRIBE | message_type::UNSUBSCRIBE => {
+                return self.subscribe(Address { message_type, message_id, component_id });
+            }
+            other if message_type::is_answer(other) => {
+                return Ok(self.peer_answer(Address { message_type, message_id, component_id }, envelope.response));
+            }
             _ => return Ok(Decoded::Unsupported { message_type, message_id, component_id }),
         };
         let component_id = component_id.ok_or("`componentId` is missing")?;
@@ -182,6 +187,41 @@ impl<'l> Reading<'l, '_> {
             Some((message_id, response)) => Decoded::Answer { message_id, component_id, response },
             None => Decoded::Report { message_id, component_id },
         })
+    }
+
+    /// The text of the extension as it stands in the line.
+    fn extension_text(&self) -> &'l str {
+        let text: &'l str = self.text;
+        text.get(self.extension.place.clone()).filter(|text| !text.is_empty()).unwrap_or("[]")
+    }
+
+    fn subscribe(&self, address: Address<'l>) -> Result<Decoded<'l>, String> {
+        let Address { message_type, message_id, component_id } = address;
+        let message_id = message_id.ok_or_else(|| format!("`{message_type}` needs a messageId"))?;
+        let component_id = component_id.ok_or("`componentId` is missing")?;
+        if let Some(complaint) = self.extension.complaint() {
+            return Err(complaint);
+        }
+        let (ends, extension) = (message_type == message_type::UNSUBSCRIBE, self.extension_text());
+        Ok(Decoded::Subscribe { ends, message_id, component_id, extension })
+    }
+
+    /// An answer that may be one to a message of ours, if it has what such an answer has.
+    fn peer_answer(&self, address: Address<'l>, response: Field<Cow<'l, str>>) -> Decoded<'l> {
+        let Address { message_type, message_id, component_id } = address;
+        let ours = matches!(
+            &*message_type,
+            message_type::STATUS_REPORT_RESPONSE
+                | message_type::SUBSCRIBE_RESPONSE
+                | message_type::UNSUBSCRIBE_RESPONSE
+        );
+        match (message_id, response) {
+            (Some(message_id), Field::Is(response)) if ours && self.extension.complaint().is_none() => {
+                let (component_id, extension) = (component_id.unwrap_or_default(), self.extension_text());
+                Decoded::PeerAnswer { message_type, message_id, component_id, response, extension }
+            }
+            _ => Decoded::UnaskedAnswer { message_type },
+        }
     }
 
     /// Appends the head, and the text where it must be kept.

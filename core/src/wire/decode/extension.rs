@@ -83,6 +83,8 @@ enum Kind {
     NoString,
     Samples(Group),
     Text(ObjectKind),
+    /// `notification` or `gap`: about the subscription, not the component.
+    Notice,
     Unknown,
 }
 
@@ -91,6 +93,7 @@ impl Kind {
         match text {
             "performance" => Self::Samples(Group::Performance),
             "state" => Self::Samples(Group::State),
+            "notification" | "gap" => Self::Notice,
             _ => ObjectKind::parse(text).map_or(Self::Unknown, Self::Text),
         }
     }
@@ -250,11 +253,24 @@ impl<'l> Reading<'l, '_> {
                 start: position(object.start),
                 end: position(end),
             }),
+            Kind::Notice => {
+                self.notes.notification |= index == 0;
+                return self.notice(&object, end);
+            }
             Kind::Unknown => self.notes.unknown_types += 1,
             Kind::Missing => self.fault(format!("extension[{index}]"), "expected a key `type`"),
             Kind::NoString => self.fault(format!("extension[{index}].type"), "expected a string"),
         }
         self.extension.keep_text = true;
+    }
+
+    /// Notes what is said of the subscription; it is no status, so the report need not be kept as text for it.
+    fn notice(&mut self, object: &Object<'l>, end: usize) {
+        let text = self.text.get(object.start..end).unwrap_or_default();
+        let belongs = object.index == 0 || !self.notes.notices.is_empty();
+        if belongs && self.notes.notices.len() < limits::NOTICES_PER_REPORT && text.len() <= limits::NOTICE_BYTES {
+            self.notes.notices.push(text.to_owned());
+        }
     }
 
     /// Gives the object's samples their resource and the report their time.

@@ -71,6 +71,30 @@ pub enum Decoded<'l> {
         /// `success` or a reason.
         response: Cow<'l, str>,
     },
+    /// `subscribe` or `unsubscribe`: what it asks for is in the extension.
+    Subscribe {
+        /// Ends a subscription instead of starting one.
+        ends: bool,
+        /// As sent.
+        message_id: Cow<'l, str>,
+        /// Who asks; on Mx the manager ID of the sender.
+        component_id: Cow<'l, str>,
+        /// JSON text of the extension, `[]` if there is none.
+        extension: &'l str,
+    },
+    /// A complete answer to a report of ours, or to a subscription that we asked for or ended.
+    PeerAnswer {
+        /// `statusReportResponse`, `subscribeResponse` or `unsubscribeResponse`.
+        message_type: Cow<'l, str>,
+        /// Of the message that it answers.
+        message_id: Cow<'l, str>,
+        /// Who is spoken of; empty if it was not sent.
+        component_id: Cow<'l, str>,
+        /// `success` or a reason.
+        response: Cow<'l, str>,
+        /// JSON text of the extension, `[]` if there is none.
+        extension: &'l str,
+    },
     /// A report or answer with more values than one may have; the connection goes on.
     TooLarge {
         /// As sent.
@@ -119,6 +143,10 @@ pub struct Notes {
     /// Paths of object keys that carry key material, such as `extension[0].values.key_data`; at most 16. Whether a path
     /// is exempt is for the caller to say; a report that is not must leave the batch at once ([`ReportBatch::pop`]).
     pub key_material: Vec<String>,
+    /// Texts of the objects `notification` and `gap`, in order, if the first object is a `notification`; bounded.
+    pub notices: Vec<String>,
+    /// The extension starts with an object of type `notification` ([`super::subscription::parse_notification`]).
+    pub notification: bool,
     /// The source time as given, also where it was replaced.
     pub source_time: Option<Timestamp>,
     /// There was a `performance` object.
@@ -175,9 +203,11 @@ impl Decoder {
         self.notes.unknown_names = 0;
         self.notes.unknown_types = 0;
         self.notes.key_material.clear();
+        self.notes.notices.clear();
         self.notes.source_time = None;
         self.notes.has_performance = false;
         self.notes.has_state = false;
+        self.notes.notification = false;
         let (text, encoding) = match std::str::from_utf8(line) {
             Ok(text) => (text, None),
             Err(error) => {
