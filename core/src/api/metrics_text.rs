@@ -87,6 +87,15 @@ const MANAGER_COUNTERS: [(&str, &str, CounterOf<Metrics>); 13] = [
     ("qkdn_storage_reports_committed", "Reports in commits of the journal.", |m| &m.reports_committed),
     ("qkdn_storage_state_flushes_made", "Flushes of the state database.", |m| &m.state_flushes),
     ("qkdn_storage_state_flushes_failed", "Flushes of the state database that failed.", |m| &m.state_flushes_failed),
+    ("qkdn_subscriptions_granted", "Subscriptions granted.", |m| &m.subscriptions_granted),
+    ("qkdn_subscriptions_refused", "Subscriptions refused.", |m| &m.subscriptions_refused),
+    ("qkdn_subscription_notifications", "Notifications made.", |m| &m.notifications),
+    (
+        "qkdn_subscription_notifications_lost",
+        "Notifications lost: the subscriber was too slow, or an object too large.",
+        |m| &m.notifications_lost,
+    ),
+    ("qkdn_subscription_fell_behind", "Times the commits were read from the journal.", |m| &m.subscriptions_behind),
     ("qkdn_clock_jumps_seen", "Jumps of the wall clock.", |m| &m.clock_jumps),
 ];
 
