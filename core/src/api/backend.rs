@@ -9,7 +9,7 @@ use super::{
     page::{Page, PageRequest},
     views::{
         ComponentDetail, ComponentFilter, ComponentSummary, Gauges, HandlerView, Health, PolicyView, ReportCursor,
-        ReportView, StatusAnswer, StatusQuery,
+        ReportView, StatusAnswer, StatusQuery, SubscriptionView,
     },
 };
 use crate::{
@@ -66,6 +66,12 @@ pub trait Backend: Send + Sync + 'static {
         from_sequence: Option<u64>,
         page: &PageRequest<ReportCursor>,
     ) -> Answer<'_, Result<Page<ReportView>, ReportsError>>;
+
+    /// Subscriptions, the oldest first; `None`: too much to do now.
+    fn subscriptions(&self) -> Answer<'_, Option<Vec<SubscriptionView>>>;
+
+    /// Ends a subscription for an operator; whether there was one. `None`: too much to do now.
+    fn remove_subscription(&self, id: &str, operator: &str) -> Answer<'_, Option<bool>>;
 
     /// Policies as configured, in the order of the configuration.
     fn policies(&self) -> Vec<PolicyView>;

@@ -15,7 +15,7 @@ use super::{
     views::{
         ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
         Health, InterfaceGauges, PluginCounters, PolicyView, ReportCursor, ReportOutcome, ReportView, ReportedValue,
-        StatusAnswer, StatusQuery, ValueView,
+        StatusAnswer, StatusQuery, SubscriptionView, ValueView,
     },
 };
 use crate::{
@@ -222,6 +222,18 @@ impl Backend for FakeBackend {
             }),
         };
         Box::pin(std::future::ready(result))
+    }
+
+    fn subscriptions(&self) -> Answer<'_, Option<Vec<SubscriptionView>>> {
+        let text = r#"{"id":"s01","subscriber":"mu/net-1","created":"2026-01-01T00:00:00Z","granted":{"events":[{}],
+            "notificationMethod":"ONE_TIME"},"connected":true,"lastSequence":3,"acknowledged":2,"backlog":1,
+            "backlogBytes":9,"lost":0}"#;
+        Box::pin(std::future::ready(Some(vec![serde_json::from_str(text).unwrap()])))
+    }
+
+    fn remove_subscription(&self, id: &str, operator: &str) -> Answer<'_, Option<bool>> {
+        assert_eq!(operator, "ops");
+        Box::pin(std::future::ready(Some(id == "s01")))
     }
 
     fn reports(

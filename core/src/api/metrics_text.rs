@@ -74,7 +74,7 @@ const PLUGIN_COUNTERS: [(&str, &str, CounterOf<PluginMetrics>); 5] = [
 ];
 
 /// Counters of the manager as a whole.
-const MANAGER_COUNTERS: [(&str, &str, CounterOf<Metrics>); 13] = [
+const MANAGER_COUNTERS: [(&str, &str, CounterOf<Metrics>); 18] = [
     ("qkdn_state_sequence_numbers_missed", "Sequence numbers that never came.", |m| &m.sequence_gaps),
     ("qkdn_plugin_reports_quarantined", "Reports that a plugin could not take.", |m| &m.quarantined),
     ("qkdn_alarm_raises_dropped", "New alarms beyond what a component may have.", |m| &m.alarms_dropped),
@@ -122,6 +122,8 @@ impl Snapshot {
         out.gauge("qkdn_plugin_policy_timers", "Timers that policies have set.", [(Vec::new(), timers)])?;
         let symbols = number(self.gauges.symbols);
         out.gauge("qkdn_model_symbols", "Names that have a symbol.", [(Vec::new(), symbols)])?;
+        let subscriptions = number(self.metrics.subscriptions.get());
+        out.gauge("qkdn_subscription_subscriptions", "Subscriptions at the manager.", [(Vec::new(), subscriptions)])?;
         for (name, help, counter) in MANAGER_COUNTERS {
             out.counter(name, help, [(Vec::new(), counter(&self.metrics).get())])?;
         }

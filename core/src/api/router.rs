@@ -16,7 +16,7 @@ use super::{
     backend::Backend,
     host_check::HostCheck,
     problem::Problem,
-    v1::{alarms, components, manager, reports},
+    v1::{alarms, components, manager, reports, subscriptions},
 };
 use crate::config::limits;
 
@@ -40,6 +40,9 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
         .route("/alarms/{id}", get(alarms::show))
         .route("/alarms/{id}/{action}", post(alarms::operate))
         .route("/reports", get(reports::list))
+        .route("/subscriptions", get(subscriptions::list))
+        .route("/subscriptions/{id}", get(subscriptions::show))
+        .route("/subscriptions/{id}/remove", post(subscriptions::remove))
         .route("/policies", get(manager::policies))
         .route("/handlers", get(manager::handlers))
         .route("/health", get(manager::health));

@@ -4,3 +4,4 @@ pub(crate) mod alarms;
 pub(crate) mod components;
 pub(crate) mod manager;
 pub(crate) mod reports;
+pub(crate) mod subscriptions;

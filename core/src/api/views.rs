@@ -7,8 +7,10 @@ pub mod component;
 pub mod health;
 pub mod plugin;
 pub mod report;
+pub mod subscription;
 
 pub use component::{ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, ValueView};
 pub use health::{ComponentCount, Gauges, Health, InterfaceGauges};
 pub use plugin::{HandlerView, PluginCounters, PolicyView};
 pub use report::{ReportCursor, ReportOutcome, ReportView, StatusAnswer, StatusQuery};
+pub use subscription::SubscriptionView;

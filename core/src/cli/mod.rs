@@ -16,6 +16,7 @@ pub mod plugin;
 pub mod report;
 pub mod run;
 pub mod storage;
+pub mod subscription;
 
 mod client;
 mod exit;
@@ -91,6 +92,9 @@ pub enum Command {
     /// Stored status reports of a component.
     #[command(subcommand)]
     Report(report::Command),
+    /// Subscriptions at the manager: list them, show one, end one.
+    #[command(subcommand)]
+    Subscription(subscription::Command),
     /// FCAPS policies as configured, and what they did.
     #[command(subcommand)]
     Policy(plugin::PolicyCommand),
@@ -123,6 +127,7 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Component(command) => component::run(command, api, output),
         Command::Alarm(command) => alarm::run(command, api, output),
         Command::Report(command) => report::run(command, api, output),
+        Command::Subscription(command) => subscription::run(command, api, output),
         Command::Policy(command) => plugin::run_policy(&command, api, output),
         Command::Handler(command) => plugin::run_handler(&command, api, output),
     }

@@ -9,6 +9,7 @@ pub mod answers;
 pub mod intake;
 pub mod open_messages;
 pub mod requests;
+pub mod subscribing;
 pub mod task;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::{
 };
 
 pub use requests::{ManagerRequest, RequestOutcome};
+pub use subscribing::{Outlet, SubscriptionDesk, SubscriptionWish};
 
 /// What every connection of an interface shares.
 pub struct InterfaceContext {
@@ -48,6 +50,8 @@ pub struct InterfaceContext {
     pub unlisted: Arc<dyn Fn(&ComponentRef) -> ComponentCard + Send + Sync>,
     /// Whom refusals that concern security are told to.
     pub watch: Arc<dyn SecurityWatch>,
+    /// Who keeps subscriptions.
+    pub subscriptions: Arc<dyn SubscriptionDesk>,
 }
 
 impl InterfaceContext {

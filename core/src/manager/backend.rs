@@ -17,7 +17,7 @@ use crate::{
         views::{
             ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
             Health, InterfaceGauges, PluginCounters, PolicyView, ReportCursor, ReportView, StatusAnswer, StatusQuery,
-            ValueView,
+            SubscriptionView, ValueView,
         },
     },
     clock::Clock,
@@ -60,6 +60,8 @@ pub struct ManagerBackend {
     pub desk: AlarmDesk,
     /// Storage.
     pub journal: Arc<Journal>,
+    /// Subscriptions.
+    pub subscriptions: Arc<super::subscriptions::Subscriptions>,
     /// Audit trail.
     pub audit: Audit,
     /// Places for readers of the journal.
@@ -302,6 +304,27 @@ impl Backend for ManagerBackend {
                 Ok(result) => result.map_err(|error| ReportsError::Unavailable { reason: error.to_string() }),
                 Err(error) => Err(ReportsError::Unavailable { reason: error.to_string() }),
             }
+        })
+    }
+
+    fn subscriptions(&self) -> Answer<'_, Option<Vec<SubscriptionView>>> {
+        Box::pin(self.subscriptions.list())
+    }
+
+    fn remove_subscription(&self, id: &str, operator: &str) -> Answer<'_, Option<bool>> {
+        let (id, operator) = (id.to_owned(), operator.to_owned());
+        Box::pin(async move {
+            let removed = self.subscriptions.remove(&id).await?;
+            if removed {
+                self.audit.record(AuditEntry {
+                    time: self.clock.now(),
+                    kind: "operator".to_owned(),
+                    who: operator,
+                    what: format!("subscription {id} removed"),
+                    detail: serde_json::Value::Null,
+                });
+            }
+            Some(removed)
         })
     }
 

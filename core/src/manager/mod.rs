@@ -14,6 +14,7 @@ pub mod replay;
 pub mod reports;
 pub mod requests;
 pub mod start;
+pub mod subscriptions;
 pub mod watch;
 
 pub use start::{StartError, start};
@@ -45,6 +46,7 @@ pub struct Running {
     shards: Vec<(Mailbox, std::thread::JoinHandle<()>)>,
     journal: Arc<Journal>,
     state: Arc<StateWriter>,
+    subscriptions: Arc<subscriptions::Subscriptions>,
     audit: Audit,
     audit_writer: AuditWriter,
     /// Address of the HTTP API.
@@ -107,7 +109,7 @@ impl Running {
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
             tracing::warn!("Some connections did not close in time and were left.");
         }
-        let (journal, state) = (self.journal, self.state);
+        let (journal, state, subscriptions) = (self.journal, self.state, self.subscriptions);
         let stopped = tokio::task::spawn_blocking(move || {
             for (mailbox, _) in &self.shards {
                 mailbox.put_waiting(ShardMessage::Stop);
@@ -118,6 +120,7 @@ impl Running {
                 }
             }
             journal.stop();
+            subscriptions.stop();
             state.stop();
             self.audit_writer.close();
             drop(self.lock);

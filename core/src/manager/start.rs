@@ -18,6 +18,7 @@ use super::{
     plugins::{self, Plugins},
     replay::StartNote,
     requests,
+    subscriptions::{Around, Subscriptions},
     watch::Watch,
 };
 use crate::{
@@ -41,6 +42,7 @@ use crate::{
     },
     state::ComponentState,
     storage::{
+        JournalPosition,
         data_dir::DataDir,
         error::StorageError,
         faults::Faults,
@@ -187,9 +189,13 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         alarms: recovered.alarms,
         next_alarm_id: recovered.next_alarm_id,
     };
-    let shards = shared.start_shards(past, &journal, &state, requester)?;
+    // Blocks are numbered without holes; whatever the last one holds is behind this.
+    let reached = JournalPosition(recovered.journal.next_block.saturating_mul(1 << 16).saturating_sub(1));
+    let subscriptions = shared.start_subscriptions(&data_dir, &audit, reached)?;
+
+    let shards = shared.start_shards(past, &journal, &state, requester, &subscriptions)?;
     let mailboxes: Vec<Mailbox> = shards.iter().map(|(mailbox, _)| mailbox.clone()).collect();
-    let parts = Parts { journal, state, audit, audit_writer, lock, shards, mailboxes };
+    let parts = Parts { journal, state, subscriptions, audit, audit_writer, lock, shards, mailboxes };
     Ok(shared.open(doors, parts, wishes))
 }
 
@@ -244,6 +250,7 @@ fn interfaces_in_use(config: &Config) -> Vec<InterfaceConfig> {
 struct Parts {
     journal: Arc<Journal>,
     state: Arc<StateWriter>,
+    subscriptions: Arc<Subscriptions>,
     audit: Audit,
     audit_writer: crate::telemetry::audit::AuditWriter,
     lock: DataDir,
@@ -285,12 +292,33 @@ impl Shared {
         }
     }
 
+    fn start_subscriptions(
+        &self,
+        data_dir: &std::path::Path,
+        audit: &Audit,
+        reached: JournalPosition,
+    ) -> Result<Arc<Subscriptions>, StorageError> {
+        let sees = self.config.components.iter().map(|one| (one.component.clone(), one.sees.clone())).collect();
+        let around = Around::new(
+            self.config.manager.id.clone(),
+            data_dir.to_path_buf(),
+            self.clock,
+            Arc::clone(&self.symbols),
+            Arc::clone(&self.registry),
+            Arc::clone(&self.board),
+            Arc::clone(&self.metrics),
+            audit.clone(),
+        );
+        Subscriptions::start(around, sees, reached)
+    }
+
     fn start_shards(
         &self,
         past: Past,
         journal: &Arc<Journal>,
         state: &Arc<StateWriter>,
         requester: mpsc::Sender<PolicyRequest>,
+        subscriptions: &Arc<Subscriptions>,
     ) -> Result<Vec<(Mailbox, std::thread::JoinHandle<()>)>, StartError> {
         let count = self.config.manager.shards;
         let around = Surroundings {
@@ -335,6 +363,7 @@ impl Shared {
                     state: Arc::clone(state),
                     requester: requester.clone(),
                     metrics: Arc::clone(&self.metrics),
+                    follower: Arc::clone(subscriptions) as _,
                 },
                 clock: self.clock,
                 points: points.clone(),
@@ -382,7 +411,7 @@ impl Shared {
         }
     }
 
-    fn context(&self, config: InterfaceConfig, mailboxes: &[Mailbox], watch: &Arc<Watch>) -> InterfaceContext {
+    fn context(&self, config: InterfaceConfig, parts: &Parts, watch: &Arc<Watch>) -> InterfaceContext {
         let handlers = || self.config.handlers.iter().zip(&self.plugins.handlers);
         let plugins = Arc::clone(&self.plugins);
         InterfaceContext {
@@ -393,7 +422,8 @@ impl Shared {
             enrolment: self.config.manager.enrolment,
             registry: Arc::clone(&self.registry),
             symbols: Arc::clone(&self.symbols),
-            shards: mailboxes.to_vec(),
+            shards: parts.mailboxes.clone(),
+            subscriptions: Arc::clone(&parts.subscriptions) as _,
             clock: self.clock,
             metrics: Arc::clone(&self.metrics),
             unlisted: Arc::new(move |component| plugins.card(component, None)),
@@ -432,6 +462,7 @@ impl Shared {
             started: self.clock.now(),
             desk,
             journal: Arc::clone(&parts.journal),
+            subscriptions: Arc::clone(&parts.subscriptions),
             audit: parts.audit.clone(),
             readers: Arc::new(tokio::sync::Semaphore::new(super::backend::REPORT_READERS)),
         }
@@ -453,11 +484,7 @@ impl Shared {
             listeners.extend(
                 listener.map(|listener| (listener, config.handshake_timeout, Arc::clone(&trust), Arc::clone(&places))),
             );
-            interfaces.push(Interface {
-                context: Arc::new(self.context(config, &parts.mailboxes, &watch)),
-                trust,
-                places,
-            });
+            interfaces.push(Interface { context: Arc::new(self.context(config, &parts, &watch)), trust, places });
         }
         let (doors_cancel, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let connections = Connections::new(interfaces, tasks.clone(), closing.clone(), Arc::clone(&watch) as _);
@@ -494,6 +521,7 @@ impl Shared {
             shards: parts.shards,
             journal: parts.journal,
             state: parts.state,
+            subscriptions: parts.subscriptions,
             audit: parts.audit,
             audit_writer: parts.audit_writer,
             api,

@@ -17,6 +17,8 @@ use crate::{
     model::{Alarm, ReasonCode, ReferencePoint, Refusal, Response},
     storage::{
         JournalPosition, Tell,
+        follow::Follower,
+        record::BatchRecord,
         state_db::{StateFlush, writer::StateWriter},
     },
     telemetry::metrics::Metrics,
@@ -66,6 +68,8 @@ pub struct Audience {
     pub requester: mpsc::Sender<PolicyRequest>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Who follows what is committed.
+    pub follower: Arc<dyn Follower>,
 }
 
 /// An operator's request and what became of it.
@@ -96,6 +100,8 @@ pub struct Told {
     pub requests: Vec<PolicyRequest>,
     /// An operator who waits.
     pub operate: Option<OperateReply>,
+    /// The batch, for who follows.
+    pub record: Arc<BatchRecord>,
 }
 
 impl Told {
@@ -162,6 +168,7 @@ impl Tell for Told {
             // The operator may have gone away meanwhile; the action stands all the same.
             let _gone = reply.send(Some(result));
         }
+        self.audience.follower.committed(position, &self.record);
         self.audience.progress.position.store(position.0, Ordering::Release);
         self.audience.progress.committed.store(self.number, Ordering::Release);
     }

@@ -273,7 +273,9 @@ impl Running {
         } else {
             None
         };
+        let record = Arc::new(record);
         let told = Told {
+            record: Arc::clone(&record),
             audience: self.worker.audience.clone(),
             number,
             point,

@@ -9,6 +9,7 @@ pub mod decode;
 pub mod encode;
 pub mod error;
 pub mod faults;
+pub mod follow;
 pub mod journal;
 pub mod read;
 pub mod record;
@@ -16,6 +17,7 @@ pub mod recovery;
 pub mod replay;
 pub mod retention;
 pub mod state_db;
+pub mod subscriptions;
 pub mod verify;
 
 #[cfg(all(test, feature = "fault-points"))]
