@@ -133,7 +133,7 @@ impl Intake {
                 self.context.metrics.interface(self.context.point()).unexpected_answers.increment();
             }
             Decoded::Subscribe { ends, message_id, component_id, extension } => {
-                if let Err((kind, refusal)) = self.subscribe(ends, &message_id, &component_id, extension) {
+                if let Err((kind, refusal)) = self.subscribe(ends, &message_id, &component_id, extension, decoder) {
                     self.context.metrics.refuse(self.context.point(), refusal.code);
                     encode::answer(out, kind, Some(&message_id), &component_id, &refusal.into());
                 }
@@ -196,6 +196,7 @@ impl Intake {
         message_id: &str,
         component_id: &str,
         extension: &str,
+        decoder: &Decoder,
     ) -> Result<(), (&'static str, Refusal)> {
         let kind = if ends { message_type::UNSUBSCRIBE_RESPONSE } else { message_type::SUBSCRIBE_RESPONSE };
         let point = self.context.point();
@@ -206,6 +207,7 @@ impl Intake {
             return Err((kind, Refusal::new(ReasonCode::Unsupported, sentence)));
         }
         let speaker = self.speaker(component_id).map_err(|(_, refusal)| (kind, refusal))?;
+        self.key_material(speaker, decoder).map_err(|(_, refusal)| (kind, refusal))?;
         let Some(Speaker { entry, .. }) = self.speakers.get(speaker) else { return Ok(()) };
         let wish = SubscriptionWish {
             subscriber: entry.component.clone(),

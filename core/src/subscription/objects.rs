@@ -7,6 +7,9 @@ use super::{Change, Content};
 /// Most values in one object, so that no object comes near the limit of a line.
 const VALUES: usize = 256;
 
+/// An object being put together: its first change, its members, its values.
+type Open<'c> = (&'c Change, Map<String, Value>, Map<String, Value>);
+
 /// The object of a change without its values; `subject` only where the sender speaks of others.
 fn head(change: &Change, with_subject: bool) -> Map<String, Value> {
     let key = &change.key;
@@ -35,7 +38,7 @@ fn value(content: &Content) -> Option<Value> {
 /// Objects in the order of the first change of each.
 #[must_use]
 pub fn objects(changes: &[Change], with_subject: bool) -> Vec<String> {
-    let mut objects: Vec<(&Change, Map<String, Value>, Map<String, Value>)> = Vec::new();
+    let mut objects: Vec<Open<'_>> = Vec::new();
     for change in changes {
         let Some(value) = value(&change.content) else {
             let mut object = head(change, with_subject);
@@ -64,7 +67,7 @@ pub fn objects(changes: &[Change], with_subject: bool) -> Vec<String> {
             }
         }
     }
-    let text = |(_, mut object, values): (&Change, Map<String, Value>, Map<String, Value>)| {
+    let text = |(_, mut object, values): Open<'_>| {
         if !values.is_empty() {
             object.insert("values".to_owned(), Value::Object(values));
         }
