@@ -34,6 +34,7 @@ pub mod shard;
 pub mod simulate;
 pub mod state;
 pub mod storage;
+pub mod subscription;
 pub mod wire;
 // Faces to people and programs.
 pub mod api;

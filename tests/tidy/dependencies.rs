@@ -6,7 +6,7 @@ use crate::sources::{Source, all, report};
 
 /// The parts of `core/src`, in the order in which a status report travels, and what each may use. `model`, and the limits
 /// in `config`, are for everybody. Nothing reaches back towards the network: answers travel by channel.
-const MAY_USE: [(&str, &[&str]); 20] = [
+const MAY_USE: [(&str, &[&str]); 21] = [
     ("model", &[]),
     ("config", &["telemetry"]),
     ("telemetry", &["config"]),
@@ -20,7 +20,8 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("state", &["config", "storage"]),
     ("alarm", &["config"]),
     ("storage", &["config", "telemetry", "state"]),
-    ("api", &["config", "telemetry", "alarm", "state", "storage"]),
+    ("subscription", &["config", "wire"]),
+    ("api", &["config", "telemetry", "alarm", "state", "storage", "wire"]),
     ("pki", &[]),
     ("simulate", &["config", "wire", "clock", "net", "pki"]),
     ("bench", &["config", "clock", "wire", "net", "pki", "simulate", "manager", "telemetry"]),
@@ -41,6 +42,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
             "state",
             "alarm",
             "storage",
+            "subscription",
             "api",
         ],
     ),
@@ -83,7 +85,7 @@ const ONLY_IN: [(&str, &[&str], &str); 11] = [
 ];
 
 /// Parts that take values and give values: no runtime, no sockets, no files.
-const PURE: [&str; 4] = ["model", "wire", "state", "alarm"];
+const PURE: [&str; 5] = ["model", "wire", "state", "alarm", "subscription"];
 /// What a pure part must not name.
 const IMPURE: [&str; 5] = ["tokio", "std::net", "std::fs", "std::thread", "rusqlite"];
 

@@ -10,7 +10,7 @@ use super::{
     views::{
         ComponentDetail, ComponentFilter, ComponentSummary, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
         HistoryView, LastValueView, NetworkChangeView, NetworkEntryView, NetworkFilter, PolicyView, ReportCursor,
-        ReportView, StatusAnswer, StatusQuery, UsageBy, UsageFilter, UsageTotalView, ValueFilter,
+        ReportView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter,
     },
 };
 use crate::{
@@ -87,6 +87,12 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Usage added up, the most consumed bits first.
     fn usage(&self, by: UsageBy, filter: &UsageFilter) -> Answer<'_, Result<Vec<UsageTotalView>, ReportsError>>;
+
+    /// Subscriptions, the oldest first; `None`: too much to do now.
+    fn subscriptions(&self) -> Answer<'_, Option<Vec<SubscriptionView>>>;
+
+    /// Ends a subscription for an operator; whether there was one. `None`: too much to do now.
+    fn remove_subscription(&self, id: &str, operator: &str) -> Answer<'_, Option<bool>>;
 
     /// Policies as configured, in the order of the configuration.
     fn policies(&self) -> Vec<PolicyView>;

@@ -16,8 +16,8 @@ use super::{
         ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
         Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, LastValueView, NetworkChangeView,
         NetworkEntryView, NetworkFilter, OutwardState, OutwardSubscriptionView, PluginCounters, PolicyView,
-        ReportCursor, ReportOutcome, ReportView, ReportedValue, StatusAnswer, StatusQuery, UsageBy, UsageFilter,
-        UsageTotalView, ValueFilter, ValueView,
+        ReportCursor, ReportOutcome, ReportView, ReportedValue, StatusAnswer, StatusQuery, SubscriptionView, UsageBy,
+        UsageFilter, UsageTotalView, ValueFilter, ValueView,
     },
 };
 use crate::{
@@ -239,6 +239,18 @@ impl Backend for FakeBackend {
             }),
         };
         Box::pin(std::future::ready(result))
+    }
+
+    fn subscriptions(&self) -> Answer<'_, Option<Vec<SubscriptionView>>> {
+        let text = r#"{"id":"s01","subscriber":"mu/net-1","created":"2026-01-01T00:00:00Z","granted":{"events":[{}],
+            "notificationMethod":"ONE_TIME"},"connected":true,"lastSequence":3,"acknowledged":2,"backlog":1,
+            "backlogBytes":9,"lost":0}"#;
+        Box::pin(std::future::ready(Some(vec![serde_json::from_str(text).unwrap()])))
+    }
+
+    fn remove_subscription(&self, id: &str, operator: &str) -> Answer<'_, Option<bool>> {
+        assert_eq!(operator, "ops");
+        Box::pin(std::future::ready(Some(id == "s01")))
     }
 
     fn reports(

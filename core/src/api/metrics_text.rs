@@ -93,7 +93,7 @@ const OUTWARD_COUNTERS: [(&str, &str, CounterOf<OutwardMetrics>); 7] = [
 ];
 
 /// Counters of the manager as a whole.
-const MANAGER_COUNTERS: [(&str, &str, CounterOf<Metrics>); 19] = [
+const MANAGER_COUNTERS: [(&str, &str, CounterOf<Metrics>); 24] = [
     ("qkdn_state_sequence_numbers_missed", "Sequence numbers that never came.", |m| &m.sequence_gaps),
     ("qkdn_state_network_entries_dropped", "Inventory and topology beyond what a component may have.", |m| {
         &m.network_entries_dropped
@@ -114,6 +114,15 @@ const MANAGER_COUNTERS: [(&str, &str, CounterOf<Metrics>); 19] = [
     ("qkdn_storage_reports_committed", "Reports in commits of the journal.", |m| &m.reports_committed),
     ("qkdn_storage_state_flushes_made", "Flushes of the state database.", |m| &m.state_flushes),
     ("qkdn_storage_state_flushes_failed", "Flushes of the state database that failed.", |m| &m.state_flushes_failed),
+    ("qkdn_subscriptions_granted", "Subscriptions granted.", |m| &m.subscriptions_granted),
+    ("qkdn_subscriptions_refused", "Subscriptions refused.", |m| &m.subscriptions_refused),
+    ("qkdn_subscription_notifications", "Notifications made.", |m| &m.notifications),
+    (
+        "qkdn_subscription_notifications_lost",
+        "Notifications lost: the subscriber was too slow, or an object too large.",
+        |m| &m.notifications_lost,
+    ),
+    ("qkdn_subscription_fell_behind", "Times the commits were read from the journal.", |m| &m.subscriptions_behind),
     ("qkdn_clock_jumps_seen", "Jumps of the wall clock.", |m| &m.clock_jumps),
 ];
 
@@ -140,6 +149,8 @@ impl Snapshot {
         out.gauge("qkdn_plugin_policy_timers", "Timers that policies have set.", [(Vec::new(), timers)])?;
         let symbols = number(self.gauges.symbols);
         out.gauge("qkdn_model_symbols", "Names that have a symbol.", [(Vec::new(), symbols)])?;
+        let subscriptions = number(self.metrics.subscriptions.get());
+        out.gauge("qkdn_subscription_subscriptions", "Subscriptions at the manager.", [(Vec::new(), subscriptions)])?;
         for (name, help, counter) in MANAGER_COUNTERS {
             out.counter(name, help, [(Vec::new(), counter(&self.metrics).get())])?;
         }

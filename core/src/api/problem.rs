@@ -56,7 +56,7 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, kind, title, detail)
     }
 
-    fn unavailable(detail: impl Into<String>) -> Self {
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not possible now", detail)
             .retry_after_ms(limits::RETRY_UNAVAILABLE_MS)
     }

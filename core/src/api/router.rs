@@ -16,7 +16,7 @@ use super::{
     backend::Backend,
     host_check::HostCheck,
     problem::Problem,
-    v1::{alarms, components, history, manager, network, reports},
+    v1::{alarms, components, history, manager, network, reports, subscriptions},
 };
 use crate::config::limits;
 
@@ -47,6 +47,9 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
         .route("/topology", get(network::topology))
         .route("/topology/changes", get(network::topology_changes))
         .route("/usage", get(network::usage))
+        .route("/subscriptions", get(subscriptions::list))
+        .route("/subscriptions/{id}", get(subscriptions::show))
+        .route("/subscriptions/{id}/remove", post(subscriptions::remove))
         .route("/policies", get(manager::policies))
         .route("/handlers", get(manager::handlers))
         .route("/health", get(manager::health));

@@ -6,3 +6,4 @@ pub(crate) mod history;
 pub(crate) mod manager;
 pub(crate) mod network;
 pub(crate) mod reports;
+pub(crate) mod subscriptions;

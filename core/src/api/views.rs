@@ -7,6 +7,7 @@ pub mod component;
 pub mod health;
 pub mod history;
 pub mod network;
+pub mod outward;
 pub mod plugin;
 pub mod report;
 pub mod subscription;
@@ -15,6 +16,7 @@ pub use component::{ComponentDetail, ComponentFilter, ComponentSummary, Connecti
 pub use health::{ComponentCount, Gauges, Health, InterfaceGauges};
 pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueFilter};
 pub use network::{NetworkChangeView, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView};
+pub use outward::{OutwardState, OutwardSubscriptionView};
 pub use plugin::{HandlerView, PluginCounters, PolicyView};
 pub use report::{ReportCursor, ReportOutcome, ReportView, StatusAnswer, StatusQuery};
-pub use subscription::{OutwardState, OutwardSubscriptionView};
+pub use subscription::SubscriptionView;

@@ -19,6 +19,7 @@ pub mod plugin;
 pub mod report;
 pub mod run;
 pub mod storage;
+pub mod subscription;
 
 mod client;
 mod exit;
@@ -111,6 +112,9 @@ pub enum Command {
     /// Consumed and supplied keys, each interval counted once.
     #[command(subcommand)]
     Usage(network::UsageCommand),
+    /// Subscriptions at the manager: list them, show one, end one.
+    #[command(subcommand)]
+    Subscription(subscription::Command),
     /// FCAPS policies as configured, and what they did.
     #[command(subcommand)]
     Policy(plugin::PolicyCommand),
@@ -149,6 +153,7 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Inventory(command) => network::run("inventory", command, api, output),
         Command::Topology(command) => network::run("topology", command, api, output),
         Command::Usage(command) => network::run_usage(command, api, output),
+        Command::Subscription(command) => subscription::run(command, api, output),
         Command::Policy(command) => plugin::run_policy(&command, api, output),
         Command::Handler(command) => plugin::run_handler(&command, api, output),
     }

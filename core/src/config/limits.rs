@@ -258,3 +258,28 @@ pub const SUBSCRIPTION_LIST_ITEMS: usize = 256;
 pub const SUBSCRIPTION_TEXT_CHARS: usize = 512;
 /// Events of one subscription.
 pub const SUBSCRIPTION_EVENTS: usize = 64;
+/// Subscriptions of one subscriber at the manager.
+pub const SUBSCRIPTIONS_PER_SUBSCRIBER: usize = 32;
+/// Subscriptions at the manager, all subscribers together.
+pub const SUBSCRIPTIONS: usize = 1_024;
+/// Least `repetitionPeriodMs` and, where it is not 0, `dampeningPeriodMs` that is granted; a lower wish is raised.
+pub const SUBSCRIPTION_PERIOD_MS: u64 = 100;
+/// Thresholds of one subscription; more are not granted.
+pub const SUBSCRIPTION_THRESHOLDS: usize = 64;
+/// Series of one subscription whose last told value is remembered; further ones are told as they come.
+pub const SUBSCRIPTION_SERIES: usize = 16_384;
+/// Notifications of one subscription that wait for their subscriber; beyond it the oldest are lost and told as a gap.
+pub const SUBSCRIPTION_BACKLOG: usize = 1_024;
+/// And their bytes.
+pub const SUBSCRIPTION_BACKLOG_BYTES: usize = 8 << 20;
+/// Notifications of one subscription sent and not answered.
+pub const SUBSCRIPTION_WINDOW: usize = 16;
+/// Wait before a notification is sent again that the subscriber answered with a failure.
+pub const SUBSCRIPTION_RETRY_MS: i64 = 1_000;
+/// Commits and wishes that wait for the subscriptions' thread; beyond it wishes are answered `overloaded`, and commits are
+/// read from the journal.
+pub const SUBSCRIPTION_QUEUE: usize = 4_096;
+/// A durable subscription whose subscriber has been away this long ends.
+pub const SUBSCRIPTION_ABSENCE_MS: i64 = 7 * 86_400_000;
+/// Bytes of notifications waiting to be written on one connection.
+pub const SUBSCRIPTION_OUTLET_BYTES: usize = 256 * 1024;

@@ -175,6 +175,22 @@ pub struct ComponentConfig {
     pub expected_interval: Option<Duration>,
     /// `host:port` that the manager dials.
     pub dial: Option<String>,
+    /// What it may subscribe to beside itself.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sees: Vec<SeesRule>,
+}
+
+/// One entry of `components.sees`: globs; of all but `components` an empty list means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeesRule {
+    /// Components, as `mk/km-*`.
+    pub components: Vec<String>,
+    /// Their resources; the empty text is the component itself.
+    pub resources: Vec<String>,
+    /// Types of extension objects.
+    pub types: Vec<String>,
+    /// Names of values; of an alarm its type, of an event its name.
+    pub names: Vec<String>,
 }
 
 /// Where a plugin comes from.

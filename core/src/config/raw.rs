@@ -57,7 +57,9 @@ pub mod keys {
     ];
     /// `[[components]]`
     pub const COMPONENT: &[&str] =
-        &["id", "reference_point", "identity", "vendor", "model", "site", "tags", "expected_interval", "dial"];
+        &["id", "reference_point", "identity", "vendor", "model", "site", "tags", "expected_interval", "dial", "sees"];
+    /// `components.sees`
+    pub const SEES: &[&str] = &["components", "resources", "types", "names"];
     /// `components.identity`
     pub const IDENTITY: &[&str] = &["san", "fingerprint", "subject"];
     /// `[[handlers]]`
@@ -192,6 +194,17 @@ pub struct RawComponent {
     pub(super) tags: Option<Spot<Vec<Spot<String>>>>,
     pub(super) expected_interval: Option<Spot<Duration>>,
     pub(super) dial: Option<Spot<String>>,
+    pub(super) sees: Vec<RawSees>,
+}
+
+/// `components.sees`
+#[derive(Debug)]
+pub struct RawSees {
+    pub(super) place: Place,
+    pub(super) components: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) resources: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) types: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) names: Option<Spot<Vec<Spot<String>>>>,
 }
 
 /// `components.identity`
@@ -426,6 +439,20 @@ fn component(table: &TableReader<'_>) -> RawComponent {
         tags: table.texts("tags"),
         expected_interval: table.duration("expected_interval", second / 10..=YEAR),
         dial: table.text("dial"),
+        sees: table.tables("sees", keys::SEES).iter().map(sees).collect(),
+    }
+}
+
+fn sees(table: &TableReader<'_>) -> RawSees {
+    if !table.has("components") {
+        table.missing("components", "sees", "components = [\"mk/km-*\"]");
+    }
+    RawSees {
+        place: table.place,
+        components: table.texts("components"),
+        resources: table.texts("resources"),
+        types: table.texts("types"),
+        names: table.texts("names"),
     }
 }
 

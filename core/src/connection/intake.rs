@@ -12,12 +12,14 @@ use super::{
     answers::AnswerBox,
     open_messages::{OpenMessages, Whose},
     requests::{OpenRequests, RequestOutcome},
+    subscribing::{Outlet, SubscriptionWish},
 };
 use crate::{
     config::limits::{BATCH_REPORTS, BATCH_SAMPLES, MALFORMED_IN_A_ROW, RETRY_OVERLOADED_MS},
     dispatch::ComponentEntry,
     model::{
-        ComponentId, ComponentRef, ReasonCode, Refusal, ReportBatch, Response, Timestamp, report_batch::head_flags,
+        ComponentId, ComponentRef, ReasonCode, ReferencePoint, Refusal, ReportBatch, Response, Timestamp,
+        report_batch::head_flags,
     },
     net::Identity,
     shard::{Delivery, ShardMessage},
@@ -64,6 +66,9 @@ pub struct Intake {
     malformed: u32,
     /// Reports of this turn without performance, and without state (NOTE 1 of 8.1 and 8.4).
     incomplete: (u64, u64),
+    /// Answers and notifications of subscriptions.
+    pub outlet: Arc<Outlet>,
+    subscribes: bool,
 }
 
 /// A report refused before it reached a shard.
@@ -79,7 +84,10 @@ impl Intake {
         answers: Arc<AnswerBox>,
     ) -> Self {
         let batches = vec![OpenBatch { shard: 0, handler: 0, batch: ReportBatch::default(), before: (0, 0) }];
+        let outlet = Outlet::new(context.config.max_line_bytes);
         Self {
+            outlet,
+            subscribes: false,
             context,
             identity,
             peer,
@@ -121,17 +129,21 @@ impl Intake {
             Decoded::Answer { message_id, component_id, response } => {
                 self.answer(&message_id, &component_id, &response, decoder)
             }
-            Decoded::PeerAnswer { message_type, message_id, component_id, response, extension }
-                if message_type != message_type::STATUS_REPORT_RESPONSE =>
-            {
-                super::outward::answered(self, &message_id, &component_id, &response, extension);
+            Decoded::PeerAnswer { message_type, message_id, component_id, response, extension } => {
+                if message_type == message_type::STATUS_REPORT_RESPONSE {
+                    self.peer_answer(&message_id, &response);
+                } else {
+                    super::outward::answered(self, &message_id, &component_id, &response, extension);
+                }
             }
-            Decoded::TooLarge { is_answer: true, .. } | Decoded::UnaskedAnswer { .. } | Decoded::PeerAnswer { .. } => {
+            Decoded::TooLarge { is_answer: true, .. } | Decoded::UnaskedAnswer { .. } => {
                 self.context.metrics.interface(self.context.point()).unexpected_answers.increment();
             }
-            Decoded::Subscribe { ends, message_id, component_id, .. } => {
-                let kind = if ends { message_type::UNSUBSCRIBE } else { message_type::SUBSCRIBE };
-                self.unsupported(kind, Some(message_id), Some(component_id), out);
+            Decoded::Subscribe { ends, message_id, component_id, extension } => {
+                if let Err((kind, refusal)) = self.subscribe(ends, &message_id, &component_id, extension, decoder) {
+                    self.context.metrics.refuse(self.context.point(), refusal.code);
+                    encode::answer(out, kind, Some(&message_id), &component_id, &refusal.into());
+                }
             }
             Decoded::TooLarge { message_id, component_id, reason, .. } => {
                 let refused = (Whose::Text(component_id.as_ref().into()), Refusal::new(ReasonCode::TooLarge, reason));
@@ -177,24 +189,54 @@ impl Intake {
         out: &mut Vec<u8>,
     ) {
         let sentence = match kind {
-            message_type::SUBSCRIBE | message_type::UNSUBSCRIBE => format!("`{kind}` is not offered by this manager"),
             message_type::STATUS_REPORT_REQUEST => format!("`{kind}` goes from the manager to a component"),
             _ => "unknown messageType; a component may send statusReport and statusReportRequestResponse".to_owned(),
         };
         let refusal = Refusal::new(ReasonCode::Unsupported, sentence);
-        let answer_type = match kind {
-            message_type::SUBSCRIBE => message_type::SUBSCRIBE_RESPONSE,
-            message_type::UNSUBSCRIBE => message_type::UNSUBSCRIBE_RESPONSE,
-            _ => {
-                return self.refuse(
-                    message_id.as_deref(),
-                    (Whose::Text(component_id.unwrap_or_default().into()), refusal),
-                    out,
-                );
-            }
+        self.refuse(message_id.as_deref(), (Whose::Text(component_id.unwrap_or_default().into()), refusal), out);
+    }
+
+    /// Hands a wish to whoever keeps subscriptions, which answers it.
+    fn subscribe(
+        &mut self,
+        ends: bool,
+        message_id: &str,
+        component_id: &str,
+        extension: &str,
+        decoder: &Decoder,
+    ) -> Result<(), (&'static str, Refusal)> {
+        let kind = if ends { message_type::UNSUBSCRIBE_RESPONSE } else { message_type::SUBSCRIBE_RESPONSE };
+        let point = self.context.point();
+        if !matches!(point, ReferencePoint::Mu | ReferencePoint::Mx) {
+            let sentence = format!(
+                "user network managers and peer managers subscribe at the manager, on mu and mx, not on {point}"
+            );
+            return Err((kind, Refusal::new(ReasonCode::Unsupported, sentence)));
+        }
+        let speaker = self.speaker(component_id).map_err(|(_, refusal)| (kind, refusal))?;
+        self.key_material(speaker, decoder).map_err(|(_, refusal)| (kind, refusal))?;
+        let Some(Speaker { entry, .. }) = self.speakers.get(speaker) else { return Ok(()) };
+        let wish = SubscriptionWish {
+            subscriber: entry.component.clone(),
+            outlet: Arc::clone(&self.outlet),
+            message_id: message_id.to_owned(),
+            ends,
+            extension: extension.to_owned(),
         };
-        self.context.metrics.refuse(self.context.point(), refusal.code);
-        encode::answer(out, answer_type, message_id.as_deref(), component_id.as_deref().unwrap_or(""), &refusal.into());
+        self.subscribes = true;
+        if self.context.subscriptions.wish(wish) {
+            return Ok(());
+        }
+        let sentence = "the manager has more wishes waiting than it takes; ask again later";
+        Err((kind, Refusal::retry(ReasonCode::Overloaded, sentence, RETRY_OVERLOADED_MS)))
+    }
+
+    /// An answer that may be one to a notification of ours.
+    fn peer_answer(&self, message_id: &str, response: &str) {
+        if self.outlet.expected(message_id) {
+            return self.context.subscriptions.answered(self.outlet.id, message_id, is_success(response));
+        }
+        self.context.metrics.interface(self.context.point()).unexpected_answers.increment();
     }
 
     /// Answers a message that reaches no shard, in its turn.
@@ -472,6 +514,15 @@ impl Intake {
     #[must_use]
     pub fn covers_several(&self) -> bool {
         self.identity.components.len() > 1
+    }
+}
+
+impl Drop for Intake {
+    fn drop(&mut self) {
+        self.outlet.close();
+        if self.subscribes {
+            self.context.subscriptions.closed(self.outlet.id);
+        }
     }
 }
 

@@ -10,6 +10,7 @@ pub mod intake;
 pub mod open_messages;
 pub mod outward;
 pub mod requests;
+pub mod subscribing;
 pub mod task;
 
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use crate::{
 
 pub use outward::{NoSubscriber, Subscriber, SubscriptionAsk};
 pub use requests::{Ask, ManagerRequest, RequestOutcome};
+pub use subscribing::{Outlet, SubscriptionDesk, SubscriptionWish};
 
 /// What every connection of an interface shares.
 pub struct InterfaceContext {
@@ -52,6 +54,8 @@ pub struct InterfaceContext {
     pub watch: Arc<dyn SecurityWatch>,
     /// Who subscribes at components.
     pub subscriber: Arc<dyn outward::Subscriber>,
+    /// Who keeps subscriptions.
+    pub subscriptions: Arc<dyn SubscriptionDesk>,
 }
 
 impl InterfaceContext {

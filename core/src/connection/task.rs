@@ -385,6 +385,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
         }
         let blocked = !self.may_read();
         self.take_answers(cx, &mut lent.answered);
+        if self.stage == Stage::Open && self.out.len() - self.sent < WRITE_BUFFER_BYTES {
+            self.intake.outlet.take(&mut self.out, cx.waker());
+        }
         if let Err(end) = self.write(cx).and_then(|()| self.close(cx, lent)).and_then(|()| self.deadlines(cx)) {
             return Poll::Ready(end);
         }

@@ -19,7 +19,7 @@ use crate::{
             ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
             Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, LastValueView, NetworkChangeView,
             NetworkEntryView, NetworkFilter, PluginCounters, PolicyView, ReportCursor, ReportView, StatusAnswer,
-            StatusQuery, UsageBy, UsageFilter, UsageTotalView, ValueFilter, ValueView,
+            StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter, ValueView,
         },
     },
     clock::Clock,
@@ -62,6 +62,8 @@ pub struct ManagerBackend {
     pub desk: AlarmDesk,
     /// Storage.
     pub journal: Arc<Journal>,
+    /// Subscriptions.
+    pub subscriptions: Arc<super::subscriptions::Subscriptions>,
     /// Audit trail.
     pub audit: Audit,
     /// Subscriptions at components.
@@ -390,6 +392,27 @@ impl Backend for ManagerBackend {
     fn usage(&self, by: UsageBy, filter: &UsageFilter) -> Answer<'_, Result<Vec<UsageTotalView>, ReportsError>> {
         let filter = filter.clone();
         self.read_stored(move |data_dir| network::usage(data_dir, by, &filter))
+    }
+
+    fn subscriptions(&self) -> Answer<'_, Option<Vec<SubscriptionView>>> {
+        Box::pin(self.subscriptions.list())
+    }
+
+    fn remove_subscription(&self, id: &str, operator: &str) -> Answer<'_, Option<bool>> {
+        let (id, operator) = (id.to_owned(), operator.to_owned());
+        Box::pin(async move {
+            let removed = self.subscriptions.remove(&id).await?;
+            if removed {
+                self.audit.record(AuditEntry {
+                    time: self.clock.now(),
+                    kind: "operator".to_owned(),
+                    who: operator,
+                    what: format!("subscription {id} removed"),
+                    detail: serde_json::Value::Null,
+                });
+            }
+            Some(removed)
+        })
     }
 
     fn policies(&self) -> Vec<PolicyView> {

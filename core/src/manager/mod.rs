@@ -18,6 +18,7 @@ pub mod reports;
 pub mod requests;
 pub mod start;
 pub mod start_entry;
+pub mod subscriptions;
 pub mod watch;
 
 pub use start::{StartError, start};
@@ -52,6 +53,7 @@ pub struct Running {
     journal: Arc<Journal>,
     state: Arc<StateWriter>,
     followers: Followers,
+    subscriptions: Arc<subscriptions::Subscriptions>,
     audit: Audit,
     audit_writer: AuditWriter,
     /// Address of the HTTP API.
@@ -132,7 +134,7 @@ impl Running {
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
             tracing::warn!("Some connections did not close in time and were left.");
         }
-        let (journal, state) = (self.journal, self.state);
+        let (journal, state, subscriptions) = (self.journal, self.state, self.subscriptions);
         let stopped = tokio::task::spawn_blocking(move || {
             for (mailbox, _) in &self.shards {
                 mailbox.put_waiting(ShardMessage::Stop);
@@ -143,6 +145,7 @@ impl Running {
                 }
             }
             journal.stop();
+            subscriptions.stop();
             state.stop();
             self.followers.stop();
             let what = "stopped in good order";

@@ -19,6 +19,7 @@ use super::{
     plugins::{self, Plugins},
     replay::{StartNote, expected},
     requests, start_entry,
+    subscriptions::{Around, Subscriptions},
     watch::Watch,
 };
 use crate::{
@@ -200,9 +201,11 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         alarms: recovered.alarms,
         next_alarm_id: recovered.next_alarm_id,
     };
-    let shards = shared.start_shards(past, &journal, &state, &followers.feed, requester, &audit)?;
+    let reached = JournalPosition(((recovered.journal.next_block - 1) << 16) | 0xffff);
+    let subscriptions = shared.start_subscriptions(&data_dir, &audit, reached)?;
+    let shards = shared.start_shards(past, &journal, &state, &followers.feed, requester, &audit, &subscriptions)?;
     let mailboxes: Vec<Mailbox> = shards.iter().map(|(mailbox, _)| mailbox.clone()).collect();
-    let parts = Parts { journal, state, followers, audit, audit_writer, lock, shards, mailboxes };
+    let parts = Parts { journal, state, followers, subscriptions, audit, audit_writer, lock, shards, mailboxes };
     Ok(shared.open(doors, parts, wishes))
 }
 
@@ -264,6 +267,7 @@ struct Parts {
     journal: Arc<Journal>,
     state: Arc<StateWriter>,
     followers: Followers,
+    subscriptions: Arc<Subscriptions>,
     audit: Audit,
     audit_writer: crate::telemetry::audit::AuditWriter,
     lock: DataDir,
@@ -306,6 +310,26 @@ impl Shared {
         }
     }
 
+    fn start_subscriptions(
+        &self,
+        data_dir: &std::path::Path,
+        audit: &Audit,
+        reached: JournalPosition,
+    ) -> Result<Arc<Subscriptions>, StorageError> {
+        let sees = self.config.components.iter().map(|one| (one.component.clone(), one.sees.clone())).collect();
+        let around = Around::new(
+            self.config.manager.id.clone(),
+            data_dir.to_path_buf(),
+            self.clock,
+            Arc::clone(&self.symbols),
+            Arc::clone(&self.registry),
+            Arc::clone(&self.board),
+            Arc::clone(&self.metrics),
+            audit.clone(),
+        );
+        Subscriptions::start(around, sees, reached)
+    }
+
     fn start_shards(
         &self,
         past: Past,
@@ -314,6 +338,7 @@ impl Shared {
         feed: &Arc<Feed>,
         requester: mpsc::Sender<PolicyRequest>,
         audit: &Audit,
+        subscriptions: &Arc<Subscriptions>,
     ) -> Result<Vec<(Mailbox, std::thread::JoinHandle<()>)>, StartError> {
         let count = self.config.manager.shards;
         let around = Surroundings {
@@ -366,6 +391,7 @@ impl Shared {
                     feed: Arc::clone(feed),
                     requester: requester.clone(),
                     metrics: Arc::clone(&self.metrics),
+                    follower: Arc::clone(subscriptions) as _,
                 },
                 clock: self.clock,
                 points: points.clone(),
@@ -416,7 +442,7 @@ impl Shared {
     fn context(
         &self,
         config: InterfaceConfig,
-        mailboxes: &[Mailbox],
+        parts: &Parts,
         watch: &Arc<Watch>,
         outward: &Arc<Outward>,
     ) -> InterfaceContext {
@@ -430,7 +456,8 @@ impl Shared {
             enrolment: self.config.manager.enrolment,
             registry: Arc::clone(&self.registry),
             symbols: Arc::clone(&self.symbols),
-            shards: mailboxes.to_vec(),
+            shards: parts.mailboxes.clone(),
+            subscriptions: Arc::clone(&parts.subscriptions) as _,
             clock: self.clock,
             metrics: Arc::clone(&self.metrics),
             unlisted: Arc::new(move |component| plugins.card(component, None)),
@@ -470,6 +497,7 @@ impl Shared {
             started: self.clock.now(),
             desk,
             journal: Arc::clone(&parts.journal),
+            subscriptions: Arc::clone(&parts.subscriptions),
             audit: parts.audit.clone(),
             outward,
             readers: Arc::new(tokio::sync::Semaphore::new(super::backend::REPORT_READERS)),
@@ -502,7 +530,7 @@ impl Shared {
                 listener.map(|listener| (listener, config.handshake_timeout, Arc::clone(&trust), Arc::clone(&places))),
             );
             interfaces.push(Interface {
-                context: Arc::new(self.context(config, &parts.mailboxes, &watch, &outward)),
+                context: Arc::new(self.context(config, &parts, &watch, &outward)),
                 trust,
                 places,
             });
@@ -542,6 +570,7 @@ impl Shared {
             journal: parts.journal,
             state: parts.state,
             followers: parts.followers,
+            subscriptions: parts.subscriptions,
             audit: parts.audit,
             audit_writer: parts.audit_writer,
             api,

@@ -27,3 +27,6 @@ pub use report_batch::{Fault, ObjectKind, ReportBatch, ReportHead, SampleKind};
 pub use response::{ReasonCode, Refusal, Response};
 pub use symbol::{Symbol, SymbolTable};
 pub use timestamp::Timestamp;
+
+/// Types of extension objects of the status protocol, section 4.
+pub const OBJECT_TYPES: [&str; 7] = ["performance", "state", "inventory", "topology", "alarm", "usage", "event"];

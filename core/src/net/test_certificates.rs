@@ -199,6 +199,7 @@ pub(super) fn component(name: &str, identity: Option<IdentityRule>) -> Component
         tags: Vec::new(),
         expected_interval: None,
         dial: None,
+        sees: Vec::new(),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     storage::{
         JournalPosition, Tell,
         feed::Feed,
+        follow::Follower,
         record::BatchRecord,
         state_db::{StateFlush, writer::StateWriter},
     },
@@ -70,6 +71,8 @@ pub struct Audience {
     pub requester: mpsc::Sender<PolicyRequest>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Who follows what is committed.
+    pub follower: Arc<dyn Follower>,
 }
 
 /// An operator's request and what became of it.
@@ -98,10 +101,10 @@ pub struct Told {
     pub flush: Option<Box<StateFlush>>,
     /// Status report requests of policies.
     pub requests: Vec<PolicyRequest>,
-    /// The batch itself, if anybody follows.
-    pub record: Option<Arc<BatchRecord>>,
     /// An operator who waits.
     pub operate: Option<OperateReply>,
+    /// The batch, for who follows.
+    pub record: Arc<BatchRecord>,
 }
 
 impl Told {
@@ -155,9 +158,7 @@ impl Tell for Told {
         for (to, answers) in &mut self.answers {
             to.put(answers);
         }
-        if let Some(record) = self.record.take() {
-            self.audience.feed.publish(position, &record);
-        }
+        self.audience.feed.publish(position, &self.record);
         if let Some(mut flush) = self.flush.take() {
             flush.position = position;
             self.audience.state.flush(*flush);
@@ -171,6 +172,7 @@ impl Tell for Told {
             // The operator may have gone away meanwhile; the action stands all the same.
             let _gone = reply.send(Some(result));
         }
+        self.audience.follower.committed(position, &self.record);
         self.audience.progress.position.store(position.0, Ordering::Release);
         self.audience.progress.committed.store(self.number, Ordering::Release);
     }

@@ -284,7 +284,9 @@ impl Running {
         } else {
             None
         };
-        let mut told = Told {
+        let record = Arc::new(record);
+        let told = Told {
+            record: Arc::clone(&record),
             audience: self.worker.audience.clone(),
             number,
             point,
@@ -294,14 +296,12 @@ impl Running {
             alarms,
             flush,
             requests,
-            record: None,
             operate,
         };
         let reports = u32::try_from(record.input.len()).unwrap_or(u32::MAX);
         let epoch = self.epoch;
         match self.encoder.encode(&record) {
             Ok(bytes) => {
-                told.record = told.audience.feed.is_followed().then(|| Arc::new(record));
                 self.undo.keep(undo);
                 // It comes back only when the journal has been stopped: then nothing is accepted any more.
                 if let Err(batch) =

@@ -69,12 +69,6 @@ impl Feed {
         Self::default()
     }
 
-    /// Whether anybody follows: if not, records need not be kept for it.
-    #[must_use]
-    pub fn is_followed(&self) -> bool {
-        !self.followers.is_empty()
-    }
-
     /// A follower of all that comes after a position. `committed` is the last batch there is now.
     pub fn follow(&mut self, data_dir: &Path, after: JournalPosition, committed: JournalPosition) -> Follower {
         let shared = Arc::new(Shared::default());

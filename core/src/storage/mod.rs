@@ -10,6 +10,7 @@ pub mod encode;
 pub mod error;
 pub mod faults;
 pub mod feed;
+pub mod follow;
 pub mod history;
 pub mod journal;
 pub mod network_read;
@@ -19,6 +20,7 @@ pub mod recovery;
 pub mod replay;
 pub mod retention;
 pub mod state_db;
+pub mod subscriptions;
 pub mod verify;
 
 #[cfg(all(test, feature = "fault-points"))]

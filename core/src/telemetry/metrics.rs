@@ -139,6 +139,18 @@ pub struct Metrics {
     pub alarms_raised: [Counter; 5],
     /// Audit entries lost: queue full, or disk refused.
     pub audit_dropped: Counter,
+    /// Subscriptions (gauge).
+    pub subscriptions: Counter,
+    /// Subscriptions granted.
+    pub subscriptions_granted: Counter,
+    /// Subscriptions refused.
+    pub subscriptions_refused: Counter,
+    /// Notifications made.
+    pub notifications: Counter,
+    /// Notifications lost: the subscriber was too slow, or an object too large for a line.
+    pub notifications_lost: Counter,
+    /// Times the subscriptions' thread fell behind the commits and read the journal.
+    pub subscriptions_behind: Counter,
     /// Jumps of wall time.
     pub clock_jumps: Counter,
     /// Subscriptions at components.

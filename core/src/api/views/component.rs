@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::subscription::OutwardSubscriptionView;
+use super::outward::OutwardSubscriptionView;
 use crate::{
     api::unit,
     model::{ComponentRef, ReferencePoint, Severity, Symbol, SymbolTable, Timestamp, report_batch::SampleKind},

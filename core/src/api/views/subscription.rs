@@ -1,69 +1,34 @@
-//! The manager's subscriptions at a component, as the API shows them.
+//! Subscriptions at the manager.
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::Timestamp;
+use crate::{
+    model::{ComponentRef, Timestamp},
+    wire::subscription::SubscriptionSpec,
+};
 
-/// How a subscription at a component stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum OutwardState {
-    /// The component is not connected.
-    NotConnected,
-    /// Asked for, or about to be.
-    Pending,
-    /// Granted: the component sends notifications.
-    Granted,
-    /// The component serves no subscriptions and is asked on a schedule.
-    Polled,
-    /// Refused.
-    Refused,
-    /// The one notification that was asked for has come.
-    Done,
-}
-
-impl OutwardState {
-    /// As in the JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::NotConnected => "not-connected",
-            Self::Pending => "pending",
-            Self::Granted => "granted",
-            Self::Polled => "polled",
-            Self::Refused => "refused",
-            Self::Done => "done",
-        }
-    }
-}
-
-/// A subscription of the manager at a component.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// One subscription and how far it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct OutwardSubscriptionView {
-    /// Its name in the configuration.
-    pub name: String,
-    /// How it stands.
-    pub state: OutwardState,
-    /// Why it is refused or polled, in the component's words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The component's name for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subscription_id: Option<String>,
-    /// Whether it outlives its connection.
-    pub durable: bool,
-    /// Events that the component did not grant.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub failed_events: Vec<String>,
-    /// How often a component is asked that is polled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub poll_interval_ms: Option<u64>,
-    /// Notifications since the manager's start, repeats included.
-    pub notifications: u64,
-    /// Notifications that never came.
-    pub missing: u64,
-    /// When the last one came.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_notification: Option<Timestamp>,
+pub struct SubscriptionView {
+    /// Its ID, as the subscriber knows it.
+    pub id: String,
+    /// Who subscribed, as `mu/net-1`.
+    pub subscriber: ComponentRef,
+    /// When it was granted.
+    pub created: Timestamp,
+    /// What was granted, in the words of the protocol.
+    pub granted: SubscriptionSpec,
+    /// Whether notifications can go out now.
+    pub connected: bool,
+    /// Number of the last notification made; 0 before the first.
+    pub last_sequence: u64,
+    /// All notifications up to this number are answered, or lost and told.
+    pub acknowledged: u64,
+    /// Notifications that wait for being sent or answered.
+    pub backlog: usize,
+    /// Their bytes.
+    pub backlog_bytes: usize,
+    /// Notifications lost because the backlog was full.
+    pub lost: u64,
 }

@@ -5,12 +5,12 @@ use std::{collections::HashMap, net::SocketAddr};
 use super::Checker;
 use crate::{
     config::{
-        ComponentConfig, Enrolment, IdentityRule, InterfaceConfig,
+        ComponentConfig, Enrolment, IdentityRule, InterfaceConfig, SeesRule,
         problem::Problem,
-        raw::{RawComponent, RawIdentity},
+        raw::{RawComponent, RawIdentity, RawSees},
         source::{Place, Spot},
     },
-    model::{ComponentId, ComponentRef},
+    model::{ComponentId, ComponentRef, ReferencePoint},
 };
 
 impl Checker<'_> {
@@ -59,8 +59,48 @@ impl Checker<'_> {
             tags: raw.tags.iter().flat_map(|list| &list.value).map(|tag| tag.value.clone()).collect(),
             expected_interval: raw.expected_interval.as_ref().map(|spot| spot.value),
             dial: raw.dial.as_ref().map(|spot| spot.value.clone()),
+            sees: self.sees(&component, &raw.sees),
             component,
         })
+    }
+
+    /// What the component may subscribe to.
+    fn sees(&self, component: &ComponentRef, rules: &[RawSees]) -> Vec<SeesRule> {
+        let point = component.reference_point;
+        if let Some(first) = rules.first().filter(|_| !matches!(point, ReferencePoint::Mu | ReferencePoint::Mx)) {
+            let problem = Problem::warning(first.place, "`sees` does nothing here");
+            self.found
+                .add(problem.label(format!("only components on Mu and Mx subscribe at the manager, not on {point}")));
+        }
+        let texts = |list: &Option<Spot<Vec<Spot<String>>>>| -> Vec<String> {
+            list.iter().flat_map(|list| &list.value).map(|text| text.value.clone()).collect()
+        };
+        let rule = |raw: &RawSees| {
+            for text in raw.components.iter().flat_map(|list| &list.value).filter(|text| !text.value.contains('/')) {
+                let problem = Problem::error(text.place, format!("`{}` names no components", text.value));
+                self.found.add(problem.label("expected REFERENCE-POINT/ID, such as \"mk/km-*\" or \"*/*\""));
+            }
+            let known = crate::model::OBJECT_TYPES;
+            for text in raw
+                .types
+                .iter()
+                .flat_map(|list| &list.value)
+                .filter(|text| !text.value.contains(['*', '?']) && !known.contains(&text.value.as_str()))
+            {
+                let problem = Problem::error(text.place, format!("`{}` is no type of object", text.value));
+                self.found.add(problem.label(format!("expected one of {}", known.join(", "))));
+            }
+            let components = texts(&raw.components);
+            // An empty list of components is nothing, not everything.
+            let rule = SeesRule {
+                resources: texts(&raw.resources),
+                types: texts(&raw.types),
+                names: texts(&raw.names),
+                components,
+            };
+            (!rule.components.is_empty()).then_some(rule)
+        };
+        rules.iter().filter_map(rule).collect()
     }
 
     fn identity(&self, raw: &RawIdentity) -> Option<IdentityRule> {

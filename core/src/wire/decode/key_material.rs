@@ -11,7 +11,8 @@ const PATH_BYTES: usize = 256;
 const NAMES: [&str; 7] = ["key", "keys", "keyvalue", "keydata", "keymaterial", "keycontainer", "secretkey"];
 
 /// Whether an object key names key material, ignoring case, `_` and `-`.
-pub(super) fn is_key_name(key: &str) -> bool {
+#[must_use]
+pub fn is_key_name(key: &str) -> bool {
     // Nearly every key ends here: only these can begin such a name. Letters beyond ASCII may have a lower case in it.
     let Some(b'k' | b'K' | b's' | b'S' | b'_' | b'-' | 0x80..) = key.bytes().next() else { return false };
     let letters = || key.chars().filter(|c| !matches!(c, '_' | '-')).flat_map(char::to_lowercase);

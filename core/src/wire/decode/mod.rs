@@ -27,7 +27,7 @@ mod walk;
 
 use std::borrow::Cow;
 
-pub use self::key_material::MOST_OFFENCES;
+pub use self::key_material::{MOST_OFFENCES, is_key_name};
 use self::{
     envelope::Envelope,
     names::{NameTable, Prediction},

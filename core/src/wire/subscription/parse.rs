@@ -26,9 +26,9 @@ fn object_of(extension: &str, kind: &str) -> Result<(Object, String), PathError>
     Ok((object, format!("extension[{index}]")))
 }
 
-/// A member that is there and not null.
+/// A member that is there; `null` is a value of the wrong type.
 fn member<'o>(object: &'o Object, key: &str) -> Option<&'o Value> {
-    object.get(key).filter(|value| !value.is_null())
+    object.get(key)
 }
 
 /// Members of one object, each with its path.

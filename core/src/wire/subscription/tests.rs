@@ -123,6 +123,7 @@ fn what_is_wrong_is_named_by_its_path() {
         ("expiryTime", json!("tomorrow"), "extension[0].expiryTime"),
         ("correlationId", json!(""), "extension[0].correlationId"),
         ("durable", json!("yes"), "extension[0].durable"),
+        ("durable", Value::Null, "extension[0].durable"),
         ("subscriptionId", json!(7), "extension[0].subscriptionId"),
         ("type", json!("subscriptions"), "extension"),
     ];
@@ -138,7 +139,7 @@ fn what_is_wrong_is_named_by_its_path() {
 #[test]
 fn unknown_keys_and_other_objects_are_passed_over() {
     let ask = json!([{"type": "other"}, {"type": "subscription", "events": [{"types": ["alarm"], "colour": 1}],
-        "notificationMethod": "ONE_TIME", "relay": true, "durable": null}]);
+        "notificationMethod": "ONE_TIME", "relay": true}]);
     let Ok(SubscribeAsk::New(spec)) = parse_subscribe(&ask.to_string()) else { panic!("{ask}") };
     assert_eq!(spec.events, [EventFilter { types: vec!["alarm".into()], ..EventFilter::default() }]);
     assert!(!spec.durable && spec.thresholds.is_empty());
