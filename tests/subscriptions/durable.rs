@@ -13,7 +13,7 @@ fn resume(net: &mut Subscriber, granted: &Value) -> Value {
 fn resuming_goes_on_after_the_last_answer() {
     let manager = manager();
     let (mut km, mut net) = (Reporter::connect(&manager, "km-1"), Subscriber::connect(&manager, "net-1"));
-    let granted = net.to_counts(json!({"durable": true}));
+    let granted = net.subscribe_counts(json!({"durable": true}));
     km.count(1);
     assert_eq!(net.notified().0, 1);
     km.count(2);
@@ -36,7 +36,7 @@ fn resuming_goes_on_after_the_last_answer() {
 fn kill_nine_repeats_at_most_what_was_not_answered_under_the_same_numbers() {
     let mut manager = manager();
     let (mut km, mut net) = (Reporter::connect(&manager, "km-1"), Subscriber::connect(&manager, "net-1"));
-    let granted = net.to_counts(json!({"durable": true}));
+    let granted = net.subscribe_counts(json!({"durable": true}));
     (1..=5).for_each(|keys| km.count(keys));
     let seen: Vec<Value> = (0..5).map(|_| net.see()).collect();
     net.answer(&seen[0], "success");
@@ -73,7 +73,7 @@ fn kill_nine_repeats_at_most_what_was_not_answered_under_the_same_numbers() {
 fn a_failure_answer_brings_the_notification_again() {
     let manager = manager();
     let (mut km, mut net) = (Reporter::connect(&manager, "km-1"), Subscriber::connect(&manager, "net-1"));
-    net.to_counts(json!({}));
+    net.subscribe_counts(json!({}));
     km.count(1);
     let seen = net.see();
     net.answer(&seen, "overloaded: not now");
@@ -87,7 +87,7 @@ fn a_failure_answer_brings_the_notification_again() {
 fn what_falls_out_of_the_backlog_is_told_as_a_gap() {
     let manager = manager();
     let (mut km, mut net) = (Reporter::connect(&manager, "km-1"), Subscriber::connect(&manager, "net-1"));
-    let granted = net.to_counts(json!({"durable": true}));
+    let granted = net.subscribe_counts(json!({"durable": true}));
     drop(net);
     eventually("the subscriber's absence", PATIENCE, || {
         (manager.api().list("/api/v1/subscriptions")[0]["connected"] == false).then_some(())

@@ -73,8 +73,8 @@ fn wrong_wishes_are_rejected_by_their_path_and_others_unsupported() {
 fn a_subscriber_has_so_many_subscriptions_and_operators_see_and_end_them() {
     let manager = manager();
     let mut net = Subscriber::connect(&manager, "net-1");
-    let first = net.to_counts(json!({}));
-    (1..32).for_each(|_| drop(net.to_counts(json!({}))));
+    let first = net.subscribe_counts(json!({}));
+    (1..32).for_each(|_| drop(net.subscribe_counts(json!({}))));
     let one_more = net.ask("subscribe", json!({"events": [{}], "notificationMethod": "ONE_TIME"}));
     assert_eq!(response_code(&one_more), "overloaded");
     assert_eq!(one_more["extension"][0]["type"], "retry");

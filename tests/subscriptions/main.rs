@@ -73,10 +73,12 @@ impl Subscriber {
     }
 
     /// To all counts of stored keys, on event.
-    fn to_counts(&mut self, more: Value) -> Value {
+    fn subscribe_counts(&mut self, more: Value) -> Value {
         let mut wish = json!({"events": [{"types": ["performance"], "names": ["stored_key_count"]}],
             "notificationMethod": "ON_EVENT_DETECTION"});
-        wish.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        for (key, value) in more.as_object().into_iter().flatten() {
+            wish[key.as_str()] = value.clone();
+        }
         self.subscribe(wish)
     }
 
@@ -98,7 +100,7 @@ impl Subscriber {
     fn notified(&mut self) -> (u64, Vec<Value>) {
         let seen = self.see();
         self.answer(&seen, "success");
-        (number(&seen), seen["extension"].as_array().unwrap()[1..].to_vec())
+        (number(&seen), seen["extension"].as_array().into_iter().flatten().skip(1).cloned().collect())
     }
 
     /// The counts in the next notification, answered.
@@ -119,5 +121,5 @@ impl Subscriber {
 }
 
 fn number(notification: &Value) -> u64 {
-    notification["extension"][0]["notificationSequence"].as_u64().unwrap()
+    notification["extension"][0]["notificationSequence"].as_u64().unwrap_or(0)
 }

@@ -12,7 +12,7 @@ fn changes_are_notified_with_their_subject_and_repeats_are_not() {
     let manager = manager();
     let (mut km, mut net) = (Reporter::connect(&manager, "km-1"), Subscriber::connect(&manager, "net-1"));
     km.count(5);
-    let granted = net.to_counts(json!({"correlationId": "mine"}));
+    let granted = net.subscribe_counts(json!({"correlationId": "mine"}));
     km.count(5);
     km.count(6);
     let seen = net.see();
@@ -37,7 +37,7 @@ fn thresholds_are_notified_in_their_direction_with_hysteresis() {
         let mut net = Subscriber::connect(&manager, "net-1");
         km.count(20);
         let threshold = json!({"name": "stored_key_count", "level": 10, "matchingDir": dir, "hysteresis": 2});
-        let granted = net.to_counts(json!({"thresholds": [threshold]}));
+        let granted = net.subscribe_counts(json!({"thresholds": [threshold]}));
         for value in values {
             km.count(value);
         }
@@ -52,7 +52,7 @@ fn thresholds_are_notified_in_their_direction_with_hysteresis() {
 fn dampening_holds_back_and_tells_the_last_value() {
     let manager = manager();
     let (mut km, mut net) = (Reporter::connect(&manager, "km-1"), Subscriber::connect(&manager, "net-1"));
-    let granted = net.to_counts(json!({"dampeningPeriodMs": 500}));
+    let granted = net.subscribe_counts(json!({"dampeningPeriodMs": 500}));
     assert_eq!(granted["granted"]["dampeningPeriodMs"], 500);
     km.count(1);
     assert_eq!(net.counts(), [1]);
@@ -93,9 +93,9 @@ fn an_immediate_report_comes_at_once_and_one_time_is_once() {
     let manager = manager();
     let (mut km, mut net) = (Reporter::connect(&manager, "km-1"), Subscriber::connect(&manager, "net-1"));
     km.count(41);
-    net.to_counts(json!({"immediateReport": true}));
+    net.subscribe_counts(json!({"immediateReport": true}));
     assert_eq!(net.counts(), [41]);
-    net.to_counts(json!({"notificationMethod": "ONE_TIME"}));
+    net.subscribe_counts(json!({"notificationMethod": "ONE_TIME"}));
     km.count(42);
     km.count(43);
     let mut seen = [net.counts(), net.counts(), net.counts()].concat();
@@ -115,8 +115,8 @@ fn subscriptions_end_when_they_expire_and_when_they_are_told_to() {
     assert!(past["response"].as_str().unwrap().starts_with("rejected: expiryTime"), "{past}");
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     let soon = qkdn_manager::model::Timestamp(i64::try_from(now).unwrap() * 1_000 + 2_000).to_string();
-    net.to_counts(json!({"expiryTime": soon}));
-    let other = net.to_counts(json!({}));
+    net.subscribe_counts(json!({"expiryTime": soon}));
+    let other = net.subscribe_counts(json!({}));
     let answer = net.ask("unsubscribe", json!({"subscriptionId": other["subscriptionId"]}));
     assert_eq!(answer["response"], "success");
     km.count(1);

@@ -102,10 +102,11 @@ impl Outbox {
         self.waiting.iter_mut().for_each(|waiting| waiting.sent = waiting.answered);
     }
 
-    /// Sent and not answered.
+    /// Sent, and not answered or waiting for the answer to one before: a single answer that never comes stops the rest, so
+    /// that nothing grows without bound behind it.
     #[must_use]
     pub fn in_flight(&self) -> usize {
-        self.waiting.iter().filter(|waiting| waiting.sent && !waiting.answered).count()
+        self.waiting.iter().filter(|waiting| waiting.sent || waiting.answered).count()
     }
 
     /// Number of notifications that wait for being sent or answered.
