@@ -49,6 +49,8 @@ pub const ALARM_STATUS_CHANGES: usize = 32;
 /// Characters of an alarm's text, of each of its repair actions, and of an operator's comment; what is reported beyond
 /// it is cut.
 pub const ALARM_TEXT_CHARS: usize = 1_024;
+/// Alarms of the manager's own that wait because their shard is full.
+pub const ALARMS_LATE: usize = 1_024;
 /// Repair actions kept with an alarm.
 pub const ALARM_REPAIR_ACTIONS: usize = 16;
 /// Alarms of one component at a time, raised or not; beyond it new ones are counted and dropped.

@@ -85,6 +85,7 @@ impl House {
             self.look_at_time(&mut seen);
             self.look_at_storage(&mut seen);
             self.look_at_load(&mut seen);
+            self.desk.retry();
             self.watch.look();
             if round.is_multiple_of(CHECK_EVERY) {
                 self.connections.check_again();

@@ -507,6 +507,7 @@ impl Shared {
     /// Serves what is bound.
     fn open(self, doors: Doors, parts: Parts, wishes: mpsc::Receiver<PolicyRequest>) -> Running {
         let desk = AlarmDesk::new(parts.mailboxes.clone().into());
+        desk.clear_those_before(&self.board, &self.manager);
         let watch = Arc::new(Watch::new(self.clock, parts.audit.clone(), desk.clone(), self.manager.clone()));
         let (doors_cancel, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let outward = Outward::start(
