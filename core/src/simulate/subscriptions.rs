@@ -30,8 +30,8 @@ pub struct Subscriptions {
 pub type Reply = (String, Option<Value>);
 
 impl Subscriptions {
-    /// Answers a `subscribe` with this object.
-    pub fn subscribe(&mut self, asked: &Value, now: u64) -> Reply {
+    /// Answers a `subscribe` with this object; `status` is what is so now.
+    pub fn subscribe(&mut self, asked: &Value, status: &[Value], now: u64) -> Reply {
         if let Some(id) = asked.get("subscriptionId") {
             let known = self.all.iter().find(|one| one.id == *id);
             return known.map_or_else(unknown, |one| granted(&one.id, one.durable));
@@ -51,7 +51,8 @@ impl Subscriptions {
         let id = format!("{}-{:08x}", self.next, fastrand::u32(..));
         let durable = asked["durable"] == true;
         let reply = granted(&id, durable);
-        let (correlation, trigger) = (asked.get("correlationId").cloned(), Trigger::new(wish, now));
+        let (correlation, mut trigger) = (asked.get("correlationId").cloned(), Trigger::new(wish, now));
+        trigger.learn(status);
         self.all.push(Subscription { id, correlation, durable, sequence: 0, trigger });
         reply
     }
@@ -129,8 +130,8 @@ mod tests {
     #[test]
     fn notifications_are_numbered_for_each_subscription() {
         let mut served = Subscriptions::default();
-        let first = id(&served.subscribe(&asked(&json!({ "durable": true })), 0));
-        let second = id(&served.subscribe(&asked(&json!({})), 0));
+        let first = id(&served.subscribe(&asked(&json!({ "durable": true })), &[], 0));
+        let second = id(&served.subscribe(&asked(&json!({})), &[], 0));
         let status = |count: u32| vec![json!({ "type": "performance", "values": { "stored_key_count": count } })];
         let mut told = Vec::new();
         for count in [1, 2] {
@@ -143,8 +144,8 @@ mod tests {
         assert_eq!(told, wanted.map(|(id, number)| (Value::from(id.as_str()), Value::from(number))));
         served.connection_lost();
         let resume = |id: &str| json!({ "type": "subscription", "subscriptionId": id });
-        assert_eq!(id(&served.subscribe(&resume(&first), 0)), first);
-        assert!(served.subscribe(&resume(&second), 0).0.starts_with("rejected: "));
+        assert_eq!(id(&served.subscribe(&resume(&first), &[], 0)), first);
+        assert!(served.subscribe(&resume(&second), &[], 0).0.starts_with("rejected: "));
         assert_eq!(served.unsubscribe(&resume(&first)).0, "success");
         assert!(served.unsubscribe(&resume(&first)).0.starts_with("rejected: "));
         assert!(served.is_empty());
@@ -154,9 +155,9 @@ mod tests {
     fn what_cannot_be_served_is_refused() {
         let mut served = Subscriptions::default();
         for bad in [json!({ "events": [] }), json!({ "notificationMethod": "PERIODIC" }), json!({ "thresholds": 3 })] {
-            assert!(served.subscribe(&asked(&bad), 0).0.starts_with("rejected: "));
+            assert!(served.subscribe(&asked(&bad), &[], 0).0.starts_with("rejected: "));
         }
-        (0..MOST).for_each(|_| drop(id(&served.subscribe(&asked(&json!({})), 0))));
-        assert!(served.subscribe(&asked(&json!({})), 0).0.starts_with("rejected: "));
+        (0..MOST).for_each(|_| drop(id(&served.subscribe(&asked(&json!({})), &[], 0))));
+        assert!(served.subscribe(&asked(&json!({})), &[], 0).0.starts_with("rejected: "));
     }
 }

@@ -151,6 +151,19 @@ impl Trigger {
         }
     }
 
+    /// Learns what is so when the subscription is granted, so that what changes from then on is told. With
+    /// `immediateReport` the first look tells it.
+    pub fn learn(&mut self, status: &[Value]) {
+        if self.wish.notification_method == Method::OnEventDetection
+            && !self.wish.immediate_report
+            && !status.is_empty()
+        {
+            let selected = self.selected(status);
+            self.observe(&selected);
+            self.began = true;
+        }
+    }
+
     /// Whether nothing will be told any more.
     #[must_use]
     pub fn is_over(&self) -> bool {
@@ -316,6 +329,16 @@ mod tests {
         assert_eq!(told[0], json!({ "type": "performance", "values": { "key_store_fill_ratio": 0.7 } }));
         assert_eq!(told[1], json!({ "type": "state", "values": { "operational_state": "disabled" } }));
         assert_eq!(trigger.due(), None);
+    }
+
+    #[test]
+    fn what_changes_after_the_grant_is_told_by_the_first_look() {
+        let mut trigger = Trigger::new(wish(json!({})), 0);
+        trigger.learn(&status(0.5, "enabled"));
+        assert!(trigger.look(&status(0.6, "enabled"), 0).is_some());
+        let mut trigger = Trigger::new(wish(json!({ "immediateReport": true })), 0);
+        trigger.learn(&status(0.5, "enabled"));
+        assert_eq!(trigger.look(&status(0.5, "enabled"), 0), Some(status(0.5, "enabled")));
     }
 
     #[test]

@@ -229,7 +229,7 @@ async fn receive(
                     ("unsupported: this component serves no subscriptions".to_owned(), None)
                 }
                 _ if ends => served.unsubscribe(&asked),
-                _ => served.subscribe(&asked, dialler.clock()),
+                _ => served.subscribe(&asked, &Arc::clone(&dialler.current.borrow()), dialler.clock()),
             };
             if reply.0 == "success" && !ends {
                 counts.subscriptions.fetch_add(1, Ordering::Relaxed);
