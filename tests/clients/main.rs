@@ -11,4 +11,5 @@
 
 mod programs;
 mod python_agent;
+mod python_watch;
 mod standard_tools;
