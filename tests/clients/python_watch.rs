@@ -72,9 +72,11 @@ fn it_sees_values_and_alarms_over_reconnects_and_restarts() {
     if !is_installed("python3", "--version") {
         return;
     }
-    let settings = Settings::one("mk", &["km-1"])
-        .interface("mu", "")
-        .component("mu", "unm-1", "sees = [{ components = [\"mk/km-*\"] }]");
+    let settings = Settings::one("mk", &["km-1"]).interface("mu", "").component(
+        "mu",
+        "unm-1",
+        "sees = [{ components = [\"mk/km-*\"] }]",
+    );
     let mut manager = ManagerProcess::start(settings);
     manager.keep_ports();
     let mut key_manager = manager.connect("mk", "km-1");
@@ -83,7 +85,8 @@ fn it_sees_values_and_alarms_over_reconnects_and_restarts() {
     watcher.await_line("subscribed: durable");
     tell(&mut key_manager, 2);
     watcher.await_line("stored_key_count=2");
-    let alarm = json!([{ "type": "alarm", "alarmTypeId": "key-store-low", "severity": "minor", "text": "running low" }]);
+    let alarm =
+        json!([{ "type": "alarm", "alarmTypeId": "key-store-low", "severity": "minor", "text": "running low" }]);
     assert_eq!(response_code(&key_manager.ask(&report("km-1", alarm))), "success");
     watcher.await_line("key-store-low");
     manager.expect_warnings();

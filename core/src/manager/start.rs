@@ -100,6 +100,12 @@ pub enum StartError {
 
 /// The latest time that is stored: the clock goes on from there even if wall time lies behind it.
 fn latest(recovered: &Recovered) -> Timestamp {
+    tracing::info!(
+        components = recovered.components.len(),
+        alarms = recovered.alarms.len(),
+        replayed = recovered.reports_replayed,
+        "Recovered."
+    );
     let reports = recovered.components.values().filter_map(|state| state.last_report);
     let alarms = recovered.alarms.iter().map(|alarm| alarm.last_changed);
     reports.chain(alarms).max().unwrap_or_default()
@@ -128,31 +134,19 @@ struct Shared {
 
 /// Starts a manager. Must be called on a tokio runtime.
 pub async fn start(config: Config) -> Result<Running, StartError> {
-    let metrics = Arc::new(Metrics::default());
-    let data_dir: PathBuf = config.manager.data_dir.clone();
-    let mut config = config;
-    config.interfaces = interfaces_in_use(&config);
-    // A handler that nothing can reach is not compiled.
-    let served: HashSet<ReferencePoint> = config.interfaces.iter().map(|interface| interface.reference_point).collect();
-    config.handlers.retain(|handler| served.contains(&handler.reference_point));
+    let (metrics, data_dir): (_, PathBuf) = (Arc::new(Metrics::default()), config.manager.data_dir.clone());
+    let config = in_use(config);
     let lock = DataDir::lock(&data_dir)?;
     let faults = Faults::from_env().map_err(StartError::Faults)?;
     let (audit, audit_writer) = Audit::open(&data_dir, Arc::clone(&metrics))?;
     let recovered = recover(&data_dir, &faults)?;
-    tracing::info!(
-        components = recovered.components.len(),
-        alarms = recovered.alarms.len(),
-        replayed = recovered.reports_replayed,
-        "Recovered."
-    );
     let clock = Clock::start(latest(&recovered));
     let symbols = Arc::clone(&recovered.symbols);
     let host = PluginHost::new(&config.plugins, Arc::clone(&metrics)).map_err(StartError::Engine)?;
     let plugins =
         Arc::new(plugins::load(&config.handlers, &config.policies, &host, &symbols).map_err(StartError::Plugins)?);
     let registry = Arc::new(Registry::new(Arc::clone(&symbols), config.manager.shards));
-    let manager = format!("mx/{}", config.manager.id);
-    let board = Arc::new(AlarmBoard::default());
+    let (manager, board) = (format!("mx/{}", config.manager.id), Arc::new(AlarmBoard::default()));
     let shared = Shared { config, symbols, registry, metrics, board, plugins, clock, manager };
     shared.enter_components(&recovered);
 
@@ -184,15 +178,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         Arc::clone(&recovered.registry),
         Arc::clone(&shared.metrics),
     )?);
-    let mut feed = Feed::new();
-    let retention = history_retention(&shared.config);
-    let history = if retention.is_on() {
-        let committed = JournalPosition(((recovered.journal.next_block - 1) << 16) | 0xffff);
-        Some(HistoryWriter::start(&data_dir, &mut feed, committed, retention, Arc::clone(&shared.metrics))?)
-    } else {
-        None
-    };
-    let followers = Followers { feed: Arc::new(feed), history };
+    let reached = JournalPosition(((recovered.journal.next_block - 1) << 16) | 0xffff);
+    let followers = shared.start_history(&data_dir, reached)?;
     let (requester, wishes) = mpsc::channel(POLICY_REQUEST_QUEUE);
     let past = Past {
         components: recovered.components,
@@ -201,9 +188,17 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         alarms: recovered.alarms,
         next_alarm_id: recovered.next_alarm_id,
     };
-    let reached = JournalPosition(((recovered.journal.next_block - 1) << 16) | 0xffff);
     let subscriptions = shared.start_subscriptions(&data_dir, &audit, reached)?;
-    let shards = shared.start_shards(past, &journal, &state, &followers.feed, requester, &audit, &subscriptions)?;
+    let audience = Audience {
+        progress: Arc::default(),
+        board: Arc::clone(&shared.board),
+        state: Arc::clone(&state),
+        feed: Arc::clone(&followers.feed),
+        requester,
+        metrics: Arc::clone(&shared.metrics),
+        follower: Arc::clone(&subscriptions) as _,
+    };
+    let shards = shared.start_shards(past, &journal, &audience, &audit)?;
     let mailboxes: Vec<Mailbox> = shards.iter().map(|(mailbox, _)| mailbox.clone()).collect();
     let parts = Parts { journal, state, followers, subscriptions, audit, audit_writer, lock, shards, mailboxes };
     Ok(shared.open(doors, parts, wishes))
@@ -232,6 +227,14 @@ impl Doors {
         }
         Ok(Self { api: ApiServer::bind(&shared.config.api).await?, interfaces })
     }
+}
+
+/// The configuration without what nothing can reach: a handler of an interface that is not served is not compiled.
+fn in_use(mut config: Config) -> Config {
+    config.interfaces = interfaces_in_use(&config);
+    let served: HashSet<ReferencePoint> = config.interfaces.iter().map(|interface| interface.reference_point).collect();
+    config.handlers.retain(|handler| served.contains(&handler.reference_point));
+    config
 }
 
 /// The interfaces of the configuration, and one without an address for each reference point that is only dialled.
@@ -310,6 +313,14 @@ impl Shared {
         }
     }
 
+    /// Starts writing history, if it is kept, from where it stands.
+    fn start_history(&self, data_dir: &std::path::Path, reached: JournalPosition) -> Result<Followers, StorageError> {
+        let (mut feed, retention) = (Feed::new(), history_retention(&self.config));
+        let mut start = || HistoryWriter::start(data_dir, &mut feed, reached, retention, Arc::clone(&self.metrics));
+        let history = if retention.is_on() { Some(start()?) } else { None };
+        Ok(Followers { feed: Arc::new(feed), history })
+    }
+
     fn start_subscriptions(
         &self,
         data_dir: &std::path::Path,
@@ -334,11 +345,8 @@ impl Shared {
         &self,
         past: Past,
         journal: &Arc<Journal>,
-        state: &Arc<StateWriter>,
-        feed: &Arc<Feed>,
-        requester: mpsc::Sender<PolicyRequest>,
+        audience: &Audience,
         audit: &Audit,
-        subscriptions: &Arc<Subscriptions>,
     ) -> Result<Vec<(Mailbox, std::thread::JoinHandle<()>)>, StartError> {
         let count = self.config.manager.shards;
         let around = Surroundings {
@@ -384,15 +392,7 @@ impl Shared {
                 mailbox: receiver,
                 manager_mailbox: managers.clone().unwrap_or_else(|| mailbox.clone()),
                 journal: Arc::clone(journal),
-                audience: Audience {
-                    progress: Arc::new(Progress::default()),
-                    board: Arc::clone(&self.board),
-                    state: Arc::clone(state),
-                    feed: Arc::clone(feed),
-                    requester: requester.clone(),
-                    metrics: Arc::clone(&self.metrics),
-                    follower: Arc::clone(subscriptions) as _,
-                },
+                audience: Audience { progress: Arc::new(Progress::default()), ..audience.clone() },
                 clock: self.clock,
                 points: points.clone(),
             };
@@ -558,8 +558,7 @@ impl Shared {
             wishes,
         ));
         tasks.spawn(self.house(&connections, watch, &desk, &parts.journal).run(doors_cancel.clone()));
-        let api = doors.api.address();
-        let backend = self.backend(desk, &parts, outward);
+        let (api, backend) = (doors.api.address(), self.backend(desk, &parts, outward));
         tasks.spawn(doors.api.serve(Arc::new(backend), doors_cancel.clone()));
         Running {
             config: self.config,

@@ -1,7 +1,7 @@
 //! Subscriptions on the wire (status protocol, section 6): what is asked, what is granted, what notifications say.
 //!
 //! In come the extension's text of a `subscribe`, `unsubscribe`, their answers, or of a notification, already known to be
-//! JSON within the limits; out come these types ([`parse`]), or a complaint that names the path. The other way, [`write`]
+//! JSON within the limits; out come these types (`parse`), or a complaint that names the path. The other way, `write`
 //! appends whole lines. Both directions are here, since the manager is asked by users' network managers and asks
 //! components itself. What a subscriber may see, and when it is notified, is not known here.
 //!

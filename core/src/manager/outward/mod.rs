@@ -1,9 +1,9 @@
 //! The manager as subscriber at components (status protocol, section 6), and the schedule for those that serve no
 //! subscriptions (section 5).
 //!
-//! A [`desk::Desk`] for each component decides what to ask and when ([`subscription`], [`polling`], [`numbers`]: all without
-//! I/O); [`work`] carries it out over a connection of the component. Durable subscriptions are remembered over a restart by
-//! [`memory`]. Notifications themselves are status reports and go the way of every report; only their numbers are counted
+//! A [`desk::Desk`] for each component decides what to ask and when (`subscription`, `polling`, `numbers`: all without
+//! I/O); `work` carries it out over a connection of the component. Durable subscriptions are remembered over a restart by
+//! `memory`. Notifications themselves are status reports and go the way of every report; only their numbers are counted
 //! here. Nothing here knows TLS, JSON of reports, shards or plugins.
 
 pub mod desk;

@@ -197,7 +197,7 @@ impl Store {
 
     /// Series known.
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub const fn count(&self) -> usize {
         self.series.len()
     }
 

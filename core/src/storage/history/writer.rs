@@ -140,7 +140,7 @@ impl Worker {
     }
 
     fn add(&mut self, key: super::SeriesKey, time: i64, value: f64) {
-        if self.store.len() < HISTORY_SERIES {
+        if self.store.count() < HISTORY_SERIES {
             self.store.add(key, time, value);
         } else {
             self.metrics.history_dropped.increment();
