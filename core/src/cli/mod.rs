@@ -9,6 +9,7 @@
 pub mod alarm;
 pub mod audit;
 pub mod bench;
+pub mod catalogue;
 pub mod check;
 pub mod component;
 pub mod demo;
@@ -78,6 +79,8 @@ pub enum Command {
     Demo(demo::DemoArgs),
     /// Checks a configuration and says what the manager would do with it.
     Check(check::CheckArgs),
+    /// Shows the catalogue of value names, units, words and alarm types (-o json for programs).
+    Catalogue,
     /// Makes a certificate authority and certificates for the manager and its components.
     Pki(pki::PkiArgs),
     /// Looks after a data directory: check it, run recorded traffic again.
@@ -140,6 +143,7 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::command(&args, output),
+        Command::Catalogue => catalogue::run(output),
         Command::Demo(args) => demo::command(&args),
         Command::Pki(args) => pki::command(args, output),
         Command::Storage(command) => storage::run(&command, output),

@@ -6,12 +6,12 @@
 
 use std::sync::OnceLock;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::SymbolTable;
 
 /// A `performance` value.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PerformanceName {
     /// The name, its unit as the suffix.
     pub name: String,
@@ -24,10 +24,16 @@ pub struct PerformanceName {
     /// Reference points it is expected on.
     #[serde(default)]
     pub points: Vec<String>,
+    /// Letters of FCAPS it matters for.
+    #[serde(default)]
+    pub fcaps: String,
+    /// Where the name or the idea comes from.
+    #[serde(default)]
+    pub source: String,
 }
 
 /// A `state` value: one of `words`, or a flag.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StateName {
     /// The name.
     pub name: String,
@@ -37,10 +43,16 @@ pub struct StateName {
     /// Reference points it is expected on.
     #[serde(default)]
     pub points: Vec<String>,
+    /// Letters of FCAPS it matters for.
+    #[serde(default)]
+    pub fcaps: String,
+    /// Where the name or the idea comes from.
+    #[serde(default)]
+    pub source: String,
 }
 
 /// An `inventory` value.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct InventoryName {
     /// The name.
     pub name: String,
@@ -49,10 +61,13 @@ pub struct InventoryName {
     /// Its words, where it has them.
     #[serde(default)]
     pub words: Vec<String>,
+    /// Where the name comes from.
+    #[serde(default)]
+    pub source: String,
 }
 
 /// An alarm type that policies and components share.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AlarmType {
     /// `alarmTypeId`.
     pub id: String,
@@ -65,7 +80,7 @@ pub struct AlarmType {
 }
 
 /// The whole catalogue.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Catalogue {
     /// Version of the data file.
     pub version: u32,

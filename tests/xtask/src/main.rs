@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo | test | ci | bench | fuzz`.
+//! The project's own commands: `cargo xtask demo | test | ci | bench | fuzz | catalogue`.
 //!
 //! Standard library only, so that it is built in a moment. Every command works from any folder of the repository, says
 //! what it does before it does it, and ends with an exit code that a script can rely on: 0 good, 1 something failed, 2
@@ -19,6 +19,7 @@ The project's own commands.
   cargo xtask test [ARGS...]   builds and runs every test; ARGS go to the test runner, such as a part of a test's name
   cargo xtask ci               what has to be clean: format, lints, documentation, licences, house rules
   cargo xtask bench [ARGS...]  builds with full optimisation and runs `qkdnm bench`
+  cargo xtask catalogue        writes wit/CATALOGUE.md and wit/catalogue.json from wit/catalogue.toml
   cargo xtask fuzz [SECONDS]   every fuzz target for SECONDS (20); needs cargo-fuzz and a nightly toolchain
 
 demo, test and bench install the target wasm32-unknown-unknown by rustup where it is missing.";
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         "bench" => run_manager::bench(rest),
         "test" => test::test(rest),
         "ci" => ci::ci(),
+        "catalogue" => run_manager::catalogue(),
         "fuzz" => test::fuzz(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

@@ -23,3 +23,22 @@ fn run(cargo_arguments: &[&str], arguments: &[String]) -> Result<bool, String> {
     let status = cargo(cargo_arguments).args(arguments).status().map_err(|error| format!("cargo: {error}"))?;
     if status.success() { Ok(true) } else { Err(format!("`cargo {}` ended with {status}", cargo_arguments.join(" "))) }
 }
+
+/// Writes what is generated from the catalogue's data file: a page, and JSON for clients.
+pub(crate) fn catalogue() -> Result<bool, String> {
+    for (format, file) in [("table", "wit/CATALOGUE.md"), ("json", "wit/catalogue.json")] {
+        let arguments =
+            ["run", "--quiet", "--package=qkdn-manager", "--bin=qkdnm", "--", "catalogue", "--output", format];
+        println!("==> {file}");
+        let output = crate::workspace::cargo(&arguments)
+            .stderr(std::process::Stdio::inherit())
+            .output()
+            .map_err(|error| format!("cargo does not start: {error}"))?;
+        if !output.status.success() {
+            return Ok(false);
+        }
+        let path = crate::workspace::root().join(file);
+        std::fs::write(&path, &output.stdout).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    }
+    Ok(true)
+}
