@@ -10,7 +10,9 @@ use super::{
     Level, Rollup, SeriesKey,
     codec::{pack, pack_rollups},
 };
-use crate::config::limits::{HISTORY_CHUNK_MS, HISTORY_CHUNK_ROLLUPS, HISTORY_CHUNK_SAMPLES, HISTORY_WAITING_CHUNKS};
+use crate::config::limits::{
+    HISTORY_CHUNK_MS, HISTORY_CHUNK_ROLLUPS, HISTORY_CHUNK_SAMPLES, HISTORY_SERIES, HISTORY_WAITING_CHUNKS,
+};
 
 /// A chunk as it is to be written.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,6 +89,7 @@ pub struct Store {
     finished: Vec<Chunk>,
     next_number: i64,
     levels: [bool; 3],
+    most_series: usize,
 }
 
 impl Store {
@@ -102,33 +105,40 @@ impl Store {
             finished: Vec::new(),
             next_number: last_number,
             levels,
+            most_series: HISTORY_SERIES,
         }
     }
 
-    fn place(&mut self, key: SeriesKey) -> u32 {
+    /// Place of a series, made now if there is room for another.
+    fn place(&mut self, key: SeriesKey) -> Option<u32> {
         let guess = self.follows.get(self.last as usize).copied().unwrap_or(0);
         let place = if self.series.get(guess as usize).is_some_and(|series| series.key == key) {
             guess
         } else {
             let next = u32::try_from(self.series.len()).unwrap_or(u32::MAX);
-            let place = *self.places.entry(key).or_insert(next);
-            if place == next {
-                self.series.push(Series { key, ..Series::default() });
-                self.follows.push(0);
-            }
+            let place = match self.places.get(&key) {
+                Some(&place) => place,
+                None if self.series.len() >= self.most_series => return None,
+                None => {
+                    self.places.insert(key, next);
+                    self.series.push(Series { key, ..Series::default() });
+                    self.follows.push(0);
+                    next
+                }
+            };
             if let Some(follows) = self.follows.get_mut(self.last as usize) {
                 *follows = place;
             }
             place
         };
         self.last = place;
-        place
+        Some(place)
     }
 
-    /// Adds a sample.
-    pub fn add(&mut self, key: SeriesKey, time: i64, value: f64) {
-        let place = self.place(key);
-        let Some(series) = self.series.get_mut(place as usize) else { return };
+    /// Adds a sample. False: it is of a new series, and there are as many as there may be.
+    pub fn add(&mut self, key: SeriesKey, time: i64, value: f64) -> bool {
+        let Some(place) = self.place(key) else { return false };
+        let Some(series) = self.series.get_mut(place as usize) else { return false };
         if !series.is_listed {
             series.is_listed = true;
             self.dirty.push(place);
@@ -166,6 +176,7 @@ impl Store {
             open.extend(start, &mut self.next_number);
             open.items.push(sample);
         }
+        true
     }
 
     /// Chunks to be written: finished ones, and those being filled as they are now.
@@ -195,12 +206,6 @@ impl Store {
         self.finished = chunks;
     }
 
-    /// Series known.
-    #[must_use]
-    pub const fn count(&self) -> usize {
-        self.series.len()
-    }
-
     /// Chunks that wait to be written because they are finished.
     #[must_use]
     pub const fn finished(&self) -> usize {
@@ -213,6 +218,15 @@ mod tests {
     use super::{super::codec, *};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
+
+    #[test]
+    fn at_the_limit_known_series_go_on_and_new_ones_are_refused() {
+        let mut store = Store { most_series: 2, ..Store::new(0, [true; 3]) };
+        assert!(store.add((1, 0, 1), 5, 0.5));
+        assert!(store.add((1, 0, 2), 5, 0.5));
+        assert!(!store.add((1, 0, 3), 5, 0.5));
+        assert!(store.add((1, 0, 1), 6, 0.5));
+    }
 
     proptest! {
         /// Whatever is flushed when: the chunks hold every sample once, and rollups agree with them.

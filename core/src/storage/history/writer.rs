@@ -13,7 +13,7 @@ use std::{
 
 use super::{Retention, db::HistoryDb, series::Store};
 use crate::{
-    config::limits::{HISTORY_FINISHED_CHUNKS, HISTORY_FLUSH, HISTORY_SERIES},
+    config::limits::{HISTORY_FINISHED_CHUNKS, HISTORY_FLUSH},
     model::Timestamp,
     storage::{
         JournalPosition,
@@ -140,9 +140,7 @@ impl Worker {
     }
 
     fn add(&mut self, key: super::SeriesKey, time: i64, value: f64) {
-        if self.store.count() < HISTORY_SERIES {
-            self.store.add(key, time, value);
-        } else {
+        if !self.store.add(key, time, value) {
             self.metrics.history_dropped.increment();
         }
     }
