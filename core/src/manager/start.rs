@@ -487,6 +487,7 @@ impl Shared {
         tasks.spawn(doors.api.serve(Arc::new(backend), doors_cancel.clone()));
         Running {
             config: self.config,
+            vital: self.metrics.vital.clone(),
             connections,
             doors: doors_cancel,
             closing,

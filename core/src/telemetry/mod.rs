@@ -4,3 +4,4 @@ pub mod audit;
 pub mod logs;
 pub mod metrics;
 pub mod refusals;
+pub mod vital;
