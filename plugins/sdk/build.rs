@@ -45,8 +45,9 @@ fn write_list(
 
 fn performance(entry: &Table) -> Result<String, String> {
     Ok(format!(
-        "name: {:?}, kind: {:?}, min: {:?}, max: {:?}, points: {}",
+        "name: {:?}, description: {:?}, kind: {:?}, min: {:?}, max: {:?}, points: {}",
         text(entry, "name")?,
+        text(entry, "description")?,
         text(entry, "kind")?,
         bound(entry, "min")?,
         bound(entry, "max")?,
@@ -60,19 +61,22 @@ fn state(entry: &Table) -> Result<String, String> {
     if flag == (words != "&[]") {
         return Err("either `kind = \"flag\"` or `words`".to_owned());
     }
-    Ok(format!("name: {:?}, words: {words}, points: {}", text(entry, "name")?, texts(entry, "points")?))
+    let (name, description, points) = (text(entry, "name")?, text(entry, "description")?, texts(entry, "points")?);
+    Ok(format!("name: {name:?}, description: {description:?}, words: {words}, points: {points}"))
 }
 
 fn inventory(entry: &Table) -> Result<String, String> {
     let words = texts(entry, "words")?;
     let number = entry.get("kind").is_some_and(|kind| kind.as_str() == Some("gauge"));
-    Ok(format!("name: {:?}, number: {number}, words: {words}", text(entry, "name")?))
+    let (name, description) = (text(entry, "name")?, text(entry, "description")?);
+    Ok(format!("name: {name:?}, description: {description:?}, number: {number}, words: {words}"))
 }
 
 fn alarm(entry: &Table) -> Result<String, String> {
     Ok(format!(
-        "id: {:?}, severity: {:?}, event_type: {:?}, probable_cause: {:?}",
+        "id: {:?}, description: {:?}, severity: {:?}, event_type: {:?}, probable_cause: {:?}",
         text(entry, "id")?,
+        text(entry, "description")?,
         text(entry, "severity")?,
         text(entry, "event")?,
         text(entry, "cause")?,

@@ -1,4 +1,5 @@
-//! Storage that cannot take anything: `unavailable` while it lasts, an alarm about it, and on it goes.
+//! Storage that cannot take anything: `unavailable` while it lasts, an alarm about it, and on it goes. And threads that
+//! break: the process says so and ends with an exit code of its own.
 
 use std::{
     fs::{self, File},
@@ -52,6 +53,77 @@ fn failing_writes_are_answered_unavailable_and_pass() {
         let numbers = manager.api().accepted_sequences("mk/km-1");
         assert_eq!(numbers, (1..=20).collect::<Vec<_>>(), "{fault}");
     }
+}
+
+#[test]
+fn an_alarm_of_the_managers_own_is_raised_although_its_first_commit_failed() {
+    // The first sync is that of the note about the start, the second that of the alarm.
+    let settings = Settings::one("mk", &["km-1"]).environment("QKDNM_FAULTS", "sync=eio@2");
+    let mut manager = ManagerProcess::start(settings);
+    manager.expect_errors();
+    let failed = |manager: &ManagerProcess| manager.api().metric("qkdn_storage_commits_failed_total", &[]);
+    eventually("the commit of the start", PATIENCE, || {
+        (manager.api().metric("qkdn_storage_commits_made_total", &[]) >= 1.0).then_some(())
+    });
+    assert!(failed(&manager) < 0.5, "nothing but the start was committed");
+    // Somebody else's certificate: no report, so nobody sends anything again.
+    let stranger = manager.pki.issue("mq", "module-1");
+    let hello = harness::raw_client::Hello::new(&stranger, &manager.pki.anchor());
+    if let Ok(mut client) = RawClient::try_connect(manager.address("mk"), &hello) {
+        let _ = client.try_receive();
+    }
+    manager.api().await_alarm("authentication-failed", |alarm| alarm["isCleared"] == false);
+    assert!(failed(&manager) > 0.5, "the fault was met");
+    manager.settings_mut().environment.clear();
+    manager.crash_and_restart();
+    manager.api().await_alarm("authentication-failed", |_| true);
+}
+
+#[test]
+fn a_thread_that_breaks_ends_the_process_with_a_code_of_its_own_and_nothing_acknowledged_is_lost() {
+    for (fault, thread) in [("before_submit=panic@4", "shard-0"), ("before_write=panic@4", "journal")] {
+        let mut settings = Settings::one("mk", &["km-1"]).environment("QKDNM_FAULTS", fault);
+        settings.manager.push_str("shards = 1");
+        let mut manager = ManagerProcess::start(settings);
+        manager.expect_errors();
+        manager.expect_log("panicked at");
+        let mut client = manager.connect("mk", "km-1");
+        let mut accepted = 0;
+        for sequence in 1..=10 {
+            client.send(&numbered(sequence));
+            match client.try_receive() {
+                Ok(answer) if response_code(&answer) == "success" => accepted = sequence,
+                _ => break,
+            }
+        }
+        assert!((1..10).contains(&accepted), "{fault}: {accepted} reports were accepted");
+        let status = manager.wait();
+        assert_eq!(status.code(), Some(4), "{fault}");
+        let log = manager.log();
+        assert!(log.contains("A thread broke") && log.contains(thread), "{fault}: {log}");
+        let audit = fs::read_to_string(manager.data_dir().join("audit.jsonl")).unwrap();
+        assert!(audit.contains(&format!("the thread {thread} broke")), "{fault}: {audit}");
+        manager.settings_mut().environment.clear();
+        manager.launch();
+        let numbers = manager.api().accepted_sequences("mk/km-1");
+        assert!(numbers.starts_with(&(1..=accepted).collect::<Vec<_>>()), "{fault}: {numbers:?}");
+    }
+}
+
+#[test]
+fn readyz_says_which_thread_broke() {
+    let settings = Settings::one("mk", &["km-1"]).environment("QKDNM_FAULTS", "before_write=panic@2");
+    let mut manager = ManagerProcess::start(settings);
+    manager.expect_errors();
+    manager.expect_log("panicked at");
+    let mut client = manager.connect("mk", "km-1");
+    client.send(&numbered(1));
+    let answer = eventually("a probe that fails", PATIENCE, || {
+        let answer = manager.api().get("/readyz");
+        (answer.status == 503).then_some(answer)
+    });
+    assert!(answer.text.contains("thread journal broke"), "{}", answer.text);
+    assert_eq!(manager.wait().code(), Some(4));
 }
 
 /// A small file system of its own; gone with the value.

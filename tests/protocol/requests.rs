@@ -96,6 +96,25 @@ fn the_newest_connection_is_asked_and_reports_go_on_meanwhile() {
 }
 
 #[test]
+fn a_connection_that_is_closing_is_not_asked_and_the_one_before_it_is() {
+    let manager = ManagerProcess::start(Settings::one("mk", &["km-1"]));
+    manager.expect_warnings();
+    let mut older = manager.connect("mk", "km-1");
+    assert_eq!(response_code(&older.ask(&report("km-1", json!([])))), "success");
+    let mut newer = manager.connect("mk", "km-1");
+    assert_eq!(response_code(&newer.ask(&report("km-1", json!([])))), "success");
+    // Too many bad lines: the manager says farewell, and for a while reads on until this side closes as well.
+    for _ in 0..16 {
+        newer.send_line("no message");
+    }
+    newer.drain();
+    let command = request(&manager, "mk/km-1");
+    answer_request(&mut older, "km-1", 5);
+    assert!(command.wait_with_output().unwrap().status.success());
+    drop(newer);
+}
+
+#[test]
 fn an_unanswered_request_fails_in_time() {
     let settings = Settings::default().interface("mk", "request_timeout = \"1s\"").component("mk", "km-1", "");
     let manager = ManagerProcess::start(settings);

@@ -13,6 +13,8 @@ pub enum Exit {
     NotInOrder,
     /// 3: an alarm stands that the caller asked about.
     AlarmStands,
+    /// 4: a thread of the manager broke; it has to be started again.
+    Broken,
 }
 
 impl From<Exit> for ExitCode {
@@ -22,6 +24,7 @@ impl From<Exit> for ExitCode {
             Exit::Failure => Self::FAILURE,
             Exit::NotInOrder => Self::from(2),
             Exit::AlarmStands => Self::from(3),
+            Exit::Broken => Self::from(4),
         }
     }
 }

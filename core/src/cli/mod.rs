@@ -42,6 +42,7 @@ Exit codes:
   1  it failed: the manager cannot be reached, or refused, or something broke
   2  the command line or the configuration is wrong
   3  `alarm list --fail-on SEVERITY` found such an alarm
+  4  `run`: a part of the manager broke, which is a defect; nothing acknowledged is lost, start it again
 
 Environment:
   QKDNM_API    where the manager's API is (as --api)

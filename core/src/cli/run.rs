@@ -3,6 +3,7 @@
 use std::{
     io::Write as _,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::Context as _;
@@ -10,6 +11,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::{CommandResult, Exit};
 use crate::{config, manager, telemetry::logs};
+
+/// How long `/readyz` says that a thread broke before the process ends.
+const BROKEN_SHOWN: Duration = Duration::from_secs(1);
 
 /// Runs a manager in the foreground.
 #[derive(Debug, clap::Args)]
@@ -22,7 +26,7 @@ pub struct RunArgs {
     pub ready_file: Option<PathBuf>,
 }
 
-/// Runs until told to stop. Exit code 2 for a configuration that cannot be used.
+/// Runs until told to stop, or until a thread broke ([`Exit::Broken`]). Exit code 2 for a configuration that cannot be used.
 pub fn run(args: &RunArgs) -> CommandResult {
     let loaded = match config::load::load(&args.config) {
         Ok(loaded) => loaded,
@@ -40,7 +44,12 @@ pub fn run(args: &RunArgs) -> CommandResult {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    runtime.block_on(serve(loaded.config, args.ready_file.as_deref()))
+    let ended = runtime.block_on(serve(loaded.config, args.ready_file.as_deref()));
+    if matches!(ended, Ok(Exit::Broken)) {
+        // Whatever still runs may wait for the thread that is gone.
+        runtime.shutdown_background();
+    }
+    ended
 }
 
 async fn serve(config: config::Config, ready_file: Option<&Path>) -> CommandResult {
@@ -63,6 +72,12 @@ async fn serve(config: config::Config, ready_file: Option<&Path>) -> CommandResu
     tracing::info!(manager = id, api = %running.api, "Ready.");
     loop {
         tokio::select! {
+            thread = running.thread_lost() => {
+                tokio::time::sleep(BROKEN_SHOWN).await;
+                running.give_up(&thread).await;
+                tracing::error!(thread, "The manager ends, to be started again.");
+                return Ok(Exit::Broken);
+            }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hangup.recv() => running.reload_trust(),

@@ -53,6 +53,8 @@ pub const ALARM_TEXT_CHARS: usize = 1_024;
 pub const ALARMS_LATE: usize = 1_024;
 /// Repair actions kept with an alarm.
 pub const ALARM_REPAIR_ACTIONS: usize = 16;
+/// Alarms of the manager's own that wait in a shard to be taken again, while storage cannot commit.
+pub const ALARMS_UNSTORED: usize = 1_024;
 /// Alarms of one component at a time, raised or not; beyond it new ones are counted and dropped.
 pub const ALARMS_PER_COMPONENT: usize = 1_024;
 /// How far a source time may lie back before the time of receipt replaces it (PROTOCOL section 3).

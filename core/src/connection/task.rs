@@ -227,6 +227,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
             self.reason = Some(reason);
             self.finishing_since = Some(Instant::now());
             self.carry = Vec::new();
+            // Nothing is read any more, so no request is answered: whoever asked may ask over another connection.
+            self.refuse_requests();
+            drop(std::mem::take(&mut self.intake.requests));
+        }
+    }
+
+    /// No more requests; those that were not sent learn it.
+    fn refuse_requests(&mut self) {
+        self.requests.close();
+        while let Ok(request) = self.requests.try_recv() {
+            // Whoever asked may have stopped waiting.
+            let _gone = request.reply.send(RequestOutcome::ConnectionLost);
         }
     }
 
@@ -401,11 +413,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
     /// Runs to the end of the connection.
     pub async fn run(mut self) -> End {
         let end = std::future::poll_fn(|cx| LENT.with_borrow_mut(|lent| self.turn(cx, lent))).await;
-        self.requests.close();
-        while let Ok(request) = self.requests.try_recv() {
-            // Whoever asked may have stopped waiting.
-            let _gone = request.reply.send(RequestOutcome::ConnectionLost);
-        }
+        self.refuse_requests();
         end
     }
 }

@@ -132,6 +132,12 @@ impl ComponentEntry {
         locked(&self.connections).clone()
     }
 
+    /// The newest connection that still takes requests. One that is closing takes none.
+    #[must_use]
+    pub fn newest_open(&self) -> Option<Connected> {
+        locked(&self.connections).iter().rev().find(|connection| !connection.requests.is_closed()).cloned()
+    }
+
     /// Whether a policy may request a report now; if so, notes that it did.
     pub fn policy_request_due(&self, now: Timestamp, interval: std::time::Duration) -> bool {
         let last = self.last_policy_request.load(Ordering::Relaxed);

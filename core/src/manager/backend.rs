@@ -145,7 +145,7 @@ impl ManagerBackend {
     }
 
     fn counters(&self, plugin: &str) -> PluginCounters {
-        self.metrics.plugins.get(plugin).map_or_else(PluginCounters::default, |metrics| (&*metrics).into())
+        self.metrics.plugins.get(plugin).map_or_else(PluginCounters::default, |metrics| metrics.value().as_ref().into())
     }
 
     fn component_counts(&self) -> [ComponentCount; 7] {
@@ -160,10 +160,12 @@ impl ManagerBackend {
     }
 
     fn not_ready(&self) -> Vec<String> {
-        match self.journal.health() {
-            JournalHealth::Ok => Vec::new(),
-            JournalHealth::Failing { since, reason } => vec![format!("storage cannot commit since {since}: {reason}")],
+        let broken = |thread| format!("the manager's thread {thread} broke; it ends now and has to be started again");
+        let mut reasons: Vec<String> = self.metrics.vital.lost().into_iter().map(broken).collect();
+        if let JournalHealth::Failing { since, reason } = self.journal.health() {
+            reasons.push(format!("storage cannot commit since {since}: {reason}"));
         }
+        reasons
     }
 
     /// Reads what is stored, off the runtime's threads, if there is a place for one more reader.

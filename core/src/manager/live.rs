@@ -23,7 +23,7 @@ use crate::{
         task::{ConnectionTask, End, REQUEST_QUEUE},
     },
     dispatch::Connected,
-    model::ReferencePoint,
+    model::{ReferencePoint, Timestamp},
     net::{Accepted, Backoff, ConnectionRegistry, ConnectionSink, DialError, Identity, InterfaceTrust, Refused, dial},
 };
 
@@ -76,7 +76,7 @@ impl Connections {
     async fn serve(self: Arc<Self>, accepted: Accepted) -> Option<End> {
         let interface = self.interface(accepted.reference_point)?;
         let (id, cancel) = (self.next.fetch_add(1, Ordering::Relaxed), self.cancel.child_token());
-        let Accepted { stream, peer, identity, reference_point: point, permit, agreed } = accepted;
+        let Accepted { stream, peer, identity, reference_point: point, permit, agreed, trust_changes } = accepted;
         let (requests, waiting) = mpsc::channel(REQUEST_QUEUE);
         let answers = Arc::new(AnswerBox::default());
         let context = &interface.context;
@@ -95,6 +95,7 @@ impl Connections {
         entries.iter().for_each(|entry| context.subscriber.connected(entry));
         tracing::debug!(interface = %point, %peer, subject = %identity.subject, key_exchange = agreed.key_exchange, "Connection opened.");
         self.live.insert(id, Live { identity: Arc::clone(&identity), point, cancel: cancel.clone() });
+        self.check_if_missed(id, &interface.trust, trust_changes);
         let end = Box::new(ConnectionTask::new(stream, intake, answers, waiting, cancel)).run().await;
         self.live.remove(&id);
         entries.iter().for_each(|entry| entry.disconnected(id));
@@ -110,26 +111,30 @@ impl Connections {
     /// Closes the connections that are no longer entitled: revoked, expired, or not trusted any more. How many.
     pub fn check_again(&self) -> usize {
         let now = wall_time();
-        let mut closed = 0;
-        for live in &self.live {
-            let Some(interface) = self.interface(live.point) else { continue };
-            let verdict = interface.trust.still_entitled(&live.identity, now);
-            let covers = |identity: &Identity| identity.components == live.identity.components;
-            match verdict {
-                Ok(identity) if covers(&identity) => {}
-                Ok(_) => {
-                    // It speaks for others than before: it may come back as what it is now.
-                    live.cancel.cancel();
-                    closed += 1;
-                }
-                Err(refused) => {
-                    self.refused_peer(live.point, None, &refused, &live.identity.subject);
-                    live.cancel.cancel();
-                    closed += 1;
-                }
-            }
+        self.live.iter().filter(|live| self.close_unless_entitled(live, now)).count()
+    }
+
+    /// Closes a connection that is no longer entitled; whether it did.
+    fn close_unless_entitled(&self, live: &Live, now: Timestamp) -> bool {
+        let Some(interface) = self.interface(live.point) else { return false };
+        match interface.trust.still_entitled(&live.identity, now) {
+            Ok(identity) if identity.components == live.identity.components => return false,
+            // It speaks for others than before: it may come back as what it is now.
+            Ok(_) => {}
+            Err(refused) => self.refused_peer(live.point, None, &refused, &live.identity.subject),
         }
-        closed
+        live.cancel.cancel();
+        true
+    }
+
+    /// Checks a connection that has just been entered, if trust changed since its handshake was checked: whoever changed
+    /// it may have looked at all connections before this one was among them.
+    fn check_if_missed(&self, id: u64, trust: &InterfaceTrust, changes: u64) {
+        if trust.changes() != changes
+            && let Some(live) = self.live.get(&id)
+        {
+            self.close_unless_entitled(&live, wall_time());
+        }
     }
 
     fn refused_peer(&self, point: ReferencePoint, peer: Option<SocketAddr>, refused: &Refused, subject: &str) {

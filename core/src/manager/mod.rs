@@ -36,6 +36,7 @@ use crate::{
         data_dir::DataDir, feed::Feed, history::writer::HistoryWriter, journal::Journal, state_db::writer::StateWriter,
     },
     telemetry::audit::{Audit, AuditEntry, AuditWriter},
+    telemetry::vital::VitalThreads,
 };
 use live::Connections;
 
@@ -45,6 +46,7 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// A manager that runs.
 pub struct Running {
     config: Config,
+    vital: VitalThreads,
     connections: Arc<Connections>,
     doors: CancellationToken,
     closing: CancellationToken,
@@ -124,6 +126,26 @@ impl Running {
             what,
             detail: serde_json::Value::Null,
         });
+    }
+
+    /// Ready when a thread broke that the manager cannot be without, with its name. `/readyz` says so from then on.
+    pub async fn thread_lost(&self) -> String {
+        self.vital.first_lost().await
+    }
+
+    /// Leaves things as a crash would, for a process that ends because a thread broke: only the audit trail is closed.
+    pub async fn give_up(self, thread: &str) {
+        self.audit.record(AuditEntry {
+            time: crate::clock::wall_time(),
+            kind: "stop".to_owned(),
+            who: "manager".to_owned(),
+            what: format!("the thread {thread} broke; the process ends as if it had crashed, to be started again"),
+            detail: serde_json::Value::Null,
+        });
+        let audit_writer = self.audit_writer;
+        if tokio::task::spawn_blocking(move || audit_writer.close()).await.is_err() {
+            tracing::error!("The audit trail could not be closed.");
+        }
     }
 
     /// Stops in order: what was accepted is answered and stored.

@@ -23,9 +23,9 @@ pub enum NotSent {
     Busy,
 }
 
-/// Sends a request over the component's newest connection.
+/// Sends a request over the component's newest connection that is not closing.
 pub fn send(entry: &ComponentEntry, query: Query) -> Result<oneshot::Receiver<RequestOutcome>, NotSent> {
-    let newest = entry.connections().pop().ok_or(NotSent::NotConnected)?;
+    let newest = entry.newest_open().ok_or(NotSent::NotConnected)?;
     let (reply, outcome) = oneshot::channel();
     let request = ManagerRequest { component: entry.component.clone(), ask: Ask::Status(query), reply };
     match newest.requests.try_send(request) {

@@ -541,9 +541,7 @@ impl Shared {
         let mut addresses = Vec::new();
         for (listener, handshake_timeout, trust, places) in listeners {
             let point = trust.reference_point();
-            for address in listener.addresses() {
-                tracing::info!(interface = %point, %address, "Listening.");
-            }
+            listener.addresses().iter().for_each(|address| tracing::info!(interface = %point, %address, "Listening."));
             addresses.push((point, listener.addresses()));
             tasks.spawn(listener.serve(trust, places, handshake_timeout, Arc::clone(&sink), doors_cancel.clone()));
         }
@@ -562,6 +560,7 @@ impl Shared {
         tasks.spawn(doors.api.serve(Arc::new(backend), doors_cancel.clone()));
         Running {
             config: self.config,
+            vital: self.metrics.vital.clone(),
             connections,
             doors: doors_cancel,
             closing,

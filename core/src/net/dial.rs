@@ -89,6 +89,7 @@ async fn secure(
         .map_err(|error| finding.take().unwrap_or_else(|| Refused::from_io(&error)))?;
     let state = stream.get_ref().1;
     let agreed = Agreed::of(state);
+    let trust_changes = trust.changes();
     let role = Role::Dialled(component.clone());
     let identity = trust.entitled_now(state.peer_certificates().unwrap_or_default(), &role)?;
     let permit = registry.admit(&identity)?;
@@ -99,5 +100,6 @@ async fn secure(
         reference_point: component.reference_point,
         permit,
         agreed,
+        trust_changes,
     })
 }

@@ -40,6 +40,8 @@ pub struct Accepted {
     pub permit: ConnectionPermit,
     /// Key exchange group, TLS version, and whether a session was resumed.
     pub agreed: Agreed,
+    /// [`InterfaceTrust::changes`] before the identity was checked.
+    pub trust_changes: u64,
 }
 
 /// Who takes over. Both are called on a task of the runtime and must not block.
@@ -237,6 +239,7 @@ impl Gate {
         };
         let state = stream.get_ref().1;
         let agreed = Agreed::of(state);
+        let trust_changes = self.trust.changes();
         let entitled = self
             .trust
             .entitled_now(state.peer_certificates().unwrap_or_default(), &Role::Client)
@@ -251,6 +254,7 @@ impl Gate {
                     reference_point: self.point,
                     permit,
                     agreed,
+                    trust_changes,
                 })
             }
             Err(refused) => Err((refused, Farewell::Tls(Box::new(stream)))),

@@ -11,7 +11,15 @@
 //! - The same check runs inside the handshake (so that the peer gets an alert) and after it (resumed sessions skip the
 //!   first, and trust may have changed meanwhile).
 
-use std::{collections::BTreeSet, fmt, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use arc_swap::ArcSwap;
 use rustls::{ClientConfig, Error as TlsError, ServerConfig, client::Resumption};
@@ -71,6 +79,8 @@ pub struct InterfaceTrust {
     point: ReferencePoint,
     clock: Clock,
     current: ArcSwap<Trust>,
+    /// Grows with every change of `current`, after it.
+    changes: AtomicU64,
 }
 
 impl fmt::Debug for InterfaceTrust {
@@ -89,7 +99,7 @@ impl InterfaceTrust {
         clock: Clock,
     ) -> Result<(Self, Vec<TrustWarning>), TrustError> {
         let (trust, warnings) = Trust::load(point, tls, peers, components, &clock)?;
-        Ok((Self { point, clock, current: ArcSwap::from_pointee(trust) }, warnings))
+        Ok((Self { point, clock, current: ArcSwap::from_pointee(trust), changes: AtomicU64::new(0) }, warnings))
     }
 
     /// Reads the files again, under a configuration that may have changed. New handshakes go by the new trust; on an
@@ -102,7 +112,15 @@ impl InterfaceTrust {
     ) -> Result<Vec<TrustWarning>, TrustError> {
         let (trust, warnings) = Trust::load(self.point, tls, peers, components, &self.clock)?;
         self.current.store(Arc::new(trust));
+        self.changes.fetch_add(1, Ordering::SeqCst);
         Ok(warnings)
+    }
+
+    /// How often trust has changed. Whoever read this before a check, and reads the same after a connection was entered
+    /// among those that a change of trust has checked again, has missed no change.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::SeqCst)
     }
 
     /// The reference point it is for.

@@ -131,13 +131,13 @@ impl PluginHost {
         })?;
         let config = if config.is_null() { Value::Object(serde_json::Map::new()) } else { config.clone() };
         let name: Arc<str> = Arc::from(plugin);
-        self.metrics.plugins.entry(plugin.to_owned()).or_default();
+        let counters = Arc::clone(self.metrics.plugins.entry(plugin.to_owned()).or_default().value());
         let setup = Setup {
             name: Arc::clone(&name),
             cpu_time: self.config.cpu_time,
             memory: self.config.memory,
             log: Arc::new(LogGate::new(self.config.log_lines_per_second)),
-            metrics: Arc::clone(&self.metrics),
+            counters,
         };
         Ok(Loading { name, artifact: text, compiled, setup, config_text: config.to_string(), config })
     }

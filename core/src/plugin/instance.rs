@@ -19,7 +19,7 @@ use super::{
     engine::CpuBudget,
     log_gate::{Admission, LogGate},
 };
-use crate::{config::limits, telemetry::metrics::Metrics};
+use crate::{config::limits, telemetry::metrics::PluginMetrics};
 
 /// What every instance of a configured plugin has in common.
 #[derive(Clone, Debug)]
@@ -32,8 +32,8 @@ pub(super) struct Setup {
     pub(super) memory: usize,
     /// Lines a second.
     pub(super) log: Arc<LogGate>,
-    /// Where dropped lines are counted.
-    pub(super) metrics: Arc<Metrics>,
+    /// Where its calls and dropped lines are counted.
+    pub(super) counters: Arc<PluginMetrics>,
 }
 
 /// What the host knows beside a guest.
@@ -102,11 +102,7 @@ impl host::Host for Guest {
         let message = shortened(message, limits::PLUGIN_LOG_LINE_BYTES);
         let plugin: &str = &self.setup.name;
         match self.setup.log.admit() {
-            Admission::Drop => {
-                if let Some(metrics) = self.setup.metrics.plugins.get(plugin) {
-                    metrics.log_lines_dropped.increment();
-                }
-            }
+            Admission::Drop => self.setup.counters.log_lines_dropped.increment(),
             Admission::Write { dropped } => {
                 if dropped > 0 {
                     tracing::warn!(target: "plugin", plugin, dropped, "Log lines above plugins.log_lines_per_second were dropped.");
@@ -181,13 +177,11 @@ pub(super) fn counted<T>(
     let started = Instant::now();
     let result = function();
     let time = started.elapsed();
-    if let Some(metrics) = setup.metrics.plugins.get(&*setup.name) {
-        metrics.calls.increment();
-        metrics.nanoseconds.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-        metrics.reports.add(reports as u64);
-        if result.is_err() {
-            metrics.failures.increment();
-        }
+    setup.counters.calls.increment();
+    setup.counters.nanoseconds.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    setup.counters.reports.add(reports as u64);
+    if result.is_err() {
+        setup.counters.failures.increment();
     }
     result
 }

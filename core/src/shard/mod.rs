@@ -12,6 +12,7 @@ pub mod handling;
 mod judging;
 pub mod mailbox;
 pub mod observing;
+pub mod owed;
 pub mod plugins;
 pub mod silence;
 pub mod undo;

@@ -20,13 +20,14 @@ use crate::{
         core::{ShardCore, Worked},
         mailbox::{AlarmRequest, Delivery, Mailbox, ShardMessage},
         observing::SubjectImage,
+        owed::OwedAlarms,
         undo::UndoLog,
     },
     state::{NetworkChange, UsageEntry},
     storage::{
         SealedBatch, Tell as _,
         encode::Encoder,
-        journal::Journal,
+        journal::{Journal, JournalHealth},
         record::{AnswerCode, PolicyStates, Quarantined, TimerChange},
         state_db::StateFlush,
     },
@@ -95,6 +96,7 @@ struct Running {
     reflected: u64,
     held: Option<ShardMessage>,
     outbox: Vec<AlarmRequest>,
+    owed: OwedAlarms,
 }
 
 /// Reports of one connection within a batch: whose, and the places of the messages.
@@ -103,6 +105,7 @@ type Portion = (Arc<AnswerBox>, Vec<u32>);
 impl Worker {
     /// Runs until [`ShardMessage::Stop`]. `note`, if given, is journalled first (the first shard notes the start).
     pub fn run(self, note: Option<String>) {
+        let _vital = self.audience.metrics.vital.enter(format!("shard-{}", self.number));
         let mut running = Running {
             epoch: self.journal.epoch(),
             worker: self,
@@ -114,6 +117,7 @@ impl Worker {
             reflected: 0,
             held: None,
             outbox: Vec::new(),
+            owed: OwedAlarms::default(),
         };
         if let Some(note) = note {
             let now = running.worker.clock.now();
@@ -154,6 +158,7 @@ impl Running {
         let epoch = self.worker.audience.progress.epoch();
         let committed = self.worker.audience.progress.committed();
         self.undo.committed(committed);
+        self.owed.committed(committed);
         while self.flushes.front().is_some_and(|(number, _)| *number <= committed) {
             self.flushes.pop_front();
         }
@@ -161,6 +166,7 @@ impl Running {
             for undo in self.undo.take_back() {
                 self.worker.core.undo(undo);
             }
+            self.owed.take_back();
             for (_, changed) in std::mem::take(&mut self.flushes) {
                 self.changed.add(changed);
             }
@@ -183,11 +189,13 @@ impl Running {
         let now = self.worker.clock.now();
         match message {
             ShardMessage::Reports(delivery) => self.reports(delivery, now),
-            ShardMessage::Alarm(request) => {
-                if let Some(worked) = self.worker.core.alarms(vec![request], now) {
-                    self.seal(worked, Vec::new(), None, None);
+            ShardMessage::Alarm(request) if self.owed.is_waiting() => {
+                if let Err(request) = self.owed.wait(request) {
+                    self.worker.audience.metrics.alarms_dropped.increment();
+                    tracing::error!(key = %request.key, "An alarm was lost: storage cannot commit, and too many alarms wait already.");
                 }
             }
+            ShardMessage::Alarm(request) => self.alarms(vec![request], now),
             ShardMessage::Operate(request) => {
                 let (worked, result) = self.worker.core.operate(&request, now);
                 match (worked, result) {
@@ -198,6 +206,23 @@ impl Running {
             }
             ShardMessage::Restore(symbol, state) => self.worker.core.restore_component(symbol, *state),
             ShardMessage::Stop => {}
+        }
+    }
+
+    /// Takes alarms of the manager's own, and keeps them until they are stored.
+    fn alarms(&mut self, requests: Vec<AlarmRequest>, now: Timestamp) {
+        let kept = requests.clone();
+        if let Some(worked) = self.worker.core.alarms(requests, now) {
+            self.owed.sealed(worked.undo.number, kept);
+            self.seal(worked, Vec::new(), None, None);
+        }
+    }
+
+    /// Takes the alarms again that a failed commit took back, once the journal stores again.
+    fn alarms_again(&mut self) {
+        if self.owed.is_waiting() && self.worker.journal.health() == JournalHealth::Ok {
+            let due = self.owed.due();
+            self.alarms(due, self.worker.clock.now());
         }
     }
 
@@ -232,6 +257,7 @@ impl Running {
     fn tick(&mut self) {
         let outbox = std::mem::take(&mut self.outbox);
         self.send_alarms(outbox);
+        self.alarms_again();
         let now = self.worker.clock.now();
         if let Some(worked) = self.worker.core.tick(now, |_| true) {
             self.seal(worked, Vec::new(), None, None);
@@ -374,6 +400,7 @@ impl Running {
         while let Some(message) = self.held.take().or_else(|| self.worker.mailbox.try_recv().ok()) {
             self.take(message);
         }
+        self.alarms_again();
         let deadline = Instant::now() + STOP_PATIENCE;
         loop {
             self.follow_journal();

@@ -1,6 +1,14 @@
 //! Failed writes and syncs, full disks, and kills at every step of a commit (feature `fault-points`).
 
-use std::{fs, io::Write, os::unix::process::ExitStatusExt, path::Path, process::Command, sync::Arc, time::Duration};
+use std::{
+    fs,
+    io::Write,
+    os::unix::process::ExitStatusExt,
+    path::Path,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::{
     JournalPosition,
@@ -67,6 +75,36 @@ fn failed_writes_and_syncs_lose_nothing_that_was_acknowledged_and_bring_back_not
         // The next run goes on behind all of it.
         drive(dir.path(), &Faults::default(), 1);
     }
+}
+
+#[test]
+fn a_failed_block_does_not_come_back_when_the_process_dies_twice_before_the_next_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let faults = Faults::parse("sync=eio@4").unwrap();
+    let running = start(dir.path(), &faults);
+    let symbols = &running.recovered.symbols;
+    for sequence in 0..3 {
+        assert!(matches!(commit(&running.journal, &report(symbols, 0, "mk/a", sequence, 1.0)), Told::Committed(_)));
+    }
+    // Whole on disk, but told failed; only the header of the segment made then says that it is void.
+    assert!(matches!(commit(&running.journal, &report(symbols, 0, "mk/a", 3, 1.0)), Told::Failed(..)));
+    // It is told before the next segment is made.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while running.journal.health() != JournalHealth::Ok {
+        assert!(Instant::now() < deadline, "the next segment is made");
+        std::thread::yield_now();
+    }
+    drop(running);
+    for round in ["after the failed commit", "after a recovery that ended before it made a segment"] {
+        let found = verify(dir.path(), ReadMode::Still).unwrap();
+        assert_eq!(found.reports, 3, "{round}");
+        // Recovery alone makes no new segment: as if the process died right behind it.
+        let recovered = recover(dir.path(), &Faults::default()).unwrap();
+        let component = recovered.symbols.find("mk/a").unwrap();
+        assert_eq!(recovered.components[&component.0].window.position(), Some((0, 2)), "{round}");
+    }
+    drive(dir.path(), &Faults::default(), 0);
+    assert_all_there(dir.path(), 3);
 }
 
 #[test]

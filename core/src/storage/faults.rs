@@ -1,18 +1,20 @@
-//! Fault points: named places in storage at which a test can kill the process or have an operation fail.
+//! Fault points: named places in storage at which a test can kill the process, break the thread or have an operation
+//! fail.
 //!
 //! They exist only with the cargo feature `fault-points`; without it every call is an empty function. A specification
 //! lists points, each with an action and the hits (counted from 1) at which it happens:
 //! `after_write_before_sync=kill@17;write=enospc@5..9;sync=eio@3`. The range includes both ends; without `@` every
 //! hit counts. The environment variable is `QKDNM_FAULTS`.
 //!
-//! Points, in the order of a commit: `before_write`, `write`, `after_partial_write`, `after_write_before_sync`, `sync`,
+//! Points, in the order of a commit: `before_submit` (on the shard's thread), `before_write`, `write`, `after_partial_write`, `after_write_before_sync`, `sync`,
 //! `after_sync_before_tell`; of the rest: `segment_create`, `segment_roll`, `during_state_flush`, `state_flush`,
 //! `checkpoint`, `retention_delete`, `recovery_before_reset`.
 
 use std::io;
 
 /// The points that there are; a specification that names another is refused.
-pub const POINTS: [&str; 13] = [
+pub const POINTS: [&str; 14] = [
+    "before_submit",
     "before_write",
     "write",
     "after_partial_write",
@@ -106,6 +108,7 @@ mod armed {
     #[derive(Clone, Copy, Debug)]
     enum Action {
         Kill,
+        Panic,
         Fail(rustix::io::Errno),
     }
 
@@ -152,6 +155,8 @@ mod armed {
             match action {
                 None => Ok(()),
                 Some(Action::Fail(errno)) => Err(errno.into()),
+                #[expect(clippy::panic, reason = "this is what the fault is for")]
+                Some(Action::Panic) => panic!("fault at {point}"),
                 Some(Action::Kill) => {
                     let me = rustix::process::getpid();
                     rustix::process::kill_process(me, rustix::process::Signal::KILL)?;
@@ -171,9 +176,10 @@ mod armed {
         let (action, hits) = rest.split_once('@').map_or((rest, None), |(action, hits)| (action, Some(hits)));
         let action = match action {
             "kill" => Action::Kill,
+            "panic" => Action::Panic,
             "enospc" => Action::Fail(rustix::io::Errno::NOSPC),
             "eio" => Action::Fail(rustix::io::Errno::IO),
-            _ => return Err(wrong("the action is none of kill, enospc, eio")),
+            _ => return Err(wrong("the action is none of kill, panic, enospc, eio")),
         };
         let number = |text: &str| text.parse::<u64>().map_err(|_| wrong("a hit is a number from 1 on"));
         let (first, last) = match hits.map(|hits| (hits, hits.split_once(".."))) {

@@ -19,7 +19,7 @@ use super::{
     journal::{
         JournalStart,
         block::Block,
-        reader::{JournalEnd, JournalReader, ReadMode},
+        reader::{BlockPlace, JournalReader, ReadMode},
         registry::{ClosedSegment, SegmentRegistry},
         segment::journal_dir,
     },
@@ -94,10 +94,10 @@ pub fn recover(data_dir: &Path, faults: &Faults) -> Result<Recovered, StorageErr
             position,
             source,
         })?;
-        note_segment(&mut closed, place.segment, &block);
+        note_segment(&mut closed, &place, &block);
     }
     let Some(end) = reader.end().cloned() else { return Err(unfinished(data_dir)) };
-    finish_files(&reader, &end, &mut closed)?;
+    finish_files(&reader, &mut closed)?;
     let journal = JournalStart {
         next_block: end.next_block.max((tail.positions.highest().0 >> 16) + 1),
         next_segment: last_segment_number(&reader) + 1,
@@ -138,8 +138,8 @@ fn last_segment_number(reader: &JournalReader) -> u64 {
     reader.segments().iter().map(|segment| segment.number).chain(stillborn).max().unwrap_or(0)
 }
 
-fn note_segment(closed: &mut BTreeMap<u64, ClosedSegment>, number: u64, block: &Block<'_>) {
-    let entry = closed.entry(number).or_insert_with(|| ClosedSegment {
+fn note_segment(closed: &mut BTreeMap<u64, ClosedSegment>, place: &BlockPlace, block: &Block<'_>) {
+    let entry = closed.entry(place.segment).or_insert_with(|| ClosedSegment {
         path: Default::default(),
         next_block: 0,
         last_time: block.header.time,
@@ -148,23 +148,25 @@ fn note_segment(closed: &mut BTreeMap<u64, ClosedSegment>, number: u64, block: &
     });
     entry.next_block = block.header.number + 1;
     entry.last_time = block.header.time;
+    entry.bytes = place.offset + block.size() as u64;
 }
 
-/// Cuts the last segment to what counts, makes it durable, and deletes files that hold no block.
-fn finish_files(
-    reader: &JournalReader,
-    end: &JournalEnd,
-    closed: &mut BTreeMap<u64, ClosedSegment>,
-) -> Result<(), StorageError> {
+/// Cuts the last segment that holds a block to what counts, makes it durable, and deletes files that hold no block.
+///
+/// In this order: behind the last block that counts may stand a whole one that was told failed. Only the header of the
+/// segment made after that failure says so; if no block came after it, the segment is deleted here, and a crash before the
+/// next one is made would bring the failed block back.
+fn finish_files(reader: &JournalReader, closed: &mut BTreeMap<u64, ClosedSegment>) -> Result<(), StorageError> {
     for (_, path) in reader.stillborn() {
         fs::remove_file(path).map_err(StorageError::io("delete", path))?;
     }
+    let last = closed.keys().next_back().copied();
     for segment in reader.segments() {
         let path = &segment.path;
         if let Some(entry) = closed.get_mut(&segment.number) {
-            if let Some((_, offset)) = end.last.as_ref().filter(|(last, _)| last == path) {
+            if last == Some(segment.number) {
                 let file = OpenOptions::new().write(true).open(path).map_err(StorageError::io("open", path))?;
-                file.set_len(*offset).and_then(|()| file.sync_all()).map_err(StorageError::io("cut", path))?;
+                file.set_len(entry.bytes).and_then(|()| file.sync_all()).map_err(StorageError::io("cut", path))?;
             }
             entry.path.clone_from(path);
             entry.bytes = fs::metadata(path).map_err(StorageError::io("look at", path))?.len();

@@ -1,6 +1,9 @@
 //! Counters of the manager, plain atomics that any thread may add to. `api/metrics_text.rs` renders them for Prometheus.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use dashmap::DashMap;
 
@@ -95,8 +98,8 @@ pub struct Metrics {
     pub interfaces: [InterfaceMetrics; 7],
     /// TLS handshakes and identities refused, by cause (`expired`, `unknown-issuer`, `wrong-reference-point`, ...).
     pub handshakes_refused: DashMap<&'static str, Counter>,
-    /// By the plugin's configured name.
-    pub plugins: DashMap<String, PluginMetrics>,
+    /// By the plugin's configured name. Its instances keep theirs, so that a call looks up nothing.
+    pub plugins: DashMap<String, Arc<PluginMetrics>>,
     /// Numbers that left the window without a report.
     pub sequence_gaps: Counter,
     /// Entries of inventory and topology left out: their component has as many as it may.
@@ -135,6 +138,8 @@ pub struct Metrics {
     pub state_flushes: Counter,
     /// Failed flushes.
     pub state_flushes_failed: Counter,
+    /// Threads that the manager cannot be without.
+    pub vital: super::vital::VitalThreads,
     /// Alarms raised (not cleared) by severity, in the order of `Severity::ALL` (gauges).
     pub alarms_raised: [Counter; 5],
     /// Audit entries lost: queue full, or disk refused.

@@ -5,3 +5,4 @@ pub mod logs;
 pub mod metrics;
 pub mod outward;
 pub mod refusals;
+pub mod vital;

@@ -8,6 +8,8 @@
 pub struct Performance {
     /// The name, its unit as the suffix.
     pub name: &'static str,
+    /// What it is, in one sentence.
+    pub description: &'static str,
     /// `gauge`, `rate` or `counter`.
     pub kind: &'static str,
     /// Least value.
@@ -23,6 +25,8 @@ pub struct Performance {
 pub struct State {
     /// The name.
     pub name: &'static str,
+    /// What it is, in one sentence.
+    pub description: &'static str,
     /// Its words; empty for a flag.
     pub words: &'static [&'static str],
     /// Reference points it is expected on.
@@ -34,6 +38,8 @@ pub struct State {
 pub struct Inventory {
     /// The name.
     pub name: &'static str,
+    /// What it is, in one sentence.
+    pub description: &'static str,
     /// True for a number; otherwise a text, one of `words` where there are any.
     pub number: bool,
     /// Its words, where it has them.
@@ -45,6 +51,8 @@ pub struct Inventory {
 pub struct AlarmType {
     /// `alarmTypeId`.
     pub id: &'static str,
+    /// What it is, in one sentence.
+    pub description: &'static str,
     /// Typical severity.
     pub severity: &'static str,
     /// X.733 event type.
@@ -95,5 +103,17 @@ mod tests {
         assert_eq!(inventory("link_type").map(|entry| entry.words), Some(&["PHYS", "VIRT"][..]));
         assert_eq!(alarm_type("key-store-empty").map(|entry| entry.severity), Some("critical"));
         assert_eq!(performance("operational_state"), None);
+    }
+
+    #[test]
+    fn every_entry_is_described_in_one_sentence() {
+        let performance = PERFORMANCE.iter().map(|entry| (entry.name, entry.description));
+        let state = STATE.iter().map(|entry| (entry.name, entry.description));
+        let inventory = INVENTORY.iter().map(|entry| (entry.name, entry.description));
+        let alarms = ALARMS.iter().map(|entry| (entry.id, entry.description));
+        for (name, description) in performance.chain(state).chain(inventory).chain(alarms) {
+            assert!(description.ends_with('.') && description.len() > 12, "{name}: {description}");
+            assert!(!description.trim_end_matches('.').contains(". "), "{name}: {description}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use rustls::{
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::{
-    config::KeyExchange,
+    config::{KeyExchange, TlsConfig},
     net::{
         Accepted, Cause, Listener,
         test_certificates::{Ca, Cert, Saying, Setting, Site, component},
@@ -104,6 +104,24 @@ async fn no_session_outlives_the_trust_it_was_made_under() {
         assert!(stream.read_u8().await.is_err());
     }
     assert_eq!(site.refused().await.cause, Cause::Revoked);
+}
+
+#[tokio::test]
+async fn a_connection_that_a_change_of_trust_overtook_can_tell() {
+    let mut site = Site::start(Setting::default()).await;
+    let cert = site.ca.issue(&Saying::uris(KM));
+    let _stream = site.connect(site.client(Some(&cert))).await.unwrap();
+    let accepted = site.accepted().await;
+    assert_eq!(accepted.trust_changes, site.trust.changes(), "nothing happened since");
+    let broken = TlsConfig { certificate: "nowhere.pem".into(), ..site.tls.clone() };
+    assert!(site.trust.reload(&broken, &[], &[]).is_err());
+    assert_eq!(accepted.trust_changes, site.trust.changes(), "a reload that failed changes nothing");
+    let mut tls = site.tls.clone();
+    tls.revocation_lists = vec![site.files.write("ca.crl", site.ca.revoke(&[cert.serial]).pem().unwrap())];
+    site.trust.reload(&tls, &[], &[component("mk/km-1", None)]).unwrap();
+    assert_ne!(accepted.trust_changes, site.trust.changes());
+    let refused = site.trust.still_entitled(&accepted.identity, site.clock.now()).unwrap_err();
+    assert_eq!(refused.cause, Cause::Revoked);
 }
 
 #[tokio::test]

@@ -101,6 +101,7 @@ pub(crate) enum Message {
 pub struct Journal {
     queue: SyncSender<Message>,
     shared: Arc<Shared>,
+    faults: Faults,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -116,6 +117,7 @@ impl Journal {
         let dir = journal_dir(&options.data_dir);
         fs::create_dir_all(&dir).map_err(StorageError::io("create", &dir))?;
         let shared = Arc::new(Shared { epoch: AtomicU64::new(0), health: Mutex::new(JournalHealth::Ok), registry });
+        let faults = options.faults.clone();
         let (queue, waiting) = sync_channel(JOURNAL_QUEUE);
         let writer = Writer::open(options, start, symbols, metrics, Arc::clone(&shared), waiting)
             .map_err(StorageError::io("begin a segment in", &dir))?;
@@ -123,13 +125,13 @@ impl Journal {
             .name("journal".to_owned())
             .spawn(move || writer.run())
             .map_err(StorageError::io("start the thread of", &dir))?;
-        Ok(Self { queue, shared, thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue, shared, faults, thread: Mutex::new(Some(thread)) })
     }
 
     /// Hands in a batch; waits while [`JOURNAL_QUEUE`] batches wait. The batch comes back if the journal was stopped
     /// or the batch is larger than [`MAX_BATCH_BYTES`]; its `tell` is not called then.
     pub fn submit(&self, batch: SealedBatch) -> Result<(), SealedBatch> {
-        if batch.bytes.len() > MAX_BATCH_BYTES {
+        if batch.bytes.len() > MAX_BATCH_BYTES || self.faults.hit("before_submit").is_err() {
             return Err(batch);
         }
         self.queue.send(Message::Batch(batch)).map_err(|refused| match refused.0 {

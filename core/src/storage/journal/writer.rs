@@ -97,6 +97,7 @@ impl Writer {
     }
 
     pub(super) fn run(mut self) {
+        let _vital = self.metrics.vital.enter("journal");
         while !self.is_stopping {
             let message = if self.segment.is_some() {
                 self.waiting.recv().map_err(|_| RecvTimeoutError::Disconnected)

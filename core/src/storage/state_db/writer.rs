@@ -124,6 +124,7 @@ struct Worker {
 
 impl Worker {
     fn run(mut self) {
+        let _vital = self.parts.metrics.vital.enter("state-db");
         loop {
             let is_stopping = self.take();
             let begin = Instant::now();
