@@ -18,6 +18,7 @@ pub mod binary;
 pub mod guests;
 pub mod log_guard;
 pub mod manager;
+pub mod native;
 pub mod pki;
 pub mod raw_client;
 pub mod report;

@@ -14,6 +14,7 @@ mod audit;
 mod commands;
 mod full_disk;
 mod history;
+mod native;
 mod network;
 mod plugins;
 mod policies;

@@ -6,6 +6,7 @@
 mod failures;
 mod handlers;
 mod loading;
+mod native;
 mod policies;
 
 use std::{path::Path, sync::Arc, time::Duration};
@@ -104,6 +105,7 @@ impl Bench {
 
 fn settings(directory: &Path) -> PluginsConfig {
     PluginsConfig {
+        allow_native: false,
         cache_dir: directory.join("cache"),
         cpu_time: Duration::from_millis(50),
         memory: 32 << 20,

@@ -70,11 +70,12 @@ const MAY_USE: [(&str, &[&str]); 21] = [
 ];
 
 /// Libraries that only some parts may name, and why.
-const ONLY_IN: [(&str, &[&str], &str); 11] = [
+const ONLY_IN: [(&str, &[&str], &str); 12] = [
     ("wasmtime", &["plugin"], "plugins are behind the two traits of `plugin`"),
     ("wit_component", &["plugin"], "plugins are behind the two traits of `plugin`"),
     ("rustls", &["net", "simulate", "bench"], "one place decides whom to trust"),
     ("tokio_rustls", &["net", "simulate", "bench", "connection"], "one place decides whom to trust"),
+    ("libloading", &["plugin"], "native code is loaded in one place"),
     ("rcgen", &["pki"], "certificates are made in one place"),
     ("rusqlite", &["storage"], "the database is behind storage"),
     ("axum", &["api"], "HTTP is served in one place"),

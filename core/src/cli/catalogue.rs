@@ -22,7 +22,7 @@ fn markdown(catalogue: &Catalogue) -> String {
         "# Catalogue\n\nNames of values, words and alarm types, generated from `catalogue.toml` (`cargo xtask catalogue`). The unit of a \
          number is the suffix of its name. Points: the reference points a value is expected on. FCAPS: the letters it matters \
          for. Source: E014, E015 are ETSI GS QKD 014 and 015, Y3807 is ITU-T Y.3807, X731 is ITU-T X.731; own: this \
-         project's.\n\n## Performance\n\n| name | unit | kind | range | points | FCAPS | source |\n|---|---|---|---|---|---|---|\n",
+         project's.\n\n## Performance\n\n| name | what it is | unit | kind | range | points | FCAPS | source |\n|---|---|---|---|---|---|---|---|\n",
     );
     for value in &catalogue.performance {
         let end = |end: Option<f64>| end.map_or_else(|| "...".to_owned(), |end| end.to_string());
@@ -35,36 +35,41 @@ fn markdown(catalogue: &Catalogue) -> String {
         // Writing to a text does not fail.
         let _ = writeln!(
             page,
-            "| `{name}` | {unit} | {} | {range} | {points} | {} | {} |",
-            value.kind, value.fcaps, value.source
+            "| `{name}` | {} | {unit} | {} | {range} | {points} | {} | {} |",
+            value.description, value.kind, value.fcaps, value.source
         );
     }
-    page.push_str("\n## State\n\n| name | words | points | FCAPS | source |\n|---|---|---|---|---|\n");
+    page.push_str("\n## State\n\n| name | what it is | words | points | FCAPS | source |\n|---|---|---|---|---|---|\n");
     for value in &catalogue.state {
         let words = if value.words.is_empty() { "true, false".to_owned() } else { quoted(&value.words) };
         let _ = writeln!(
             page,
-            "| `{}` | {words} | {} | {} | {} |",
+            "| `{}` | {} | {words} | {} | {} | {} |",
             value.name,
+            value.description,
             value.points.join(", "),
             value.fcaps,
             value.source
         );
     }
-    page.push_str("\n## Inventory\n\n| name | value | source |\n|---|---|---|\n");
+    page.push_str("\n## Inventory\n\n| name | what it is | value | source |\n|---|---|---|---|\n");
     for value in &catalogue.inventory {
         let is = match value.kind.as_deref() {
             None => quoted(&value.words),
             Some("gauge") => "a number".to_owned(),
             Some(_) => "a text".to_owned(),
         };
-        let _ = writeln!(page, "| `{}` | {is} | {} |", value.name, value.source);
+        let _ = writeln!(page, "| `{}` | {} | {is} | {} |", value.name, value.description, value.source);
     }
     page.push_str(
-        "\n## Alarm types\n\n| type | usual severity | X.733 event type | probable cause |\n|---|---|---|---|\n",
+        "\n## Alarm types\n\n| type | what it says | usual severity | X.733 event type | probable cause |\n|---|---|---|---|---|\n",
     );
     for alarm in &catalogue.alarms {
-        let _ = writeln!(page, "| `{}` | {} | {} | {} |", alarm.id, alarm.severity, alarm.event, alarm.cause);
+        let _ = writeln!(
+            page,
+            "| `{}` | {} | {} | {} | {} |",
+            alarm.id, alarm.description, alarm.severity, alarm.event, alarm.cause
+        );
     }
     page
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::{
     config::{
-        Config, Durability, Enrolment, Examined, Loaded, PluginSource, PolicyMode, Problems,
+        Config, Durability, Enrolment, Examined, Loaded, PolicyMode, Problems,
         load::examine,
         problem::{Level, Problem},
     },
@@ -128,7 +128,7 @@ pub fn summary(config: &Config) -> String {
         .handlers
         .iter()
         .filter(|handler| !handler.name.ends_with("-standard"))
-        .map(|handler| format!("{} ({})", handler.name, source(&handler.plugin)))
+        .map(|handler| format!("{} ({})", handler.name, handler.plugin))
         .collect();
     let own = if own.is_empty() { String::new() } else { format!("{}, then ", own.join(", ")) };
     lines.push(("handlers", format!("{own}the standard ones")));
@@ -138,7 +138,7 @@ pub fn summary(config: &Config) -> String {
             PolicyMode::Shadow => ", in shadow mode",
             PolicyMode::Off => ", off",
         };
-        lines.push(("policy", format!("{} ({}{mode})", policy.name, source(&policy.plugin))));
+        lines.push(("policy", format!("{} ({}{mode})", policy.name, policy.plugin)));
     }
     let durability = match config.storage.durability {
         Durability::Sync => "`success` means on stable storage",
@@ -166,13 +166,6 @@ fn components(config: &Config) -> String {
         Enrolment::Listed => format!("{listed}; nobody else may report"),
         Enrolment::Certificate => format!("{listed}; others may report with a certificate"),
         Enrolment::Approve => format!("{listed}; others wait for approval"),
-    }
-}
-
-fn source(plugin: &PluginSource) -> String {
-    match plugin {
-        PluginSource::Builtin(name) => format!("builtin:{name}"),
-        PluginSource::File(path) => path.display().to_string(),
     }
 }
 

@@ -200,6 +200,18 @@ pub enum PluginSource {
     Builtin(String),
     /// A `.wasm` file.
     File(PathBuf),
+    /// A shared library, trusted: `native:lib/libacme.so`.
+    Native(PathBuf),
+}
+
+impl std::fmt::Display for PluginSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Builtin(name) => write!(f, "builtin:{name}"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Native(path) => write!(f, "native:{}", path.display()),
+        }
+    }
 }
 
 /// What becomes of a report whose handler failed.
@@ -302,6 +314,8 @@ pub struct PolicyConfig {
 /// `[plugins]`
 #[derive(Clone, Debug)]
 pub struct PluginsConfig {
+    /// Whether `native:` plugins are loaded.
+    pub allow_native: bool,
     /// Compiled code.
     pub cache_dir: PathBuf,
     /// CPU time of a call.

@@ -122,9 +122,24 @@ fn unserved_keys_are_told() {
          [plugins]\nallow_native = true\n"
     );
     let loaded = load_in(folder.path(), &text, &[]).unwrap();
-    assert_eq!(loaded.warnings.len(), 2, "{:?}", messages(&loaded.warnings));
+    assert_eq!(loaded.warnings.len(), 1, "{:?}", messages(&loaded.warnings));
     let refused = load_in(folder.path(), &text.replace("allow_native", "require_signature"), &[]).unwrap_err();
     assert_eq!(refused.count(Level::Error), 1, "{refused}");
+}
+
+#[test]
+fn native_plugins_are_trusted_expressly() {
+    let folder = folder();
+    std::fs::write(folder.path().join("libacme.so"), "").unwrap();
+    let policy = "[[policies]]\nname = \"a\"\nfunction = \"fault\"\nplugin = \"native:libacme.so\"\n";
+    let refused = load_in(folder.path(), &format!("{MINIMAL}\n{policy}"), &[]).unwrap_err();
+    assert!(refused.to_string().contains("native plugins are not allowed"), "{refused}");
+    let allowed = format!("{MINIMAL}\n{policy}[plugins]\nallow_native = true\n");
+    let loaded = load_in(folder.path(), &allowed, &[]).unwrap();
+    assert!(matches!(&loaded.config.policies[0].plugin, PluginSource::Native(path) if path.ends_with("libacme.so")));
+    assert_eq!(messages(&loaded.warnings), ["a native plugin without `sha256`"]);
+    let pinned = allowed.replace("[plugins]", &format!("sha256 = \"{}\"\n[plugins]", "0".repeat(64)));
+    assert_eq!(load_in(folder.path(), &pinned, &[]).unwrap().warnings.len(), 0);
 }
 
 const BROKEN: &str = r#"[manager]

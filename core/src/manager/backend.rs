@@ -23,7 +23,7 @@ use crate::{
         },
     },
     clock::Clock,
-    config::{Config, PluginSource},
+    config::Config,
     connection::RequestOutcome,
     dispatch::{ComponentEntry, Registry},
     model::{Alarm, ComponentRef, OperatorState, ReferencePoint, ReportBatch, Response, SymbolTable, Timestamp},
@@ -70,13 +70,6 @@ pub struct ManagerBackend {
     pub outward: Arc<super::outward::Outward>,
     /// Places for readers of the journal.
     pub readers: Arc<Semaphore>,
-}
-
-fn source(source: &PluginSource) -> String {
-    match source {
-        PluginSource::Builtin(name) => format!("builtin:{name}"),
-        PluginSource::File(path) => path.display().to_string(),
-    }
 }
 
 impl ManagerBackend {
@@ -421,7 +414,7 @@ impl Backend for ManagerBackend {
         let view = |(active, loaded): (&crate::shard::ActivePolicy, &Arc<crate::plugin::LoadedPolicy>)| PolicyView {
             name: active.config.name.clone(),
             function: active.config.function,
-            plugin: source(&active.config.plugin),
+            plugin: active.config.plugin.to_string(),
             version: loaded.description().version.clone(),
             sha256: loaded.digest().to_owned(),
             mode: active.config.mode,
@@ -434,7 +427,7 @@ impl Backend for ManagerBackend {
         let view = |(active, loaded): (&crate::shard::ActiveHandler, &Arc<crate::plugin::LoadedHandler>)| HandlerView {
             name: active.config.name.clone(),
             reference_point: active.config.reference_point,
-            plugin: source(&active.config.plugin),
+            plugin: active.config.plugin.to_string(),
             version: loaded.description().version.clone(),
             sha256: loaded.digest().to_owned(),
             on_failure: active.config.on_failure,

@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{ComponentConfig, HandlerConfig, PluginsConfig, PolicyConfig, limits},
+    config::{ComponentConfig, HandlerConfig, PluginSource, PluginsConfig, PolicyConfig, PolicyMode, limits},
     dispatch::{Registry, registry::shard_of},
     model::{Catalogue, ComponentRef, Symbol, SymbolTable, Timestamp},
     plugin::{PluginError, PluginHost},
@@ -104,6 +104,8 @@ fn all_symbols(data_dir: &Path) -> Result<Arc<SymbolTable>, StorageError> {
 
 fn plugin_limits(cache_dir: &Path) -> PluginsConfig {
     PluginsConfig {
+        // Each is pinned to the digest of the record, see `pinned`.
+        allow_native: true,
         cache_dir: cache_dir.to_path_buf(),
         cpu_time: limits::PLUGIN_CPU_TIME,
         memory: limits::PLUGIN_MEMORY,
@@ -121,6 +123,30 @@ pub fn expected<'a>(
         let interval = config.expected_interval?.as_millis();
         Some((symbols.intern(&config.component.to_string()), i64::try_from(interval).unwrap_or(i64::MAX)))
     })
+}
+
+/// Handlers and policies as recorded, native ones pinned to their digest: no other code is run for a record's sake.
+fn pinned(note: &StartNote) -> (Vec<HandlerConfig>, Vec<PolicyConfig>) {
+    let pin = |name: &str| Some(note.digests.get(name).cloned().unwrap_or_else(|| "unknown".to_owned()));
+    let (mut handlers, mut policies) = (note.handlers.clone(), note.policies.clone());
+    for handler in handlers.iter_mut().filter(|handler| is_native(&handler.plugin)) {
+        handler.sha256 = pin(&handler.name);
+    }
+    for policy in policies.iter_mut().filter(|policy| is_native(&policy.plugin)) {
+        policy.sha256 = pin(&policy.name);
+    }
+    (handlers, policies)
+}
+
+const fn is_native(plugin: &PluginSource) -> bool {
+    matches!(plugin, PluginSource::Native(_))
+}
+
+fn natives(note: &StartNote) -> impl Iterator<Item = &str> {
+    let handlers =
+        note.handlers.iter().filter(|handler| is_native(&handler.plugin)).map(|handler| handler.name.as_str());
+    let in_force = note.policies.iter().filter(|policy| policy.mode != PolicyMode::Off);
+    handlers.chain(in_force.filter(|policy| is_native(&policy.plugin)).map(|policy| policy.name.as_str()))
 }
 
 struct Run {
@@ -149,7 +175,11 @@ impl Again {
 
     fn start(&mut self, note: &StartNote) {
         self.result.starts += 1;
-        let plugins = match plugins::load(&note.handlers, &note.policies, &self.host, &self.symbols) {
+        let (handlers, policies) = pinned(note);
+        for name in natives(note) {
+            self.result.notes.push(format!("plugin {name} is native: equal input need not give equal output"));
+        }
+        let plugins = match plugins::load(&handlers, &policies, &self.host, &self.symbols) {
             Ok(plugins) => plugins,
             Err(errors) => {
                 self.result.notes.extend(errors.iter().map(ToString::to_string));

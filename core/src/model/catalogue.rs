@@ -15,6 +15,8 @@ use super::SymbolTable;
 pub struct PerformanceName {
     /// The name, its unit as the suffix.
     pub name: String,
+    /// What it is, in one sentence.
+    pub description: String,
     /// `gauge`, `rate` or `counter`.
     pub kind: String,
     /// Least value.
@@ -37,6 +39,8 @@ pub struct PerformanceName {
 pub struct StateName {
     /// The name.
     pub name: String,
+    /// What it is, in one sentence.
+    pub description: String,
     /// Its words; empty for a flag.
     #[serde(default)]
     pub words: Vec<String>,
@@ -56,6 +60,8 @@ pub struct StateName {
 pub struct InventoryName {
     /// The name.
     pub name: String,
+    /// What it is, in one sentence.
+    pub description: String,
     /// `text` or `gauge`; absent where there are words.
     pub kind: Option<String>,
     /// Its words, where it has them.
@@ -71,6 +77,8 @@ pub struct InventoryName {
 pub struct AlarmType {
     /// `alarmTypeId`.
     pub id: String,
+    /// What it is, in one sentence.
+    pub description: String,
     /// Typical severity.
     pub severity: String,
     /// X.733 event type.

@@ -1,12 +1,7 @@
 //! Checks of questions and answers. The manager's arrays must fit together before a guest sees them, and an answer is
 //! believed only where it fits the question: positions in range, state as long as it was, texts and lists bounded.
 
-use super::{
-    PluginFailure,
-    bindings::{
-        handler::exports::qkdn::manager::handler as handler_wit, policy::exports::qkdn::manager::policy as wit,
-    },
-};
+use super::{Handled, NormalSample, Outcome, PluginFailure, RaisedAlarm};
 use crate::{config::limits, model::Severity};
 
 type Checked = Result<(), PluginFailure>;
@@ -57,13 +52,13 @@ fn count(what: &str, found: usize, allowed: usize) -> Checked {
 }
 
 /// A handler's answer to `reports` reports; `known` are the symbols that it was given in `bind`.
-pub(super) fn check_handled(answer: &handler_wit::Handled, reports: usize, known: &[u32]) -> Checked {
+pub(super) fn check_handled(answer: &Handled, reports: usize, known: &[u32]) -> Checked {
     count("refusals", answer.refusals.len(), reports)?;
     count("alarms", answer.alarms.len(), limits::VERDICTS_PER_CALL)?;
     count("samples", answer.samples.len(), limits::BATCH_SAMPLES)?;
-    for refusal in &answer.refusals {
-        position("a refusal", refusal.report, reports)?;
-        bounded("a refusal's reason", &refusal.reason, limits::PLUGIN_TEXT_BYTES)?;
+    for (report, reason) in &answer.refusals {
+        position("a refusal", *report, reports)?;
+        bounded("a refusal's reason", reason, limits::PLUGIN_TEXT_BYTES)?;
     }
     for alarm in &answer.alarms {
         position("an alarm", alarm.report, reports)?;
@@ -89,7 +84,7 @@ pub(super) fn check_handled(answer: &handler_wit::Handled, reports: usize, known
     Ok(())
 }
 
-fn check_sample(sample: &handler_wit::Sample, known: &[u32]) -> Checked {
+fn check_sample(sample: &NormalSample, known: &[u32]) -> Checked {
     resource(&sample.resource)?;
     if !known.contains(&sample.name) {
         return Err(bad(format!(
@@ -119,7 +114,7 @@ fn resource(text: &str) -> Checked {
 }
 
 /// A policy's answer about `subjects` subjects with `state` values of state.
-pub(super) fn check_outcome(answer: &wit::Outcome, subjects: usize, state: usize) -> Checked {
+pub(super) fn check_outcome(answer: &Outcome, subjects: usize, state: usize) -> Checked {
     if answer.state.len() != state {
         return Err(bad(format!("the state has {} values; it went in with {state}", answer.state.len())));
     }
@@ -135,20 +130,20 @@ pub(super) fn check_outcome(answer: &wit::Outcome, subjects: usize, state: usize
         identifier("a qualifier", &clearance.qualifier)?;
         bounded("a clearance's text", &clearance.text, limits::PLUGIN_TEXT_BYTES)?;
     }
-    for timer in &answer.timers {
-        position("a timer", timer.subject, subjects)?;
+    for (subject, _) in &answer.timers {
+        position("a timer", *subject, subjects)?;
     }
-    for request in &answer.requests {
-        position("a request", request.subject, subjects)?;
-        count("names in a request", request.names.len(), limits::VERDICTS_PER_CALL)?;
-        for name in &request.names {
+    for (subject, names) in &answer.requests {
+        position("a request", *subject, subjects)?;
+        count("names in a request", names.len(), limits::VERDICTS_PER_CALL)?;
+        for name in names {
             identifier("a name in a request", name)?;
         }
     }
     Ok(())
 }
 
-fn check_raised(alarm: &wit::Alarm) -> Checked {
+fn check_raised(alarm: &RaisedAlarm) -> Checked {
     alarm_type(&alarm.alarm_type)?;
     severity(&alarm.severity)?;
     identifier("a qualifier", &alarm.qualifier)?;

@@ -10,14 +10,26 @@ use crate::config::{PluginSource, limits};
 
 include!(concat!(env!("OUT_DIR"), "/builtin_plugins.rs"));
 
+/// In which form a plugin comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// WebAssembly.
+    Component,
+    /// A shared library, trusted.
+    Library,
+}
+
 /// A plugin as found, not yet compiled.
 #[derive(Debug)]
 pub(super) struct Artifact {
+    /// Its form.
+    pub(super) form: Form,
     /// `builtin:mq`, or the file's path.
     pub(super) text: String,
     /// SHA-256 of the bytes, lower-case hex.
     pub(super) digest: String,
-    bytes: Vec<u8>,
+    /// The file as it was read, once.
+    pub(super) bytes: Vec<u8>,
 }
 
 /// Names of the plugins inside the binary.
@@ -31,7 +43,9 @@ impl Artifact {
         let (text, bytes) = match source {
             PluginSource::Builtin(name) => (format!("builtin:{name}"), builtin(plugin, name)?.to_vec()),
             PluginSource::File(path) => (path.display().to_string(), read(plugin, path)?),
+            PluginSource::Native(path) => (format!("native:{}", path.display()), read(plugin, path)?),
         };
+        let form = if matches!(source, PluginSource::Native(_)) { Form::Library } else { Form::Component };
         let digest = hex(digest::digest(&digest::SHA256, &bytes).as_ref());
         if let Some(expected) =
             pinned.filter(|expected| !expected.is_empty() && !expected.eq_ignore_ascii_case(&digest))
@@ -43,7 +57,7 @@ impl Artifact {
                 found: digest,
             });
         }
-        Ok(Self { text, digest, bytes })
+        Ok(Self { form, text, digest, bytes })
     }
 
     /// The bytes as a component; a core module is wrapped as its component type section says.

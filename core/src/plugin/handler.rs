@@ -1,23 +1,37 @@
-//! An interface handler, loaded: what it needs, and its instances.
+//! An interface handler, loaded: what it needs, and its instances, in whichever form the plugin comes ([`HandlerGuest`]).
 //!
 //! The report arrays are handed over as they stand; beside them a call builds only the two short lists that a batch
 //! keeps in another shape (components and offsets), and texts that the handler asked for.
 
 use std::sync::Arc;
 
-use wasmtime::{Store, component::InstancePre};
-
 use super::{
-    ComponentAlarm, Handled, InterfaceHandler, NormalSample, PluginDescription, PluginError, PluginFailure, answer,
-    bindings::handler::{
-        InterfaceHandler as World, InterfaceHandlerPre,
-        exports::qkdn::manager::handler::{self as wit, Fault, Object, Reports},
-    },
+    Handled, InterfaceHandler, PluginDescription, PluginError, PluginFailure, answer,
     host::Loading,
-    instance::{Guest, call, counted, instantiate, new_store},
+    setup::{Setup, counted},
     vocabulary::{Resolver, did_you_mean},
+    wasm::wit::{
+        handler::{Fault, Needs, Object, Reports},
+        types::{Description, Problem},
+    },
 };
 use crate::model::{ObjectKind, ReferencePoint, ReportBatch, SymbolTable};
+
+/// One instance of a handler, as a WebAssembly component or a native library gives it: the functions of WIT `handler`.
+/// After a failed call it is of no more use.
+pub(super) trait HandlerGuest: Send {
+    /// What the plugin says about itself.
+    fn describe(&mut self) -> Result<Description, PluginFailure>;
+    /// Takes the configuration as JSON text.
+    fn configure(&mut self, point: ReferencePoint, config: &str) -> Result<Result<Needs, Vec<Problem>>, PluginFailure>;
+    /// Symbols of what it named.
+    fn bind(&mut self, symbols: &[u32]) -> Result<(), PluginFailure>;
+    /// Its answer, not checked yet.
+    fn handle(&mut self, reports: Reports<'_>) -> Result<Handled, PluginFailure>;
+}
+
+/// Makes instances.
+pub(super) type StartHandler = Box<dyn Fn(&Setup) -> Result<Box<dyn HandlerGuest>, PluginFailure> + Send + Sync>;
 
 /// What a handler asked to be given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -34,7 +48,7 @@ pub struct LoadedHandler {
     description: PluginDescription,
     needs: HandlerNeeds,
     reference_point: ReferencePoint,
-    pre: InterfaceHandlerPre<Guest>,
+    start: StartHandler,
     symbols: Vec<u32>,
 }
 
@@ -50,20 +64,19 @@ impl std::fmt::Debug for LoadedHandler {
 impl LoadedHandler {
     pub(super) fn load(
         loading: Loading,
-        pre: InstancePre<Guest>,
+        start: StartHandler,
         reference_point: ReferencePoint,
         symbols: &SymbolTable,
     ) -> Result<Arc<Self>, PluginError> {
-        let pre = InterfaceHandlerPre::new(pre).map_err(|error| loading.wrong_world("handler", &error))?;
-        let mut trial = Live::new(&loading, &pre).map_err(|failure| loading.failed("start", failure))?;
-        let told = call(&mut trial.store, |store| trial.world.qkdn_manager_handler().call_describe(store))
-            .map_err(|failure| loading.failed("describe", failure))?;
+        let mut trial = start(&loading.setup).map_err(|failure| loading.failed("start", failure))?;
+        let told = trial.describe().map_err(|failure| loading.failed("describe", failure))?;
         let description = loading.described(told)?;
-        let answer =
-            trial.configure(&loading, reference_point).map_err(|failure| loading.failed("configure", failure))?;
+        let answer = trial
+            .configure(reference_point, &loading.config_text)
+            .map_err(|failure| loading.failed("configure", failure))?;
         let (needs, symbols) = resolve(&loading, loading.configured(answer)?, symbols)?;
         trial.bind(&symbols).map_err(|failure| loading.failed("bind", failure))?;
-        Ok(Arc::new(Self { loading, description, needs, reference_point, pre, symbols }))
+        Ok(Arc::new(Self { loading, description, needs, reference_point, start, symbols }))
     }
 
     /// The configured name.
@@ -81,7 +94,7 @@ impl LoadedHandler {
     /// SHA-256 of the plugin, lower-case hex.
     #[must_use]
     pub fn digest(&self) -> &str {
-        self.loading.digest()
+        &self.loading.digest
     }
 
     /// What it wants to be given.
@@ -92,13 +105,13 @@ impl LoadedHandler {
 
     /// An instance, configured and bound.
     pub fn instantiate(self: &Arc<Self>) -> Result<Box<dyn InterfaceHandler>, PluginFailure> {
-        let live = Some(self.start()?);
+        let live = Some(self.make()?);
         Ok(Box::new(Instance { loaded: Arc::clone(self), live, components: Vec::new(), offsets: Vec::new() }))
     }
 
-    fn start(&self) -> Result<Live, PluginFailure> {
-        let mut live = Live::new(&self.loading, &self.pre)?;
-        live.configure(&self.loading, self.reference_point)?.map_err(|problems| {
+    fn make(&self) -> Result<Box<dyn HandlerGuest>, PluginFailure> {
+        let mut live = (self.start)(&self.loading.setup)?;
+        live.configure(self.reference_point, &self.loading.config_text)?.map_err(|problems| {
             let first = problems.first().map_or("no reason given", |problem| problem.message.as_str());
             PluginFailure::Instantiate(format!("refuses the configuration that it accepted before: {first}"))
         })?;
@@ -107,11 +120,7 @@ impl LoadedHandler {
     }
 }
 
-fn resolve(
-    loading: &Loading,
-    needs: wit::Needs,
-    symbols: &SymbolTable,
-) -> Result<(HandlerNeeds, Vec<u32>), PluginError> {
+fn resolve(loading: &Loading, needs: Needs, symbols: &SymbolTable) -> Result<(HandlerNeeds, Vec<u32>), PluginError> {
     let mut resolver = Resolver::new(symbols, &loading.config);
     let names = resolver.names_and_words(&needs.names);
     let mut objects = Vec::new();
@@ -129,38 +138,10 @@ fn resolve(
     Ok((HandlerNeeds { raw: needs.raw, objects }, names.into_iter().map(|symbol| symbol.0).collect()))
 }
 
-/// A store with a guest in it.
-struct Live {
-    store: Store<Guest>,
-    world: World,
-}
-
-impl Live {
-    fn new(loading: &Loading, pre: &InterfaceHandlerPre<Guest>) -> Result<Self, PluginFailure> {
-        let mut store = new_store(pre.engine(), &loading.setup);
-        let world = instantiate(&mut store, |store| pre.instantiate(store))?;
-        Ok(Self { store, world })
-    }
-
-    fn configure(
-        &mut self,
-        loading: &Loading,
-        point: ReferencePoint,
-    ) -> Result<Result<wit::Needs, Vec<super::bindings::handler::qkdn::manager::types::Problem>>, PluginFailure> {
-        let guest = self.world.qkdn_manager_handler();
-        instantiate(&mut self.store, |store| guest.call_configure(store, point.as_str(), &loading.config_text))
-    }
-
-    fn bind(&mut self, symbols: &[u32]) -> Result<(), PluginFailure> {
-        let guest = self.world.qkdn_manager_handler();
-        instantiate(&mut self.store, |store| guest.call_bind(store, symbols))
-    }
-}
-
 /// An instance for one shard: makes its guest again after a failure.
 struct Instance {
     loaded: Arc<LoadedHandler>,
-    live: Option<Live>,
+    live: Option<Box<dyn HandlerGuest>>,
     components: Vec<u32>,
     offsets: Vec<u32>,
 }
@@ -175,9 +156,9 @@ impl InterfaceHandler for Instance {
         counted(&loaded.loading.setup, reports.len(), || {
             let mut live = match self.live.take() {
                 Some(live) => live,
-                None => loaded.start()?,
+                None => loaded.make()?,
             };
-            let handled = self.ask(&mut live, reports)?;
+            let handled = self.ask(live.as_mut(), reports)?;
             self.live = Some(live);
             Ok(handled)
         })
@@ -204,7 +185,7 @@ impl Instance {
         )))
     }
 
-    fn ask(&self, live: &mut Live, reports: &ReportBatch) -> Result<Handled, PluginFailure> {
+    fn ask(&self, live: &mut dyn HandlerGuest, reports: &ReportBatch) -> Result<Handled, PluginFailure> {
         let needs = &self.loaded.needs;
         let faults: Vec<Fault<'_>> = reports
             .faults
@@ -236,44 +217,12 @@ impl Instance {
             objects: &objects,
             raw: &raw,
         };
-        let guest = live.world.qkdn_manager_handler();
-        let handled = call(&mut live.store, |store| guest.call_handle(store, batch))?;
+        let handled = live.handle(batch)?;
         answer::check_handled(&handled, reports.len(), &self.loaded.symbols)?;
-        Ok(handled.into())
+        Ok(handled)
     }
 }
 
 fn or_empty_list(text: &str) -> &str {
     if text.is_empty() { "[]" } else { text }
-}
-
-impl From<wit::Handled> for Handled {
-    fn from(told: wit::Handled) -> Self {
-        Self {
-            refusals: told.refusals.into_iter().map(|refusal| (refusal.report, refusal.reason)).collect(),
-            alarms: told.alarms.into_iter().map(ComponentAlarm::from).collect(),
-            samples: told.samples.into_iter().map(NormalSample::from).collect(),
-        }
-    }
-}
-
-impl From<wit::ComponentAlarm> for ComponentAlarm {
-    fn from(told: wit::ComponentAlarm) -> Self {
-        Self {
-            report: told.report,
-            resource: told.resource,
-            alarm_type: told.alarm_type,
-            qualifier: told.qualifier,
-            severity: told.severity,
-            text: told.text,
-            event_type: told.event_type,
-            probable_cause: told.probable_cause,
-        }
-    }
-}
-
-impl From<wit::Sample> for NormalSample {
-    fn from(told: wit::Sample) -> Self {
-        Self { report: told.report, name: told.name, resource: told.resource, value: told.value, kind: told.kind }
-    }
 }

@@ -1,38 +1,38 @@
-//! Plugins: interface handlers and FCAPS policies as WebAssembly components (contract: `wit/v0.1`).
+//! Plugins: interface handlers and FCAPS policies, as WebAssembly components or trusted native libraries (contract:
+//! `wit/v0.1`).
 //!
 //! To the rest of the manager a plugin is one of the two traits below, made by a [`LoadedHandler`] or [`LoadedPolicy`]
 //! as often as there are shards. What comes in is flat arrays, what goes out is plain values that were checked against
 //! the question. A [`PluginFailure`] means the call had no effect and the instance was dropped; the next call makes a
-//! new one. Only this folder knows wasmtime; it knows nothing of connections, storage or alarms.
+//! new one. Knows nothing of connections, storage or alarms.
 //!
 //! ```text
 //!   host       PluginHost: configuration entry -> LoadedHandler, LoadedPolicy
-//!     artifact   builtin or file -> bytes -> digest -> component
-//!     cache      component -> machine code, kept under its digest
-//!     engine     one compiler and one clock for all plugins
+//!     artifact   builtin or file -> bytes -> digest
 //!     schema     configuration against the plugin's JSON Schema
 //!     vocabulary names a plugin asks for -> symbols
-//!   instance   one guest in its store: limits, log, what a failed call means
 //!   handler    LoadedHandler and its calls
 //!   policy     LoadedPolicy and its calls
+//!     setup      what every instance has: name, limits, log, counters
 //!     answer     checks that answers fit their questions
+//!   wasm/      WebAssembly components: compiled, cached, limited
+//!   native/    shared libraries: trusted, only where the configuration allows them
 //! ```
 
 use std::fmt;
 
 mod answer;
 mod artifact;
-mod bindings;
-mod cache;
-mod engine;
 mod error;
 mod handler;
 mod host;
-mod instance;
 mod log_gate;
+mod native;
 mod policy;
 mod schema;
+mod setup;
 mod vocabulary;
+mod wasm;
 
 pub use error::PluginError;
 pub use handler::{HandlerNeeds, LoadedHandler};

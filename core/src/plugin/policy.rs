@@ -1,34 +1,53 @@
-//! An FCAPS policy, loaded: what it needs, and its instances.
+//! An FCAPS policy, loaded: what it needs, and its instances, in whichever form the plugin comes ([`PolicyGuest`]).
 
 use std::sync::Arc;
 
-use wasmtime::{Store, component::InstancePre};
-
 use super::{
-    ClearedAlarm, FcapsPolicy, Observations, Outcome, PluginDescription, PluginError, PluginFailure, PolicyNeeds,
-    RaisedAlarm, SeenObject, answer,
-    bindings::{
-        handler::qkdn::manager::types::Problem,
-        policy::{
-            FcapsPolicy as World, FcapsPolicyPre,
-            exports::qkdn::manager::policy::{self as wit, Symbols},
-        },
-    },
+    FcapsPolicy, Observations, Outcome, PluginDescription, PluginError, PluginFailure, PolicyNeeds, answer,
     host::Loading,
-    instance::{Guest, call, counted, instantiate, new_store},
+    setup::{Setup, counted},
     vocabulary::Resolver,
+    wasm::wit::{
+        policy::{Needs, Symbols},
+        types::{Description, Problem},
+    },
 };
 use crate::{
     config::limits,
     model::{Symbol, SymbolTable},
 };
 
+/// One instance of a policy, as a WebAssembly component or a native library gives it: the functions of WIT `policy`. After
+/// a failed call it is of no more use.
+pub(super) trait PolicyGuest: Send {
+    /// What the plugin says about itself.
+    fn describe(&mut self) -> Result<Description, PluginFailure>;
+    /// Takes the configuration as JSON text.
+    fn configure(&mut self, config: &str) -> Result<Result<Needs, Vec<Problem>>, PluginFailure>;
+    /// Symbols of what it named.
+    fn bind(&mut self, symbols: Symbols<'_>) -> Result<(), PluginFailure>;
+    /// Its answer, not checked yet.
+    fn ask(&mut self, question: Question, seen: &Observations) -> Result<Outcome, PluginFailure>;
+}
+
+/// Which of the policy's two functions.
+#[derive(Clone, Copy)]
+pub(super) enum Question {
+    /// WIT `evaluate`.
+    Evaluate,
+    /// WIT `on-time`.
+    OnTime,
+}
+
+/// Makes instances.
+pub(super) type StartPolicy = Box<dyn Fn(&Setup) -> Result<Box<dyn PolicyGuest>, PluginFailure> + Send + Sync>;
+
 /// A policy that was compiled, configured once and found to be in order.
 pub struct LoadedPolicy {
     loading: Loading,
     description: PluginDescription,
     needs: PolicyNeeds,
-    pre: FcapsPolicyPre<Guest>,
+    start: StartPolicy,
     bound: Bound,
 }
 
@@ -41,6 +60,12 @@ struct Bound {
     resources: Vec<u32>,
 }
 
+impl Bound {
+    fn symbols(&self) -> Symbols<'_> {
+        Symbols { names: &self.names, words: &self.words, components: &self.components, resources: &self.resources }
+    }
+}
+
 impl std::fmt::Debug for LoadedPolicy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("LoadedPolicy")
@@ -51,20 +76,14 @@ impl std::fmt::Debug for LoadedPolicy {
 }
 
 impl LoadedPolicy {
-    pub(super) fn load(
-        loading: Loading,
-        pre: InstancePre<Guest>,
-        symbols: &SymbolTable,
-    ) -> Result<Arc<Self>, PluginError> {
-        let pre = FcapsPolicyPre::new(pre).map_err(|error| loading.wrong_world("policy", &error))?;
-        let mut trial = Live::new(&loading, &pre).map_err(|failure| loading.failed("start", failure))?;
-        let told = call(&mut trial.store, |store| trial.world.qkdn_manager_policy().call_describe(store))
-            .map_err(|failure| loading.failed("describe", failure))?;
+    pub(super) fn load(loading: Loading, start: StartPolicy, symbols: &SymbolTable) -> Result<Arc<Self>, PluginError> {
+        let mut trial = start(&loading.setup).map_err(|failure| loading.failed("start", failure))?;
+        let told = trial.describe().map_err(|failure| loading.failed("describe", failure))?;
         let description = loading.described(told)?;
-        let answer = trial.configure(&loading).map_err(|failure| loading.failed("configure", failure))?;
+        let answer = trial.configure(&loading.config_text).map_err(|failure| loading.failed("configure", failure))?;
         let (needs, bound) = resolve(&loading, &loading.configured(answer)?, symbols)?;
-        trial.bind(&bound).map_err(|failure| loading.failed("bind", failure))?;
-        Ok(Arc::new(Self { loading, description, needs, pre, bound }))
+        trial.bind(bound.symbols()).map_err(|failure| loading.failed("bind", failure))?;
+        Ok(Arc::new(Self { loading, description, needs, start, bound }))
     }
 
     /// The configured name.
@@ -82,7 +101,7 @@ impl LoadedPolicy {
     /// SHA-256 of the plugin, lower-case hex.
     #[must_use]
     pub fn digest(&self) -> &str {
-        self.loading.digest()
+        &self.loading.digest
     }
 
     /// What it wants to be given.
@@ -93,22 +112,22 @@ impl LoadedPolicy {
 
     /// An instance, configured and bound.
     pub fn instantiate(self: &Arc<Self>) -> Result<Box<dyn FcapsPolicy>, PluginFailure> {
-        let live = Some(self.start()?);
+        let live = Some(self.make()?);
         Ok(Box::new(Instance { loaded: Arc::clone(self), live }))
     }
 
-    fn start(&self) -> Result<Live, PluginFailure> {
-        let mut live = Live::new(&self.loading, &self.pre)?;
-        live.configure(&self.loading)?.map_err(|problems| {
+    fn make(&self) -> Result<Box<dyn PolicyGuest>, PluginFailure> {
+        let mut live = (self.start)(&self.loading.setup)?;
+        live.configure(&self.loading.config_text)?.map_err(|problems| {
             let first = problems.first().map_or("no reason given", |problem| problem.message.as_str());
             PluginFailure::Instantiate(format!("refuses the configuration that it accepted before: {first}"))
         })?;
-        live.bind(&self.bound)?;
+        live.bind(self.bound.symbols())?;
         Ok(live)
     }
 }
 
-fn resolve(loading: &Loading, needs: &wit::Needs, symbols: &SymbolTable) -> Result<(PolicyNeeds, Bound), PluginError> {
+fn resolve(loading: &Loading, needs: &Needs, symbols: &SymbolTable) -> Result<(PolicyNeeds, Bound), PluginError> {
     let mut resolver = Resolver::new(symbols, &loading.config);
     if needs.state_width > limits::POLICY_STATE_WIDTH {
         let message = format!(
@@ -140,47 +159,10 @@ fn numbers(symbols: &[Symbol]) -> Vec<u32> {
     symbols.iter().map(|symbol| symbol.0).collect()
 }
 
-/// A store with a guest in it.
-struct Live {
-    store: Store<Guest>,
-    world: World,
-}
-
-impl Live {
-    fn new(loading: &Loading, pre: &FcapsPolicyPre<Guest>) -> Result<Self, PluginFailure> {
-        let mut store = new_store(pre.engine(), &loading.setup);
-        let world = instantiate(&mut store, |store| pre.instantiate(store))?;
-        Ok(Self { store, world })
-    }
-
-    fn configure(&mut self, loading: &Loading) -> Result<Result<wit::Needs, Vec<Problem>>, PluginFailure> {
-        let guest = self.world.qkdn_manager_policy();
-        instantiate(&mut self.store, |store| guest.call_configure(store, &loading.config_text))
-    }
-
-    fn bind(&mut self, bound: &Bound) -> Result<(), PluginFailure> {
-        let guest = self.world.qkdn_manager_policy();
-        let symbols = Symbols {
-            names: &bound.names,
-            words: &bound.words,
-            components: &bound.components,
-            resources: &bound.resources,
-        };
-        instantiate(&mut self.store, |store| guest.call_bind(store, symbols))
-    }
-}
-
 /// An instance for one shard: makes its guest again after a failure.
 struct Instance {
     loaded: Arc<LoadedPolicy>,
-    live: Option<Live>,
-}
-
-/// Which of the policy's two functions.
-#[derive(Clone, Copy)]
-enum Question {
-    Evaluate,
-    OnTime,
+    live: Option<Box<dyn PolicyGuest>>,
 }
 
 impl FcapsPolicy for Instance {
@@ -203,17 +185,12 @@ impl Instance {
         counted(&loaded.loading.setup, seen.components.len(), || {
             let mut live = match self.live.take() {
                 Some(live) => live,
-                None => loaded.start()?,
+                None => loaded.make()?,
             };
-            let guest = live.world.qkdn_manager_policy();
-            let objects: Vec<wit::Object<'_>> = seen.objects.iter().map(object).collect();
-            let told = call(&mut live.store, |store| match question {
-                Question::Evaluate => guest.call_evaluate(store, observations(seen, &objects)),
-                Question::OnTime => guest.call_on_time(store, observations(seen, &objects)),
-            })?;
+            let told = live.ask(question, seen)?;
             answer::check_outcome(&told, seen.components.len(), seen.state.len())?;
             self.live = Some(live);
-            Ok(told.into())
+            Ok(told)
         })
     }
 }
@@ -233,61 +210,4 @@ fn check_question(seen: &Observations, state_width: usize) -> Result<(), PluginF
         "there are {subjects} subjects of {state_width} values of state and {samples} samples, but the arrays do not \
          agree about them"
     )))
-}
-
-const fn object(seen: &SeenObject) -> wit::Object<'_> {
-    let SeenObject { subject, samples_before, kind, text } = seen;
-    wit::Object { subject: *subject, samples_before: *samples_before, kind: kind.as_str(), text: text.as_str() }
-}
-
-const fn observations<'a>(seen: &'a Observations, objects: &'a [wit::Object<'a>]) -> wit::Observations<'a> {
-    wit::Observations {
-        now: seen.now,
-        components: seen.components.as_slice(),
-        resources: seen.resources.as_slice(),
-        state: seen.state.as_slice(),
-        subject: seen.subject.as_slice(),
-        names: seen.names.as_slice(),
-        values: seen.values.as_slice(),
-        sample_resources: seen.sample_resources.as_slice(),
-        objects,
-    }
-}
-
-impl From<wit::Outcome> for Outcome {
-    fn from(told: wit::Outcome) -> Self {
-        Self {
-            state: told.state,
-            raised: told.raised.into_iter().map(RaisedAlarm::from).collect(),
-            cleared: told.cleared.into_iter().map(ClearedAlarm::from).collect(),
-            timers: told.timers.into_iter().map(|timer| (timer.subject, timer.at)).collect(),
-            requests: told.requests.into_iter().map(|request| (request.subject, request.names)).collect(),
-        }
-    }
-}
-
-impl From<wit::Alarm> for RaisedAlarm {
-    fn from(told: wit::Alarm) -> Self {
-        Self {
-            subject: told.subject,
-            alarm_type: told.alarm_type,
-            qualifier: told.qualifier,
-            severity: told.severity,
-            text: told.text,
-            event_type: told.event_type,
-            probable_cause: told.probable_cause,
-            observed: told.observed,
-            threshold: told.threshold,
-            repair_actions: told.repair_actions,
-            evidence: told.evidence,
-            step: told.step,
-        }
-    }
-}
-
-impl From<wit::Clearance> for ClearedAlarm {
-    fn from(told: wit::Clearance) -> Self {
-        let wit::Clearance { subject, alarm_type, qualifier, text, step } = told;
-        Self { subject, alarm_type, qualifier, text, step }
-    }
 }

@@ -11,6 +11,8 @@ pub mod catalogue;
 pub mod config;
 pub mod handler;
 pub mod log;
+#[cfg(all(feature = "native", not(target_family = "wasm")))]
+pub mod native;
 pub mod policy;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;

@@ -9,6 +9,10 @@ use std::sync::Once;
 pub fn log(level: &str, message: &str) {
     #[cfg(target_family = "wasm")]
     crate::bindings::interface_handler::qkdn::manager::host::log(level, message);
+    #[cfg(all(feature = "native", not(target_family = "wasm")))]
+    if crate::native::log_line(level, message) {
+        return;
+    }
     #[cfg(not(target_family = "wasm"))]
     crate::testing::log_line(level, message);
 }

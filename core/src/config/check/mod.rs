@@ -32,11 +32,13 @@ pub use plugins::PluginPlaces;
 struct Checker<'a> {
     sources: &'a Sources,
     found: &'a Found,
+    allow_native: bool,
 }
 
 /// Checks the whole. Without a `manager.id` or any TLS there is nothing to make a `Config` of.
 pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, PluginPlaces)> {
-    let checker = Checker { sources, found };
+    let allow_native = raw.plugins.allow_native.as_ref().is_some_and(|flag| flag.value);
+    let checker = Checker { sources, found, allow_native };
     let manager = checker.manager(&raw.manager);
     let log = checker.log(raw.log_json.as_ref(), raw.log_level);
     let interfaces = checker.interfaces(&raw.tls, &raw.interfaces, raw.api.listen.as_ref());
@@ -142,10 +144,6 @@ impl Checker<'_> {
     }
 
     fn plugins(&self, raw: &RawPlugins, manager: Option<&ManagerConfig>) -> PluginsConfig {
-        if let Some(flag) = raw.allow_native.as_ref().filter(|flag| flag.value) {
-            let text = "this version loads no native plugins: `allow_native` has no effect";
-            self.found.add(Problem::warning(flag.place, text));
-        }
         if let Some(flag) = raw.require_signature.as_ref().filter(|flag| flag.value) {
             let problem = Problem::error(flag.place, "this version cannot check signatures of plugins")
                 .help("pin plugins with `sha256` in [[handlers]] and [[policies]] instead, and set this to false");
@@ -156,6 +154,7 @@ impl Checker<'_> {
             spot.map_or(default, |spot| usize::try_from(spot.value).unwrap_or(usize::MAX))
         };
         PluginsConfig {
+            allow_native: self.allow_native,
             cache_dir: raw.cache_dir.as_ref().map_or_else(
                 || data_dir.join(limits::PLUGIN_CACHE),
                 |spot| self.sources.resolve(&spot.value, spot.place),

@@ -56,7 +56,7 @@ impl Checker<'_> {
     fn handler(&self, raw: RawHandler) -> Option<(HandlerConfig, EntryPlaces)> {
         let sha256 = self.pin(raw.sha256.as_ref());
         let matches = self.matches(&raw.matches);
-        let source = raw.plugin.as_ref().and_then(|spot| self.plugin_source(spot));
+        let source = raw.plugin.as_ref().and_then(|spot| self.plugin_source(spot, sha256.is_some()));
         let (config, config_node) = self.plugin_config(raw.config, raw.config_files.as_ref());
         let allow_key_names = raw.allow_key_names.map(|list| list.value).unwrap_or_default();
         for path in allow_key_names.iter().filter(|path| path.value.trim().is_empty()) {
@@ -105,7 +105,7 @@ impl Checker<'_> {
     fn policy(&self, raw: RawPolicy) -> Option<(PolicyConfig, EntryPlaces)> {
         let sha256 = self.pin(raw.sha256.as_ref());
         let applies_to = self.matches(&raw.applies_to);
-        let source = raw.plugin.as_ref().and_then(|spot| self.plugin_source(spot));
+        let source = raw.plugin.as_ref().and_then(|spot| self.plugin_source(spot, sha256.is_some()));
         let (config, config_node) = self.plugin_config(raw.config, raw.config_files.as_ref());
         let name = raw.name.and_then(|spot| self.name(&spot));
         let places = EntryPlaces {
@@ -141,7 +141,7 @@ impl Checker<'_> {
         spot.filter(|spot| !spot.value.is_empty()).and_then(|spot| self.digest(spot, "sha256"))
     }
 
-    fn plugin_source(&self, spot: &Spot<String>) -> Option<PluginSource> {
+    fn plugin_source(&self, spot: &Spot<String>, pinned: bool) -> Option<PluginSource> {
         if let Some(name) = spot.value.strip_prefix("builtin:") {
             if name.is_empty() {
                 let problem = Problem::error(spot.place, "`plugin` names no built-in plugin");
@@ -150,13 +150,34 @@ impl Checker<'_> {
             }
             return Some(PluginSource::Builtin(name.to_owned()));
         }
-        if spot.value.starts_with("native:") {
-            let problem = Problem::error(spot.place, "this version loads no native plugins")
-                .help("build the plugin as WebAssembly and give the path of the .wasm file");
+        if let Some(path) = spot.value.strip_prefix("native:") {
+            return self.native_source(spot, path, pinned);
+        }
+        Some(PluginSource::File(self.file(spot, "plugin")))
+    }
+
+    /// A native plugin may be named only where native plugins are allowed, and should be pinned.
+    fn native_source(&self, spot: &Spot<String>, path: &str, pinned: bool) -> Option<PluginSource> {
+        if !self.allow_native {
+            let problem = Problem::error(spot.place, "native plugins are not allowed")
+                .label("it would run inside the manager, with all its rights")
+                .help("build the plugin as WebAssembly, or set `allow_native = true` in [plugins] if you trust it");
             self.found.add(problem);
             return None;
         }
-        Some(PluginSource::File(self.file(spot, "plugin")))
+        if path.is_empty() {
+            let problem = Problem::error(spot.place, "`plugin` names no library");
+            self.found.add(problem.label("expected a path after the colon, such as \"native:plugins/libacme.so\""));
+            return None;
+        }
+        if !pinned {
+            let problem = Problem::warning(spot.place, "a native plugin without `sha256`")
+                .label("whoever can write this file can do all that the manager can")
+                .help("pin it: `sha256sum` prints what `sha256` is to be");
+            self.found.add(problem);
+        }
+        let path = Spot { value: path.to_owned(), place: spot.place };
+        Some(PluginSource::Native(self.file(&path, "plugin")))
     }
 
     pub(super) fn matches(&self, raw: &RawMatch) -> ComponentMatch {

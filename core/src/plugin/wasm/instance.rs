@@ -4,44 +4,25 @@
 //! bounded in sum, CPU time a call (see `engine`), and what a call may answer by wasmtime's hostcall fuel. The one
 //! import is the log; its last error lines explain a trap, since that is where a guest's panic hook writes.
 
-use std::{
-    collections::VecDeque,
-    fmt::Write as _,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::fmt::Write as _;
 
 use wasmtime::{Engine, ResourceLimiter, Store, Trap};
 
-use super::{
-    PluginFailure,
-    bindings::handler::qkdn::manager::host,
-    engine::CpuBudget,
-    log_gate::{Admission, LogGate},
+use super::{bindings::handler::qkdn::manager::host, engine::CpuBudget};
+use crate::{
+    config::limits,
+    plugin::{
+        PluginFailure,
+        setup::{PluginLog, Setup, shortened},
+    },
 };
-use crate::{config::limits, telemetry::metrics::PluginMetrics};
-
-/// What every instance of a configured plugin has in common.
-#[derive(Clone, Debug)]
-pub(super) struct Setup {
-    /// The configured name.
-    pub(super) name: Arc<str>,
-    /// CPU time a call.
-    pub(super) cpu_time: Duration,
-    /// Bytes of linear memory.
-    pub(super) memory: usize,
-    /// Lines a second.
-    pub(super) log: Arc<LogGate>,
-    /// Where its calls and dropped lines are counted.
-    pub(super) counters: Arc<PluginMetrics>,
-}
 
 /// What the host knows beside a guest.
 pub(super) struct Guest {
     setup: Setup,
     cpu: CpuBudget,
     spending: Spending,
-    errors: VecDeque<String>,
+    log: PluginLog,
 }
 
 /// Memory and tables, in sum. A refusal is remembered: the guest sees "out of memory" and usually traps for it.
@@ -99,44 +80,15 @@ impl ResourceLimiter for Spending {
 
 impl host::Host for Guest {
     fn log(&mut self, level: String, message: String) {
-        let message = shortened(message, limits::PLUGIN_LOG_LINE_BYTES);
-        let plugin: &str = &self.setup.name;
-        match self.setup.log.admit() {
-            Admission::Drop => self.setup.counters.log_lines_dropped.increment(),
-            Admission::Write { dropped } => {
-                if dropped > 0 {
-                    tracing::warn!(target: "plugin", plugin, dropped, "Log lines above plugins.log_lines_per_second were dropped.");
-                }
-                match level.as_str() {
-                    "error" => tracing::error!(target: "plugin", plugin, "{message}"),
-                    "warn" => tracing::warn!(target: "plugin", plugin, "{message}"),
-                    "debug" => tracing::debug!(target: "plugin", plugin, "{message}"),
-                    _ => tracing::info!(target: "plugin", plugin, "{message}"),
-                }
-            }
-        }
-        if level == "error" {
-            if self.errors.len() == limits::PLUGIN_ERROR_LINES {
-                self.errors.pop_front();
-            }
-            self.errors.push_back(message);
-        }
+        self.log.line(&level, message);
     }
-}
-
-/// The text, cut at a character's boundary if it is longer than `bytes`.
-pub(super) fn shortened(mut text: String, bytes: usize) -> String {
-    if text.len() > bytes {
-        text.truncate(text.floor_char_boundary(bytes));
-        text.push('…');
-    }
-    text
 }
 
 /// A store with every limit set.
 pub(super) fn new_store(engine: &Engine, setup: &Setup) -> Store<Guest> {
     let spending = Spending { memory_limit: setup.memory, memory: 0, table_elements: 0, refused: None };
-    let guest = Guest { cpu: CpuBudget::new(setup.cpu_time), setup: setup.clone(), spending, errors: VecDeque::new() };
+    let guest =
+        Guest { cpu: CpuBudget::new(setup.cpu_time), log: PluginLog::new(setup), setup: setup.clone(), spending };
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.spending);
     store.set_hostcall_fuel(limits::PLUGIN_ANSWER_BYTES);
@@ -152,7 +104,7 @@ pub(super) fn call<T>(
     let guest = store.data_mut();
     guest.cpu.begin();
     guest.spending.refused = None;
-    guest.errors.clear();
+    guest.log.forget_errors();
     store.set_epoch_deadline(1);
     function(store).map_err(|error| failure(store.data_mut(), &error))
 }
@@ -168,30 +120,9 @@ pub(super) fn instantiate<T>(
     })
 }
 
-/// Counts a call with its time and what became of it.
-pub(super) fn counted<T>(
-    setup: &Setup,
-    reports: usize,
-    function: impl FnOnce() -> Result<T, PluginFailure>,
-) -> Result<T, PluginFailure> {
-    let started = Instant::now();
-    let result = function();
-    let time = started.elapsed();
-    setup.counters.calls.increment();
-    setup.counters.nanoseconds.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-    setup.counters.reports.add(reports as u64);
-    if result.is_err() {
-        setup.counters.failures.increment();
-    }
-    result
-}
-
 fn failure(guest: &mut Guest, error: &wasmtime::Error) -> PluginFailure {
     let trap = error.downcast_ref::<Trap>();
-    let mut trace = String::new();
-    for line in guest.errors.drain(..) {
-        let _ = writeln!(trace, "{line}");
-    }
+    let mut trace = guest.log.take_errors();
     let _ = write!(trace, "{error:?}");
     let with = |sentence: String| shortened(format!("{sentence}\n{trace}"), limits::PLUGIN_TRACE_BYTES);
     if trap == Some(&Trap::Interrupt) {
@@ -215,12 +146,6 @@ fn failure(guest: &mut Guest, error: &wasmtime::Error) -> PluginFailure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn texts_are_cut_between_characters() {
-        assert_eq!(shortened("abc".to_owned(), 3), "abc");
-        assert_eq!(shortened("aüb".to_owned(), 2), "a…");
-    }
 
     #[test]
     fn memories_are_bounded_in_sum() {

@@ -1,0 +1,123 @@
+//! What every instance of a configured plugin has in common, in whichever form it comes: its name, what it may spend, its
+//! log, and the count of its calls.
+
+use std::{
+    collections::VecDeque,
+    fmt::Write as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use super::{
+    PluginFailure,
+    log_gate::{Admission, LogGate},
+};
+use crate::{config::limits, telemetry::metrics::PluginMetrics};
+
+/// What every instance of a configured plugin has in common.
+#[derive(Clone, Debug)]
+pub(super) struct Setup {
+    /// The configured name.
+    pub(super) name: Arc<str>,
+    /// CPU time a call.
+    pub(super) cpu_time: Duration,
+    /// Bytes of linear memory.
+    pub(super) memory: usize,
+    /// Lines a second.
+    pub(super) log: Arc<LogGate>,
+    /// Where its calls and dropped lines are counted.
+    pub(super) counters: Arc<PluginMetrics>,
+}
+
+/// The log of one instance. Its last error lines explain a failed call.
+#[derive(Debug)]
+pub(super) struct PluginLog {
+    setup: Setup,
+    errors: VecDeque<String>,
+}
+
+impl PluginLog {
+    /// A log without errors.
+    pub(super) fn new(setup: &Setup) -> Self {
+        Self { setup: setup.clone(), errors: VecDeque::new() }
+    }
+
+    /// A line, if the rate allows.
+    pub(super) fn line(&mut self, level: &str, message: String) {
+        let message = shortened(message, limits::PLUGIN_LOG_LINE_BYTES);
+        let plugin: &str = &self.setup.name;
+        match self.setup.log.admit() {
+            Admission::Drop => self.setup.counters.log_lines_dropped.increment(),
+            Admission::Write { dropped } => {
+                if dropped > 0 {
+                    tracing::warn!(target: "plugin", plugin, dropped, "Log lines above plugins.log_lines_per_second were dropped.");
+                }
+                match level {
+                    "error" => tracing::error!(target: "plugin", plugin, "{message}"),
+                    "warn" => tracing::warn!(target: "plugin", plugin, "{message}"),
+                    "debug" => tracing::debug!(target: "plugin", plugin, "{message}"),
+                    _ => tracing::info!(target: "plugin", plugin, "{message}"),
+                }
+            }
+        }
+        if level == "error" {
+            if self.errors.len() == limits::PLUGIN_ERROR_LINES {
+                self.errors.pop_front();
+            }
+            self.errors.push_back(message);
+        }
+    }
+
+    /// A new call begins.
+    pub(super) fn forget_errors(&mut self) {
+        self.errors.clear();
+    }
+
+    /// Error lines since the call began, each on a line of its own.
+    pub(super) fn take_errors(&mut self) -> String {
+        let mut lines = String::new();
+        for line in self.errors.drain(..) {
+            // Writing to a text does not fail.
+            let _ = writeln!(lines, "{line}");
+        }
+        lines
+    }
+}
+
+/// The text, cut at a character's boundary if it is longer than `bytes`.
+pub(super) fn shortened(mut text: String, bytes: usize) -> String {
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes));
+        text.push('…');
+    }
+    text
+}
+
+/// Counts a call with its time and what became of it.
+pub(super) fn counted<T>(
+    setup: &Setup,
+    reports: usize,
+    function: impl FnOnce() -> Result<T, PluginFailure>,
+) -> Result<T, PluginFailure> {
+    let started = Instant::now();
+    let result = function();
+    let time = started.elapsed();
+    setup.counters.calls.increment();
+    setup.counters.nanoseconds.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
+    setup.counters.reports.add(reports as u64);
+    if result.is_err() {
+        setup.counters.failures.increment();
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        assert_eq!(shortened("abc".to_owned(), 3), "abc");
+        assert_eq!(shortened("aüb".to_owned(), 2), "a…");
+    }
+}
