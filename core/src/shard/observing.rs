@@ -23,6 +23,10 @@ pub struct PolicySlot {
     pause: Pause,
     /// By symbol, whether the policy watches that name.
     wanted: Vec<bool>,
+    /// Names of the report looked at last, and the places of those that the policy watches: a component's reports are mostly
+    /// alike.
+    alike: Vec<u32>,
+    places: Vec<usize>,
     subjects: HashMap<(u32, u32), u32>,
     keys: Vec<(u32, u32)>,
     states: Vec<f64>,
@@ -95,6 +99,8 @@ impl PolicySlot {
             instance: None,
             pause: Pause::default(),
             wanted,
+            alike: Vec::new(),
+            places: Vec::new(),
             subjects: HashMap::new(),
             keys: Vec::new(),
             states: Vec::new(),
@@ -221,10 +227,13 @@ impl PolicySlot {
             let names = batch.names.get(range.clone()).unwrap_or_default();
             let resources = batch.resources.get(range.clone()).unwrap_or_default();
             let values = batch.values.get(range).unwrap_or_default();
-            for ((&name, &resource), &value) in names.iter().zip(resources).zip(values) {
-                if !self.wanted.get(name as usize).copied().unwrap_or(false) {
-                    continue;
-                }
+            if names != self.alike.as_slice() {
+                self.look_at(names);
+            }
+            for at in 0..self.places.len() {
+                let place = self.places.get(at).copied().unwrap_or(usize::MAX);
+                let sample = (names.get(place), resources.get(place), values.get(place));
+                let (Some(&name), Some(&resource), Some(&value)) = sample else { continue };
                 let of = if self.active.needs.per_component { 0 } else { resource };
                 if last.0 != (component, of) {
                     let Some(subject) = self.subject(component, of) else {
@@ -248,6 +257,15 @@ impl PolicySlot {
         } else {
             Some(self.call(false, now, undo, position))
         }
+    }
+
+    /// Notes the places of names that the policy watches.
+    fn look_at(&mut self, names: &[u32]) {
+        self.alike.clear();
+        self.alike.extend_from_slice(names);
+        let wanted = |name: &u32| self.wanted.get(*name as usize).copied().unwrap_or(false);
+        self.places.clear();
+        self.places.extend((0..names.len()).filter(|&place| names.get(place).is_some_and(wanted)));
     }
 
     /// Shows the objects of one report, behind its samples; what belongs to later reports comes back.

@@ -36,6 +36,17 @@ impl Rollup {
         time - time.rem_euclid(step_ms)
     }
 
+    /// Whether a time falls into this step of the given length.
+    #[must_use]
+    pub const fn spans(&self, time: i64, step_ms: i64) -> bool {
+        time >= self.start && time - self.start < step_ms
+    }
+
+    /// Adds a value of this step.
+    pub fn add(&mut self, time: i64, value: f64) {
+        self.join(&Self::of(self.start, time, value));
+    }
+
     /// Joins what is known of the same step.
     pub fn join(&mut self, other: &Self) {
         self.min = self.min.min(other.min);

@@ -74,7 +74,36 @@ struct Series {
     key: SeriesKey,
     raw: Open<(i64, f64)>,
     rollups: [Open<Rollup>; 2],
+    /// The minute of the latest samples, not joined to the rollups yet: most samples only change this.
+    minute: Option<Rollup>,
     is_listed: bool,
+}
+
+impl Series {
+    /// Joins what a minute brought to the rollups that are kept; rollups that are full go to `finished`.
+    fn settle(&mut self, minute: Rollup, levels: [bool; 3], next_number: &mut i64, finished: &mut Vec<Chunk>) {
+        let kept = [(Level::Minute, levels[1]), (Level::Hour, levels[2])];
+        for ((level, _), open) in kept.into_iter().zip(&mut self.rollups).filter(|((_, keeps), _)| *keeps) {
+            let start = Rollup::start_of(minute.start, level.step_ms());
+            let part = Rollup { start, ..minute };
+            // Mostly the step of the part before.
+            let known = match open.items.last_mut() {
+                Some(last) if last.start == start => Some(last),
+                _ => open.items.iter_mut().rev().find(|rollup| rollup.start == start),
+            };
+            if let Some(known) = known {
+                known.join(&part);
+                open.is_dirty = true;
+                continue;
+            }
+            if open.is_full(HISTORY_CHUNK_ROLLUPS, i64::MAX) {
+                finished.push(open.chunk(self.key, level, pack_rollups));
+                *open = Open::default();
+            }
+            open.extend(start, next_number);
+            open.items.push(part);
+        }
+    }
 }
 
 /// All series that are being filled.
@@ -143,8 +172,7 @@ impl Store {
             series.is_listed = true;
             self.dirty.push(place);
         }
-        let [keeps_raw, keeps_minutes, keeps_hours] = self.levels;
-        if keeps_raw {
+        if self.levels[0] {
             series.raw.extend(time, &mut self.next_number);
             series.raw.items.push((time, value));
             if series.raw.is_full(HISTORY_CHUNK_SAMPLES, HISTORY_CHUNK_MS) {
@@ -152,29 +180,15 @@ impl Store {
                 series.raw = Open::default();
             }
         }
-        let levels = [(Level::Minute, keeps_minutes), (Level::Hour, keeps_hours)];
-        for ((level, keeps), open) in levels.into_iter().zip(&mut series.rollups) {
-            if !keeps {
-                continue;
+        match &mut series.minute {
+            Some(minute) if minute.spans(time, Level::Minute.step_ms()) => minute.add(time, value),
+            _ => {
+                let start = Rollup::start_of(time, Level::Minute.step_ms());
+                let before = series.minute.replace(Rollup::of(start, time, value));
+                if let Some(before) = before {
+                    series.settle(before, self.levels, &mut self.next_number, &mut self.finished);
+                }
             }
-            let start = Rollup::start_of(time, level.step_ms());
-            let sample = Rollup::of(start, time, value);
-            // Mostly the step of the sample before.
-            let known = match open.items.last_mut() {
-                Some(last) if last.start == start => Some(last),
-                _ => open.items.iter_mut().rev().find(|rollup| rollup.start == start),
-            };
-            if let Some(known) = known {
-                known.join(&sample);
-                open.is_dirty = true;
-                continue;
-            }
-            if open.is_full(HISTORY_CHUNK_ROLLUPS, i64::MAX) {
-                self.finished.push(open.chunk(key, level, pack_rollups));
-                *open = Open::default();
-            }
-            open.extend(start, &mut self.next_number);
-            open.items.push(sample);
         }
         true
     }
@@ -186,6 +200,9 @@ impl Store {
             let Some(series) = self.series.get_mut(place as usize) else { continue };
             series.is_listed = false;
             let key = series.key;
+            if let Some(minute) = series.minute.take() {
+                series.settle(minute, self.levels, &mut self.next_number, &mut chunks);
+            }
             if std::mem::take(&mut series.raw.is_dirty) && !series.raw.items.is_empty() {
                 chunks.push(series.raw.chunk(key, Level::Raw, pack));
             }
