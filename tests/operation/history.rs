@@ -14,6 +14,25 @@ fn points(manager: &ManagerProcess, query: &str, count: usize) -> Vec<Value> {
 }
 
 #[test]
+fn samples_of_one_report_keep_the_times_of_their_objects() {
+    let mut manager = ManagerProcess::start(Settings::one("mq", &["qm-1"]));
+    manager.expect_warnings();
+    let started = manager.api().get("/api/v1/health").json()["started"].as_str().unwrap().to_owned();
+    let hour = &started[..14];
+    let mut client = manager.connect("mq", "qm-1");
+    let sample = |second: u32| json!({"type": "performance", "time": format!("{hour}00:{second:02}Z"), "values": {"qber_ratio": 0.01 * f64::from(second)}});
+    // A module that was cut off brings what it measured meanwhile; the crash comes before anything is in the database.
+    assert_eq!(response_code(&client.ask(&report("qm-1", json!([sample(1), sample(2), sample(3)])))), "success");
+    drop(client);
+    manager.crash_and_restart();
+    let raw = points(&manager, &format!("name=qber_ratio&from={hour}00:00Z&to={hour}01:00Z"), 3);
+    let times: Vec<&str> = raw.iter().filter_map(|point| point["time"].as_str()).collect();
+    assert_eq!(times, [1, 2, 3].map(|second| format!("{hour}00:0{second}.000Z")));
+    let last = manager.api().get("/api/v1/components/mq/qm-1").json();
+    assert!(last.to_string().contains(&format!("{hour}00:03.000Z")), "{last}");
+}
+
+#[test]
 fn samples_and_steps_are_there_once_over_a_crash() {
     let mut manager = ManagerProcess::start(Settings::one("mq", &["qm-1"]));
     // The source times lie back: the manager says that the component's clock is off.

@@ -7,7 +7,7 @@ use crate::{
         Page, PageRequest, unit,
         views::{ReportCursor, ReportOutcome, ReportView, ReportedValue, ValueView},
     },
-    model::{ComponentRef, Timestamp},
+    model::ComponentRef,
     storage::{
         error::StorageError,
         read::{ReadSample, ReadValue, ReportPosition, ReportQuery, StoredReport, reports},
@@ -37,12 +37,11 @@ const fn cursor(position: ReportPosition) -> ReportCursor {
 }
 
 fn view(component: &ComponentRef, report: StoredReport) -> ReportView {
-    let time = report.time;
     ReportView {
         position: cursor(report.position),
         component: component.clone(),
         received: report.received,
-        time,
+        time: report.time,
         incarnation: report.incarnation,
         sequence: report.sequence,
         outcome: match report.answer {
@@ -53,16 +52,16 @@ fn view(component: &ComponentRef, report: StoredReport) -> ReportView {
         },
         refusal: report.refusal,
         answers_request: report.answers_request,
-        values: report.values.into_iter().map(|sample| value(sample, time)).collect(),
+        values: report.values.into_iter().map(value).collect(),
         extension: report.extension.and_then(|text| serde_json::from_str(text.get()).ok()),
     }
 }
 
-fn value(sample: ReadSample, time: Timestamp) -> ValueView {
+fn value(sample: ReadSample) -> ValueView {
     let (value, unit) = match sample.value {
         ReadValue::Number(number) => (ReportedValue::Number(number), unit::of(&sample.name).map(str::to_owned)),
         ReadValue::Word(word) => (ReportedValue::Word(word), None),
         ReadValue::Flag(flag) => (ReportedValue::Flag(flag), None),
     };
-    ValueView { name: sample.name, resource: sample.resource, value, unit, time }
+    ValueView { name: sample.name, resource: sample.resource, value, unit, time: sample.time }
 }

@@ -147,6 +147,17 @@ pub struct Fault {
     pub message: String,
 }
 
+/// The source time of an object's samples, where it is not its report's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectTime {
+    /// Position of the report in the batch.
+    pub report: u32,
+    /// Position of the object in the report's extension, as in the samples' flags.
+    pub object: u32,
+    /// Milliseconds since 1970.
+    pub time: i64,
+}
+
 /// Reports as parallel arrays. All sample arrays have the same length; reports refer to them by end offsets.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ReportBatch {
@@ -166,6 +177,8 @@ pub struct ReportBatch {
     pub objects: Vec<ObjectText>,
     /// What the decoder found wrong; empty in the ordinary course.
     pub faults: Vec<Fault>,
+    /// Times of objects that are not their report's, in the order of reports; empty in the ordinary course.
+    pub times: Vec<ObjectTime>,
 }
 
 impl ReportBatch {
@@ -187,6 +200,13 @@ impl ReportBatch {
         let start = index.checked_sub(1).and_then(|before| self.reports.get(before)).map_or(0, |head| head.samples_end);
         let end = self.reports.get(index).map_or(start, |head| head.samples_end);
         start as usize..end as usize
+    }
+
+    /// When a sample of report `index` with these flags was true at its source, milliseconds since 1970.
+    #[must_use]
+    pub fn sample_time(&self, index: usize, flags: u32) -> i64 {
+        let own = self.times.iter().find(|time| time.report as usize == index && time.object == sample_object(flags));
+        own.map_or_else(|| self.reports.get(index).map_or(0, |head| head.time), |time| time.time)
     }
 
     /// The extension's JSON text of report `index`, empty if it was not kept.
@@ -228,6 +248,7 @@ impl ReportBatch {
             ..*object
         }));
         self.faults.extend(other.faults.iter().map(|fault| Fault { report: fault.report + reports, ..fault.clone() }));
+        self.times.extend(other.times.iter().map(|time| ObjectTime { report: time.report + reports, ..*time }));
     }
 
     /// Makes room for this many reports and samples at once.
@@ -254,6 +275,7 @@ impl ReportBatch {
         let of_last = |report: u32| report as usize >= last;
         while self.objects.pop_if(|object| of_last(object.report)).is_some() {}
         while self.faults.pop_if(|fault| of_last(fault.report)).is_some() {}
+        while self.times.pop_if(|time| of_last(time.report)).is_some() {}
     }
 
     /// Report `index` as a batch of its own.
@@ -272,6 +294,7 @@ impl ReportBatch {
             ..*object
         });
         let faults = self.faults.iter().filter(|fault| of_it(fault.report));
+        let times = self.times.iter().filter(|time| of_it(time.report));
         Self {
             reports: vec![ReportHead {
                 samples_end: at(range.len()),
@@ -286,6 +309,7 @@ impl ReportBatch {
             text,
             objects: objects.collect(),
             faults: faults.map(|fault| Fault { report: 0, ..fault.clone() }).collect(),
+            times: times.map(|time| ObjectTime { report: 0, ..*time }).collect(),
         }
     }
 
@@ -299,6 +323,7 @@ impl ReportBatch {
         self.text.clear();
         self.objects.clear();
         self.faults.clear();
+        self.times.clear();
     }
 
     /// The `index`th report's component.
@@ -333,6 +358,7 @@ mod tests {
                 .map(|index| ObjectText { report: 0, index, kind: ObjectKind::Event, start: index % text, end: text })
                 .collect(),
             faults: (0..faults).map(|i| Fault { report: 0, path: i.to_string(), message: String::new() }).collect(),
+            times: (0..faults).map(|object| ObjectTime { report: 0, object, time: 7 }).collect(),
         }
     }
 

@@ -216,7 +216,7 @@ impl ShardCore {
         if samples.is_empty() {
             return None;
         }
-        let mut merged = ReportBatch { text: batch.text.clone(), ..ReportBatch::default() };
+        let mut merged = ReportBatch { text: batch.text.clone(), times: batch.times.clone(), ..ReportBatch::default() };
         let mut rest = samples.iter().peekable();
         for (index, head) in batch.reports.iter().enumerate() {
             let range = batch.samples(index);

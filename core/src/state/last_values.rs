@@ -25,7 +25,8 @@ pub struct LastValues(pub Vec<LastValue>);
 impl LastValues {
     /// Takes over the samples of report `index`.
     pub fn take(&mut self, batch: &ReportBatch, index: usize) {
-        let time = batch.reports.get(index).map_or(0, |head| head.time);
+        let all_alike = batch.times.is_empty();
+        let of_report = batch.reports.get(index).map_or(0, |head| head.time);
         let range = batch.samples(index);
         let samples = batch
             .names
@@ -43,6 +44,7 @@ impl LastValues {
                 Some(last) if last.name == name && last.resource == resource => Some(expected),
                 _ => self.0.iter().position(|last| last.name == name && last.resource == resource),
             };
+            let time = if all_alike { of_report } else { batch.sample_time(index, flags) };
             let now = LastValue { name, resource, kind: flags & 0xff, value, time };
             match found {
                 Some(place) => {

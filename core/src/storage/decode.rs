@@ -3,7 +3,10 @@
 
 use super::encode::{AlarmRecord, BATCH_VERSION, COUNTS, ENVELOPE, MAX_RAW_BYTES, OBJECT, Rare, check_positions};
 use super::record::{AddedSample, BatchRecord, Cause, Effects, PolicyStates, TimerChange};
-use crate::model::{Alarm, Fault, ObjectKind, ReportBatch, ReportHead, Timestamp, report_batch::ObjectText};
+use crate::model::{
+    Alarm, Fault, ObjectKind, ReportBatch, ReportHead, Timestamp,
+    report_batch::{ObjectText, ObjectTime},
+};
 
 /// Why bytes are no batch.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -172,6 +175,8 @@ fn read_rare(bytes: &[u8], record: &mut BatchRecord) -> Result<(), DecodeError> 
     record.refusals = rare.refusals;
     record.input.faults =
         rare.faults.into_iter().map(|(report, path, message)| Fault { report, path, message }).collect();
+    record.input.times =
+        rare.times.into_iter().map(|(report, object, time)| ObjectTime { report, object, time }).collect();
     record.effects.alarms = rare.alarms.into_iter().map(Alarm::from).collect();
     record.effects.quarantined = rare.quarantined;
     record.note = rare.note;

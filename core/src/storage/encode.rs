@@ -1,7 +1,7 @@
 //! A [`BatchRecord`] as bytes for the journal, and the layout of those bytes.
 //!
 //! An envelope in the open (what the journal itself needs), then one lz4 block: counts, the columns as they stand in
-//! memory, and behind them the rare parts (refusals, faults, alarms, quarantine, note) as postcard. Columns are little-endian
+//! memory, and behind them the rare parts (refusals, faults, alarms, quarantine, times of objects, note) as postcard. Columns are little-endian
 //! because the machines are; others are refused at compile time. Runs on the shard's thread: one [`Encoder`] a shard
 //! keeps its buffers, a batch costs one allocation (its bytes), a report none. Reading is in `decode`.
 
@@ -17,7 +17,7 @@ use crate::model::{
 const _: () = assert!(cfg!(target_endian = "little"), "the journal's columns are written as they stand in memory");
 
 /// Version of the layout.
-pub const BATCH_VERSION: u8 = 2;
+pub const BATCH_VERSION: u8 = 3;
 
 /// Most bytes of a batch before compression: 64 reports of 1 MiB each with their arrays, twice.
 pub const MAX_RAW_BYTES: usize = 256 << 20;
@@ -200,6 +200,7 @@ fn write_rare(raw: &mut Vec<u8>, record: &BatchRecord) -> Result<(), EncodeError
     let (input, effects) = (&record.input, &record.effects);
     let none = record.refusals.is_empty()
         && input.faults.is_empty()
+        && input.times.is_empty()
         && effects.alarms.is_empty()
         && effects.quarantined.is_empty()
         && record.note.is_empty();
@@ -211,6 +212,7 @@ fn write_rare(raw: &mut Vec<u8>, record: &BatchRecord) -> Result<(), EncodeError
         faults: input.faults.iter().map(|f| (f.report, f.path.as_str(), f.message.as_str())).collect(),
         alarms: effects.alarms.iter().map(AlarmRef::from).collect(),
         quarantined: &effects.quarantined,
+        times: input.times.iter().map(|t| (t.report, t.object, t.time)).collect(),
         note: &record.note,
     };
     postcard::to_io(&rare, &mut *raw)?;
@@ -228,6 +230,7 @@ struct RareRef<'a> {
     faults: Vec<(u32, &'a str, &'a str)>,
     alarms: Vec<AlarmRef<'a>>,
     quarantined: &'a [Quarantined],
+    times: Vec<(u32, u32, i64)>,
     note: &'a str,
 }
 
@@ -238,6 +241,7 @@ pub(super) struct Rare {
     pub(super) faults: Vec<(u32, String, String)>,
     pub(super) alarms: Vec<AlarmRecord>,
     pub(super) quarantined: Vec<Quarantined>,
+    pub(super) times: Vec<(u32, u32, i64)>,
     pub(super) note: String,
 }
 

@@ -5,7 +5,8 @@ use proptest::{collection::vec, prelude::*};
 use super::*;
 use crate::{
     model::{
-        AlarmKey, AlarmReport, OperatorState, ReasonCode, Refusal, Severity, StatusChange, response::RefusalDetail,
+        AlarmKey, AlarmReport, OperatorState, ReasonCode, Refusal, Severity, StatusChange, report_batch::ObjectTime,
+        response::RefusalDetail,
     },
     storage::{
         encode::{ENVELOPE, EncodeError, Encoder, alarm_to_bytes},
@@ -72,6 +73,7 @@ prop_compose! {
             if long[0] % 3 == 0 {
                 let kind = ObjectKind::ALL[usize::try_from(long[1] % 5).unwrap()];
                 batch.objects.push(ObjectText { report, index: short[1], kind, start, end });
+                batch.times.push(ObjectTime { report, object: short[1], time: long[3].cast_signed() });
                 batch.faults.push(Fault { report, path: "extension[0]".to_owned(), message: text });
             }
             batch.reports.push(ReportHead {

@@ -97,6 +97,8 @@ pub struct ReadSample {
     pub resource: String,
     /// The value.
     pub value: ReadValue,
+    /// When it was true at its source.
+    pub time: Timestamp,
     /// Position of its object in the extension; absent for a sample that the handler added.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object: Option<u32>,
@@ -257,7 +259,7 @@ fn stored_report(record: &BatchRecord, index: usize, position: ReportPosition, s
 fn samples(record: &BatchRecord, index: usize, symbols: &SymbolTable) -> Vec<ReadSample> {
     let batch = &record.input;
     let text = |number: u32| symbols.text(Symbol(number)).as_ref().to_owned();
-    let sample = |name, resource, value: f64, kind, object| ReadSample {
+    let sample = |name, resource, value: f64, kind, object: Option<u32>| ReadSample {
         name: text(name),
         resource: text(resource),
         value: match sample_kind(kind) {
@@ -266,6 +268,8 @@ fn samples(record: &BatchRecord, index: usize, symbols: &SymbolTable) -> Vec<Rea
             SampleKind::Word => ReadValue::Word(text(value as u32)),
             SampleKind::Flag => ReadValue::Flag(value != 0.0),
         },
+        // A sample that the handler added is of no object: its time is the report's.
+        time: Timestamp(batch.sample_time(index, object.map_or(u32::MAX, |_| kind))),
         object,
     };
     let own = batch.samples(index).filter_map(|at| {

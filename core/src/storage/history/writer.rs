@@ -45,10 +45,14 @@ impl HistoryWriter {
         retention: Retention,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StorageError> {
-        let db = HistoryDb::open(data_dir)?;
+        let mut db = HistoryDb::open(data_dir)?;
         let (position, number) = db.standing()?;
         // A journal that begins anew (its folder was emptied) has lower positions than history remembers.
         let from = position.filter(|position| *position <= committed).unwrap_or(committed);
+        if position != Some(from) {
+            // So that a crash before the first flush does not make history begin behind what came meanwhile.
+            db.write(&[], from, Timestamp(0), &retention)?;
+        }
         let follower = feed.follow(data_dir, from, committed);
         let levels = super::Level::ALL.map(|level| !retention.of(level).is_zero());
         let worker = Worker {
@@ -129,9 +133,12 @@ impl Worker {
             let range = input.samples(index);
             let names = input.names.get(range.clone()).unwrap_or_default();
             let resources = input.resources.get(range.clone()).unwrap_or_default();
-            let values = input.values.get(range).unwrap_or_default();
-            for ((&name, &resource), &value) in names.iter().zip(resources).zip(values) {
-                self.add((head.component, resource, name), head.time, value);
+            let values = input.values.get(range.clone()).unwrap_or_default();
+            let flags = input.flags.get(range).unwrap_or_default();
+            let all_alike = input.times.is_empty();
+            for (((&name, &resource), &value), &flags) in names.iter().zip(resources).zip(values).zip(flags) {
+                let time = if all_alike { head.time } else { input.sample_time(index, flags) };
+                self.add((head.component, resource, name), time, value);
             }
             for sample in added.iter().filter(|sample| sample.report as usize == index) {
                 self.add((head.component, sample.resource, sample.name), head.time, sample.value);

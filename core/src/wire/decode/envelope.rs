@@ -5,7 +5,11 @@ use std::borrow::Cow;
 use super::{DecodeOptions, Decoded, Reading, content_hash};
 use crate::{
     config::limits,
-    model::{ReportHead, Timestamp, component_id::MAX_COMPONENT_ID_CHARS, report_batch::head_flags},
+    model::{
+        ReportHead, Timestamp,
+        component_id::MAX_COMPONENT_ID_CHARS,
+        report_batch::{ObjectTime, head_flags},
+    },
     wire::{
         json::{Broken, JsonError},
         message_type,
@@ -226,19 +230,25 @@ impl<'l> Reading<'l, '_> {
 
     /// Appends the head, and the text where it must be kept.
     fn complete(&mut self, mut head: ReportHead, message_time: Option<i64>, options: &DecodeOptions<'_>) {
-        let (source, differ) = self.extension.times.source(message_time, options.now.0);
-        head.time = options.now.0;
+        let now = options.now.0;
+        let source = self.extension.times.source(message_time, now);
+        head.time = now;
         self.notes.source_time = source.map(Timestamp);
         if let Some(source) = source {
             head.flags |= head_flags::HAS_TIME;
-            if plausible(source, options.now.0) {
+            if plausible(source, now) {
                 head.time = source;
             } else {
                 head.flags |= head_flags::TIME_REPLACED;
             }
         }
         head.content_hash = content_hash::report(message_time, self.extension.hash);
-        if self.extension.keep_text || differ {
+        let report = position(self.batch.reports.len());
+        // Times that cannot be are not kept: such samples have their report's.
+        let others = self.extension.times.each(message_time, now);
+        let others = others.filter(|&(_, time)| time != head.time && plausible(time, now));
+        self.batch.times.extend(others.map(|(object, time)| ObjectTime { report, object, time }));
+        if self.extension.keep_text {
             head.flags |= head_flags::KEPT_TEXT;
         }
         head.samples_end = position(self.batch.values.len());

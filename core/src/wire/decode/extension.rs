@@ -52,27 +52,40 @@ impl Extension {
 /// Source times of the objects with samples.
 #[derive(Debug, Default)]
 pub(super) struct ObjectTimes {
-    own: Option<(i64, i64)>,
+    /// Latest of their own times.
+    own: Option<i64>,
     some_without: bool,
+    /// Position of each and its own time, once one has a time of its own.
+    each: Vec<(u32, Option<i64>)>,
 }
 
 impl ObjectTimes {
-    fn add(&mut self, own: Option<i64>) {
-        match (own, self.own) {
-            (None, _) => self.some_without = true,
-            (Some(time), None) => self.own = Some((time, time)),
-            (Some(time), Some((earliest, latest))) => self.own = Some((earliest.min(time), latest.max(time))),
+    fn add(&mut self, object: u32, own: Option<i64>) {
+        self.some_without |= own.is_none();
+        // In the ordinary course no object has a time, and nothing is noted.
+        if own.is_none() && self.own.is_none() {
+            return;
+        }
+        if self.own.is_none() {
+            self.each.extend((0..object).map(|before| (before, None)));
+        }
+        self.own = self.own.max(own);
+        self.each.push((object, own));
+    }
+
+    /// The source time of the report, if it has one: the latest of its objects'.
+    pub(super) fn source(&self, message: Option<i64>, now: i64) -> Option<i64> {
+        match self.own {
+            None => message,
+            Some(latest) if self.some_without => Some(latest.max(message.unwrap_or(now))),
+            latest => latest,
         }
     }
 
-    /// The source time of the report, if it has one, and whether that of some object differs.
-    pub(super) fn source(&self, message: Option<i64>, now: i64) -> (Option<i64>, bool) {
-        let Some((earliest, latest)) = self.own else { return (message, false) };
-        if !self.some_without {
-            return (Some(latest), earliest != latest);
-        }
+    /// Objects and their times, where some object has one of its own.
+    pub(super) fn each(&self, message: Option<i64>, now: i64) -> impl Iterator<Item = (u32, i64)> {
         let others = message.unwrap_or(now);
-        (Some(latest.max(others)), earliest.min(others) != latest.max(others))
+        self.each.iter().map(move |&(object, own)| (object, own.unwrap_or(others)))
     }
 }
 
@@ -298,7 +311,7 @@ impl<'l> Reading<'l, '_> {
             Ok(resource) if self.batch.values.len() > object.samples_from => {
                 let number = self.resources.number(resource, index);
                 self.batch.resources.resize(self.batch.values.len(), number);
-                self.extension.times.add(time);
+                self.extension.times.add(index, time);
             }
             Ok(_) => {}
             Err(expected) => {

@@ -13,7 +13,7 @@
 //! - the values of a report are the members of the `values` of its extension objects, whatever their type.
 //! - an array carries key material if it holds a string, an array that does, or an object with a key of such a name.
 //! - the time of a report is the latest time of its objects with samples: their own, else the message's, else that of
-//!   receipt. Where they differ, the text is kept, so that no time is lost.
+//!   receipt. Where an object's differs from that, it is kept beside (`ReportBatch::times`).
 //! - an empty `resource` is the component itself, as is none.
 
 mod content_hash;

@@ -154,7 +154,7 @@ fn time_of_a_report() {
         (head.time - NOW, head.flags & (head_flags::HAS_TIME | head_flags::TIME_REPLACED | head_flags::KEPT_TEXT))
     };
     let object = |time: &str| format!(r#"{{"type":"performance"{time},"values":{{"relay_hops":1}}}}"#);
-    let (has, replaced, kept) = (head_flags::HAS_TIME, head_flags::TIME_REPLACED, head_flags::KEPT_TEXT);
+    let (has, replaced) = (head_flags::HAS_TIME, head_flags::TIME_REPLACED);
     assert_eq!(time(""), (0, 0));
     assert_eq!(time(r#","time":"2026-01-01T00:00:01Z""#), (1_000, has));
     assert_eq!(time(r#","time":"2025-12-31T00:00:00Z""#), (-86_400_000, has));
@@ -163,10 +163,30 @@ fn time_of_a_report() {
     assert_eq!(time(r#","time":"2026-01-01T00:05:00.001Z""#), (0, has | replaced));
     let (early, late) = (object(r#","time":"2025-12-31T23:59:58Z""#), object(r#","time":"2025-12-31T23:59:59Z""#));
     assert_eq!(time(&format!(r#","extension":[{early}],"time":"2026-01-01T00:00:00Z""#)), (-2_000, has));
-    assert_eq!(time(&format!(r#","extension":[{early},{late}]"#)), (-1_000, has | kept));
-    assert_eq!(time(&format!(r#","extension":[{early},{}]"#, object(""))), (0, has | kept));
+    assert_eq!(time(&format!(r#","extension":[{early},{late}]"#)), (-1_000, has));
+    assert_eq!(time(&format!(r#","extension":[{early},{}]"#, object(""))), (0, has));
     let message = r#","time":"2025-12-31T23:59:57Z""#;
-    assert_eq!(time(&format!(r#"{message},"extension":[{early},{}]"#, object(""))), (-2_000, has | kept));
+    assert_eq!(time(&format!(r#"{message},"extension":[{early},{}]"#, object(""))), (-2_000, has));
+}
+
+#[test]
+fn each_object_keeps_its_own_time() {
+    let object = |time: &str| format!(r#"{{"type":"performance"{time},"values":{{"relay_hops":1}}}}"#);
+    let at = |second: &str| object(&format!(r#","time":"2025-12-31T23:59:{second}Z""#));
+    let times = |rest: &str| {
+        let line = report(rest);
+        let (_, batch, _) = decode(&line, &symbols());
+        let flags = batch.flags.iter();
+        flags.map(|&flags| batch.sample_time(0, flags) - NOW).collect::<Vec<_>>()
+    };
+    let all = |objects: &[String]| times(&format!(r#","extension":[{}]"#, objects.join(",")));
+    assert_eq!(all(&[at("58"), at("59"), at("57")]), [-2_000, -1_000, -3_000]);
+    assert_eq!(all(&[object(""), at("58")]), [0, -2_000], "without a time: that of receipt");
+    let message = r#","time":"2025-12-31T23:59:57Z""#;
+    let objects = [object(""), at("58"), object("")].join(",");
+    assert_eq!(times(&format!(r#"{message},"extension":[{objects}]"#)), [-3_000, -2_000, -3_000]);
+    let old = object(r#","time":"2024-12-31T00:00:00Z""#);
+    assert_eq!(all(&[old, at("59")]), [-1_000, -1_000], "what cannot be is not kept");
 }
 
 #[test]
