@@ -6,6 +6,7 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use super::{
+    event_log::EventLog,
     page::{Page, PageRequest},
     views::{
         ComponentDetail, ComponentFilter, ComponentSummary, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
@@ -99,6 +100,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Handlers as configured, in the order of the configuration.
     fn handlers(&self) -> Vec<HandlerView>;
+
+    /// What changed lately, for those who follow.
+    fn events(&self) -> Arc<EventLog>;
 
     /// How the manager is.
     fn health(&self) -> Health;

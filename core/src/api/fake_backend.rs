@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ApiServer, Backend, Page, PageRequest,
     backend::{Answer, OperateAlarmError, ReportsError, RequestError},
+    event_log::EventLog,
     views::{
         ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
         Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, LastValueView, NetworkChangeView,
@@ -38,6 +39,7 @@ pub(crate) struct FakeBackend {
     pub(crate) ready: bool,
     pub(crate) components: Vec<ComponentDetail>,
     pub(crate) metrics: Arc<Metrics>,
+    pub(crate) events: Arc<EventLog>,
 }
 
 fn reference(text: &str) -> ComponentRef {
@@ -153,6 +155,7 @@ impl Default for FakeBackend {
                 .map(|text| component(text, text != "mk/km-2"))
                 .to_vec(),
             metrics: Arc::new(metrics),
+            events: Arc::new(EventLog::new(JournalPosition(7 << 16))),
         }
     }
 }
@@ -382,6 +385,10 @@ impl Backend for FakeBackend {
             on_failure: OnFailure::KeepRaw,
             counters: PluginCounters::default(),
         }]
+    }
+
+    fn events(&self) -> Arc<EventLog> {
+        Arc::clone(&self.events)
     }
 
     fn health(&self) -> Health {

@@ -28,6 +28,7 @@ pub mod unit;
 pub mod views;
 
 mod connection;
+pub mod event_log;
 mod params;
 mod router;
 mod server;

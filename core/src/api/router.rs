@@ -11,12 +11,14 @@ use axum::{
     routing::{get, post},
 };
 
+use tokio::sync::Semaphore;
+
 use super::{
     auth::Tokens,
     backend::Backend,
     host_check::HostCheck,
     problem::Problem,
-    v1::{alarms, components, history, manager, network, reports, subscriptions},
+    v1::{alarms, components, events, history, manager, network, reports, subscriptions},
 };
 use crate::config::limits;
 
@@ -27,6 +29,8 @@ pub(crate) struct ApiState {
     pub(crate) backend: Arc<dyn Backend>,
     /// Who may write.
     pub(crate) tokens: Arc<Tokens>,
+    /// Places of those who follow events.
+    pub(crate) listeners: Arc<Semaphore>,
 }
 
 /// All paths.
@@ -41,6 +45,7 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
         .route("/alarms/summary", get(alarms::summary))
         .route("/alarms/{id}", get(alarms::show))
         .route("/alarms/{id}/{action}", post(alarms::operate))
+        .route("/events", get(events::follow))
         .route("/reports", get(reports::list))
         .route("/inventory", get(network::inventory))
         .route("/inventory/changes", get(network::inventory_changes))
@@ -69,7 +74,7 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
 
 async fn no_such_path(uri: Uri) -> Problem {
     Problem::not_found(format!(
-        "there is no `{}`; try /api/v1/components, /api/v1/values, /api/v1/alarms, /api/v1/reports, /api/v1/inventory, \
+        "there is no `{}`; try /api/v1/components, /api/v1/values, /api/v1/alarms, /api/v1/events, /api/v1/reports, /api/v1/inventory, \
          /api/v1/topology, /api/v1/usage, /api/v1/policies, /api/v1/handlers, /api/v1/health, /metrics, /livez or /readyz",
         uri.path()
     ))

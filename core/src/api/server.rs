@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc};
 
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -66,7 +66,11 @@ impl ApiServer {
                 "The HTTP API listens without TLS on an address that others can reach: everybody there can read, and \
                  tokens travel in the clear. Put a TLS proxy before it.");
         }
-        let state = ApiState { backend, tokens: Arc::new(self.tokens) };
+        let state = ApiState {
+            backend,
+            tokens: Arc::new(self.tokens),
+            listeners: Arc::new(Semaphore::new(limits::API_LISTENERS)),
+        };
         let router = router(state, HostCheck::new(self.address));
         let listener = BoundedListener::new(self.listener, limits::API_CONNECTIONS, limits::API_IDLE_TIMEOUT);
         let stopped = stop.clone();

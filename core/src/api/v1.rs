@@ -2,6 +2,7 @@
 
 pub(crate) mod alarms;
 pub(crate) mod components;
+pub(crate) mod events;
 pub(crate) mod history;
 pub(crate) mod manager;
 pub(crate) mod network;

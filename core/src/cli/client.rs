@@ -94,11 +94,7 @@ impl Client {
 
     /// Reads a document; `query` holds names and values of parameters.
     pub fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<T> {
-        let mut url = format!("{}{path}", self.base);
-        for (position, (name, value)) in query.iter().enumerate() {
-            let separator = if position == 0 { '?' } else { '&' };
-            write!(url, "{separator}{name}={}", percent_encoded(value))?;
-        }
+        let url = self.url(path, query)?;
         self.answer(self.agent.get(&url).call())
     }
 
@@ -133,6 +129,27 @@ impl Client {
             }
         }
         Ok(all)
+    }
+
+    /// Follows `/api/v1/events`: the stream as it comes, without an end of its own.
+    pub fn follow(&self, query: &[(&str, String)]) -> anyhow::Result<impl io::Read + use<>> {
+        let url = self.url("/api/v1/events", query)?;
+        let request = self.agent.get(&url).config().timeout_global(None).build().header("Accept", "text/event-stream");
+        let answer = request.call().map_err(|error| self.unreachable(error))?;
+        if !answer.status().is_success() {
+            self.answer::<Value>(Ok(answer))?;
+            bail!("{} does not serve events; is it a manager of this version?", self.base);
+        }
+        Ok(answer.into_body().into_reader())
+    }
+
+    fn url(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<String> {
+        let mut url = format!("{}{path}", self.base);
+        for (position, (name, value)) in query.iter().enumerate() {
+            let separator = if position == 0 { '?' } else { '&' };
+            write!(url, "{separator}{name}={}", percent_encoded(value))?;
+        }
+        Ok(url)
     }
 
     fn answer<T: DeserializeOwned>(

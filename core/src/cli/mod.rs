@@ -13,6 +13,7 @@ pub mod catalogue;
 pub mod check;
 pub mod component;
 pub mod demo;
+mod event;
 pub mod history;
 pub mod network;
 pub mod pki;
@@ -99,6 +100,9 @@ pub enum Command {
     /// Alarms: list them, show one, acknowledge and close.
     #[command(subcommand)]
     Alarm(alarm::Command),
+    /// What changes, as it changes.
+    #[command(subcommand)]
+    Event(event::Command),
     /// Stored status reports of a component.
     #[command(subcommand)]
     Report(report::Command),
@@ -152,6 +156,7 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Bench(command) => bench::run(&command, output),
         Command::Component(command) => component::run(command, api, output),
         Command::Alarm(command) => alarm::run(command, api, output),
+        Command::Event(command) => event::run(command, api, output),
         Command::Report(command) => report::run(command, api, output),
         Command::History(args) => history::run(args, api, output),
         Command::Value(command) => history::run_values(command, api, output),

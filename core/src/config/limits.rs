@@ -190,6 +190,22 @@ pub const API_CONNECTIONS: usize = 256;
 pub const API_REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 /// A connection of the API on which nothing moved for so long is closed; longer than [`API_REQUEST_TIMEOUT`].
 pub const API_IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// Listeners that follow events at a time; each takes one of [`API_CONNECTIONS`].
+pub const API_LISTENERS: usize = 192;
+/// A listener that nothing happens for is sent a comment this often, so that both sides know of each other.
+pub const API_EVENTS_KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// How long a listener is to wait before it connects again.
+pub const API_EVENTS_RETRY: Duration = Duration::from_secs(2);
+/// Events handed to a listener at once.
+pub const EVENTS_AT_ONCE: usize = 64;
+/// Events kept for listeners that come back.
+pub const EVENT_LOG_EVENTS: usize = 10_000;
+/// Bytes of these events.
+pub const EVENT_LOG_BYTES: usize = 16 << 20;
+/// How often it is told which components reported.
+pub const EVENT_COMPONENTS_EVERY: Duration = Duration::from_millis(500);
+/// Components named in one such event; of further ones only the number is told.
+pub const EVENT_COMPONENTS: usize = 1_000;
 /// How long the API waits for open requests when the manager stops.
 pub const API_DRAIN: Duration = Duration::from_secs(5);
 /// Entries in each list of a status report request's query.

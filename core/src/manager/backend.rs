@@ -15,6 +15,7 @@ use crate::{
     api::{
         Answer, Backend, Page, PageRequest,
         backend::{OperateAlarmError, ReportsError, RequestError},
+        event_log::EventLog,
         views::{
             ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
             Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, LastValueView, NetworkChangeView,
@@ -64,6 +65,8 @@ pub struct ManagerBackend {
     pub journal: Arc<Journal>,
     /// Subscriptions.
     pub subscriptions: Arc<super::subscriptions::Subscriptions>,
+    /// What changed lately.
+    pub events: Arc<EventLog>,
     /// Audit trail.
     pub audit: Audit,
     /// Subscriptions at components.
@@ -434,6 +437,10 @@ impl Backend for ManagerBackend {
             counters: self.counters(&active.config.name),
         };
         self.plugins.set.handlers.iter().zip(&self.plugins.handlers).map(view).collect()
+    }
+
+    fn events(&self) -> Arc<EventLog> {
+        Arc::clone(&self.events)
     }
 
     fn health(&self) -> Health {

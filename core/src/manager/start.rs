@@ -13,6 +13,7 @@ use super::{
     Followers, Running,
     alarms::AlarmDesk,
     backend::ManagerBackend,
+    events::{Events, Fan},
     housekeeping::House,
     live::{Connections, Interface, Sink},
     outward::Outward,
@@ -189,6 +190,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         next_alarm_id: recovered.next_alarm_id,
     };
     let subscriptions = shared.start_subscriptions(&data_dir, &audit, reached)?;
+    let events = Events::new(reached, Arc::clone(&shared.board), Arc::clone(&shared.symbols));
     let audience = Audience {
         progress: Arc::default(),
         board: Arc::clone(&shared.board),
@@ -196,11 +198,12 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         feed: Arc::clone(&followers.feed),
         requester,
         metrics: Arc::clone(&shared.metrics),
-        follower: Arc::clone(&subscriptions) as _,
+        follower: Arc::new(Fan(vec![Arc::clone(&subscriptions) as _, Arc::clone(&events) as _])),
     };
     let shards = shared.start_shards(past, &journal, &audience, &audit)?;
     let mailboxes: Vec<Mailbox> = shards.iter().map(|(mailbox, _)| mailbox.clone()).collect();
-    let parts = Parts { journal, state, followers, subscriptions, audit, audit_writer, lock, shards, mailboxes };
+    let parts =
+        Parts { journal, state, followers, subscriptions, events, audit, audit_writer, lock, shards, mailboxes };
     Ok(shared.open(doors, parts, wishes))
 }
 
@@ -271,6 +274,7 @@ struct Parts {
     state: Arc<StateWriter>,
     followers: Followers,
     subscriptions: Arc<Subscriptions>,
+    events: Arc<Events>,
     audit: Audit,
     audit_writer: crate::telemetry::audit::AuditWriter,
     lock: DataDir,
@@ -498,6 +502,7 @@ impl Shared {
             desk,
             journal: Arc::clone(&parts.journal),
             subscriptions: Arc::clone(&parts.subscriptions),
+            events: Arc::clone(parts.events.log()),
             audit: parts.audit.clone(),
             outward,
             readers: Arc::new(tokio::sync::Semaphore::new(super::backend::REPORT_READERS)),
@@ -557,6 +562,7 @@ impl Shared {
         ));
         tasks.spawn(self.house(&connections, watch, &desk, &parts.journal).run(doors_cancel.clone()));
         let (api, backend) = (doors.api.address(), self.backend(desk, &parts, outward));
+        tasks.spawn(Arc::clone(&parts.events).run(doors_cancel.clone()));
         tasks.spawn(doors.api.serve(Arc::new(backend), doors_cancel.clone()));
         Running {
             config: self.config,
