@@ -28,6 +28,7 @@ pub mod unit;
 pub mod views;
 
 mod connection;
+mod dashboard;
 pub mod event_log;
 mod params;
 mod router;

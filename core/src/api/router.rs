@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use super::{
     auth::Tokens,
     backend::Backend,
+    dashboard,
     host_check::HostCheck,
     problem::Problem,
     v1::{alarms, components, events, history, manager, network, reports, subscriptions},
@@ -60,6 +61,10 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
         .route("/health", get(manager::health));
     Router::new()
         .nest("/api/v1", v1)
+        .route("/", get(dashboard::root))
+        .route("/ui", get(dashboard::root))
+        .route("/ui/", get(dashboard::index))
+        .route("/ui/{*path}", get(dashboard::file))
         .route("/metrics", get(manager::metrics))
         .route("/livez", get(manager::livez))
         .route("/readyz", get(manager::readyz))
@@ -140,10 +145,10 @@ async fn for_this_host(State(hosts): State<HostCheck>, request: Request, next: N
     .into_response()
 }
 
-/// Nothing of this API is to be kept by caches or guessed at by browsers.
+/// Nothing of this API is to be kept by caches (the dashboard says otherwise of its files) or guessed at by browsers.
 async fn plain_answers(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }
