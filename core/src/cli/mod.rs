@@ -15,6 +15,7 @@ pub mod component;
 pub mod demo;
 mod event;
 pub mod history;
+mod manual;
 pub mod network;
 pub mod pki;
 pub mod plugin;
@@ -123,6 +124,18 @@ pub enum Command {
     /// Subscriptions at the manager: list them, show one, end one.
     #[command(subcommand)]
     Subscription(subscription::Command),
+    /// Completions of this command line for a shell, on standard output.
+    #[command(after_help = "Example:\n  qkdnm completions bash > /etc/bash_completion.d/qkdnm")]
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+    /// Writes the manual pages of all commands into a folder.
+    #[command(after_help = "Example:\n  qkdnm manual /usr/local/share/man/man1")]
+    Manual {
+        /// The folder; it has to be there.
+        folder: std::path::PathBuf,
+    },
     /// FCAPS policies as configured, and what they did.
     #[command(subcommand)]
     Policy(plugin::PolicyCommand),
@@ -164,6 +177,8 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Topology(command) => network::run("topology", command, api, output),
         Command::Usage(command) => network::run_usage(command, api, output),
         Command::Subscription(command) => subscription::run(command, api, output),
+        Command::Completions { shell } => manual::completions(shell),
+        Command::Manual { folder } => manual::pages(&folder, output),
         Command::Policy(command) => plugin::run_policy(&command, api, output),
         Command::Handler(command) => plugin::run_handler(&command, api, output),
     }

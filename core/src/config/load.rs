@@ -1,5 +1,6 @@
-//! Finds and layers what the configuration is made of: the main file, then environment variables named
-//! `QKDNM__SECTION__KEY`. Nothing else is opened, nothing is bound, nothing is changed.
+//! Finds and layers what the configuration is made of: the main file, then the files of the folder `conf.d` beside it in
+//! the order of their names, then environment variables named `QKDNM__SECTION__KEY`. Nothing else is opened, nothing is
+//! bound, nothing is changed. A later file's key replaces an earlier one's; lists of tables ([`LISTS`]) are joined.
 //!
 //! Each text is parsed with the places of its values first; then the `config` crate lays the layers over each other,
 //! the values standing in for themselves as numbers of a list, so that every value of the result still knows its place.
@@ -21,6 +22,13 @@ use super::{
     tree::{self, Entry, Node, Table, Value},
 };
 
+/// Folder beside the main file with further files.
+const FOLDER: &str = "conf.d";
+/// Most files in it.
+const MOST_FILES: usize = 1_000;
+/// Lists of tables that several files may add to. Each table has an `id` or `name`; one that occurs twice is an error.
+const LISTS: [&[&str]; 6] =
+    [&["components"], &["handlers"], &["policies"], &["subscriptions"], &["peers"], &["api", "tokens"]];
 const PREFIX: &str = "QKDNM";
 const SEPARATOR: &str = "__";
 
@@ -103,7 +111,18 @@ pub fn examine(path: &Path) -> Examined {
     let folder = path.parent().unwrap_or_else(|| Path::new("")).to_path_buf();
     let name = path.display().to_string();
     match std::fs::read_to_string(path) {
-        Ok(text) if unreadable.is_empty() => examine_text(SourceText { name, folder, text }, &variables),
+        Ok(text) if unreadable.is_empty() => {
+            let further = match further_files(&folder) {
+                Ok(further) => further,
+                Err(problems) => {
+                    let mut sources = Sources::default();
+                    sources.add(SourceText { name, folder, text });
+                    return Examined::unreadable(Problems::new(sources, problems));
+                }
+            };
+            let main = SourceText { name, folder, text };
+            examine_texts(std::iter::once(main).chain(further).collect(), &variables)
+        }
         Ok(text) => {
             let mut sources = Sources::default();
             sources.add(SourceText { name, folder, text });
@@ -120,6 +139,36 @@ pub fn examine(path: &Path) -> Examined {
     }
 }
 
+/// The files of `conf.d`, in the order of their names: those that end in `.toml` and do not begin with a dot.
+fn further_files(folder: &Path) -> Result<Vec<SourceText>, Vec<Problem>> {
+    let folder = folder.join(FOLDER);
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(vec![Problem::nowhere(format!("cannot read {}: {error}", folder.display()))]),
+    };
+    let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    let is_meant = |path: &std::path::PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.ends_with(".toml") && !name.starts_with('.')
+    };
+    paths.retain(is_meant);
+    paths.sort();
+    if paths.len() > MOST_FILES {
+        let (found, folder) = (paths.len(), folder.display());
+        return Err(vec![Problem::nowhere(format!("{folder} has {found} files; at most {MOST_FILES} are read"))]);
+    }
+    let (mut texts, mut problems) = (Vec::new(), Vec::new());
+    for path in paths {
+        let name = path.display().to_string();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => texts.push(SourceText { name, folder: folder.clone(), text }),
+            Err(error) => problems.push(Problem::nowhere(format!("cannot read {name}: {error}"))),
+        }
+    }
+    if problems.is_empty() { Ok(texts) } else { Err(problems) }
+}
+
 /// Reads a text that is at hand already, and the given environment variables.
 pub fn load_text(main: SourceText, variables: &[(String, String)]) -> Result<Loaded, Problems> {
     examine_text(main, variables).into_result()
@@ -128,15 +177,27 @@ pub fn load_text(main: SourceText, variables: &[(String, String)]) -> Result<Loa
 /// As [`load_text`], and goes on where something is wrong.
 #[must_use]
 pub fn examine_text(main: SourceText, variables: &[(String, String)]) -> Examined {
+    examine_texts(vec![main], variables)
+}
+
+/// As [`examine_text`], for the main file and further ones.
+#[must_use]
+pub fn examine_texts(texts: Vec<SourceText>, variables: &[(String, String)]) -> Examined {
     let mut sources = Sources::default();
-    let main = sources.add(main);
-    let text = sources.iter().nth(main).map(|source| source.text.clone()).unwrap_or_default();
-    let mut documents = Vec::new();
+    let (mut documents, mut problems) = (Vec::new(), Vec::new());
     let found = Found::default();
-    match tree::parse(&text, main) {
-        Ok(document) => documents.push(document),
-        Err(problems) => return Examined::unreadable(Problems::new(sources, problems)),
+    for text in texts {
+        let parsed = tree::parse(&text.text, sources.iter().count());
+        sources.add(text);
+        match parsed {
+            Ok(document) => documents.push(document),
+            Err(more) => problems.extend(more),
+        }
     }
+    if !problems.is_empty() {
+        return Examined::unreadable(Problems::new(sources, problems));
+    }
+    LISTS.iter().for_each(|path| join(&mut documents, path));
     let environment = read_environment(variables, &mut sources, &found);
     let table = layer(&documents, &environment, &found);
     let raw = raw::read(&table, &found);
@@ -262,6 +323,45 @@ fn check_path(path: &str, name: &str, place: Place) -> Option<Problem> {
     let mut problem = unknown_key(last, place, "the environment", known);
     problem.message = format!("environment variable {name} sets no key of the configuration");
     Some(problem)
+}
+
+/// Puts the tables of a list that several documents add to into the first document that has it, in their order.
+fn join(documents: &mut [Table], path: &[&str]) {
+    let (mut first, mut further) = (None, Vec::new());
+    for (index, document) in documents.iter_mut().enumerate() {
+        let Some(list) = list_at(document, path) else { continue };
+        match first {
+            None => first = Some(index),
+            Some(_) => further.append(list),
+        }
+    }
+    if let Some(list) = first.and_then(|index| documents.get_mut(index)).and_then(|document| list_at(document, path)) {
+        list.append(&mut further);
+    }
+    // What was moved leaves no empty list behind, which would replace the joined one.
+    for document in documents.iter_mut().skip(first.map_or(0, |index| index + 1)) {
+        if list_at(document, path).is_some() {
+            remove_at(document, path);
+        }
+    }
+}
+
+fn list_at<'a>(table: &'a mut Table, path: &[&str]) -> Option<&'a mut Vec<Node>> {
+    let (step, rest) = path.split_first()?;
+    match &mut table.get_mut(*step)?.node.value {
+        Value::Table(inner) => list_at(inner, rest),
+        Value::Array(list) if rest.is_empty() => Some(list),
+        _ => None,
+    }
+}
+
+fn remove_at(table: &mut Table, path: &[&str]) {
+    let Some((step, rest)) = path.split_first() else { return };
+    if rest.is_empty() {
+        table.remove(*step);
+    } else if let Some(Entry { node: Node { value: Value::Table(inner), .. }, .. }) = table.get_mut(*step) {
+        remove_at(inner, rest);
+    }
 }
 
 /// A document as a layer: each value that is not a table is a number in the list of leaves.

@@ -142,6 +142,32 @@ fn native_plugins_are_trusted_expressly() {
     assert_eq!(load_in(folder.path(), &pinned, &[]).unwrap().warnings.len(), 0);
 }
 
+#[test]
+fn files_of_conf_d_add_to_the_main_file() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("conf.d")).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("m.toml", &format!("{MINIMAL}\n[log]\nlevel = \"warn\"\n"));
+    write(
+        "conf.d/20-vienna.toml",
+        "[[components]]\nid = \"bob\"\nreference_point = \"mq\"\n[log]\nlevel = \"debug\"\n",
+    );
+    write("conf.d/10-graz.toml", "[[components]]\nid = \"carol\"\nreference_point = \"mq\"\n");
+    write("conf.d/notes.txt", "no TOML");
+    let loaded = super::load::load(&folder.path().join("m.toml")).unwrap();
+    let ids: Vec<&str> = loaded.config.components.iter().map(|one| one.component.id.as_str()).collect();
+    assert_eq!(ids[ids.len() - 2..], ["carol", "bob"]);
+    assert_eq!(loaded.config.log.level, "debug", "the later file's key counts");
+
+    // What stands twice is told with both places; a mistake names its own file.
+    write("conf.d/30.toml", "[[components]]\nid = \"bob\"\nreference_point = \"mq\"\n");
+    write("conf.d/40.toml", "[logg]\n");
+    let refused = super::load::load(&folder.path().join("m.toml")).unwrap_err().to_string();
+    for told in ["30.toml", "40.toml", "did you mean", "bob"] {
+        assert!(refused.contains(told), "{told}: {refused}");
+    }
+}
+
 const BROKEN: &str = r#"[manager]
 id = "manager-east"
 domain = 7
@@ -213,7 +239,7 @@ fn every_problem_of_a_file_is_shown_at_its_place() {
         "27:19 `reference_point` cannot be `mkk`",
         "28:8 `dial` is no address",
         "35:6 a second component is called `mq/alice`",
-        "41:10 this version loads no native plugins",
+        "41:10 native plugins are not allowed",
         "44:36 `sha256` is no SHA-256 digest",
         "44:50 `role` cannot be `root`",
     ];
