@@ -55,6 +55,10 @@ fn native_examples_in_c_and_rust_work_through_a_crash() {
     assert_eq!(response_code(&module.ask(&visibility(0.93))), "success");
     let alarm = manager.api().await_alarm("level-shifted", |alarm: &Value| alarm["isCleared"] == false);
     assert_eq!(alarm["component"], "mq/alice");
+    let plugins = manager.command(&["plugin", "list"]);
+    assert!(String::from_utf8_lossy(&plugins.stdout).contains("level-shift"), "{plugins:?}");
+    let interfaces = manager.command(&["interface", "list"]);
+    assert!(String::from_utf8_lossy(&interfaces.stdout).contains("127.0.0.1:0"), "{interfaces:?}");
     let plugins = manager.command(&["policy", "list"]);
     assert!(String::from_utf8_lossy(&plugins.stdout).contains("libshift.so"), "{plugins:?}");
 

@@ -10,8 +10,9 @@ use super::{
     page::{Page, PageRequest},
     views::{
         ComponentDetail, ComponentFilter, ComponentSummary, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
-        HistoryView, LastValueView, NetworkChangeView, NetworkEntryView, NetworkFilter, PolicyView, ReportCursor,
-        ReportView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter,
+        HistoryView, InterfaceView, LastValueView, NetworkChangeView, NetworkEntryView, NetworkFilter, PluginView,
+        PolicyView, ReportCursor, ReportView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter,
+        UsageTotalView, ValueFilter,
     },
 };
 use crate::{
@@ -100,6 +101,12 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Handlers as configured, in the order of the configuration.
     fn handlers(&self) -> Vec<HandlerView>;
+
+    /// Plugins that are loaded, handlers before policies.
+    fn plugins(&self) -> Vec<PluginView>;
+
+    /// Interfaces that are served, in the order of `ReferencePoint::ALL`.
+    fn interfaces(&self) -> Vec<InterfaceView>;
 
     /// What changed lately, for those who follow.
     fn events(&self) -> Arc<EventLog>;

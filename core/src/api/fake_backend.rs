@@ -15,10 +15,10 @@ use super::{
     event_log::EventLog,
     views::{
         ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
-        Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, LastValueView, NetworkChangeView,
-        NetworkEntryView, NetworkFilter, OutwardState, OutwardSubscriptionView, PluginCounters, PolicyView,
-        ReportCursor, ReportOutcome, ReportView, ReportedValue, StatusAnswer, StatusQuery, SubscriptionView, UsageBy,
-        UsageFilter, UsageTotalView, ValueFilter, ValueView,
+        Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView,
+        NetworkChangeView, NetworkEntryView, NetworkFilter, OutwardState, OutwardSubscriptionView, PluginCounters,
+        PluginView, PolicyView, ReportCursor, ReportOutcome, ReportView, ReportedValue, StatusAnswer, StatusQuery,
+        SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter, ValueView,
     },
 };
 use crate::{
@@ -384,6 +384,33 @@ impl Backend for FakeBackend {
             sha256: "cd".repeat(32),
             on_failure: OnFailure::KeepRaw,
             counters: PluginCounters::default(),
+        }]
+    }
+
+    fn plugins(&self) -> Vec<PluginView> {
+        vec![PluginView {
+            plugin: "builtin:threshold".into(),
+            sha256: "ab".repeat(32),
+            role: "policy".into(),
+            name: "threshold".into(),
+            version: "0.1.0".into(),
+            summary: "Alarms when a value crosses a level.".into(),
+            schema: serde_json::json!({ "type": "object" }),
+            used_by: vec!["qber".into()],
+        }]
+    }
+
+    fn interfaces(&self) -> Vec<InterfaceView> {
+        vec![InterfaceView {
+            reference_point: ReferencePoint::Mk,
+            listen: vec![([127, 0, 0, 1], 7104).into()],
+            key_exchange: "hybrid-preferred".into(),
+            components: ComponentCount { known: 3, connected: 2 },
+            connections: 2,
+            max_connections: 10_000,
+            lines: 50,
+            accepted: 42,
+            refused: 1,
         }]
     }
 

@@ -58,6 +58,8 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
         .route("/subscriptions/{id}/remove", post(subscriptions::remove))
         .route("/policies", get(manager::policies))
         .route("/handlers", get(manager::handlers))
+        .route("/plugins", get(manager::plugins))
+        .route("/interfaces", get(manager::interfaces))
         .route("/health", get(manager::health));
     Router::new()
         .nest("/api/v1", v1)
@@ -80,7 +82,7 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
 async fn no_such_path(uri: Uri) -> Problem {
     Problem::not_found(format!(
         "there is no `{}`; try /api/v1/components, /api/v1/values, /api/v1/alarms, /api/v1/events, /api/v1/reports, /api/v1/inventory, \
-         /api/v1/topology, /api/v1/usage, /api/v1/policies, /api/v1/handlers, /api/v1/health, /metrics, /livez or /readyz",
+         /api/v1/topology, /api/v1/usage, /api/v1/policies, /api/v1/handlers, /api/v1/plugins, /api/v1/interfaces, /api/v1/subscriptions, /api/v1/health, /metrics, /livez or /readyz",
         uri.path()
     ))
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::fake_backend::{FakeBackend, FakeManager};
 use crate::config::{ApiConfig, limits};
@@ -226,6 +226,10 @@ fn reports_are_read_from_a_number_on_and_paged() {
 #[test]
 fn plugins_and_the_manager_itself_are_shown() {
     let manager = manager();
+    let plugin = &manager.get("/api/v1/plugins").ok()["items"][0];
+    assert_eq!((&plugin["role"], &plugin["usedBy"]), (&json!("policy"), &json!(["qber"])));
+    let interface = &manager.get("/api/v1/interfaces").ok()["items"][0];
+    assert_eq!((&interface["referencePoint"], &interface["listen"]), (&json!("mk"), &json!(["127.0.0.1:7104"])));
     let policy = &manager.get("/api/v1/policies").ok()["items"][0];
     assert_eq!((&policy["function"], &policy["mode"]), (&"performance".into(), &"shadow".into()));
     let handler = &manager.get("/api/v1/handlers").ok()["items"][0];
@@ -256,7 +260,7 @@ fn what_is_not_understood_is_named() {
         assert!(detail.contains("limit"), "{detail}");
     }
     assert!(manager.get("/api/v1/alarm").problem(404, "not-found").contains("/api/v1/alarms"));
-    assert!(manager.get("/").problem(404, "not-found").contains("/api/v1/components"));
+    assert!(manager.get("/api").problem(404, "not-found").contains("/api/v1/components"));
     let delete = reply(agent().delete(format!("{}/api/v1/alarms/3", manager.url)).call().unwrap());
     delete.problem(405, "method-not-allowed");
     assert!(delete.header("allow").contains("GET"));

@@ -6,6 +6,7 @@
 pub mod component;
 pub mod health;
 pub mod history;
+pub mod interface;
 pub mod network;
 pub mod outward;
 pub mod plugin;
@@ -15,8 +16,9 @@ pub mod subscription;
 pub use component::{ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, ValueView};
 pub use health::{ComponentCount, Gauges, Health, InterfaceGauges};
 pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueFilter};
+pub use interface::InterfaceView;
 pub use network::{NetworkChangeView, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView};
 pub use outward::{OutwardState, OutwardSubscriptionView};
-pub use plugin::{HandlerView, PluginCounters, PolicyView};
+pub use plugin::{HandlerView, PluginCounters, PluginView, PolicyView};
 pub use report::{ReportCursor, ReportOutcome, ReportView, StatusAnswer, StatusQuery};
 pub use subscription::SubscriptionView;

@@ -117,7 +117,7 @@ fn sentence(event: &Event, data: &Value) -> String {
             let (component, resource) = (text("/component"), text("/resource"));
             let what = if resource.is_empty() { component } else { format!("{component} {resource}") };
             let (time, kind) = (text("/lastChanged"), text("/alarmTypeId"));
-            format!("{time}  alarm {:<5} {state:<13} {what}  {kind}: {}", data["id"], text("/text"))
+            format!("{time}  alarm {:<5} {state:<13} {what}  {kind}: {}", data["id"].to_string(), text("/text"))
         }
         "components" => {
             let named = data["components"].as_array().map_or(0, Vec::len) as u64 + data["more"].as_u64().unwrap_or(0);

@@ -124,6 +124,12 @@ pub enum Command {
     /// Subscriptions at the manager: list them, show one, end one.
     #[command(subcommand)]
     Subscription(subscription::Command),
+    /// Plugins that are loaded: what they are, who uses them.
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
+    /// Reference points that are served: addresses, connections, reports.
+    #[command(subcommand)]
+    Interface(plugin::InterfaceCommand),
     /// Completions of this command line for a shell, on standard output.
     #[command(after_help = "Example:\n  qkdnm completions bash > /etc/bash_completion.d/qkdnm")]
     Completions {
@@ -177,6 +183,8 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Topology(command) => network::run("topology", command, api, output),
         Command::Usage(command) => network::run_usage(command, api, output),
         Command::Subscription(command) => subscription::run(command, api, output),
+        Command::Plugin(command) => plugin::run_plugin(&command, api, output),
+        Command::Interface(command) => plugin::run_interface(&command, api, output),
         Command::Completions { shell } => manual::completions(shell),
         Command::Manual { folder } => manual::pages(&folder, output),
         Command::Policy(command) => plugin::run_policy(&command, api, output),

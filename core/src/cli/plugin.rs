@@ -1,4 +1,4 @@
-//! `qkdnm policy` and `qkdnm handler`: plugins as configured, and what they did.
+//! `qkdnm policy`, `handler` and `plugin`: plugins as configured and as loaded, and what they did. `qkdnm interface`: what is served.
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -6,7 +6,7 @@ use super::{ApiArgs, Client, CommandResult, Exit, Output};
 use crate::{
     api::{
         Page,
-        views::{HandlerView, PluginCounters, PolicyView},
+        views::{HandlerView, InterfaceView, PluginCounters, PluginView, PolicyView},
     },
     config::{FcapsFunction, OnFailure, PolicyMode},
 };
@@ -25,6 +25,51 @@ pub enum HandlerCommand {
     /// List handlers in the order of the configuration; the first that matches a component takes its reports.
     #[command(after_help = "Example:\n  qkdnm handler list")]
     List,
+}
+
+/// The commands of `plugin`.
+#[derive(Debug, clap::Subcommand)]
+pub enum PluginCommand {
+    /// List plugins that are loaded. `-o json` has the schema of each one's configuration.
+    #[command(after_help = "Example:\n  qkdnm plugin list")]
+    List,
+}
+
+/// The commands of `interface`.
+#[derive(Debug, clap::Subcommand)]
+pub enum InterfaceCommand {
+    /// List the reference points that are served.
+    #[command(after_help = "Example:\n  qkdnm interface list")]
+    List,
+}
+
+pub(super) fn run_plugin(command: &PluginCommand, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
+    let PluginCommand::List = command;
+    let headings = ["PLUGIN", "ROLE", "NAME", "VERSION", "SHA-256", "USED BY", "WHAT IT DOES"];
+    list(["plugin", "plugins"], api, output, headings, |plugin: PluginView| {
+        let (digest, used_by) = (short(&plugin.sha256), plugin.used_by.join(", "));
+        [plugin.plugin, plugin.role, plugin.name, plugin.version, digest, used_by, plugin.summary]
+    })
+}
+
+pub(super) fn run_interface(command: &InterfaceCommand, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
+    let InterfaceCommand::List = command;
+    let headings =
+        ["REFERENCE POINT", "LISTENS ON", "KEY EXCHANGE", "COMPONENTS", "CONNECTIONS", "LINES", "ACCEPTED", "REFUSED"];
+    list(["interface", "interfaces"], api, output, headings, |interface: InterfaceView| {
+        let addresses: Vec<String> = interface.listen.iter().map(ToString::to_string).collect();
+        let listen = if addresses.is_empty() { "(dials only)".to_owned() } else { addresses.join(", ") };
+        [
+            interface.reference_point.to_string(),
+            listen,
+            interface.key_exchange,
+            format!("{} of {}", interface.components.connected, interface.components.known),
+            format!("{} of {}", interface.connections, interface.max_connections),
+            interface.lines.to_string(),
+            interface.accepted.to_string(),
+            interface.refused.to_string(),
+        ]
+    })
 }
 
 pub(super) fn run_policy(command: &PolicyCommand, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {

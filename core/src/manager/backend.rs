@@ -6,7 +6,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     alarms::AlarmDesk,
-    history, network,
+    described, history, network,
     plugins::Plugins,
     requests::{self, NotSent},
 };
@@ -18,9 +18,10 @@ use crate::{
         event_log::EventLog,
         views::{
             ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
-            Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, LastValueView, NetworkChangeView,
-            NetworkEntryView, NetworkFilter, PluginCounters, PolicyView, ReportCursor, ReportView, StatusAnswer,
-            StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter, ValueView,
+            Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView,
+            NetworkChangeView, NetworkEntryView, NetworkFilter, PluginCounters, PluginView, PolicyView, ReportCursor,
+            ReportView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter,
+            ValueView,
         },
     },
     clock::Clock,
@@ -437,6 +438,14 @@ impl Backend for ManagerBackend {
             counters: self.counters(&active.config.name),
         };
         self.plugins.set.handlers.iter().zip(&self.plugins.handlers).map(view).collect()
+    }
+
+    fn plugins(&self) -> Vec<PluginView> {
+        described::plugins(&self.plugins)
+    }
+
+    fn interfaces(&self) -> Vec<InterfaceView> {
+        described::interfaces(&self.config, &self.component_counts(), &self.metrics)
     }
 
     fn events(&self) -> Arc<EventLog> {

@@ -7,6 +7,7 @@
 
 pub mod alarms;
 pub mod backend;
+mod described;
 pub mod events;
 pub mod history;
 pub mod housekeeping;

@@ -1,4 +1,4 @@
-//! The manager itself: `/api/v1/policies`, `/handlers`, `/health`, and outside of it `/metrics`, `/livez`, `/readyz`.
+//! The manager itself: `/api/v1/policies`, `/handlers`, `/plugins`, `/interfaces`, `/health`, and outside of it `/metrics`, `/livez`, `/readyz`.
 
 use axum::{
     Json,
@@ -13,7 +13,7 @@ use crate::api::{
     params::{NoParameters, Parameters},
     problem::Problem,
     router::ApiState,
-    views::{HandlerView, Health, PolicyView},
+    views::{HandlerView, Health, InterfaceView, PluginView, PolicyView},
 };
 
 /// Policies as configured.
@@ -30,6 +30,22 @@ pub(crate) async fn handlers(
     Parameters(NoParameters {}): Parameters<NoParameters>,
 ) -> Json<Page<HandlerView>> {
     Json(Page::whole(state.backend.handlers()))
+}
+
+/// Plugins that are loaded.
+pub(crate) async fn plugins(
+    State(state): State<ApiState>,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
+) -> Json<Page<PluginView>> {
+    Json(Page::whole(state.backend.plugins()))
+}
+
+/// Interfaces that are served.
+pub(crate) async fn interfaces(
+    State(state): State<ApiState>,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
+) -> Json<Page<InterfaceView>> {
+    Json(Page::whole(state.backend.interfaces()))
 }
 
 /// How the manager is; always 200, `ready` says whether it is.

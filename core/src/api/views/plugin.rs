@@ -48,6 +48,28 @@ pub struct PolicyView {
     pub counters: PluginCounters,
 }
 
+/// A plugin that is loaded, whatever it is configured for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PluginView {
+    /// Where it comes from: `builtin:threshold`, a file, `native:` and a file.
+    pub plugin: String,
+    /// SHA-256 as loaded, lower-case hex.
+    pub sha256: String,
+    /// `handler` or `policy`.
+    pub role: String,
+    /// The name that it gives itself.
+    pub name: String,
+    /// The version that it gives itself.
+    pub version: String,
+    /// What it does, in a sentence of its own.
+    pub summary: String,
+    /// JSON Schema of its configuration.
+    pub schema: serde_json::Value,
+    /// Handlers or policies of the configuration that use it.
+    pub used_by: Vec<String>,
+}
+
 /// What a plugin did since the manager started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,0 +1,32 @@
+//! An interface as the API shows it: where the manager listens, how much it takes, what came over it.
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+
+use super::ComponentCount;
+use crate::model::ReferencePoint;
+
+/// A reference point that is served.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InterfaceView {
+    /// Which.
+    pub reference_point: ReferencePoint,
+    /// Addresses of the configuration; empty: its components are only dialled.
+    pub listen: Vec<SocketAddr>,
+    /// `hybrid-required`, `hybrid-preferred` or `classical`.
+    pub key_exchange: String,
+    /// Its components.
+    pub components: ComponentCount,
+    /// Connections open now.
+    pub connections: u64,
+    /// Connections at most.
+    pub max_connections: usize,
+    /// Lines received since the start.
+    pub lines: u64,
+    /// Reports answered `success` since the start, repeats included.
+    pub accepted: u64,
+    /// Messages refused since the start.
+    pub refused: u64,
+}

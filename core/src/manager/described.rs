@@ -1,0 +1,63 @@
+//! Plugins and interfaces as the API shows them: what was configured, and what is loaded and served for it.
+
+use super::plugins::Plugins;
+use crate::{
+    api::views::{ComponentCount, InterfaceView, PluginView},
+    config::{Config, KeyExchange},
+    model::ReferencePoint,
+    plugin::PluginDescription,
+    telemetry::metrics::Metrics,
+};
+
+/// Plugins that are loaded, each with who uses it.
+pub(super) fn plugins(plugins: &Plugins) -> Vec<PluginView> {
+    let mut views: Vec<PluginView> = Vec::new();
+    let mut add = |role: &str, user: &str, plugin: String, sha256: &str, description: &PluginDescription| {
+        let known = views.iter_mut().find(|view| view.role == role && view.plugin == plugin && view.sha256 == sha256);
+        match known {
+            Some(view) => view.used_by.push(user.to_owned()),
+            None => views.push(PluginView {
+                plugin,
+                sha256: sha256.to_owned(),
+                role: role.to_owned(),
+                name: description.name.clone(),
+                version: description.version.clone(),
+                summary: description.summary.clone(),
+                schema: description.schema.clone(),
+                used_by: vec![user.to_owned()],
+            }),
+        }
+    };
+    for (active, loaded) in plugins.set.handlers.iter().zip(&plugins.handlers) {
+        add("handler", &active.config.name, active.config.plugin.to_string(), loaded.digest(), loaded.description());
+    }
+    for (active, loaded) in plugins.set.policies.iter().zip(&plugins.policies) {
+        add("policy", &active.config.name, active.config.plugin.to_string(), loaded.digest(), loaded.description());
+    }
+    views
+}
+
+/// Interfaces of the configuration with what came over them; `counts` by reference point in the order of all.
+pub(super) fn interfaces(config: &Config, counts: &[ComponentCount], metrics: &Metrics) -> Vec<InterfaceView> {
+    let view = |(position, point): (usize, ReferencePoint)| {
+        let interface = config.interfaces.iter().find(|interface| interface.reference_point == point)?;
+        let counted = metrics.interface(point);
+        Some(InterfaceView {
+            reference_point: point,
+            listen: interface.listen.clone(),
+            key_exchange: match interface.tls.key_exchange {
+                KeyExchange::HybridRequired => "hybrid-required",
+                KeyExchange::HybridPreferred => "hybrid-preferred",
+                KeyExchange::Classical => "classical",
+            }
+            .to_owned(),
+            components: counts.get(position).copied().unwrap_or_default(),
+            connections: counted.connections.get(),
+            max_connections: interface.max_connections,
+            lines: counted.lines.get(),
+            accepted: counted.accepted.get(),
+            refused: counted.refused.iter().map(|counter| counter.get()).sum(),
+        })
+    };
+    ReferencePoint::ALL.into_iter().enumerate().filter_map(view).collect()
+}
