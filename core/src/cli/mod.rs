@@ -13,6 +13,7 @@ pub mod catalogue;
 pub mod check;
 pub mod component;
 pub mod demo;
+mod doctor;
 mod event;
 pub mod history;
 mod manual;
@@ -124,6 +125,9 @@ pub enum Command {
     /// Subscriptions at the manager: list them, show one, end one.
     #[command(subcommand)]
     Subscription(subscription::Command),
+    /// What is the matter with a manager that runs, and what to try.
+    #[command(after_help = "Example:\n  qkdnm doctor\n\nExit code 1 if something does not work.")]
+    Doctor,
     /// Plugins that are loaded: what they are, who uses them.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -183,6 +187,7 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Topology(command) => network::run("topology", command, api, output),
         Command::Usage(command) => network::run_usage(command, api, output),
         Command::Subscription(command) => subscription::run(command, api, output),
+        Command::Doctor => doctor::run(api, output),
         Command::Plugin(command) => plugin::run_plugin(&command, api, output),
         Command::Interface(command) => plugin::run_interface(&command, api, output),
         Command::Completions { shell } => manual::completions(shell),

@@ -244,6 +244,21 @@ mk       mk               keep-raw    builtin:mk  0.1.0    cdcdcdcdcdcd  0      
 }
 
 #[test]
+fn the_doctor_tells_the_worst_first_with_what_to_try() {
+    let (result, printed) = run(&manager(), "doctor");
+    assert_eq!(result, Ok(Exit::Success));
+    let first: Vec<&str> = printed.lines().take(2).collect();
+    assert_eq!(first[0], "look   components: 1 of 4 never reported: mk/km-2", "{printed}");
+    assert!(first[1].starts_with("        try: is it switched on"), "{printed}");
+    assert!(printed.contains("good   manager: manager-east of domain east"), "{printed}");
+    let broken = FakeManager::start(FakeBackend { ready: false, ..FakeBackend::default() });
+    let (result, printed) = run(&broken, "doctor");
+    assert_eq!(result, Ok(Exit::Failure));
+    assert!(printed.starts_with("WRONG  manager: "), "{printed}");
+    assert!(printed.contains("The journal cannot be written."), "{printed}");
+}
+
+#[test]
 fn json_is_what_the_api_answers() {
     let manager = manager();
     for (line, key, expected) in [

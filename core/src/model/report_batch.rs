@@ -177,7 +177,7 @@ pub struct ReportBatch {
     pub objects: Vec<ObjectText>,
     /// What the decoder found wrong; empty in the ordinary course.
     pub faults: Vec<Fault>,
-    /// Times of objects that are not their report's, in the order of reports; empty in the ordinary course.
+    /// Times of objects that are not their report's, in the order of reports and objects; empty in the ordinary course.
     pub times: Vec<ObjectTime>,
 }
 
@@ -205,7 +205,9 @@ impl ReportBatch {
     /// When a sample of report `index` with these flags was true at its source, milliseconds since 1970.
     #[must_use]
     pub fn sample_time(&self, index: usize, flags: u32) -> i64 {
-        let own = self.times.iter().find(|time| time.report as usize == index && time.object == sample_object(flags));
+        let report = u32::try_from(index).unwrap_or(u32::MAX);
+        let own = self.times.binary_search_by_key(&(report, sample_object(flags)), |time| (time.report, time.object));
+        let own = own.ok().and_then(|place| self.times.get(place));
         own.map_or_else(|| self.reports.get(index).map_or(0, |head| head.time), |time| time.time)
     }
 
