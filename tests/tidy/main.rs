@@ -10,6 +10,7 @@
 )]
 
 mod conformance;
+mod dashboard;
 mod dependencies;
 mod files;
 mod licences;

@@ -1,10 +1,11 @@
-//! The project's own commands: `cargo xtask demo | test | ci | bench | fuzz | catalogue`.
+//! The project's own commands: `cargo xtask demo | test | ci | bench | fuzz | catalogue | dashboard`.
 //!
 //! Standard library only, so that it is built in a moment. Every command works from any folder of the repository, says
 //! what it does before it does it, and ends with an exit code that a script can rely on: 0 good, 1 something failed, 2
 //! the command line is wrong.
 
 mod ci;
+mod dashboard;
 mod run_manager;
 mod steps;
 mod test;
@@ -20,6 +21,7 @@ The project's own commands.
   cargo xtask ci               what has to be clean: format, lints, documentation, licences, house rules
   cargo xtask bench [ARGS...]  builds with full optimisation and runs `qkdnm bench`
   cargo xtask catalogue        writes wit/CATALOGUE.md and wit/catalogue.json from wit/catalogue.toml
+  cargo xtask dashboard        builds the dashboard from core/ui and tests it; needs Node.js, and Chromium for a part
   cargo xtask fuzz [SECONDS]   every fuzz target for SECONDS (20); needs cargo-fuzz and a nightly toolchain
 
 demo, test and bench install the target wasm32-unknown-unknown by rustup where it is missing.";
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         "bench" => run_manager::bench(rest),
         "test" => test::test(rest),
         "ci" => ci::ci(),
+        "dashboard" => dashboard::dashboard(),
         "catalogue" => run_manager::catalogue(),
         "fuzz" => test::fuzz(rest),
         "help" | "--help" | "-h" => {
