@@ -1,6 +1,6 @@
 //! Finds and layers what the configuration is made of: the main file, then the files of the folder `conf.d` beside it in
 //! the order of their names, then environment variables named `QKDNM__SECTION__KEY`. Nothing else is opened, nothing is
-//! bound, nothing is changed. A later file's key replaces an earlier one's; lists of tables ([`LISTS`]) are joined.
+//! bound, nothing is changed. A later file's key replaces an earlier one's; lists of tables (`LISTS`) are joined.
 //!
 //! Each text is parsed with the places of its values first; then the `config` crate lays the layers over each other,
 //! the values standing in for themselves as numbers of a list, so that every value of the result still knows its place.

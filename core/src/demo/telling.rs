@@ -28,6 +28,7 @@ impl<'a> Teller<'a> {
         writeln!(out, "A QKD network of six components and its manager, all on this machine.\n")?;
         writeln!(out, "  folder   {folder} ({fate})")?;
         writeln!(out, "  log      {}", site.log_file().display())?;
+        writeln!(out, "  look     http://{api}/ in a browser")?;
         writeln!(out, "  API      http://{api}/api/v1/health")?;
         writeln!(out, "  seed     {}\n", options.seed)?;
         writeln!(out, "Look around from another terminal:\n")?;

@@ -98,7 +98,15 @@ impl Follower for Events {
 }
 
 /// Several who follow the journal.
-pub struct Fan(pub Vec<Arc<dyn Follower>>);
+pub struct Fan(Vec<Arc<dyn Follower>>);
+
+impl Fan {
+    /// Tells each of them, in this order.
+    #[must_use]
+    pub fn of<const N: usize>(followers: [Arc<dyn Follower>; N]) -> Arc<Self> {
+        Arc::new(Self(followers.into()))
+    }
+}
 
 impl Follower for Fan {
     fn committed(&self, position: JournalPosition, record: &Arc<BatchRecord>) {

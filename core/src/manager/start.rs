@@ -198,12 +198,10 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         feed: Arc::clone(&followers.feed),
         requester,
         metrics: Arc::clone(&shared.metrics),
-        follower: Arc::new(Fan(vec![Arc::clone(&subscriptions) as _, Arc::clone(&events) as _])),
+        follower: Fan::of([Arc::clone(&subscriptions) as _, Arc::clone(&events) as _]),
     };
     let shards = shared.start_shards(past, &journal, &audience, &audit)?;
-    let mailboxes: Vec<Mailbox> = shards.iter().map(|(mailbox, _)| mailbox.clone()).collect();
-    let parts =
-        Parts { journal, state, followers, subscriptions, events, audit, audit_writer, lock, shards, mailboxes };
+    let parts = Parts { journal, state, followers, subscriptions, events, audit, audit_writer, lock, shards };
     Ok(shared.open(doors, parts, wishes))
 }
 
@@ -279,7 +277,6 @@ struct Parts {
     audit_writer: crate::telemetry::audit::AuditWriter,
     lock: DataDir,
     shards: Vec<(Mailbox, std::thread::JoinHandle<()>)>,
-    mailboxes: Vec<Mailbox>,
 }
 
 impl Shared {
@@ -460,7 +457,7 @@ impl Shared {
             enrolment: self.config.manager.enrolment,
             registry: Arc::clone(&self.registry),
             symbols: Arc::clone(&self.symbols),
-            shards: parts.mailboxes.clone(),
+            shards: parts.shards.iter().map(|(mailbox, _)| mailbox.clone()).collect(),
             subscriptions: Arc::clone(&parts.subscriptions) as _,
             clock: self.clock,
             metrics: Arc::clone(&self.metrics),
@@ -511,7 +508,7 @@ impl Shared {
 
     /// Serves what is bound.
     fn open(self, doors: Doors, parts: Parts, wishes: mpsc::Receiver<PolicyRequest>) -> Running {
-        let desk = AlarmDesk::new(parts.mailboxes.clone().into());
+        let desk = AlarmDesk::new(parts.shards.iter().map(|(mailbox, _)| mailbox.clone()).collect());
         desk.clear_those_before(&self.board, &self.manager);
         let watch = Arc::new(Watch::new(self.clock, parts.audit.clone(), desk.clone(), self.manager.clone()));
         let (doors_cancel, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());

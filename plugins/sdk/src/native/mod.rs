@@ -1,4 +1,4 @@
-//! Native plugins in Rust: the same [`Handler`](crate::Handler) or [`Policy`](crate::Policy) as a shared library, for what
+//! Native plugins in Rust: the same [`Handler`] or [`Policy`] as a shared library, for what
 //! has to run within the manager, such as code that needs a vendor's own library. With feature `native`, in a crate of type
 //! `cdylib`, one line: [`register_native_handler!`](crate::register_native_handler) or
 //! [`register_native_policy!`](crate::register_native_policy).
