@@ -125,6 +125,18 @@ impl EventLog {
         self.grown.send_replace(id);
     }
 
+    /// Something came and is not here: whoever listens has to begin anew.
+    pub fn lose(&self) {
+        let mut ring = self.ring();
+        let newest = ring.newest;
+        let id = EventId { number: newest.number.saturating_add(1), ..newest };
+        ring.events.clear();
+        ring.bytes = 0;
+        (ring.newest, ring.complete_behind) = (id, id);
+        drop(ring);
+        self.grown.send_replace(id);
+    }
+
     /// The newest event.
     #[must_use]
     pub fn newest(&self) -> EventId {
@@ -202,6 +214,18 @@ mod tests {
             log.add(at(7), "alarm", number.to_string());
         }
         assert_eq!(log.behind(seen, 10), Read::Resync(log.newest()));
+    }
+
+    #[test]
+    fn a_loss_is_told_to_everybody_once() {
+        let log = EventLog::new(at(5));
+        log.add(at(6), "alarm", "0");
+        let seen = log.newest();
+        log.lose();
+        assert_eq!(log.behind(seen, 10), Read::Resync(log.newest()));
+        let seen = log.newest();
+        log.add(at(6), "alarm", "1");
+        assert_eq!(numbers(log.behind(seen, 10)), ["1"]);
     }
 
     #[test]

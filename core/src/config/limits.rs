@@ -101,7 +101,7 @@ pub const STATE_FLUSH: Duration = Duration::from_secs(1);
 pub const PLUGIN_ANSWER_BYTES: usize = 1 << 20;
 /// Bytes of a plugin file: Python and JavaScript guests take up to 20 MiB.
 pub const PLUGIN_FILE_BYTES: u64 = 64 << 20;
-/// Compiled plugins kept in `plugins.cache_dir`; the oldest goes.
+/// Compiled plugins, and copies of native ones, kept in `plugins.cache_dir`; the oldest of each goes.
 pub const PLUGIN_CACHE_FILES: usize = 128;
 /// Core instances in one plugin instance: a Rust guest has three, a Python guest some twenty.
 pub const PLUGIN_CORE_INSTANCES: usize = 50;
@@ -175,6 +175,8 @@ pub const VERDICTS_PER_CALL: usize = 1_024;
 pub const QUARANTINE_ENTRIES: usize = 1_000;
 /// Bytes of a quarantined report's text.
 pub const QUARANTINE_TEXT_BYTES: usize = 16 * 1024;
+/// Files in `conf.d`.
+pub const CONFIGURATION_FILES: usize = 1_000;
 /// Items on a page of the API unless asked otherwise, and at most.
 pub const API_PAGE: usize = 100;
 /// Most items on a page of the API.

@@ -15,6 +15,7 @@ use config::{ConfigError, Environment, Map, Source, Value as Layered, ValueKind}
 use super::{
     Config,
     check::{self, PluginPlaces},
+    limits::CONFIGURATION_FILES,
     problem::{Level, Problem, Problems},
     raw::{self, keys},
     reader::{Found, unknown_key},
@@ -24,8 +25,6 @@ use super::{
 
 /// Folder beside the main file with further files.
 const FOLDER: &str = "conf.d";
-/// Most files in it.
-const MOST_FILES: usize = 1_000;
 /// Lists of tables that several files may add to. Each table has an `id` or `name`; one that occurs twice is an error.
 const LISTS: [&[&str]; 6] =
     [&["components"], &["handlers"], &["policies"], &["subscriptions"], &["peers"], &["api", "tokens"]];
@@ -154,9 +153,11 @@ fn further_files(folder: &Path) -> Result<Vec<SourceText>, Vec<Problem>> {
     };
     paths.retain(is_meant);
     paths.sort();
-    if paths.len() > MOST_FILES {
+    if paths.len() > CONFIGURATION_FILES {
         let (found, folder) = (paths.len(), folder.display());
-        return Err(vec![Problem::nowhere(format!("{folder} has {found} files; at most {MOST_FILES} are read"))]);
+        return Err(vec![Problem::nowhere(format!(
+            "{folder} has {found} files; at most {CONFIGURATION_FILES} are read"
+        ))]);
     }
     let (mut texts, mut problems) = (Vec::new(), Vec::new());
     for path in paths {

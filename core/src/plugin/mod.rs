@@ -15,6 +15,7 @@
 //!   policy     LoadedPolicy and its calls
 //!     setup      what every instance has: name, limits, log, counters
 //!     answer     checks that answers fit their questions
+//!     private_folder  files that are trusted as code
 //!   wasm/      WebAssembly components: compiled, cached, limited
 //!   native/    shared libraries: trusted, only where the configuration allows them
 //! ```
@@ -29,6 +30,7 @@ mod host;
 mod log_gate;
 mod native;
 mod policy;
+mod private_folder;
 mod schema;
 mod setup;
 mod vocabulary;

@@ -2,43 +2,28 @@
 //! and compared with the pinned digest, whatever happens to the file that the configuration names.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    io,
     path::{Path, PathBuf},
-    process,
-    sync::atomic::{AtomicU64, Ordering},
 };
+
+use crate::{config::limits, plugin::private_folder};
 
 /// The path of a copy of `bytes` in `folder`, made now if it is not there or differs.
 pub(super) fn keep(folder: &Path, digest: &str, bytes: &[u8]) -> io::Result<PathBuf> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    let metadata = fs::metadata(folder)?;
-    if metadata.uid() != rustix::process::geteuid().as_raw() || metadata.mode() & 0o022 != 0 {
-        return Err(io::Error::other(format!(
-            "{} belongs to another user or can be written by others (mode {:o}); it has to be the manager's alone",
-            folder.display(),
-            metadata.mode() & 0o7777
-        )));
-    }
+    private_folder::prepare(folder).map_err(|error| {
+        io::Error::other(format!("{} must not belong to others or be written by others: {error}", folder.display()))
+    })?;
     let path = folder.join(format!("{digest}.so"));
-    if fs::read(&path).is_ok_and(|kept| kept == bytes) {
-        return Ok(path);
+    if !private_folder::read(&path).is_ok_and(|kept| kept == bytes) {
+        private_folder::keep(folder, &path, 0o500, &[bytes], limits::PLUGIN_CACHE_FILES)?;
     }
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let new = folder.join(format!("{digest}.{}-{number}.new", process::id()));
-    // Never changed in place: another process may have it loaded.
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o500).open(&new)?;
-    file.write_all(bytes)?;
-    fs::rename(&new, &path)?;
     Ok(path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
+    use std::{fs, os::unix::fs::PermissionsExt as _};
 
     #[test]
     fn a_copy_is_what_was_read_whatever_stood_there() {

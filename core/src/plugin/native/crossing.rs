@@ -1,20 +1,9 @@
-//! What crosses the boundary: texts, lists and structures of a library read with their rules checked, the log that it may
-//! write, and answers collected within bounds.
+//! What crosses the boundary: texts, lists and structures of a library read with their rules checked, and answers collected
+//! within bounds.
 
-use std::{
-    ffi::c_void,
-    sync::{Mutex, PoisonError},
-};
+use qkdn_plugin_abi::Text;
 
-use qkdn_plugin_abi::{Host, Text};
-
-use crate::{
-    config::limits,
-    plugin::{
-        PluginFailure,
-        setup::{PluginLog, Setup, shortened},
-    },
-};
+use crate::{config::limits, plugin::PluginFailure};
 
 /// Copies a structure that begins with its size; `None` if it is shorter than the one this manager knows.
 ///
@@ -54,49 +43,6 @@ pub(super) unsafe fn list<'a, T>(at: *const T, count: usize) -> &'a [T] {
     }
     // SAFETY: the caller's promise.
     unsafe { std::slice::from_raw_parts(at, count) }
-}
-
-/// The manager's side of one instance: the log, at an address that stays.
-pub(super) struct HostSide {
-    log: Box<Mutex<PluginLog>>,
-    host: Box<Host>,
-}
-
-impl HostSide {
-    /// For an instance of this plugin.
-    pub(super) fn new(setup: &Setup) -> Self {
-        let log = Box::new(Mutex::new(PluginLog::new(setup)));
-        let context = std::ptr::from_ref(log.as_ref()).cast_mut().cast::<c_void>();
-        let host = Box::new(Host { size: size_of::<Host>(), context, log: write_log });
-        Self { log, host }
-    }
-
-    /// What the library gets.
-    pub(super) fn host(&self) -> *const Host {
-        self.host.as_ref()
-    }
-
-    /// A call begins.
-    pub(super) fn begin(&self) {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).forget_errors();
-    }
-
-    /// The call failed with this result: what it logged as errors is why.
-    pub(super) fn failure(&self, result: i32) -> PluginFailure {
-        let lines = self.log.lock().unwrap_or_else(PoisonError::into_inner).take_errors();
-        let text = format!("the call returned {result}\n{lines}");
-        PluginFailure::Trap(shortened(text.trim_end().to_owned(), limits::PLUGIN_TRACE_BYTES))
-    }
-}
-
-/// WIT `host.log`. May be called from any thread of the library's.
-unsafe extern "C" fn write_log(context: *mut c_void, level: Text, message: Text) {
-    // SAFETY: `HostSide::new` made the context; the instance lives, since only it may call this.
-    let log = unsafe { &*context.cast::<Mutex<PluginLog>>() };
-    // SAFETY: texts passed by a library are readable during the call.
-    let (level, message) = unsafe { (text(level), text(message)) };
-    let message = message.unwrap_or_else(|| "(a line that is not UTF-8)".to_owned());
-    log.lock().unwrap_or_else(PoisonError::into_inner).line(&level.unwrap_or_default(), message);
 }
 
 /// Keeps an answer's parts within bounds. The first thing wrong is remembered; what comes after it is not kept.
@@ -157,6 +103,8 @@ impl Bounds {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use qkdn_plugin_abi::Host;
+    use std::ffi::c_void;
 
     #[test]
     fn texts_are_read_with_their_rules() {
@@ -182,9 +130,11 @@ mod tests {
         assert!(matches!(bounds.check(), Err(PluginFailure::AnswerTooLarge(_))));
     }
 
+    unsafe extern "C" fn no_log(_: *mut c_void, _: Text, _: Text) {}
+
     #[test]
     fn a_structure_of_an_older_header_is_told_apart() {
-        let host = Host { size: 8, context: std::ptr::null_mut(), log: write_log };
+        let host = Host { size: 8, context: std::ptr::null_mut(), log: no_log };
         // SAFETY: the structure is there, whatever its size says.
         unsafe {
             assert!(sized(&raw const host).is_none());

@@ -5,11 +5,11 @@ use std::{ffi::c_void, sync::Arc};
 use qkdn_plugin_abi as abi;
 
 use super::{
-    crossing::{Bounds, HostSide},
+    crossing::Bounds,
+    instance::{Instance, Said, required, said, say, say_problem},
     library::Library,
 };
 use crate::{
-    config::limits,
     model::ReferencePoint,
     plugin::{
         ComponentAlarm, Handled, NormalSample, PluginFailure,
@@ -28,25 +28,16 @@ pub(super) fn start(
     table: abi::Handler,
     setup: &Setup,
 ) -> Result<Box<dyn HandlerGuest>, PluginFailure> {
-    let missing = || PluginFailure::Instantiate("its table lacks a function".to_owned());
     let functions = Functions {
-        close: table.close.ok_or_else(missing)?,
-        configure: table.configure.ok_or_else(missing)?,
-        bind: table.bind.ok_or_else(missing)?,
-        handle: table.handle.ok_or_else(missing)?,
+        configure: required(table.configure)?,
+        bind: required(table.bind)?,
+        handle: required(table.handle)?,
     };
-    let open = table.open.ok_or_else(missing)?;
-    let host = HostSide::new(setup);
-    // SAFETY: `host` lives as long as the instance.
-    let instance = unsafe { open(host.host()) };
-    if instance.is_null() {
-        return Err(PluginFailure::Instantiate("`open` gave no instance".to_owned()));
-    }
-    Ok(Box::new(Live { library: Arc::clone(library), functions, instance, host }))
+    let instance = Instance::open(table.open, table.close, setup)?;
+    Ok(Box::new(Live { library: Arc::clone(library), functions, instance }))
 }
 
 struct Functions {
-    close: unsafe extern "C" fn(*mut c_void),
     configure: unsafe extern "C" fn(*mut c_void, abi::Text, abi::Text, *const abi::HandlerSetup),
     bind: unsafe extern "C" fn(*mut c_void, *const u32, usize),
     handle: unsafe extern "C" fn(*mut c_void, *const abi::Reports, *const abi::Handled) -> i32,
@@ -56,18 +47,7 @@ struct Functions {
 struct Live {
     library: Arc<Library>,
     functions: Functions,
-    instance: *mut c_void,
-    host: HostSide,
-}
-
-// SAFETY: the header says that an instance is used by one thread at a time, not by which.
-unsafe impl Send for Live {}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        // SAFETY: opened by the same table, closed once.
-        unsafe { (self.functions.close)(self.instance) }
-    }
+    instance: Instance,
 }
 
 impl HandlerGuest for Live {
@@ -76,31 +56,25 @@ impl HandlerGuest for Live {
     }
 
     fn configure(&mut self, point: ReferencePoint, config: &str) -> Result<Result<Needs, Vec<Problem>>, PluginFailure> {
-        let mut said = Said {
-            bounds: Bounds::default(),
-            needs: Needs { names: Vec::new(), raw: false, objects: Vec::new() },
-            problems: Vec::new(),
-        };
+        let mut said = Said::new(Needs { names: Vec::new(), raw: false, objects: Vec::new() });
         let setup = abi::HandlerSetup {
             size: size_of::<abi::HandlerSetup>(),
             context: (&raw mut said).cast(),
-            problem: say_problem,
+            problem: say_problem::<Needs>,
             name: say_name,
             object: say_object,
             raw: say_raw,
         };
-        self.host.begin();
+        let instance = self.instance.begin();
         let (point, config) = (abi::Text::of(point.as_str()), abi::Text::of(config));
         // SAFETY: everything passed lives during the call.
-        unsafe { (self.functions.configure)(self.instance, point, config, &raw const setup) }
-        let Said { bounds, needs, problems } = said;
-        bounds.check()?;
-        Ok(if problems.is_empty() { Ok(needs) } else { Err(problems) })
+        unsafe { (self.functions.configure)(instance, point, config, &raw const setup) }
+        said.done()
     }
 
     fn bind(&mut self, symbols: &[u32]) -> Result<(), PluginFailure> {
         // SAFETY: the list lives during the call.
-        unsafe { (self.functions.bind)(self.instance, symbols.as_ptr(), symbols.len()) }
+        unsafe { (self.functions.bind)(self.instance.begin(), symbols.as_ptr(), symbols.len()) }
         Ok(())
     }
 
@@ -145,67 +119,28 @@ impl HandlerGuest for Live {
         let mut answer = Answer::default();
         let handled =
             abi::Handled { size: size_of::<abi::Handled>(), context: (&raw mut answer).cast(), refuse, alarm, sample };
-        self.host.begin();
+        let instance = self.instance.begin();
         // SAFETY: everything passed lives during the call.
-        let result = unsafe { (self.functions.handle)(self.instance, &raw const question, &raw const handled) };
-        if result != 0 {
-            return Err(self.host.failure(result));
-        }
+        let result = unsafe { (self.functions.handle)(instance, &raw const question, &raw const handled) };
+        self.instance.check(result)?;
         answer.bounds.check()?;
         Ok(answer.handled)
     }
 }
 
-/// What `configure` said.
-struct Said {
-    bounds: Bounds,
-    needs: Needs,
-    problems: Vec<Problem>,
-}
-
-/// # Safety
-/// `context` is the one that came with the setup, and its call has not returned.
-unsafe fn said<'a>(context: *mut c_void) -> &'a mut Said {
-    // SAFETY: the caller's promise.
-    unsafe { &mut *context.cast::<Said>() }
-}
-
-unsafe extern "C" fn say_problem(context: *mut c_void, path: abi::Text, message: abi::Text) {
-    // SAFETY: called with the setup's own context, during `configure`; texts are readable.
-    unsafe {
-        let said = said(context);
-        if said.problems.len() < limits::PLUGIN_CONFIGURATION_PROBLEMS {
-            let problem = Problem { path: said.bounds.text(path), message: said.bounds.text(message) };
-            said.problems.push(problem);
-        }
-    }
-}
-
 unsafe extern "C" fn say_name(context: *mut c_void, name: abi::Text) {
-    // SAFETY: as above.
-    unsafe {
-        let said = said(context);
-        if said.bounds.part() {
-            let name = said.bounds.text(name);
-            said.needs.names.push(name);
-        }
-    }
+    // SAFETY: called with the setup's own context, during `configure`; the text is readable.
+    unsafe { say(context, name, |needs: &mut Needs, name| needs.names.push(name)) }
 }
 
 unsafe extern "C" fn say_object(context: *mut c_void, kind: abi::Text) {
     // SAFETY: as above.
-    unsafe {
-        let said = said(context);
-        if said.bounds.part() {
-            let kind = said.bounds.text(kind);
-            said.needs.objects.push(kind);
-        }
-    }
+    unsafe { say(context, kind, |needs: &mut Needs, kind| needs.objects.push(kind)) }
 }
 
 unsafe extern "C" fn say_raw(context: *mut c_void) {
     // SAFETY: as above.
-    unsafe { said(context).needs.raw = true }
+    unsafe { said::<Needs>(context).needs.raw = true }
 }
 
 /// What `handle` answers.

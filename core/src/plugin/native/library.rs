@@ -10,9 +10,6 @@ use crate::{
     plugin::{artifact::Artifact, wasm::wit::types::Description},
 };
 
-/// Folder of the copies, below the plugin cache.
-const COPIES: &str = "native";
-
 /// A loaded library.
 pub(super) struct Library {
     /// What the plugin says about itself.
@@ -29,8 +26,8 @@ impl Library {
                         set `plugins.allow_native = true` if you trust it"
                 .to_owned());
         }
-        let copy = copies::keep(&config.cache_dir.join(COPIES), &artifact.digest, &artifact.bytes)
-            .map_err(|error| format!("cannot be copied for loading below plugins.cache_dir: {error}"))?;
+        let copy = copies::keep(&config.cache_dir, &artifact.digest, &artifact.bytes)
+            .map_err(|error| format!("cannot be copied into plugins.cache_dir for loading: {error}"))?;
         // SAFETY: the operator trusts this library (`allow_native`), its initialisers included.
         let library = unsafe { libloading::Library::new(&copy) }
             .map_err(|error| format!("does not load as a shared library: {}", deepest(&error)))?;

@@ -12,6 +12,7 @@
 mod copies;
 mod crossing;
 mod handler;
+mod instance;
 mod library;
 mod policy;
 

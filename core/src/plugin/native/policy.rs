@@ -5,7 +5,8 @@ use std::{ffi::c_void, sync::Arc};
 use qkdn_plugin_abi as abi;
 
 use super::{
-    crossing::{Bounds, HostSide, list, sized},
+    crossing::{Bounds, list, sized},
+    instance::{Instance, Said, required, said, say, say_problem},
     library::Library,
 };
 use crate::{
@@ -29,26 +30,17 @@ pub(super) fn start(
     table: abi::Policy,
     setup: &Setup,
 ) -> Result<Box<dyn PolicyGuest>, PluginFailure> {
-    let missing = || PluginFailure::Instantiate("its table lacks a function".to_owned());
     let functions = Functions {
-        close: table.close.ok_or_else(missing)?,
-        configure: table.configure.ok_or_else(missing)?,
-        bind: table.bind.ok_or_else(missing)?,
-        evaluate: table.evaluate.ok_or_else(missing)?,
-        on_time: table.on_time.ok_or_else(missing)?,
+        configure: required(table.configure)?,
+        bind: required(table.bind)?,
+        evaluate: required(table.evaluate)?,
+        on_time: required(table.on_time)?,
     };
-    let open = table.open.ok_or_else(missing)?;
-    let host = HostSide::new(setup);
-    // SAFETY: `host` lives as long as the instance.
-    let instance = unsafe { open(host.host()) };
-    if instance.is_null() {
-        return Err(PluginFailure::Instantiate("`open` gave no instance".to_owned()));
-    }
-    Ok(Box::new(Live { library: Arc::clone(library), functions, instance, host }))
+    let instance = Instance::open(table.open, table.close, setup)?;
+    Ok(Box::new(Live { library: Arc::clone(library), functions, instance }))
 }
 
 struct Functions {
-    close: unsafe extern "C" fn(*mut c_void),
     configure: unsafe extern "C" fn(*mut c_void, abi::Text, *const abi::PolicySetup),
     bind: unsafe extern "C" fn(*mut c_void, *const abi::Symbols),
     evaluate: Ask,
@@ -59,18 +51,7 @@ struct Functions {
 struct Live {
     library: Arc<Library>,
     functions: Functions,
-    instance: *mut c_void,
-    host: HostSide,
-}
-
-// SAFETY: the header says that an instance is used by one thread at a time, not by which.
-unsafe impl Send for Live {}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        // SAFETY: opened by the same table, closed once.
-        unsafe { (self.functions.close)(self.instance) }
-    }
+    instance: Instance,
 }
 
 impl PolicyGuest for Live {
@@ -79,11 +60,11 @@ impl PolicyGuest for Live {
     }
 
     fn configure(&mut self, config: &str) -> Result<Result<Needs, Vec<Problem>>, PluginFailure> {
-        let mut said = Said { bounds: Bounds::default(), needs: no_needs(), problems: Vec::new() };
+        let mut said = Said::new(no_needs());
         let setup = abi::PolicySetup {
             size: size_of::<abi::PolicySetup>(),
             context: (&raw mut said).cast(),
-            problem: say_problem,
+            problem: say_problem::<Needs>,
             name: say_name,
             word: say_word,
             component: say_component,
@@ -93,12 +74,9 @@ impl PolicyGuest for Live {
             state_width: say_state_width,
             per_component: say_per_component,
         };
-        self.host.begin();
         // SAFETY: everything passed lives during the call.
-        unsafe { (self.functions.configure)(self.instance, abi::Text::of(config), &raw const setup) }
-        let Said { bounds, needs, problems } = said;
-        bounds.check()?;
-        Ok(if problems.is_empty() { Ok(needs) } else { Err(problems) })
+        unsafe { (self.functions.configure)(self.instance.begin(), abi::Text::of(config), &raw const setup) }
+        said.done()
     }
 
     fn bind(&mut self, symbols: Symbols<'_>) -> Result<(), PluginFailure> {
@@ -114,7 +92,7 @@ impl PolicyGuest for Live {
             resource_count: symbols.resources.len(),
         };
         // SAFETY: the lists live during the call.
-        unsafe { (self.functions.bind)(self.instance, &raw const symbols) }
+        unsafe { (self.functions.bind)(self.instance.begin(), &raw const symbols) }
         Ok(())
     }
 
@@ -158,13 +136,10 @@ impl PolicyGuest for Live {
             Question::Evaluate => self.functions.evaluate,
             Question::OnTime => self.functions.on_time,
         };
-        self.host.begin();
+        let instance = self.instance.begin();
         // SAFETY: everything passed lives during the call, and nothing else looks at the state.
-        let result =
-            unsafe { function(self.instance, &raw const observations, state.as_mut_ptr(), &raw const verdicts) };
-        if result != 0 {
-            return Err(self.host.failure(result));
-        }
+        let result = unsafe { function(instance, &raw const observations, state.as_mut_ptr(), &raw const verdicts) };
+        self.instance.check(result)?;
         answer.bounds.check()?;
         Ok(Outcome { state, ..answer.outcome })
     }
@@ -184,87 +159,44 @@ const fn no_needs() -> Needs {
     }
 }
 
-/// What `configure` said.
-struct Said {
-    bounds: Bounds,
-    needs: Needs,
-    problems: Vec<Problem>,
-}
-
-/// # Safety
-/// `context` is the one that came with the setup, and its call has not returned.
-unsafe fn said<'a>(context: *mut c_void) -> &'a mut Said {
-    // SAFETY: the caller's promise.
-    unsafe { &mut *context.cast::<Said>() }
-}
-
-/// One text more in a list of the needs.
-///
-/// # Safety
-/// As for [`said`]; the text is readable.
-unsafe fn need(context: *mut c_void, text: abi::Text, list: impl FnOnce(&mut Needs) -> &mut Vec<String>) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let said = said(context);
-        if said.bounds.part() {
-            let text = said.bounds.text(text);
-            list(&mut said.needs).push(text);
-        }
-    }
-}
-
-unsafe extern "C" fn say_problem(context: *mut c_void, path: abi::Text, message: abi::Text) {
-    // SAFETY: called with the setup's own context, during `configure`; texts are readable.
-    unsafe {
-        let said = said(context);
-        if said.problems.len() < limits::PLUGIN_CONFIGURATION_PROBLEMS {
-            let problem = Problem { path: said.bounds.text(path), message: said.bounds.text(message) };
-            said.problems.push(problem);
-        }
-    }
-}
-
 unsafe extern "C" fn say_name(context: *mut c_void, text: abi::Text) {
-    // SAFETY: as above.
-    unsafe { need(context, text, |needs| &mut needs.names) }
+    // SAFETY: called with the setup's own context, during `configure`; the text is readable.
+    unsafe { say(context, text, |needs: &mut Needs, text| needs.names.push(text)) }
 }
 
 unsafe extern "C" fn say_word(context: *mut c_void, text: abi::Text) {
     // SAFETY: as above.
-    unsafe { need(context, text, |needs| &mut needs.words) }
+    unsafe { say(context, text, |needs: &mut Needs, text| needs.words.push(text)) }
 }
 
 unsafe extern "C" fn say_component(context: *mut c_void, text: abi::Text) {
     // SAFETY: as above.
-    unsafe { need(context, text, |needs| &mut needs.components) }
+    unsafe { say(context, text, |needs: &mut Needs, text| needs.components.push(text)) }
 }
 
 unsafe extern "C" fn say_resource(context: *mut c_void, text: abi::Text) {
     // SAFETY: as above.
-    unsafe { need(context, text, |needs| &mut needs.resources) }
+    unsafe { say(context, text, |needs: &mut Needs, text| needs.resources.push(text)) }
 }
 
 unsafe extern "C" fn say_object(context: *mut c_void, text: abi::Text) {
     // SAFETY: as above.
-    unsafe { need(context, text, |needs| &mut needs.objects) }
+    unsafe { say(context, text, |needs: &mut Needs, text| needs.objects.push(text)) }
 }
 
 unsafe extern "C" fn say_object_resource(context: *mut c_void, member: abi::Text) {
     // SAFETY: as above.
-    unsafe {
-        let said = said(context);
-        said.needs.object_resource = said.bounds.text(member);
-    }
+    unsafe { say(context, member, |needs: &mut Needs, member| needs.object_resource = member) }
 }
 
 unsafe extern "C" fn say_state_width(context: *mut c_void, width: u32) {
     // SAFETY: as above.
-    unsafe { said(context).needs.state_width = width }
+    unsafe { said::<Needs>(context).needs.state_width = width }
 }
 
 unsafe extern "C" fn say_per_component(context: *mut c_void) {
     // SAFETY: as above.
-    unsafe { said(context).needs.per_component = true }
+    unsafe { said::<Needs>(context).needs.per_component = true }
 }
 
 /// What a call answers.

@@ -6,19 +6,16 @@
 //! plugin is compiled again: a cache can be slow to be of use, not wrong.
 
 use std::{
-    fs::{DirBuilder, File, Metadata, OpenOptions},
     hash::{Hash as _, Hasher as _},
-    io::{self, Read as _, Write as _},
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
+    io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicU64, Ordering},
 };
 
 use aws_lc_rs::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 use wasmtime::{Engine, component::Component};
 use xxhash_rust::xxh3::Xxh3;
 
-use crate::config::limits;
+use crate::{config::limits, plugin::private_folder};
 
 /// The directory of compiled plugins, if it can be used.
 #[derive(Debug)]
@@ -33,7 +30,7 @@ impl CodeCache {
         let mut hasher = Xxh3::new();
         engine.precompile_compatibility_hash().hash(&mut hasher);
         env!("CARGO_PKG_VERSION").hash(&mut hasher);
-        let directory = match prepare(directory) {
+        let directory = match private_folder::prepare(directory) {
             Ok(()) => Some(directory.to_owned()),
             Err(error) => {
                 tracing::warn!(
@@ -72,28 +69,6 @@ impl CodeCache {
     }
 }
 
-fn prepare(directory: &Path) -> io::Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    check_ours(&std::fs::metadata(directory)?)
-}
-
-fn check_ours(metadata: &Metadata) -> io::Result<()> {
-    let user = rustix::process::geteuid().as_raw();
-    if metadata.uid() != user {
-        return Err(io::Error::other(format!(
-            "it belongs to user {}, and the manager runs as user {user}",
-            metadata.uid()
-        )));
-    }
-    if metadata.mode() & 0o022 != 0 {
-        return Err(io::Error::other(format!(
-            "others can write it (mode {:o}); take that right away with `chmod go-w`",
-            metadata.mode() & 0o7777
-        )));
-    }
-    Ok(())
-}
-
 fn load(engine: &Engine, path: &Path) -> Option<Component> {
     let code = match read(path) {
         Ok(code) => code,
@@ -111,12 +86,7 @@ fn load(engine: &Engine, path: &Path) -> Option<Component> {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let no_link = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).unwrap_or(0);
-    let mut file = OpenOptions::new().read(true).custom_flags(no_link).open(path)?;
-    let metadata = file.metadata()?;
-    check_ours(&metadata)?;
-    let mut code = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    file.read_to_end(&mut code)?;
+    let mut code = private_folder::read(path)?;
     let end = code.len().saturating_sub(SHA256_OUTPUT_LEN);
     let whole = code.split_at_checked(end).is_some_and(|(code, sum)| digest(&SHA256, code).as_ref() == sum);
     if !whole {
@@ -127,47 +97,14 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 fn keep(directory: &Path, path: &Path, code: &[u8]) -> io::Result<()> {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let temporary = directory.join(format!("{}-{number}.part", std::process::id()));
-    let written = write(&temporary, code).and_then(|()| std::fs::rename(&temporary, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
-    }
-    written?;
-    remove_oldest(directory, limits::PLUGIN_CACHE_FILES)
-}
-
-fn write(path: &Path, code: &[u8]) -> io::Result<()> {
-    let mut file: File = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(code)?;
-    file.write_all(digest(&SHA256, code).as_ref())?;
-    file.sync_all()
-}
-
-/// Leaves the `most` newest of our files.
-fn remove_oldest(directory: &Path, most: usize) -> io::Result<()> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(directory)? {
-        let entry = entry?;
-        let path = entry.path();
-        let ours = path.extension().is_some_and(|extension| extension == "cwasm" || extension == "part");
-        if ours && let Ok(modified) = entry.metadata().and_then(|metadata| metadata.modified()) {
-            files.push((modified, path));
-        }
-    }
-    files.sort_unstable();
-    let surplus = files.len().saturating_sub(most);
-    for (_, path) in files.iter().take(surplus) {
-        std::fs::remove_file(path)?;
-    }
-    Ok(())
+    let sum = digest(&SHA256, code);
+    private_folder::keep(directory, path, 0o600, &[code, sum.as_ref()], limits::PLUGIN_CACHE_FILES)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
     /// The smallest component there is.
     const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -228,21 +165,5 @@ mod tests {
         let cache = CodeCache::open(directory.path(), &engine);
         assert!(compiled_again(&cache, &engine));
         assert!(compiled_again(&cache, &engine));
-    }
-
-    #[test]
-    fn the_oldest_files_go() {
-        let directory = tempfile::tempdir().unwrap();
-        for (age, name) in ["new.cwasm", "old.cwasm", "older.part", "other.txt"].into_iter().enumerate() {
-            let file = File::create(directory.path().join(name)).unwrap();
-            let age = std::time::Duration::from_secs(age as u64 * 1_000);
-            file.set_modified(std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000) - age)
-                .unwrap();
-        }
-        remove_oldest(directory.path(), 1).unwrap();
-        let mut names: Vec<_> =
-            std::fs::read_dir(directory.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-        names.sort();
-        assert_eq!(names, ["new.cwasm", "other.txt"]);
     }
 }
