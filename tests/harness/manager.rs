@@ -125,6 +125,11 @@ impl ManagerProcess {
         }
     }
 
+    /// Changes the configuration that the next start writes.
+    pub fn change_settings(&mut self, change: impl FnOnce(&mut Settings)) {
+        change(&mut self.settings);
+    }
+
     /// Starts the process and waits for nothing.
     ///
     /// # Panics

@@ -6,7 +6,7 @@ use crate::sources::{Source, all, report};
 
 /// The parts of `core/src`, in the order in which a status report travels, and what each may use. `model`, and the limits
 /// in `config`, are for everybody. Nothing reaches back towards the network: answers travel by channel.
-const MAY_USE: [(&str, &[&str]); 21] = [
+const MAY_USE: [(&str, &[&str]); 22] = [
     ("model", &[]),
     ("config", &["telemetry"]),
     ("telemetry", &["config"]),
@@ -21,6 +21,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
     ("alarm", &["config"]),
     ("storage", &["config", "telemetry", "state"]),
     ("subscription", &["config", "wire"]),
+    ("export", &["config", "alarm", "subscription"]),
     ("api", &["config", "telemetry", "alarm", "state", "storage", "wire"]),
     ("pki", &[]),
     ("simulate", &["config", "wire", "clock", "net", "pki"]),
@@ -43,6 +44,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
             "alarm",
             "storage",
             "subscription",
+            "export",
             "api",
         ],
     ),
@@ -70,7 +72,7 @@ const MAY_USE: [(&str, &[&str]); 21] = [
 ];
 
 /// Libraries that only some parts may name, and why.
-const ONLY_IN: [(&str, &[&str], &str); 12] = [
+const ONLY_IN: [(&str, &[&str], &str); 13] = [
     ("wasmtime", &["plugin"], "plugins are behind the two traits of `plugin`"),
     ("wit_component", &["plugin"], "plugins are behind the two traits of `plugin`"),
     ("rustls", &["net", "simulate", "bench"], "one place decides whom to trust"),
@@ -79,6 +81,7 @@ const ONLY_IN: [(&str, &[&str], &str); 12] = [
     ("rcgen", &["pki"], "certificates are made in one place"),
     ("rusqlite", &["storage"], "the database is behind storage"),
     ("axum", &["api"], "HTTP is served in one place"),
+    ("hyper", &["api", "manager"], "targets of exporters are spoken to in one place"),
     ("ureq", &["cli", "demo"], "operator commands and the demonstration read the API, nothing else does"),
     ("clap", &["cli"], "the command line is read in one place"),
     ("comfy_table", &["cli"], "tables are for people at the command line"),
@@ -86,7 +89,7 @@ const ONLY_IN: [(&str, &[&str], &str); 12] = [
 ];
 
 /// Parts that take values and give values: no runtime, no sockets, no files.
-const PURE: [&str; 5] = ["model", "wire", "state", "alarm", "subscription"];
+const PURE: [&str; 6] = ["model", "wire", "state", "alarm", "subscription", "export"];
 /// What a pure part must not name.
 const IMPURE: [&str; 5] = ["tokio", "std::net", "std::fs", "std::thread", "rusqlite"];
 

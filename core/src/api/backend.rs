@@ -7,6 +7,7 @@ use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use super::{
     event_log::EventLog,
+    exporter_desk::ExporterDesk,
     page::{Page, PageRequest},
     views::{
         ComponentDetail, ComponentFilter, ComponentSummary, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
@@ -110,6 +111,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What changed lately, for those who follow.
     fn events(&self) -> Arc<EventLog>;
+
+    /// Exporters of alarms.
+    fn exporters(&self) -> &dyn ExporterDesk;
 
     /// How the manager is.
     fn health(&self) -> Health;

@@ -13,6 +13,7 @@ use super::{
     ApiServer, Backend, Page, PageRequest,
     backend::{Answer, OperateAlarmError, ReportsError, RequestError},
     event_log::EventLog,
+    exporter_desk::ExporterDesk,
     views::{
         ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
         Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView,
@@ -242,6 +243,10 @@ impl Backend for FakeBackend {
             }),
         };
         Box::pin(std::future::ready(result))
+    }
+
+    fn exporters(&self) -> &dyn ExporterDesk {
+        &super::fake_exporters::FakeExporters
     }
 
     fn subscriptions(&self) -> Answer<'_, Option<Vec<SubscriptionView>>> {

@@ -17,6 +17,7 @@ use super::views::{Gauges, Health};
 use crate::{
     model::{ReasonCode, ReferencePoint, Severity},
     telemetry::{
+        exporter::ExporterMetrics,
         metrics::{Counter, InterfaceMetrics, Metrics, PluginMetrics},
         outward::OutwardMetrics,
     },
@@ -48,6 +49,7 @@ impl Collector for Snapshot {
         self.interfaces(&mut out)?;
         self.outward(&mut out)?;
         self.plugins(&mut out)?;
+        self.exporters(&mut out)?;
         self.storage(&mut out)
     }
 }
@@ -79,6 +81,19 @@ const PLUGIN_COUNTERS: [(&str, &str, CounterOf<PluginMetrics>); 5] = [
     ("qkdn_plugin_reports_passed", "Reports passed to a plugin.", |m| &m.reports),
     ("qkdn_plugin_log_lines_dropped", "Log lines of a plugin beyond its rate.", |m| &m.log_lines_dropped),
     ("qkdn_plugin_verdicts_dropped", "Verdicts of a plugin that were not applied.", |m| &m.verdicts_dropped),
+];
+
+/// Counters of each exporter of alarms.
+const EXPORTER_COUNTERS: [(&str, &str, CounterOf<ExporterMetrics>); 7] = [
+    ("qkdn_exporter_events_delivered", "Events that arrived at the target.", |m| &m.delivered),
+    ("qkdn_exporter_requests_sent", "Requests to the target.", |m| &m.requests),
+    ("qkdn_exporter_requests_failed", "Of those, without success.", |m| &m.requests_failed),
+    ("qkdn_exporter_events_parked", "Events that the target refused and that were parked.", |m| &m.parked),
+    ("qkdn_exporter_events_lost", "Parked events given up because too many were parked.", |m| &m.parked_lost),
+    ("qkdn_exporter_events_superseded", "Events left out of a full outbox for a later one of the same alarm.", |m| {
+        &m.left_out
+    }),
+    ("qkdn_exporter_resyncs_made", "Times that the target was told anew what is so.", |m| &m.resyncs),
 ];
 
 /// Counters of the subscriptions at components.
@@ -192,6 +207,18 @@ impl Snapshot {
             "Subscriptions that components serve now.",
             [(Vec::new(), granted)],
         )
+    }
+
+    fn exporters(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let of = |name: &str| vec![("exporter", name.to_owned())];
+        let exporters = &self.metrics.exporters;
+        for (name, help, counter) in EXPORTER_COUNTERS {
+            out.counter(name, help, exporters.iter().map(|entry| (of(entry.key()), counter(entry.value()).get())))?;
+        }
+        let waiting = exporters.iter().map(|entry| (of(entry.key()), number(entry.value().waiting.get())));
+        out.gauge("qkdn_exporter_events_waiting", "Events that wait to be sent.", waiting)?;
+        let parked = exporters.iter().map(|entry| (of(entry.key()), number(entry.value().parked_now.get())));
+        out.gauge("qkdn_exporter_events_parked_now", "Events that are parked.", parked)
     }
 
     fn plugins(&self, out: &mut Writer<'_>) -> fmt::Result {

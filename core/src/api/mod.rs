@@ -16,6 +16,8 @@
 //! | `POST /api/v1/alarms/{id}/acknowledge`, `close`, `reopen` | the operator's view of an alarm |
 //! | `GET /api/v1/reports?component=mk/km-1` | stored reports of a component |
 //! | `GET /api/v1/policies`, `/handlers`, `/health` | plugins as configured, the manager itself |
+//! | `GET /api/v1/exporters`, `/exporters/{name}` | where alarms are sent to |
+//! | `POST /api/v1/exporters/{name}/retry`, `test` | parked events again, a test event |
 //! | `GET /metrics`, `/livez`, `/readyz` | Prometheus and probes |
 
 pub mod auth;
@@ -30,6 +32,7 @@ pub mod views;
 mod connection;
 mod dashboard;
 pub mod event_log;
+pub mod exporter_desk;
 mod params;
 mod router;
 mod server;
@@ -38,8 +41,11 @@ mod v1;
 #[cfg(test)]
 pub(crate) mod fake_backend;
 #[cfg(test)]
+mod fake_exporters;
+#[cfg(test)]
 mod tests;
 
 pub use backend::{Answer, Backend};
+pub use exporter_desk::ExporterDesk;
 pub use page::{Page, PageRequest};
 pub use server::{ApiError, ApiServer};

@@ -3,6 +3,7 @@
 pub(crate) mod alarms;
 pub(crate) mod components;
 pub(crate) mod events;
+pub(crate) mod exporters;
 pub(crate) mod history;
 pub(crate) mod manager;
 pub(crate) mod network;

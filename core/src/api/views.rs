@@ -4,6 +4,7 @@
 //! Alarms are shown as they are ([`crate::model::Alarm`]).
 
 pub mod component;
+pub mod exporter;
 pub mod health;
 pub mod history;
 pub mod interface;
@@ -14,6 +15,7 @@ pub mod report;
 pub mod subscription;
 
 pub use component::{ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, ValueView};
+pub use exporter::{ExporterState, ExporterView, ParkedEventView, RetryView, TestView};
 pub use health::{ComponentCount, Gauges, Health, InterfaceGauges};
 pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueFilter};
 pub use interface::InterfaceView;

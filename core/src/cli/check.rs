@@ -140,6 +140,9 @@ pub fn summary(config: &Config) -> String {
         };
         lines.push(("policy", format!("{} ({}{mode})", policy.name, policy.plugin)));
     }
+    for exporter in &config.exporters {
+        lines.push(("exporter", format!("{} ({}, to {})", exporter.name, exporter.kind, exporter.url)));
+    }
     let durability = match config.storage.durability {
         Durability::Sync => "`success` means on stable storage",
         Durability::Os => "`success` means handed to the operating system",

@@ -1,6 +1,6 @@
 //! `qkdnm doctor`: what is the matter with a manager, and what to try, in one look.
 //!
-//! In: what the API says of health, components, interfaces, plugins and alarms. Out: findings, the worst first, each with what
+//! In: what the API says of health, components, interfaces, plugins, exporters and alarms. Out: findings, the worst first, each with what
 //! to do next. Decides nothing by itself that the manager does not know; `check` looks at configurations, this at a manager
 //! that runs.
 
@@ -11,7 +11,10 @@ use crate::{
     alarm::AlarmSummary,
     api::{
         Page,
-        views::{ComponentSummary, HandlerView, Health, InterfaceView, PluginCounters, PolicyView},
+        views::{
+            ComponentSummary, ExporterState, ExporterView, HandlerView, Health, InterfaceView, PluginCounters,
+            PolicyView,
+        },
     },
     model::Severity,
 };
@@ -64,6 +67,7 @@ pub(super) fn run(api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
     let interfaces: Page<InterfaceView> = client.get("/api/v1/interfaces", &[])?;
     let handlers: Page<HandlerView> = client.get("/api/v1/handlers", &[])?;
     let policies: Page<PolicyView> = client.get("/api/v1/policies", &[])?;
+    let exporters: Page<ExporterView> = client.get("/api/v1/exporters", &[])?;
     let plugins = handlers.items.iter().map(|handler| ("handler", handler.name.as_str(), &handler.counters));
     let plugins = plugins.chain(policies.items.iter().map(|policy| ("policy", policy.name.as_str(), &policy.counters)));
     let mut findings = vec![of_manager(&health), of_version(&health)];
@@ -71,6 +75,7 @@ pub(super) fn run(api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
     findings.extend(of_components(&components.items, health.uptime_seconds));
     findings.extend(of_plugins(plugins));
     findings.push(of_policies(&policies.items));
+    findings.extend(of_exporters(&exporters.items));
     findings.push(of_alarms(&health.alarms));
     findings.sort_by_key(|finding| finding.grade);
     let worst = findings.first().map_or(Grade::Good, |finding| finding.grade);
@@ -207,6 +212,33 @@ fn of_policies(policies: &[PolicyView]) -> Finding {
     Finding::good("policies", format!("{} watch", policies.len()))
 }
 
+fn of_exporters(exporters: &[ExporterView]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for one in exporters {
+        let name = &one.name;
+        let error = one.last_error.as_deref().unwrap_or("no answer");
+        let grade = match one.state {
+            ExporterState::Unreachable => Some(Grade::Wrong),
+            ExporterState::Retrying => Some(Grade::Attention),
+            ExporterState::New | ExporterState::Working => None,
+        };
+        if let Some(grade) = grade {
+            let says = format!("{name} does not reach {} ({error}); {} events wait", one.url, one.pending);
+            let advice = format!("qkdnm exporter test {name}; is the target up, its certificate and the secret right?");
+            findings.push(Finding::new(grade, "exporters", says, advice));
+        }
+        if one.parked > 0 {
+            let says = format!("the target of {name} refused {} events, which are parked", one.parked);
+            let advice = format!("see why: qkdnm exporter show {name}; send them again: qkdnm exporter retry {name}");
+            findings.push(Finding::new(Grade::Attention, "exporters", says, advice));
+        }
+    }
+    if findings.is_empty() && !exporters.is_empty() {
+        findings.push(Finding::good("exporters", format!("{} reach their targets", exporters.len())));
+    }
+    findings
+}
+
 fn of_alarms(alarms: &AlarmSummary) -> Finding {
     let standing = |severity: Severity| {
         alarms.0.iter().find(|count| count.severity == severity).map_or(0, |count| count.not_cleared_not_closed)
@@ -252,6 +284,19 @@ mod tests {
         assert_eq!(of_components(&all[..1], 600)[0].grade, Grade::Good);
         assert_eq!(of_components(&all[2..], 600)[0].grade, Grade::Wrong, "nobody ever reported");
         assert_eq!(of_components(&all[2..], 6)[0].grade, Grade::Attention, "it has only just begun");
+    }
+
+    #[test]
+    fn an_exporter_that_reaches_nobody_is_wrong_and_parked_events_deserve_a_look() {
+        let text = r#"{"name":"noc","kind":"webhook","url":"u","state":"unreachable","cursor":"1.0","delivered":"1.0",
+            "pending":4,"parked":1,"firing":0,"eventsDelivered":9,"requestsFailed":2,"superseded":0,"lastSuccess":null,
+            "failingSince":null,"lastError":"status 503","lastErrorTime":null,"nextAttempt":null}"#;
+        let mut one: ExporterView = serde_json::from_str(text).unwrap();
+        let grades: Vec<Grade> = of_exporters(std::slice::from_ref(&one)).iter().map(|found| found.grade).collect();
+        assert_eq!(grades, [Grade::Wrong, Grade::Attention]);
+        (one.state, one.parked) = (ExporterState::Working, 0);
+        assert_eq!(of_exporters(&[one])[0].grade, Grade::Good);
+        assert!(of_exporters(&[]).is_empty());
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub mod component;
 pub mod demo;
 mod doctor;
 mod event;
+pub mod exporter;
 pub mod history;
 mod manual;
 pub mod network;
@@ -105,6 +106,9 @@ pub enum Command {
     /// What changes, as it changes.
     #[command(subcommand)]
     Event(event::Command),
+    /// Exporters of alarms: list them, show one, send parked events again, try one.
+    #[command(subcommand)]
+    Exporter(exporter::Command),
     /// Stored status reports of a component.
     #[command(subcommand)]
     Report(report::Command),
@@ -180,6 +184,7 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Component(command) => component::run(command, api, output),
         Command::Alarm(command) => alarm::run(command, api, output),
         Command::Event(command) => event::run(command, api, output),
+        Command::Exporter(command) => exporter::run(command, api, output),
         Command::Report(command) => report::run(command, api, output),
         Command::History(args) => history::run(args, api, output),
         Command::Value(command) => history::run_values(command, api, output),

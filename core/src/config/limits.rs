@@ -305,3 +305,43 @@ pub const SUBSCRIPTION_QUEUE: usize = 4_096;
 pub const SUBSCRIPTION_ABSENCE_MS: i64 = 7 * 86_400_000;
 /// Bytes of notifications waiting to be written on one connection.
 pub const SUBSCRIPTION_OUTLET_BYTES: usize = 256 * 1024;
+/// Exporters of alarms.
+pub const EXPORTERS: usize = 64;
+/// `exporters.timeout`
+pub const EXPORTER_TIMEOUT: Duration = Duration::from_secs(10);
+/// `exporters.retry_min`
+pub const EXPORTER_RETRY_MIN: Duration = Duration::from_secs(1);
+/// `exporters.retry_max`
+pub const EXPORTER_RETRY_MAX: Duration = Duration::from_secs(300);
+/// Longest wait that a target's `Retry-After` is followed.
+pub const EXPORTER_RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
+/// `exporters.batch_size` of an Alertmanager.
+pub const EXPORTER_BATCH_ALERTMANAGER: usize = 64;
+/// `exporters.batch_size` of a webhook: one event in a request, as receivers know it.
+pub const EXPORTER_BATCH_WEBHOOK: usize = 1;
+/// Greatest `exporters.batch_size`.
+pub const EXPORTER_BATCH_MAX: usize = 1_000;
+/// `exporters.outbox`
+pub const EXPORTER_OUTBOX: usize = 10_000;
+/// Greatest `exporters.outbox`.
+pub const EXPORTER_OUTBOX_MAX: usize = 1_000_000;
+/// `exporters.refused_after`
+pub const EXPORTER_REFUSED_AFTER: u32 = 5;
+/// `exporters.unreachable_after`
+pub const EXPORTER_UNREACHABLE_AFTER: Duration = Duration::from_secs(300);
+/// `exporters.resend_interval`
+pub const EXPORTER_RESEND_INTERVAL: Duration = Duration::from_secs(60);
+/// An alert is over by itself when it was not sent again for so many times `exporters.resend_interval`.
+pub const EXPORTER_RESENDS_MISSED: u32 = 4;
+/// Parked events of one exporter; beyond it the oldest is given up, counted and logged.
+pub const EXPORTER_PARKED: usize = 1_000;
+/// Parked events shown in one answer of the API.
+pub const EXPORTER_PARKED_SHOWN: usize = 100;
+/// Bytes of a target's answer that are read; what it says beyond is not looked at.
+pub const EXPORTER_ANSWER_BYTES: usize = 8 * 1024;
+/// Characters of a target's answer that are kept to be shown.
+pub const EXPORTER_ERROR_CHARS: usize = 256;
+/// Bytes of a secret.
+pub const EXPORTER_SECRET_BYTES: u64 = 4 * 1024;
+/// Batches of the journal whose events go into the outbox in one transaction.
+pub const EXPORTER_BATCHES_AT_ONCE: usize = 256;

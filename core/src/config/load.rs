@@ -26,8 +26,8 @@ use super::{
 /// Folder beside the main file with further files.
 const FOLDER: &str = "conf.d";
 /// Lists of tables that several files may add to. Each table has an `id` or `name`; one that occurs twice is an error.
-const LISTS: [&[&str]; 6] =
-    [&["components"], &["handlers"], &["policies"], &["subscriptions"], &["peers"], &["api", "tokens"]];
+const LISTS: [&[&str]; 7] =
+    [&["components"], &["handlers"], &["policies"], &["subscriptions"], &["exporters"], &["peers"], &["api", "tokens"]];
 const PREFIX: &str = "QKDNM";
 const SEPARATOR: &str = "__";
 
@@ -306,7 +306,8 @@ fn check_path(path: &str, name: &str, place: Place) -> Option<Problem> {
         ["storage", "history", _] => keys::HISTORY,
         ["storage", _] => keys::STORAGE,
         ["api", "listen"] => keys::API,
-        ["components" | "handlers" | "policies" | "peers", ..] | ["api", "tokens", ..] => {
+        ["components" | "handlers" | "policies" | "subscriptions" | "exporters" | "peers", ..]
+        | ["api", "tokens", ..] => {
             let problem = Problem::error(place, format!("environment variable {name} cannot set a list of tables"));
             return Some(problem.help("write them in a file"));
         }

@@ -5,11 +5,13 @@
 //! manager gets its own struct, never the whole.
 
 pub mod check;
+pub mod exporter;
 pub mod limits;
 pub mod load;
 pub mod problem;
 pub mod quantity;
 pub mod raw;
+pub mod raw_exporter;
 pub mod raw_subscription;
 pub mod reader;
 pub mod source;
@@ -18,6 +20,7 @@ pub mod subscription;
 mod tests;
 pub mod tree;
 
+pub use exporter::ExporterConfig;
 pub use load::{Examined, Loaded, PluginConfigProblem, PluginKind, load};
 pub use problem::{Problem, Problems};
 pub use subscription::{Direction, EventConfig, NotificationMethod, SubscriptionConfig, ThresholdConfig};
@@ -47,6 +50,8 @@ pub struct Config {
     pub policies: Vec<PolicyConfig>,
     /// `[[subscriptions]]`
     pub subscriptions: Vec<SubscriptionConfig>,
+    /// `[[exporters]]`
+    pub exporters: Vec<ExporterConfig>,
     /// `[plugins]`
     pub plugins: PluginsConfig,
     /// `[storage]`

@@ -24,6 +24,7 @@ pub mod keys {
         "handlers",
         "policies",
         "subscriptions",
+        "exporters",
         "peers",
         "plugins",
         "storage",
@@ -136,6 +137,7 @@ pub struct Raw {
     pub(super) handlers: Vec<RawHandler>,
     pub(super) policies: Vec<RawPolicy>,
     pub(super) subscriptions: Vec<super::raw_subscription::RawSubscription>,
+    pub(super) exporters: Vec<super::raw_exporter::RawExporter>,
     pub(super) peers: Vec<RawPeer>,
     pub(super) plugins: RawPlugins,
     pub(super) storage: RawStorage,
@@ -331,6 +333,8 @@ pub fn read(table: &Table, found: &Found) -> Raw {
     raw.policies = top.tables("policies", keys::POLICY).iter().map(|table| policy(table, found)).collect();
     let subscriptions = top.tables("subscriptions", keys::SUBSCRIPTION);
     raw.subscriptions = subscriptions.iter().map(|table| super::raw_subscription::subscription(table, found)).collect();
+    let exporters = top.tables("exporters", super::raw_exporter::EXPORTER);
+    raw.exporters = exporters.iter().map(|table| super::raw_exporter::exporter(table, found)).collect();
     raw.peers = top.tables("peers", keys::PEER).iter().map(peer).collect();
     if let Some(table) = top.table("plugins", "[plugins]", keys::PLUGINS) {
         raw.plugins = plugins(&table);
@@ -344,7 +348,7 @@ pub fn read(table: &Table, found: &Found) -> Raw {
     raw
 }
 
-const POINTS: [(&str, ReferencePoint); 7] = [
+pub(super) const POINTS: [(&str, ReferencePoint); 7] = [
     ("mq", ReferencePoint::Mq),
     ("mops", ReferencePoint::Mops),
     ("mqrp", ReferencePoint::Mqrp),

@@ -16,6 +16,7 @@ use crate::{
         Answer, Backend, Page, PageRequest,
         backend::{OperateAlarmError, ReportsError, RequestError},
         event_log::EventLog,
+        exporter_desk::ExporterDesk,
         views::{
             ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
             Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView,
@@ -72,6 +73,8 @@ pub struct ManagerBackend {
     pub audit: Audit,
     /// Subscriptions at components.
     pub outward: Arc<super::outward::Outward>,
+    /// Exporters of alarms.
+    pub exporters: Arc<super::exporters::Exporters>,
     /// Places for readers of the journal.
     pub readers: Arc<Semaphore>,
 }
@@ -469,6 +472,10 @@ impl Backend for ManagerBackend {
             },
             alarms: self.alarm_summary(),
         }
+    }
+
+    fn exporters(&self) -> &dyn ExporterDesk {
+        self.exporters.as_ref()
     }
 
     fn gauges(&self) -> Gauges {

@@ -9,6 +9,7 @@ pub mod alarms;
 pub mod backend;
 mod described;
 pub mod events;
+pub mod exporters;
 pub mod history;
 pub mod housekeeping;
 pub mod live;
@@ -58,6 +59,7 @@ pub struct Running {
     state: Arc<StateWriter>,
     followers: Followers,
     subscriptions: Arc<subscriptions::Subscriptions>,
+    exporters: Arc<exporters::Exporters>,
     audit: Audit,
     audit_writer: AuditWriter,
     /// Address of the HTTP API.
@@ -158,6 +160,8 @@ impl Running {
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {
             tracing::warn!("Some connections did not close in time and were left.");
         }
+        // What is raised from here on is in the journal, and is told after the next start.
+        self.exporters.stop().await;
         let (journal, state, subscriptions) = (self.journal, self.state, self.subscriptions);
         let stopped = tokio::task::spawn_blocking(move || {
             for (mailbox, _) in &self.shards {

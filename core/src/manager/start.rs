@@ -14,6 +14,7 @@ use super::{
     alarms::AlarmDesk,
     backend::ManagerBackend,
     events::{Events, Fan},
+    exporters::{Exporters, ExportersError},
     housekeeping::House,
     live::{Connections, Interface, Sink},
     outward::Outward,
@@ -91,6 +92,9 @@ pub enum StartError {
     /// The audit trail.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// Exporters of alarms.
+    #[error(transparent)]
+    Exporters(#[from] ExportersError),
     /// A fault point that does not parse (builds for tests only).
     #[error("QKDNM_FAULTS: {0}")]
     Faults(String),
@@ -202,7 +206,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     let shards = shared.start_shards(past, &journal, &audience, &audit)?;
     let parts = Parts { journal, state, followers, subscriptions, events, audit, audit_writer, lock, shards };
-    Ok(shared.open(doors, parts, wishes))
+    shared.open(doors, parts, wishes)
 }
 
 /// Sockets that are bound and not served yet, and what they trust.
@@ -316,8 +320,8 @@ impl Shared {
 
     /// Starts writing history, if it is kept, from where it stands.
     fn start_history(&self, data_dir: &std::path::Path, reached: JournalPosition) -> Result<Followers, StorageError> {
-        let (mut feed, retention) = (Feed::new(), history_retention(&self.config));
-        let mut start = || HistoryWriter::start(data_dir, &mut feed, reached, retention, Arc::clone(&self.metrics));
+        let (feed, retention) = (Feed::at(reached), history_retention(&self.config));
+        let start = || HistoryWriter::start(data_dir, &feed, reached, retention, Arc::clone(&self.metrics));
         let history = if retention.is_on() { Some(start()?) } else { None };
         Ok(Followers { feed: Arc::new(feed), history })
     }
@@ -486,7 +490,30 @@ impl Shared {
         }
     }
 
-    fn backend(&self, desk: AlarmDesk, parts: &Parts, outward: Arc<Outward>) -> ManagerBackend {
+    /// Starts the exporters of alarms.
+    fn start_exporters(&self, desk: &AlarmDesk, parts: &Parts) -> Result<Arc<Exporters>, ExportersError> {
+        let config = &self.config;
+        let (manager, domain) = (config.manager.id.clone(), config.manager.domain.clone());
+        let around = super::exporters::Around {
+            origin: Arc::new(crate::export::Origin { manager, domain }),
+            data_dir: config.manager.data_dir.clone(),
+            clock: self.clock,
+            board: Arc::clone(&self.board),
+            feed: Arc::clone(&parts.followers.feed),
+            desk: desk.clone(),
+            metrics: Arc::clone(&self.metrics),
+            audit: parts.audit.clone(),
+        };
+        Exporters::start(around, &config.exporters, &config.policies)
+    }
+
+    fn backend(
+        &self,
+        desk: AlarmDesk,
+        parts: &Parts,
+        outward: Arc<Outward>,
+        exporters: &Arc<Exporters>,
+    ) -> ManagerBackend {
         ManagerBackend {
             config: self.config.clone(),
             symbols: Arc::clone(&self.symbols),
@@ -502,14 +529,16 @@ impl Shared {
             events: Arc::clone(parts.events.log()),
             audit: parts.audit.clone(),
             outward,
+            exporters: Arc::clone(exporters),
             readers: Arc::new(tokio::sync::Semaphore::new(super::backend::REPORT_READERS)),
         }
     }
 
     /// Serves what is bound.
-    fn open(self, doors: Doors, parts: Parts, wishes: mpsc::Receiver<PolicyRequest>) -> Running {
+    fn open(self, doors: Doors, parts: Parts, wishes: mpsc::Receiver<PolicyRequest>) -> Result<Running, StartError> {
         let desk = AlarmDesk::new(parts.shards.iter().map(|(mailbox, _)| mailbox.clone()).collect());
         desk.clear_those_before(&self.board, &self.manager);
+        let exporters = self.start_exporters(&desk, &parts)?;
         let watch = Arc::new(Watch::new(self.clock, parts.audit.clone(), desk.clone(), self.manager.clone()));
         let (doors_cancel, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let outward = Outward::start(
@@ -558,10 +587,10 @@ impl Shared {
             wishes,
         ));
         tasks.spawn(self.house(&connections, watch, &desk, &parts.journal).run(doors_cancel.clone()));
-        let (api, backend) = (doors.api.address(), self.backend(desk, &parts, outward));
+        let (api, backend) = (doors.api.address(), self.backend(desk, &parts, outward, &exporters));
         tasks.spawn(Arc::clone(&parts.events).run(doors_cancel.clone()));
         tasks.spawn(doors.api.serve(Arc::new(backend), doors_cancel.clone()));
-        Running {
+        Ok(Running {
             config: self.config,
             vital: self.metrics.vital.clone(),
             connections,
@@ -573,11 +602,12 @@ impl Shared {
             state: parts.state,
             followers: parts.followers,
             subscriptions: parts.subscriptions,
+            exporters,
             audit: parts.audit,
             audit_writer: parts.audit_writer,
             api,
             interfaces: addresses,
             lock: parts.lock,
-        }
+        })
     }
 }

@@ -8,7 +8,7 @@
 use std::{
     collections::VecDeque,
     path::{Path, PathBuf},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak},
     time::{Duration, Instant},
 };
 
@@ -56,10 +56,18 @@ impl Shared {
     }
 }
 
-/// Where committed batches are handed in. Followers are made before the first batch comes.
+/// Where committed batches are handed in.
 #[derive(Debug, Default)]
 pub struct Feed {
-    followers: Vec<Arc<Shared>>,
+    /// Taken by the journal's thread for a moment at each batch, and by those who begin to follow.
+    following: Mutex<Following>,
+}
+
+#[derive(Debug, Default)]
+struct Following {
+    followers: Vec<Weak<Shared>>,
+    committed: JournalPosition,
+    stopped: bool,
 }
 
 impl Feed {
@@ -69,21 +77,46 @@ impl Feed {
         Self::default()
     }
 
-    /// A follower of all that comes after a position. `committed` is the last batch there is now.
-    pub fn follow(&mut self, data_dir: &Path, after: JournalPosition, committed: JournalPosition) -> Follower {
+    /// A feed that nobody follows, of a journal that ends here now.
+    #[must_use]
+    pub fn at(committed: JournalPosition) -> Self {
+        let feed = Self::default();
+        feed.following().committed = committed;
+        feed
+    }
+
+    fn following(&self) -> MutexGuard<'_, Following> {
+        self.following.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last batch that was handed in.
+    #[must_use]
+    pub fn committed(&self) -> JournalPosition {
+        self.following().committed
+    }
+
+    /// A follower of all that comes after a position, made at any time; it ends by being dropped. `committed` is the last
+    /// batch there is now, as far as the caller knows.
+    pub fn follow(&self, data_dir: &Path, after: JournalPosition, committed: JournalPosition) -> Follower {
         let shared = Arc::new(Shared::default());
+        let mut following = self.following();
         {
             let mut queue = shared.queue();
-            queue.committed = committed;
-            queue.lost = after < committed;
+            queue.committed = committed.max(following.committed);
+            queue.lost = after < queue.committed;
+            queue.stopped = following.stopped;
         }
-        self.followers.push(Arc::clone(&shared));
+        following.followers.push(Arc::downgrade(&shared));
+        drop(following);
         Follower { shared, data_dir: data_dir.to_owned(), last: after, catching_up: None, ready: VecDeque::new() }
     }
 
     /// A batch was committed. Called on the journal's thread, in order.
     pub fn publish(&self, position: JournalPosition, record: &Arc<BatchRecord>) {
-        for follower in &self.followers {
+        let mut following = self.following();
+        following.committed = position;
+        following.followers.retain(|follower| {
+            let Some(follower) = follower.upgrade() else { return false };
             let mut queue = follower.queue();
             queue.committed = position;
             if queue.ring.len() >= FEED_QUEUE {
@@ -95,12 +128,15 @@ impl Feed {
             }
             drop(queue);
             follower.changed.notify_one();
-        }
+            true
+        });
     }
 
     /// Ends all followers once they have what was committed.
     pub fn stop(&self) {
-        for follower in &self.followers {
+        let mut following = self.following();
+        following.stopped = true;
+        for follower in following.followers.iter().filter_map(Weak::upgrade) {
             follower.queue().stopped = true;
             follower.changed.notify_one();
         }

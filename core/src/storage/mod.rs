@@ -8,6 +8,7 @@ pub mod data_dir;
 pub mod decode;
 pub mod encode;
 pub mod error;
+pub mod exports;
 pub mod faults;
 pub mod feed;
 pub mod follow;

@@ -160,6 +160,8 @@ pub struct Metrics {
     pub clock_jumps: Counter,
     /// Subscriptions at components.
     pub outward: super::outward::OutwardMetrics,
+    /// Exporters of alarms, by name.
+    pub exporters: DashMap<String, Arc<super::exporter::ExporterMetrics>>,
 }
 
 impl Metrics {

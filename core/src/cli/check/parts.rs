@@ -7,9 +7,11 @@ use crate::{
     clock::wall_time,
     config::{
         Loaded, PluginConfigProblem, PluginsConfig,
+        exporter::SecretSource,
         load::PluginKind,
         problem::{Level, Problem},
     },
+    manager::exporters::load_credentials,
     model::{Catalogue, SymbolTable},
     net::{InterfaceTrust, TrustWarning},
     plugin::{PluginError, PluginHost},
@@ -37,6 +39,31 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
             })),
             Err(error) => problems.push(Problem::nowhere(error.to_string())),
         }
+    }
+    problems.extend(exporters(loaded));
+    problems
+}
+
+/// Secrets and certificates of exporters.
+fn exporters(loaded: &Loaded) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for config in &loaded.config.exporters {
+        let of = |text: String| Problem::nowhere(format!("exporter {}: {text}", config.name));
+        let tls = config.tls.iter().flat_map(|tls| {
+            let own = tls.client.iter().flat_map(|(certificate, key)| [certificate, key]);
+            tls.trust_anchors.iter().chain(own)
+        });
+        let secret = config.secret.iter().filter_map(|secret| match secret {
+            SecretSource::File(path) => Some(path),
+            SecretSource::Environment(_) => None,
+        });
+        // A file that is not there was named already.
+        if tls.chain(secret).any(|path| !path.exists()) {
+            continue;
+        }
+        let (loaded, warnings) = load_credentials(config);
+        problems.extend(warnings.into_iter().map(|text| Problem { level: Level::Warning, ..of(text) }));
+        problems.extend(loaded.err().into_iter().flatten().map(of));
     }
     problems
 }

@@ -6,6 +6,7 @@
 
 mod components;
 mod config_files;
+mod exporters;
 mod plugins;
 mod subscriptions;
 mod transport;
@@ -47,6 +48,7 @@ pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, Plug
     let (handlers, handler_places) = checker.handlers(raw.handlers);
     let (policies, policy_places) = checker.policies(raw.policies);
     let subscriptions = checker.subscriptions(&raw.subscriptions);
+    let exporters = checker.exporters(&raw.exporters);
     let plugins = checker.plugins(&raw.plugins, manager.as_ref());
     let storage = checker.storage(&raw.storage);
     let api = checker.api(raw.api);
@@ -61,10 +63,21 @@ pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, Plug
     let places = PluginPlaces { handlers: handler_places, policies: policy_places };
     let manager = manager?;
     let tls = tls?;
-    Some((
-        Config { manager, log, interfaces, tls, components, handlers, policies, subscriptions, plugins, storage, api },
-        places,
-    ))
+    let config = Config {
+        manager,
+        log,
+        interfaces,
+        tls,
+        components,
+        handlers,
+        policies,
+        subscriptions,
+        exporters,
+        plugins,
+        storage,
+        api,
+    };
+    Some((config, places))
 }
 
 impl Checker<'_> {

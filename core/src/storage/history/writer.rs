@@ -40,7 +40,7 @@ impl HistoryWriter {
     /// batch of the journal now; a history that was never written begins there.
     pub fn start(
         data_dir: &Path,
-        feed: &mut Feed,
+        feed: &Feed,
         committed: JournalPosition,
         retention: Retention,
         metrics: Arc<Metrics>,
