@@ -92,7 +92,8 @@ fn a_target_that_fails_in_every_way_gets_every_event_in_order() {
     assert_eq!((&listed[0]["name"], &listed[0]["state"]), (&json!("noc"), &json!("working")));
     assert_eq!((&listed[0]["pending"], &listed[0]["eventsDelivered"]), (&json!(0), &json!(15)));
     let failed = manager.api().metric("qkdn_exporter_requests_failed_total", &["exporter=\"noc\""]);
-    assert!((failed - 7.0).abs() < 0.5, "{failed}");
+    // The one that the target closed on a kept connection was sent again at once, which is no failure yet.
+    assert!((failed - 6.0).abs() < 0.5, "{failed}");
     assert!(!manager.log().contains("C2FVsBQIhrscChlQIMV"), "the secret is in no log");
 }
 

@@ -6,6 +6,8 @@
 
 pub mod check;
 pub mod exporter;
+#[cfg(test)]
+mod exporter_tests;
 pub mod limits;
 pub mod load;
 pub mod problem;

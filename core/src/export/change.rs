@@ -57,12 +57,11 @@ pub struct Known {
     /// When severity or clearance changed.
     pub last_changed: Timestamp,
     /// When an operator last said something, and how many sayings are kept.
-    pub last_action: (Timestamp, usize),
+    pub last_action: (Option<Timestamp>, usize),
 }
 
-fn last_action(alarm: &Alarm) -> (Timestamp, usize) {
-    let time = alarm.operator_actions.first().map_or(Timestamp(i64::MIN), |action| action.time);
-    (time, alarm.operator_actions.len())
+fn last_action(alarm: &Alarm) -> (Option<Timestamp>, usize) {
+    (alarm.operator_actions.first().map(|action| action.time), alarm.operator_actions.len())
 }
 
 /// The worst severity since an alarm was last raised, as far as its history goes.
@@ -92,7 +91,9 @@ impl Known {
     /// Whether an alarm, as it is given, is older than what is known of it. All that is compared never goes back.
     #[must_use]
     pub fn is_ahead_of(&self, alarm: &Alarm) -> bool {
-        self.raise_count > alarm.raise_count
+        let is_over = self.raise_count == alarm.raise_count && self.is_cleared && !alarm.is_cleared;
+        is_over
+            || self.raise_count > alarm.raise_count
             || self.last_changed > alarm.last_changed
             || self.last_action.0 > last_action(alarm).0
     }
@@ -177,7 +178,7 @@ mod tests {
             let mut alarm = alarm(1, "minor");
             let mut known = Known::of(&alarm, None);
             let mut worst = alarm.report.severity;
-            for (time, step) in (2..).zip(&steps) {
+            for (time, step) in (alarm.last_raised.0 + 1..).zip(&steps) {
                 let Some(next) = after(&alarm, step, Timestamp(time)) else { continue };
                 let kind = Known::change(Some(&known), &next);
                 let expected = AlarmChange::between(Some(&alarm), &next);
@@ -194,6 +195,8 @@ mod tests {
                 if kind == Some(EventKind::Raised) { worst = next.report.severity; }
                 worst = worst.max(next.report.severity);
                 prop_assert_eq!(newer.peak, worst);
+                let stored = serde_json::to_string(&newer).unwrap();
+                prop_assert_eq!(serde_json::from_str::<Known>(&stored).unwrap(), newer, "it comes back from the disk");
                 (alarm, known) = (next, newer);
             }
         }

@@ -332,8 +332,11 @@ impl Store {
 impl Inner {
     fn take_over(&mut self, stored: &StoredExports) {
         for (alarm, text) in &stored.known {
-            if let Ok(known) = serde_json::from_str(text) {
-                self.known.insert(*alarm, known);
+            match serde_json::from_str(text) {
+                Ok(known) => drop(self.known.insert(*alarm, known)),
+                Err(error) => {
+                    tracing::error!(alarm, %error, "What exporters remember of an alarm cannot be read; its next event may be missing.");
+                }
             }
         }
     }
