@@ -2,13 +2,15 @@
 
 use std::{
     collections::VecDeque,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    net::{SocketAddr, TcpListener, TcpStream},
+    io::{BufRead as _, BufReader, Read, Write},
+    net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex},
     thread,
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use harness::{Identity, TestPki};
+use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned, server::WebPkiClientVerifier};
 use serde_json::Value;
 
 /// The key of the tests.
@@ -91,6 +93,29 @@ impl Receiver {
         Self { address, state }
     }
 
+    /// As [`Self::start`], over TLS, and only for clients that the authority vouches for.
+    pub(crate) fn start_tls(pki: &TestPki, own: &Identity) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(Mutex::new(State::default()));
+        let mut roots = RootCertStore::empty();
+        roots.add(pki.anchor()).unwrap();
+        let verifier = WebPkiClientVerifier::builder(Arc::new(roots)).build().unwrap();
+        let config = ServerConfig::builder().with_client_cert_verifier(verifier);
+        let config = Arc::new(config.with_single_cert(vec![own.certificate.clone()], own.key()).unwrap());
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (state, config) = (Arc::clone(&shared), Arc::clone(&config));
+                thread::spawn(move || {
+                    let connection = ServerConnection::new(config).unwrap();
+                    serve(StreamOwned::new(connection, stream), &state);
+                });
+            }
+        });
+        Self { address, state }
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("http://{}/alarms", self.address)
     }
@@ -122,9 +147,8 @@ impl Receiver {
     }
 }
 
-fn serve(stream: TcpStream, state: &Mutex<State>) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut stream = stream;
+fn serve(stream: impl Read + Write, state: &Mutex<State>) {
+    let mut reader = BufReader::new(stream);
     loop {
         let mut headers = Vec::new();
         loop {
@@ -168,7 +192,8 @@ fn serve(stream: TcpStream, state: &Mutex<State>) {
             }
             Reply::Status(status, more) => {
                 let answer = format!("HTTP/1.1 {status} Status\r\n{more}content-length: 0\r\n\r\n");
-                if stream.write_all(answer.as_bytes()).is_err() {
+                let stream = reader.get_mut();
+                if stream.write_all(answer.as_bytes()).and_then(|()| stream.flush()).is_err() {
                     return;
                 }
             }

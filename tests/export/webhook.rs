@@ -1,9 +1,10 @@
 //! Webhooks: every raise and clear arrives at least once, in order, signed, whatever happens in between.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use harness::{
-    ManagerProcess, RawClient, Settings, eventually, report, response_code, settings::OPERATOR_TOKEN, waiting::patience,
+    ManagerProcess, RawClient, Settings, TestPki, eventually, report, response_code, settings::OPERATOR_TOKEN,
+    waiting::patience,
 };
 use serde_json::{Value, json};
 
@@ -253,4 +254,45 @@ fn every_mistake_is_told_with_its_line_before_anything_is_sent() {
         assert!(lines.contains(&line), "line {line}: {found:#}");
     }
     assert!(!String::from_utf8_lossy(&output.stdout).contains("\"s\""), "a secret is not repeated");
+}
+
+#[test]
+fn over_tls_the_target_is_checked_and_the_manager_shows_its_certificate() {
+    let other = tempfile::tempdir().unwrap();
+    let other = TestPki::new(other.path());
+    let mut receiver = None;
+    let manager = ManagerProcess::start_with(|pki, folder| {
+        let target = Receiver::start_tls(pki, &pki.issue_manager("noc"));
+        let own = pki.issue_manager("exporting");
+        let secret = folder.join("secret");
+        fs::write(&secret, format!("{SECRET}\n")).unwrap();
+        let one = |name: &str, anchor: &Path, client: &str| {
+            format!(
+                "[[exporters]]\nname = {name:?}\nkind = \"webhook\"\nurl = \"https://localhost:{}/{name}\"\n\
+                 secret_file = {secret:?}\ntrust_anchors = {anchor:?}\nretry_max = \"1s\"\n{client}\n",
+                target.address.port()
+            )
+        };
+        let client = format!("certificate = {:?}\nprivate_key = {:?}", own.certificate_file, own.key_file);
+        let toml = one("right", &pki.anchor_file(), &client)
+            + &one("stranger", &other.anchor_file(), &client)
+            + &one("unknown", &pki.anchor_file(), "");
+        receiver = Some(target);
+        Settings::one("mq", &["module-1"]).with(&toml)
+    });
+    manager.expect_warnings();
+    let receiver = receiver.unwrap();
+    let mut client = manager.connect("mq", "module-1");
+    say(&mut client, "laser-1", Some("major"));
+    eventually("the event", patience(), || (!story(&receiver.taken(), "laser-1").is_empty()).then_some(()));
+    receiver.seen().iter().for_each(|request| request.verify());
+    let errors = eventually("what the others say", patience(), || {
+        let mut list = manager.api().list("/api/v1/exporters");
+        let errors: Vec<String> =
+            list.drain(..).filter_map(|one| one["lastError"].as_str().map(ToOwned::to_owned)).collect();
+        (errors.len() == 2).then_some(errors)
+    });
+    assert!(errors[0].contains("invalid peer certificate"), "{errors:?}");
+    assert!(errors[1].to_lowercase().contains("certificate"), "{errors:?}");
+    assert_eq!(receiver.seen().len(), 1, "nobody else got through");
 }

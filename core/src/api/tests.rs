@@ -347,3 +347,19 @@ fn metrics_are_well_formed() {
         assert!(reply.text.lines().any(|found| found == line), "{line} is missing in\n{}", reply.text);
     }
 }
+
+#[test]
+fn exporters_are_listed_shown_tried_and_made_to_try_again() {
+    let manager = FakeManager::start(FakeBackend::default());
+    let list = manager.get("/api/v1/exporters").ok();
+    assert_eq!((&list["items"][0]["name"], &list["items"][0]["state"]), (&json!("noc"), &json!("retrying")));
+    let one = manager.get("/api/v1/exporters/noc").ok();
+    assert_eq!((&one["pending"], &one["parkedEvents"][0]["alarm"]), (&json!(4), &json!(7)));
+    assert!(manager.get("/api/v1/exporters/nobody").problem(404, "not-found").contains("GET /api/v1/exporters"));
+    for action in ["retry", "test"] {
+        let path = format!("/api/v1/exporters/noc/{action}");
+        manager.post(&path, "guessed", "").problem(401, "unauthorized");
+        assert_eq!(manager.post(&path, "ops-token", "").status, 200);
+        manager.post(&format!("/api/v1/exporters/nobody/{action}"), "ops-token", "").problem(404, "not-found");
+    }
+}

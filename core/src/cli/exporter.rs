@@ -65,7 +65,7 @@ pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> C
                 0 => String::new(),
                 number => format!(", {} let go because they are no longer true", count(number, "event")),
             };
-            output.line(&format!("{} wait again{outdated}; trying now.", count(done.requeued, "parked event")))?;
+            output.line(&format!("Parked events that wait again: {}{outdated}. Trying now.", done.requeued))?;
             Ok(Exit::Success)
         }
         Command::Test { name } => {

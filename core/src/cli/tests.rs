@@ -316,3 +316,21 @@ fn wrong_words_are_told_what_was_expected() {
     assert!(error("report list").contains("--component"));
     assert!(error("report list --component mk/km-1 --limit 0").contains("1.."));
 }
+
+#[test]
+fn exporters_on_the_command_line() {
+    let manager = manager();
+    let (result, printed) = run(&manager, "exporter list");
+    assert_eq!(result, Ok(Exit::Success));
+    assert!(printed.contains("noc") && printed.contains("retrying") && printed.ends_with("1 exporter\n"), "{printed}");
+    let (_, printed) = run(&manager, "exporter show noc");
+    for part in ["next attempt:", "status 503", "10.0.0-7", "status 422: no such field"] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+    let (result, printed) = run_as(&manager, "ops-token", "exporter retry noc");
+    assert_eq!((result, printed.as_str()), (Ok(Exit::Success), "Parked events that wait again: 1. Trying now.\n"));
+    let (result, printed) = run_as(&manager, "ops-token", "exporter test noc");
+    assert_eq!(result, Ok(Exit::Failure), "a test that did not arrive is a failure");
+    assert!(printed.contains("did not take the test event: cannot connect"), "{printed}");
+    assert!(run(&manager, "exporter show nobody").0.unwrap_err().contains("there is no exporter `nobody`"));
+}

@@ -21,10 +21,12 @@ pub mod reports;
 pub mod requests;
 pub mod start;
 pub mod start_entry;
+pub mod start_error;
 pub mod subscriptions;
 pub mod watch;
 
-pub use start::{StartError, start};
+pub use start::start;
+pub use start_error::StartError;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

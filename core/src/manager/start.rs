@@ -21,12 +21,13 @@ use super::{
     plugins::{self, Plugins},
     replay::{StartNote, expected},
     requests, start_entry,
+    start_error::StartError,
     subscriptions::{Around, Subscriptions},
     watch::Watch,
 };
 use crate::{
     alarm::AlarmBoard,
-    api::{ApiError, ApiServer},
+    api::ApiServer,
     clock::{Clock, wall_time},
     config::{ComponentConfig, Config, InterfaceConfig, limits},
     connection::InterfaceContext,
@@ -35,8 +36,8 @@ use crate::{
         registry::{ComponentView, shard_of},
     },
     model::{Alarm, ComponentRef, ReferencePoint, Symbol, SymbolTable, Timestamp},
-    net::{BindError, ConnectionRegistry, ConnectionSink, InterfaceTrust, Listener, TrustError, TrustWarning},
-    plugin::{PluginError, PluginHost},
+    net::{ConnectionRegistry, ConnectionSink, InterfaceTrust, Listener, TrustWarning},
+    plugin::PluginHost,
     shard::{
         Mailbox,
         commit::{Audience, PolicyRequest, Progress},
@@ -59,49 +60,11 @@ use crate::{
             writer::{StateWriter, StateWriterParts},
         },
     },
-    telemetry::{
-        audit::{Audit, AuditError},
-        metrics::Metrics,
-    },
+    telemetry::{audit::Audit, metrics::Metrics},
 };
 
 /// Status report requests of policies that wait to be sent.
 const POLICY_REQUEST_QUEUE: usize = 256;
-
-/// Why a manager does not start. Every variant says what to do.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data directory or the journal.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// The plugin engine.
-    #[error(transparent)]
-    Engine(PluginError),
-    /// Plugins that cannot be used, all of them.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
-    Plugins(Vec<PluginError>),
-    /// Certificates.
-    #[error(transparent)]
-    Trust(#[from] TrustError),
-    /// An interface's address.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// The API's address or tokens.
-    #[error(transparent)]
-    Api(#[from] ApiError),
-    /// The audit trail.
-    #[error(transparent)]
-    Audit(#[from] AuditError),
-    /// Exporters of alarms.
-    #[error(transparent)]
-    Exporters(#[from] ExportersError),
-    /// A fault point that does not parse (builds for tests only).
-    #[error("QKDNM_FAULTS: {0}")]
-    Faults(String),
-    /// The operating system refuses a thread.
-    #[error("cannot start a thread; is the limit of processes reached?")]
-    Thread(#[source] std::io::Error),
-}
 
 /// The latest time that is stored: the clock goes on from there even if wall time lies behind it.
 fn latest(recovered: &Recovered) -> Timestamp {
@@ -534,6 +497,13 @@ impl Shared {
         }
     }
 
+    /// Begins to dial the components that only listen.
+    fn dial(&self, connections: &Arc<Connections>, tasks: &TaskTracker) {
+        for component in self.config.components.iter().filter(|component| component.dial.is_some()) {
+            tasks.spawn(Arc::clone(connections).keep_dialled(component.clone()));
+        }
+    }
+
     /// Serves what is bound.
     fn open(self, doors: Doors, parts: Parts, wishes: mpsc::Receiver<PolicyRequest>) -> Result<Running, StartError> {
         let desk = AlarmDesk::new(parts.shards.iter().map(|(mailbox, _)| mailbox.clone()).collect());
@@ -576,9 +546,7 @@ impl Shared {
             addresses.push((point, listener.addresses()));
             tasks.spawn(listener.serve(trust, places, handshake_timeout, Arc::clone(&sink), doors_cancel.clone()));
         }
-        for component in self.config.components.iter().filter(|component| component.dial.is_some()) {
-            tasks.spawn(Arc::clone(&connections).keep_dialled(component.clone()));
-        }
+        self.dial(&connections, &tasks);
         // Ends with the shards, which hold the sending ends.
         tokio::spawn(requests::serve_policies(
             Arc::clone(&self.registry),

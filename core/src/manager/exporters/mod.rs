@@ -14,6 +14,8 @@ mod http_target;
 mod request;
 mod standing;
 mod store;
+#[cfg(test)]
+mod store_tests;
 mod watch;
 
 use std::{
