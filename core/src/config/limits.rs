@@ -345,3 +345,5 @@ pub const EXPORTER_ERROR_CHARS: usize = 256;
 pub const EXPORTER_SECRET_BYTES: u64 = 4 * 1024;
 /// Batches of the journal whose events go into the outbox in one transaction.
 pub const EXPORTER_BATCHES_AT_ONCE: usize = 256;
+/// How long a request under way may take to be answered when exporters stop.
+pub const EXPORTER_STOP: Duration = Duration::from_secs(2);

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     alarm::AlarmBoard,
     clock::wall_time,
-    config::{ExporterConfig, exporter::ExporterKind},
+    config::{ExporterConfig, exporter::ExporterKind, limits::EXPORTER_STOP},
     export::{Origin, alertmanager, answer, answer::Verdict, backoff::Backoff},
     telemetry::exporter::ExporterMetrics,
 };
@@ -93,10 +93,7 @@ impl Delivery {
     /// Delivers until `stop`.
     pub(super) async fn run(mut self, stop: CancellationToken) {
         loop {
-            let turn = tokio::select! {
-                () = stop.cancelled() => return,
-                turn = self.turn() => turn,
-            };
+            let Some(turn) = self.turn_unless(&stop).await else { return };
             let wait = match turn {
                 Turn::More => continue,
                 Turn::Idle if self.resends() => self.resend_at.saturating_duration_since(Instant::now()),
@@ -112,6 +109,21 @@ impl Delivery {
                 () = tokio::time::sleep(wait.min(Duration::from_secs(86_400))) => {}
             }
         }
+    }
+
+    /// A turn; `None` if it was to end. A request under way may still be answered, so that what arrived is not sent again.
+    async fn turn_unless(&mut self, stop: &CancellationToken) -> Option<Turn> {
+        if stop.is_cancelled() {
+            return None;
+        }
+        let turn = self.turn();
+        tokio::pin!(turn);
+        tokio::select! {
+            turn = &mut turn => return Some(turn),
+            () = stop.cancelled() => {}
+        }
+        let _answered = tokio::time::timeout(EXPORTER_STOP, turn).await;
+        None
     }
 
     async fn turn(&mut self) -> Turn {

@@ -12,6 +12,8 @@ mod desk;
 mod following;
 mod http_target;
 mod request;
+#[cfg(test)]
+mod restart_tests;
 mod standing;
 mod store;
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::{
     telemetry::metrics::Metrics,
 };
 
-fn config(name: &str, kind: ExporterKind) -> Arc<ExporterConfig> {
+pub(super) fn config(name: &str, kind: ExporterKind) -> Arc<ExporterConfig> {
     Arc::new(ExporterConfig {
         name: name.into(),
         kind,
@@ -37,7 +37,7 @@ fn config(name: &str, kind: ExporterKind) -> Arc<ExporterConfig> {
     })
 }
 
-fn raised(id: u64, time: i64) -> Alarm {
+pub(super) fn raised(id: u64, time: i64) -> Alarm {
     let key = AlarmKey {
         component: format!("mk/km-{id}"),
         resource: String::new(),
@@ -57,7 +57,7 @@ fn raised(id: u64, time: i64) -> Alarm {
     raise(None, key, report, "component", || id, Timestamp(time)).unwrap()
 }
 
-fn batch(alarms: Vec<Alarm>) -> BatchRecord {
+pub(super) fn batch(alarms: Vec<Alarm>) -> BatchRecord {
     BatchRecord {
         shard: 0,
         time: Timestamp(1),
@@ -119,7 +119,7 @@ fn what_waits_outlives_a_restart_and_a_new_exporter_is_told_what_is_so() {
     assert!(store.flush());
     drop(store);
     let configs = [config("new", ExporterKind::Webhook), config("noc", ExporterKind::Webhook)];
-    let store = open(folder.path(), &configs, &board(&[one.clone()]), 5);
+    let store = open(folder.path(), &configs, &board(std::slice::from_ref(&one)), 5);
     assert_eq!(store.position(), JournalPosition(2), "the journal is read on from here");
     assert_eq!(waiting(&store, 1), [(1, "raised", false)]);
     assert_eq!(waiting(&store, 0), [(1, "raised", true)]);
