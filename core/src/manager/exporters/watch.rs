@@ -41,7 +41,11 @@ struct Raised {
 impl Watch {
     /// Looks every second, until `stop`.
     pub(super) async fn run(self, stop: CancellationToken) {
-        let mut raised = vec![Raised::default(); self.posts.len()];
+        let mut raised: Vec<Raised> = self
+            .posts
+            .iter()
+            .map(|post| Raised { left_out: post.metrics.left_out.get(), ..Raised::default() })
+            .collect();
         let mut ticks = tokio::time::interval(EVERY);
         loop {
             tokio::select! {
