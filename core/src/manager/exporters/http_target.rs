@@ -68,9 +68,18 @@ impl HttpTarget {
         let (sender, connection) = handshake(TokioIo::new(stream))
             .await
             .map_err(|error| format!("no HTTP at {}: {error}", url.authority()))?;
-        // Ends with the sender, or when the target closes; the request tells what went wrong.
-        tokio::spawn(async move { drop(connection.await) });
-        self.exchange(sender, headers, body).await.map_err(|error| format!("{}: {}", url.authority(), chain(&error)))
+        // Ends with the sender, or when the target closes.
+        let driver = tokio::spawn(connection);
+        match self.exchange(sender, headers, body).await {
+            Ok(answer) => Ok(answer),
+            Err(error) => {
+                // A request that found the connection broken does not know why; the connection does. (In TLS 1.3 a target
+                // refuses the manager's certificate only after the handshake.)
+                let broken = driver.await.ok().and_then(Result::err);
+                let why = broken.as_ref().map_or_else(|| chain(&error), |broken| chain(broken));
+                Err(format!("{}: {why}", url.authority()))
+            }
+        }
     }
 
     async fn exchange(
