@@ -1,48 +1,29 @@
 //! Starting a manager.
 
-use std::{
-    collections::{HashMap, HashSet},
-    path::PathBuf,
-    sync::{Arc, atomic::AtomicU64},
-};
+mod doors;
+mod shards;
+
+use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
 use tokio::sync::mpsc;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::{doors::Doors, shards::Past};
 use super::{
     Followers, Running,
-    alarms::AlarmDesk,
-    backend::ManagerBackend,
     events::{Events, Fan},
-    housekeeping::House,
-    live::{Connections, Interface, Sink},
-    outward::Outward,
     plugins::{self, Plugins},
-    replay::{StartNote, expected},
-    requests, start_entry,
     subscriptions::{Around, Subscriptions},
-    watch::Watch,
 };
 use crate::{
     alarm::AlarmBoard,
-    api::{ApiError, ApiServer},
-    clock::{Clock, wall_time},
-    config::{ComponentConfig, Config, InterfaceConfig, limits},
-    connection::InterfaceContext,
-    dispatch::{
-        Registry,
-        registry::{ComponentView, shard_of},
-    },
-    model::{Alarm, ComponentRef, ReferencePoint, Symbol, SymbolTable, Timestamp},
-    net::{BindError, ConnectionRegistry, ConnectionSink, InterfaceTrust, Listener, TrustError, TrustWarning},
+    api::ApiError,
+    clock::Clock,
+    config::{ComponentConfig, Config},
+    dispatch::{Registry, registry::ComponentView},
+    model::{ComponentRef, Symbol, SymbolTable, Timestamp},
+    net::{BindError, TrustError},
     plugin::{PluginError, PluginHost},
-    shard::{
-        Mailbox,
-        commit::{Audience, PolicyRequest, Progress},
-        core::{ShardCore, Surroundings},
-        worker::Worker,
-    },
-    state::ComponentState,
+    shard::{Mailbox, commit::Audience},
     storage::{
         JournalPosition,
         data_dir::DataDir,
@@ -53,10 +34,7 @@ use crate::{
         journal::{Journal, JournalOptions},
         recovery::{Recovered, recover},
         retention::Retention,
-        state_db::{
-            SubjectKey,
-            writer::{StateWriter, StateWriterParts},
-        },
+        state_db::writer::{StateWriter, StateWriterParts},
     },
     telemetry::{
         audit::{Audit, AuditError},
@@ -112,15 +90,6 @@ fn latest(recovered: &Recovered) -> Timestamp {
     reports.chain(alarms).max().unwrap_or_default()
 }
 
-/// What shards had before the start.
-struct Past {
-    components: HashMap<u32, ComponentState>,
-    policy_states: HashMap<SubjectKey, Vec<f64>>,
-    timers: HashMap<SubjectKey, u64>,
-    alarms: Vec<Alarm>,
-    next_alarm_id: u64,
-}
-
 /// What every part shares.
 struct Shared {
     config: Config,
@@ -136,7 +105,7 @@ struct Shared {
 /// Starts a manager. Must be called on a tokio runtime.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let (metrics, data_dir): (_, PathBuf) = (Arc::new(Metrics::default()), config.manager.data_dir.clone());
-    let config = in_use(config);
+    let config = doors::in_use(config);
     let lock = DataDir::lock(&data_dir)?;
     let faults = Faults::from_env().map_err(StartError::Faults)?;
     let (audit, audit_writer) = Audit::open(&data_dir, Arc::clone(&metrics))?;
@@ -203,62 +172,6 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let shards = shared.start_shards(past, &journal, &audience, &audit)?;
     let parts = Parts { journal, state, followers, subscriptions, events, audit, audit_writer, lock, shards };
     Ok(shared.open(doors, parts, wishes))
-}
-
-/// Sockets that are bound and not served yet, and what they trust.
-struct Doors {
-    api: ApiServer,
-    interfaces: Vec<(InterfaceConfig, Arc<InterfaceTrust>, Option<Listener>)>,
-}
-
-impl Doors {
-    async fn open(shared: &Shared) -> Result<Self, StartError> {
-        let mut interfaces = Vec::new();
-        for config in &shared.config.interfaces {
-            let clock = Arc::new(wall_time);
-            let (trust, warnings) =
-                InterfaceTrust::load(config.reference_point, &config.tls, &[], &shared.config.components, clock)?;
-            warnings.iter().for_each(|TrustWarning(text)| tracing::warn!("{text}"));
-            let listener = if config.listen.is_empty() {
-                None
-            } else {
-                Some(Listener::bind(config.reference_point, &config.listen).await?)
-            };
-            interfaces.push((config.clone(), Arc::new(trust), listener));
-        }
-        Ok(Self { api: ApiServer::bind(&shared.config.api).await?, interfaces })
-    }
-}
-
-/// The configuration without what nothing can reach: a handler of an interface that is not served is not compiled.
-fn in_use(mut config: Config) -> Config {
-    config.interfaces = interfaces_in_use(&config);
-    let served: HashSet<ReferencePoint> = config.interfaces.iter().map(|interface| interface.reference_point).collect();
-    config.handlers.retain(|handler| served.contains(&handler.reference_point));
-    config
-}
-
-/// The interfaces of the configuration, and one without an address for each reference point that is only dialled.
-fn interfaces_in_use(config: &Config) -> Vec<InterfaceConfig> {
-    let mut interfaces = config.interfaces.clone();
-    for component in config.components.iter().filter(|component| component.dial.is_some()) {
-        let reference_point = component.component.reference_point;
-        if interfaces.iter().all(|interface| interface.reference_point != reference_point) {
-            interfaces.push(InterfaceConfig {
-                reference_point,
-                listen: Vec::new(),
-                tls: config.tls.clone(),
-                max_connections: limits::MAX_CONNECTIONS,
-                max_connections_per_identity: limits::MAX_CONNECTIONS_PER_IDENTITY,
-                max_line_bytes: limits::MAX_LINE_BYTES,
-                max_in_flight: limits::MAX_IN_FLIGHT,
-                handshake_timeout: limits::HANDSHAKE_TIMEOUT,
-                idle_timeout: limits::IDLE_TIMEOUT,
-                request_timeout: limits::REQUEST_TIMEOUT,
-            });
-        }
-    }
-    interfaces
 }
 
 /// How long history is kept, as configured.
@@ -340,244 +253,5 @@ impl Shared {
             audit.clone(),
         );
         Subscriptions::start(around, sees, reached)
-    }
-
-    fn start_shards(
-        &self,
-        past: Past,
-        journal: &Arc<Journal>,
-        audience: &Audience,
-        audit: &Audit,
-    ) -> Result<Vec<(Mailbox, std::thread::JoinHandle<()>)>, StartError> {
-        let count = self.config.manager.shards;
-        let around = Surroundings {
-            symbols: Arc::clone(&self.symbols),
-            registry: Arc::clone(&self.registry),
-            metrics: Arc::clone(&self.metrics),
-            manager: Arc::from(self.manager.as_str()),
-            next_alarm_id: Arc::new(AtomicU64::new(past.next_alarm_id)),
-            state_per_component: self.config.plugins.state_per_component,
-        };
-        let mut cores: Vec<ShardCore> = (0..count)
-            .map(|number| ShardCore::new(u16::try_from(number).unwrap_or(u16::MAX), around.clone(), &self.plugins.set))
-            .collect();
-        self.distribute(past, &mut cores);
-        let started = self.clock.now();
-        for (number, core) in cores.iter_mut().enumerate() {
-            let of_shard = |(component, _): &(Symbol, i64)| shard_of(&self.symbols.text(*component), count) == number;
-            core.expect_reports(expected(&self.config.components, &self.symbols).filter(of_shard), started);
-        }
-        let (mailboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| Mailbox::new()).unzip();
-        let points: Vec<_> = self.config.handlers.iter().map(|handler| handler.reference_point).collect();
-        let managers = mailboxes.get(shard_of(&self.manager, count)).cloned();
-        let note = StartNote {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            manager: self.config.manager.id.clone(),
-            domain: self.config.manager.domain.clone(),
-            shards: count,
-            state_per_component: self.config.plugins.state_per_component,
-            components: self.config.components.clone(),
-            handlers: self.config.handlers.clone(),
-            policies: self.config.policies.clone(),
-            started,
-            digests: self.plugins.digests(),
-        };
-        audit.record(start_entry::entry(&note, audit.last_start()));
-        let mut note = Some(serde_json::to_string(&note).unwrap_or_default());
-        let mut started = Vec::new();
-        for (core, (number, (mailbox, receiver))) in cores.into_iter().zip(mailboxes.iter().zip(receivers).enumerate())
-        {
-            let worker = Worker {
-                number: u16::try_from(number).unwrap_or(u16::MAX),
-                core,
-                mailbox: receiver,
-                manager_mailbox: managers.clone().unwrap_or_else(|| mailbox.clone()),
-                journal: Arc::clone(journal),
-                audience: Audience { progress: Arc::new(Progress::default()), ..audience.clone() },
-                clock: self.clock,
-                points: points.clone(),
-            };
-            let note = note.take();
-            let thread = std::thread::Builder::new()
-                .name(format!("shard-{number}"))
-                .spawn(move || worker.run(note))
-                .map_err(StartError::Thread)?;
-            started.push((mailbox.clone(), thread));
-        }
-        Ok(started)
-    }
-
-    /// Gives every shard the state of its components, its policies' subjects and alarms.
-    fn distribute(&self, past: Past, cores: &mut [ShardCore]) {
-        let count = cores.len();
-        let shard = |component: u32| shard_of(&self.symbols.text(Symbol(component)), count);
-        for (symbol, state) in past.components {
-            if let Some(core) = cores.get_mut(shard(symbol)) {
-                core.restore_component(symbol, state);
-            }
-        }
-        for ((policy, component, resource), state) in past.policy_states {
-            if let Some(core) = cores.get_mut(shard(component)) {
-                core.restore_subject(policy, component, resource, &state, 0);
-            }
-        }
-        for ((policy, component, resource), at) in past.timers {
-            if let Some(core) = cores.get_mut(shard(component)) {
-                core.restore_subject(policy, component, resource, &[], at);
-            }
-        }
-        for alarm in past.alarms {
-            let alarm = Arc::new(alarm);
-            if let Some(gauge) =
-                self.metrics.alarms_raised.get(alarm.report.severity as usize).filter(|_| !alarm.is_cleared)
-            {
-                gauge.increment();
-            }
-            self.board.publish(Arc::clone(&alarm));
-            if let Some(core) = cores.get_mut(shard_of(&alarm.key.component, count)) {
-                core.restore_alarm(alarm);
-            }
-        }
-    }
-
-    fn context(
-        &self,
-        config: InterfaceConfig,
-        parts: &Parts,
-        watch: &Arc<Watch>,
-        outward: &Arc<Outward>,
-    ) -> InterfaceContext {
-        let handlers = || self.config.handlers.iter().zip(&self.plugins.handlers);
-        let plugins = Arc::clone(&self.plugins);
-        InterfaceContext {
-            keep_raw: handlers()
-                .any(|(handler, loaded)| handler.reference_point == config.reference_point && loaded.needs().raw),
-            exempt_paths: handlers().map(|(handler, _)| handler.allow_key_names.clone()).collect(),
-            config,
-            enrolment: self.config.manager.enrolment,
-            registry: Arc::clone(&self.registry),
-            symbols: Arc::clone(&self.symbols),
-            shards: parts.shards.iter().map(|(mailbox, _)| mailbox.clone()).collect(),
-            subscriptions: Arc::clone(&parts.subscriptions) as _,
-            clock: self.clock,
-            metrics: Arc::clone(&self.metrics),
-            unlisted: Arc::new(move |component| plugins.card(component, None)),
-            watch: Arc::clone(watch) as _,
-            subscriber: Arc::clone(outward) as _,
-        }
-    }
-
-    fn house(
-        &self,
-        connections: &Arc<Connections>,
-        watch: Arc<Watch>,
-        desk: &AlarmDesk,
-        journal: &Arc<Journal>,
-    ) -> House {
-        House {
-            config: self.config.clone(),
-            manager: self.manager.clone(),
-            clock: self.clock,
-            connections: Arc::clone(connections),
-            watch,
-            desk: desk.clone(),
-            journal: Arc::clone(journal),
-            metrics: Arc::clone(&self.metrics),
-        }
-    }
-
-    fn backend(&self, desk: AlarmDesk, parts: &Parts, outward: Arc<Outward>) -> ManagerBackend {
-        ManagerBackend {
-            config: self.config.clone(),
-            symbols: Arc::clone(&self.symbols),
-            registry: Arc::clone(&self.registry),
-            metrics: Arc::clone(&self.metrics),
-            board: Arc::clone(&self.board),
-            plugins: Arc::clone(&self.plugins),
-            clock: self.clock,
-            started: self.clock.now(),
-            desk,
-            journal: Arc::clone(&parts.journal),
-            subscriptions: Arc::clone(&parts.subscriptions),
-            events: Arc::clone(parts.events.log()),
-            audit: parts.audit.clone(),
-            outward,
-            readers: Arc::new(tokio::sync::Semaphore::new(super::backend::REPORT_READERS)),
-        }
-    }
-
-    /// Serves what is bound.
-    fn open(self, doors: Doors, parts: Parts, wishes: mpsc::Receiver<PolicyRequest>) -> Running {
-        let desk = AlarmDesk::new(parts.shards.iter().map(|(mailbox, _)| mailbox.clone()).collect());
-        desk.clear_those_before(&self.board, &self.manager);
-        let watch = Arc::new(Watch::new(self.clock, parts.audit.clone(), desk.clone(), self.manager.clone()));
-        let (doors_cancel, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-        let outward = Outward::start(
-            &self.config.subscriptions,
-            &self.config.manager.data_dir,
-            self.clock,
-            Arc::clone(&self.metrics),
-            tasks.clone(),
-            closing.clone(),
-        );
-        let mut interfaces = Vec::new();
-        let mut listeners = Vec::new();
-        for (config, trust, listener) in doors.interfaces {
-            let places = ConnectionRegistry::new(
-                config.reference_point,
-                config.max_connections,
-                config.max_connections_per_identity,
-                Arc::clone(&self.metrics),
-            );
-            listeners.extend(
-                listener.map(|listener| (listener, config.handshake_timeout, Arc::clone(&trust), Arc::clone(&places))),
-            );
-            interfaces.push(Interface {
-                context: Arc::new(self.context(config, &parts, &watch, &outward)),
-                trust,
-                places,
-            });
-        }
-        let connections = Connections::new(interfaces, tasks.clone(), closing.clone(), Arc::clone(&watch) as _);
-        let sink: Arc<dyn ConnectionSink> = Arc::new(Sink(Arc::clone(&connections)));
-        let mut addresses = Vec::new();
-        for (listener, handshake_timeout, trust, places) in listeners {
-            let point = trust.reference_point();
-            listener.addresses().iter().for_each(|address| tracing::info!(interface = %point, %address, "Listening."));
-            addresses.push((point, listener.addresses()));
-            tasks.spawn(listener.serve(trust, places, handshake_timeout, Arc::clone(&sink), doors_cancel.clone()));
-        }
-        for component in self.config.components.iter().filter(|component| component.dial.is_some()) {
-            tasks.spawn(Arc::clone(&connections).keep_dialled(component.clone()));
-        }
-        // Ends with the shards, which hold the sending ends.
-        tokio::spawn(requests::serve_policies(
-            Arc::clone(&self.registry),
-            self.clock,
-            Arc::clone(&self.metrics),
-            wishes,
-        ));
-        tasks.spawn(self.house(&connections, watch, &desk, &parts.journal).run(doors_cancel.clone()));
-        let (api, backend) = (doors.api.address(), self.backend(desk, &parts, outward));
-        tasks.spawn(Arc::clone(&parts.events).run(doors_cancel.clone()));
-        tasks.spawn(doors.api.serve(Arc::new(backend), doors_cancel.clone()));
-        Running {
-            config: self.config,
-            vital: self.metrics.vital.clone(),
-            connections,
-            doors: doors_cancel,
-            closing,
-            tasks,
-            shards: parts.shards,
-            journal: parts.journal,
-            state: parts.state,
-            followers: parts.followers,
-            subscriptions: parts.subscriptions,
-            audit: parts.audit,
-            audit_writer: parts.audit_writer,
-            api,
-            interfaces: addresses,
-            lock: parts.lock,
-        }
     }
 }
