@@ -3,15 +3,17 @@
 mod doors;
 mod shards;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::mpsc;
 
-use self::{doors::Doors, shards::Past};
+use self::{doors::ClosedDoors, shards::Past};
 use super::{
     Followers, Running,
     events::{Events, Fan},
-    plugins::{self, Plugins},
+    in_force::{Current, InForce, in_use},
+    plugins,
+    reload::Origin,
     subscriptions::{Around, Subscriptions},
 };
 use crate::{
@@ -92,20 +94,21 @@ fn latest(recovered: &Recovered) -> Timestamp {
 
 /// What every part shares.
 struct Shared {
-    config: Config,
+    current: Current,
     symbols: Arc<SymbolTable>,
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
     board: Arc<AlarmBoard>,
-    plugins: Arc<Plugins>,
+    host: Arc<PluginHost>,
     clock: Clock,
     manager: String,
 }
 
-/// Starts a manager. Must be called on a tokio runtime.
-pub async fn start(config: Config) -> Result<Running, StartError> {
+/// Starts a manager; `origin` says which files the configuration was read from, so that they can be reloaded. Must be called
+/// on a tokio runtime.
+pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, StartError> {
     let (metrics, data_dir): (_, PathBuf) = (Arc::new(Metrics::default()), config.manager.data_dir.clone());
-    let config = doors::in_use(config);
+    let config = in_use(config);
     let lock = DataDir::lock(&data_dir)?;
     let faults = Faults::from_env().map_err(StartError::Faults)?;
     let (audit, audit_writer) = Audit::open(&data_dir, Arc::clone(&metrics))?;
@@ -113,18 +116,20 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let clock = Clock::start(latest(&recovered));
     let symbols = Arc::clone(&recovered.symbols);
     let host = PluginHost::new(&config.plugins, Arc::clone(&metrics)).map_err(StartError::Engine)?;
-    let plugins =
-        Arc::new(plugins::load(&config.handlers, &config.policies, &host, &symbols).map_err(StartError::Plugins)?);
+    let plugins = plugins::load(&config.handlers, &config.policies, &host, &symbols, None)
+        .map_err(|problems| StartError::Plugins(problems.into_iter().map(|problem| problem.error).collect()))?;
     let registry = Arc::new(Registry::new(Arc::clone(&symbols), config.manager.shards));
     let (manager, board) = (format!("mx/{}", config.manager.id), Arc::new(AlarmBoard::default()));
-    let shared = Shared { config, symbols, registry, metrics, board, plugins, clock, manager };
+    let storage = config.storage.clone();
+    let current = Current::new(InForce::new(1, clock.now(), config, plugins), &symbols);
+    let shared = Shared { current, symbols, registry, metrics, board, host, clock, manager };
     shared.enter_components(&recovered);
 
-    let doors = Doors::open(&shared).await?;
+    let doors = ClosedDoors::open(&shared).await?;
     let options = JournalOptions {
         data_dir: data_dir.clone(),
-        durability: shared.config.storage.durability,
-        segment_size: shared.config.storage.journal_segment_size,
+        durability: storage.durability,
+        segment_size: storage.journal_segment_size,
         clock: Arc::new(move || clock.now()),
         faults: faults.clone(),
     };
@@ -133,8 +138,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         symbols: (Arc::clone(&shared.symbols), recovered.symbols_in_db),
         retention: Retention::new(
             &data_dir,
-            shared.config.storage.journal_retention,
-            shared.config.storage.journal_max_size,
+            storage.journal_retention,
+            storage.journal_max_size,
             Arc::new(move || clock.now()),
             Arc::clone(&recovered.registry),
         ),
@@ -171,7 +176,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     };
     let shards = shared.start_shards(past, &journal, &audience, &audit)?;
     let parts = Parts { journal, state, followers, subscriptions, events, audit, audit_writer, lock, shards };
-    Ok(shared.open(doors, parts, wishes))
+    Ok(shared.open(doors, parts, wishes, origin))
 }
 
 /// How long history is kept, as configured.
@@ -193,15 +198,11 @@ struct Parts {
 }
 
 impl Shared {
-    fn listed(&self) -> HashMap<&ComponentRef, &ComponentConfig> {
-        self.config.components.iter().map(|component| (&component.component, component)).collect()
-    }
-
     /// Enters the components of the configuration, and those known from before the start.
     fn enter_components(&self, recovered: &Recovered) {
-        let listed = self.listed();
-        for (component, config) in &listed {
-            self.registry.admit(component, || self.plugins.card(component, Some(config)));
+        let in_force = self.current.get();
+        for ComponentConfig { component, .. } in &in_force.config.components {
+            self.registry.admit(component, || in_force.rules.card(component));
         }
         let mut unnamed = 0;
         for (symbol, state) in &recovered.components {
@@ -209,8 +210,7 @@ impl Shared {
                 unnamed += 1;
                 continue;
             };
-            let entry =
-                self.registry.admit(&component, || self.plugins.card(&component, listed.get(&component).copied()));
+            let entry = self.registry.admit(&component, || in_force.rules.card(&component));
             entry.restore_resources(state.values.0.iter().map(|value| value.resource));
             entry.view.store(Some(Arc::new(ComponentView {
                 last_report: state.last_report,
@@ -229,7 +229,7 @@ impl Shared {
 
     /// Starts writing history, if it is kept, from where it stands.
     fn start_history(&self, data_dir: &std::path::Path, reached: JournalPosition) -> Result<Followers, StorageError> {
-        let (mut feed, retention) = (Feed::new(), history_retention(&self.config));
+        let (mut feed, retention) = (Feed::new(), history_retention(&self.current.get().config));
         let mut start = || HistoryWriter::start(data_dir, &mut feed, reached, retention, Arc::clone(&self.metrics));
         let history = if retention.is_on() { Some(start()?) } else { None };
         Ok(Followers { feed: Arc::new(feed), history })
@@ -241,9 +241,10 @@ impl Shared {
         audit: &Audit,
         reached: JournalPosition,
     ) -> Result<Arc<Subscriptions>, StorageError> {
-        let sees = self.config.components.iter().map(|one| (one.component.clone(), one.sees.clone())).collect();
+        let in_force = self.current.get();
+        let sees = in_force.sees();
         let around = Around::new(
-            self.config.manager.id.clone(),
+            in_force.config.manager.id.clone(),
             data_dir.to_path_buf(),
             self.clock,
             Arc::clone(&self.symbols),

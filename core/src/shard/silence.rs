@@ -52,6 +52,39 @@ impl Silence {
         self.deadlines.insert((expected.deadline(None), component.0));
     }
 
+    /// Expects other components, or others intervals, from `since` on. Those that count as silent and are not under the new
+    /// intervals, in the order of their symbols.
+    pub fn change(
+        &mut self,
+        expected: Vec<(Symbol, i64)>,
+        since: Timestamp,
+        now: Timestamp,
+        last_report: impl Fn(u32) -> Option<Timestamp>,
+    ) -> Vec<Symbol> {
+        let mut before = std::mem::take(self);
+        let mut ended = BTreeSet::new();
+        for (component, interval_ms) in expected {
+            let Some(known) = before.expected.remove(&component.0) else {
+                self.expect(component, interval_ms, since);
+                continue;
+            };
+            let mut known = Expected { interval_ms, ..known };
+            let deadline = known.deadline(last_report(component.0));
+            if known.is_silent && deadline > now {
+                known.is_silent = false;
+                ended.insert(component.0);
+            }
+            self.silent += usize::from(known.is_silent);
+            if !known.is_silent {
+                self.deadlines.insert((deadline, component.0));
+            }
+            self.expected.insert(component.0, known);
+        }
+        let gone = before.expected.into_iter().filter(|(_, expected)| expected.is_silent);
+        ended.extend(gone.map(|(component, _)| component));
+        ended.into_iter().map(Symbol).collect()
+    }
+
     /// Components expected.
     pub fn expected(&self) -> impl Iterator<Item = Symbol> + '_ {
         self.expected.keys().copied().map(Symbol)

@@ -5,4 +5,5 @@ pub mod logs;
 pub mod metrics;
 pub mod outward;
 pub mod refusals;
+pub mod reloads;
 pub mod vital;

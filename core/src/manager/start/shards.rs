@@ -8,10 +8,7 @@ use std::{
 use super::{Shared, StartError};
 use crate::{
     dispatch::registry::shard_of,
-    manager::{
-        replay::{StartNote, expected},
-        start_entry,
-    },
+    manager::start_entry,
     model::{Alarm, Symbol},
     shard::{
         Mailbox,
@@ -41,41 +38,26 @@ impl Shared {
         audience: &Audience,
         audit: &Audit,
     ) -> Result<Vec<(Mailbox, std::thread::JoinHandle<()>)>, StartError> {
-        let count = self.config.manager.shards;
+        let in_force = self.current.get();
+        let (count, config) = (in_force.config.manager.shards, self.current.shards().load_full());
         let around = Surroundings {
             symbols: Arc::clone(&self.symbols),
             registry: Arc::clone(&self.registry),
             metrics: Arc::clone(&self.metrics),
             manager: Arc::from(self.manager.as_str()),
             next_alarm_id: Arc::new(AtomicU64::new(past.next_alarm_id)),
-            state_per_component: self.config.plugins.state_per_component,
-        };
-        let mut cores: Vec<ShardCore> = (0..count)
-            .map(|number| ShardCore::new(u16::try_from(number).unwrap_or(u16::MAX), around.clone(), &self.plugins.set))
-            .collect();
-        self.distribute(past, &mut cores);
-        let started = self.clock.now();
-        for (number, core) in cores.iter_mut().enumerate() {
-            let of_shard = |(component, _): &(Symbol, i64)| shard_of(&self.symbols.text(*component), count) == number;
-            core.expect_reports(expected(&self.config.components, &self.symbols).filter(of_shard), started);
-        }
-        let (mailboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| Mailbox::new()).unzip();
-        let points: Vec<_> = self.config.handlers.iter().map(|handler| handler.reference_point).collect();
-        let managers = mailboxes.get(shard_of(&self.manager, count)).cloned();
-        let note = StartNote {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            manager: self.config.manager.id.clone(),
-            domain: self.config.manager.domain.clone(),
             shards: count,
-            state_per_component: self.config.plugins.state_per_component,
-            components: self.config.components.clone(),
-            handlers: self.config.handlers.clone(),
-            policies: self.config.policies.clone(),
-            started,
-            digests: self.plugins.digests(),
         };
+        let number = |number: usize| u16::try_from(number).unwrap_or(u16::MAX);
+        let core = |shard| ShardCore::new(number(shard), around.clone(), Arc::clone(&config));
+        let mut cores: Vec<ShardCore> = (0..count).map(core).collect();
+        self.distribute(past, &mut cores);
+        cores.iter_mut().for_each(|core| core.expect_reports(in_force.since));
+        let (mailboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| Mailbox::new()).unzip();
+        let managers = mailboxes.get(shard_of(&self.manager, count)).cloned();
+        let note = in_force.note();
         audit.record(start_entry::entry(&note, audit.last_start()));
-        let mut note = Some(serde_json::to_string(&note).unwrap_or_default());
+        let mut note = Some(config.note.to_string());
         let mut started = Vec::new();
         for (core, (number, (mailbox, receiver))) in cores.into_iter().zip(mailboxes.iter().zip(receivers).enumerate())
         {
@@ -87,7 +69,8 @@ impl Shared {
                 journal: Arc::clone(journal),
                 audience: Audience { progress: Arc::new(Progress::default()), ..audience.clone() },
                 clock: self.clock,
-                points: points.clone(),
+                latest: Arc::clone(self.current.shards()),
+                points: config.points(),
             };
             let note = note.take();
             let thread = std::thread::Builder::new()
