@@ -326,6 +326,18 @@ impl ManagerProcess {
         self.launch();
     }
 
+    /// As [`Self::command`], with the token of the administrator.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn admin_command(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(binary::qkdnm());
+        command.args(arguments).current_dir(&self.root).stdin(Stdio::null());
+        command.env("QKDNM_API", self.api().root()).env("QKDNM_TOKEN", crate::settings::ADMIN_TOKEN);
+        command.output().expect("the binary starts")
+    }
+
     /// Runs `qkdnm` with these arguments in the manager's folder, with `QKDNM_API` set when it runs.
     ///
     /// # Panics
