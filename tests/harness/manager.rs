@@ -320,6 +320,16 @@ impl ManagerProcess {
         kill_process(self.pid(), Signal::HUP).expect("the manager takes SIGHUP");
     }
 
+    /// Has the manager take over what the settings say now, over its API.
+    ///
+    /// # Panics
+    /// When the folder cannot be written, or no HTTP answer comes.
+    #[must_use]
+    pub fn reload_settings(&self) -> crate::HttpAnswer {
+        self.write_config();
+        self.api().post("/api/v1/configuration/reload", Some(crate::settings::ADMIN_TOKEN), &serde_json::json!({}))
+    }
+
     /// `kill -9` and start again on the same folder.
     pub fn crash_and_restart(&mut self) {
         self.kill();

@@ -12,7 +12,7 @@ use harness::{
 };
 use serde_json::{Value, json};
 
-use crate::{applied, free_address, reload};
+use crate::{applied, free_address};
 
 fn fill(id: &str) -> Value {
     report(id, performance(json!({ "key_store_fill_ratio": 0.5 })))
@@ -74,7 +74,7 @@ fn an_address_that_is_taken_refuses_the_whole() {
     let settings = manager.settings_mut();
     *settings = settings.clone().interface("mq", "").component("mk", "km-2", "");
     listen(settings, "mq", &taken.local_addr().unwrap().to_string());
-    let answer = reload(&manager);
+    let answer = manager.reload_settings();
     assert_eq!((answer.status, answer.content_type.as_str()), (422, "application/problem+json"));
     let problems = answer.json()["problems"].clone();
     assert!(problems[0]["message"].as_str().unwrap().contains("another program listens there"), "{problems}");
@@ -108,8 +108,12 @@ fn limits_hold_for_connections_that_are_up() {
     // The second is idle and ends by the new time, not by the old one of ten minutes.
     let (last, closing) = second.drain();
     assert_eq!((last.len(), closing), (0, Closing::Orderly));
+    drop((first, second));
     manager.settings_mut().interfaces[0].lines = "max_connections_per_identity = 1\n".to_owned();
     applied(&manager);
+    eventually("no connection", patience(), || {
+        (manager.api().metric("qkdn_net_connections_open", &["reference_point=\"mk\""]) == 0.0).then_some(())
+    });
     let mut one = manager.connect("mk", "km-2");
     assert_eq!(response_code(&one.ask(&fill("km-2"))), "success");
     let refused = manager.connect("mk", "km-2").drain();
@@ -124,7 +128,7 @@ fn tokens_count_from_the_reload_on_and_only_an_admin_may_reload() {
         let status = manager.api().post("/api/v1/configuration/reload", token, &json!({})).status;
         assert_eq!(status, if token.is_none() { 401 } else { 403 });
     }
-    let unchanged = reload(&manager).json();
+    let unchanged = manager.reload_settings().json();
     assert_eq!(unchanged["result"], "unchanged", "{unchanged}");
     // SHA-256 of `abc`, from FIPS 180-2.
     manager.settings_mut().more = "[[api.tokens]]\nname = \"late\"\n\

@@ -15,18 +15,12 @@ mod refused;
 mod rules;
 mod under_load;
 
-use harness::{HttpAnswer, ManagerProcess, settings::ADMIN_TOKEN};
-use serde_json::{Value, json};
+use harness::ManagerProcess;
+use serde_json::Value;
 
-/// Has the manager take over what its settings say now.
-fn reload(manager: &ManagerProcess) -> HttpAnswer {
-    manager.write_config();
-    manager.api().post("/api/v1/configuration/reload", Some(ADMIN_TOKEN), &json!({}))
-}
-
-/// The same, which must go well; what the manager says of it.
+/// Has the manager take over what its settings say now, which must go well; what the manager says of it.
 fn applied(manager: &ManagerProcess) -> Value {
-    let answer = reload(manager);
+    let answer = manager.reload_settings();
     assert_eq!(answer.status, 200, "{}", answer.text);
     let view = answer.json();
     assert_eq!(view["result"], "applied", "{view}");

@@ -5,7 +5,7 @@ use std::fs;
 use harness::{ManagerProcess, Settings, eventually, performance, report, response_code, waiting::patience};
 use serde_json::{Value, json};
 
-use crate::{applied, policy, reload};
+use crate::{applied, policy};
 
 fn status(manager: &ManagerProcess) -> Value {
     manager.api().get("/api/v1/configuration/reload").json()
@@ -22,7 +22,7 @@ fn a_broken_file_changes_nothing_and_is_told_whole() {
     *manager.settings_mut() = good.clone().component("mk", "km-2", "sight = \"vienna\"");
     manager.settings_mut().more = policy(0.2).replace("raise_below", "raise_bellow");
     fs::write(&manager.identity().certificate_file, "this is no certificate").unwrap();
-    let answer = reload(&manager);
+    let answer = manager.reload_settings();
     assert_eq!(answer.status, 422, "{}", answer.text);
     let problems = answer.json()["problems"].as_array().unwrap().clone();
     let told = |words: &str| {
@@ -80,7 +80,7 @@ fn what_a_start_alone_takes_over_is_named_and_refuses_the_rest() {
     *manager.settings_mut() =
         good.clone().component("mk", "km-2", "").with("[storage]\ndurability = \"os\"\nhistory = { raw = \"1d\" }\n");
     manager.settings_mut().manager = "shards = 7\n".to_owned();
-    let answer = reload(&manager);
+    let answer = manager.reload_settings();
     assert_eq!(answer.status, 422);
     let needs = answer.json()["needsRestart"].clone();
     let keys: Vec<&str> = needs.as_array().unwrap().iter().map(|one| one["key"].as_str().unwrap()).collect();

@@ -156,7 +156,7 @@ fn a_handler_is_put_before_the_standard_one_changed_and_taken_away() {
     let shown = manager.api().get("/api/v1/components/mk/km-1").json();
     assert_eq!(shown["handler"], "guest");
 
-    manager.settings_mut().more = guest(", raw = true, misbehave = \"trap\"") + "on_failure = \"keep-raw\"\n";
+    manager.settings_mut().more = guest(", raw = true, misbehave = \"panic\"") + "on_failure = \"keep-raw\"\n";
     applied(&manager);
     let view = manager.api().get("/api/v1/handlers").json();
     assert!(
@@ -167,7 +167,8 @@ fn a_handler_is_put_before_the_standard_one_changed_and_taken_away() {
     applied(&manager);
     assert_eq!(response_code(&client.ask(&qber(0.9))), "success");
     assert_eq!(manager.api().get("/api/v1/components/mk/km-1").json()["handler"], "mk-standard");
-    let reports = manager.api().accepted_reports("mk/km-1", 0);
-    let handlers: Vec<&str> = reports.iter().map(|report| report["handler"].as_str().unwrap()).collect();
+    let reports = manager.api().list("/api/v1/reports?component=mk/km-1");
+    let accepted = reports.iter().filter(|report| report["outcome"] == "accepted");
+    let handlers: Vec<&str> = accepted.map(|report| report["handler"].as_str().unwrap()).collect();
     assert_eq!(handlers, ["mk-standard", "guest", "mk-standard"]);
 }

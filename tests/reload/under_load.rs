@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     applied, free_address,
     load::{Load, assert_whole},
-    policy, reload,
+    policy,
 };
 
 fn components() -> Vec<String> {
@@ -37,7 +37,7 @@ fn turn(number: usize, more_interface: &str) -> Settings {
     if number % 3 == 1 {
         settings = settings.component("mk", "km-more", "expected_interval = \"1h\"");
     }
-    if number % 2 == 0 {
+    if number.is_multiple_of(2) {
         settings = settings.interface("mq", "").component("mq", "qm-1", "");
         settings.interfaces.last_mut().unwrap().listen = more_interface.to_owned();
     }
@@ -138,7 +138,7 @@ fn a_refused_reload_is_not_noticed_by_the_load() {
     load.go_on(200);
     for _ in 0..3 {
         manager.settings_mut().more = "[[policies]]\nname = 3\n".to_owned();
-        assert_eq!(reload(&manager).status, 422);
+        assert_eq!(manager.reload_settings().status, 422);
         load.go_on(100);
     }
     assert_whole(&manager, "mk", &load.stop());

@@ -204,8 +204,6 @@ fn read_at_start(was: &Config, is: &Config) -> Vec<Setting> {
     let size = |bytes: u64| super::quantity::show_size(bytes);
     let time = |time: std::time::Duration| super::quantity::show_duration(time);
     compare("storage.journal_segment_size", size(s.journal_segment_size), size(t.journal_segment_size));
-    compare("storage.journal_retention", time(s.journal_retention), time(t.journal_retention));
-    compare("storage.journal_max_size", size(s.journal_max_size), size(t.journal_max_size));
     compare("storage.history.raw", time(s.history.raw), time(t.history.raw));
     compare("storage.history.minute", time(s.history.minute), time(t.history.minute));
     compare("storage.history.hour", time(s.history.hour), time(t.history.hour));
@@ -223,6 +221,9 @@ fn taken_over(was: &Config, is: &Config) -> Vec<&'static str> {
     compare("manager.enrolment", was.manager.enrolment != is.manager.enrolment);
     compare("manager.reload_on_change", was.manager.reload_on_change != is.manager.reload_on_change);
     compare("log.level", was.log.level != is.log.level);
+    let (s, t) = (&was.storage, &is.storage);
+    compare("storage.journal_retention", s.journal_retention != t.journal_retention);
+    compare("storage.journal_max_size", s.journal_max_size != t.journal_max_size);
     let (p, q) = (&was.plugins, &is.plugins);
     compare("plugins.allow_native", p.allow_native != q.allow_native);
     compare("plugins.cpu_time", p.cpu_time != q.cpu_time);

@@ -12,7 +12,7 @@ use super::{
     Followers, Running,
     events::{Events, Fan},
     in_force::{Current, InForce, in_use},
-    plugins,
+    plugins::{self, Plugins},
     reload::Origin,
     subscriptions::{Around, Subscriptions},
 };
@@ -35,8 +35,11 @@ use crate::{
         history::{self, writer::HistoryWriter},
         journal::{Journal, JournalOptions},
         recovery::{Recovered, recover},
-        retention::Retention,
-        state_db::writer::{StateWriter, StateWriterParts},
+        retention::{JournalBounds, Retention},
+        state_db::{
+            StateDb,
+            writer::{StateWriter, StateWriterParts},
+        },
     },
     telemetry::{
         audit::{Audit, AuditError},
@@ -116,8 +119,7 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let clock = Clock::start(latest(&recovered));
     let symbols = Arc::clone(&recovered.symbols);
     let host = PluginHost::new(&config.plugins, Arc::clone(&metrics)).map_err(StartError::Engine)?;
-    let plugins = plugins::load(&config.handlers, &config.policies, &host, &symbols, None)
-        .map_err(|problems| StartError::Plugins(problems.into_iter().map(|problem| problem.error).collect()))?;
+    let plugins = load_plugins(&config, &host, &symbols)?;
     let registry = Arc::new(Registry::new(Arc::clone(&symbols), config.manager.shards));
     let (manager, board) = (format!("mx/{}", config.manager.id), Arc::new(AlarmBoard::default()));
     let storage = config.storage.clone();
@@ -133,19 +135,15 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
         clock: Arc::new(move || clock.now()),
         faults: faults.clone(),
     };
-    let state = Arc::new(StateWriter::start(StateWriterParts {
-        db: recovered.db,
-        symbols: (Arc::clone(&shared.symbols), recovered.symbols_in_db),
-        retention: Retention::new(
-            &data_dir,
-            storage.journal_retention,
-            storage.journal_max_size,
-            Arc::new(move || clock.now()),
-            Arc::clone(&recovered.registry),
-        ),
-        metrics: Arc::clone(&shared.metrics),
-        faults,
-    })?);
+    let retention = Retention::new(
+        &data_dir,
+        storage.journal_retention,
+        storage.journal_max_size,
+        Arc::new(move || clock.now()),
+        Arc::clone(&recovered.registry),
+    );
+    let journal_bounds = retention.bounds();
+    let state = shared.start_state((recovered.db, recovered.symbols_in_db), retention, faults)?;
     let journal = Arc::new(Journal::start(
         options,
         &recovered.journal,
@@ -156,13 +154,6 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let reached = JournalPosition(((recovered.journal.next_block - 1) << 16) | 0xffff);
     let followers = shared.start_history(&data_dir, reached)?;
     let (requester, wishes) = mpsc::channel(POLICY_REQUEST_QUEUE);
-    let past = Past {
-        components: recovered.components,
-        policy_states: recovered.policy_states,
-        timers: recovered.timers,
-        alarms: recovered.alarms,
-        next_alarm_id: recovered.next_alarm_id,
-    };
     let subscriptions = shared.start_subscriptions(&data_dir, &audit, reached)?;
     let events = Events::new(reached, Arc::clone(&shared.board), Arc::clone(&shared.symbols));
     let audience = Audience {
@@ -174,9 +165,22 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
         metrics: Arc::clone(&shared.metrics),
         follower: Fan::of([Arc::clone(&subscriptions) as _, Arc::clone(&events) as _]),
     };
+    let past = Past {
+        components: recovered.components,
+        policy_states: recovered.policy_states,
+        timers: recovered.timers,
+        alarms: recovered.alarms,
+        next_alarm_id: recovered.next_alarm_id,
+    };
     let shards = shared.start_shards(past, &journal, &audience, &audit)?;
-    let parts = Parts { journal, state, followers, subscriptions, events, audit, audit_writer, lock, shards };
+    let parts =
+        Parts { journal, journal_bounds, state, followers, subscriptions, events, audit, audit_writer, lock, shards };
     Ok(shared.open(doors, parts, wishes, origin))
+}
+
+fn load_plugins(config: &Config, host: &PluginHost, symbols: &SymbolTable) -> Result<Plugins, StartError> {
+    let loaded = plugins::load(&config.handlers, &config.policies, host, symbols, None);
+    loaded.map_err(|problems| StartError::Plugins(problems.into_iter().map(|problem| problem.error).collect()))
 }
 
 /// How long history is kept, as configured.
@@ -187,6 +191,7 @@ pub fn history_retention(config: &Config) -> history::Retention {
 
 struct Parts {
     journal: Arc<Journal>,
+    journal_bounds: Arc<JournalBounds>,
     state: Arc<StateWriter>,
     followers: Followers,
     subscriptions: Arc<Subscriptions>,
@@ -225,6 +230,17 @@ impl Shared {
         if unnamed > 0 {
             tracing::error!(unnamed, "State of components without a name was found and left out.");
         }
+    }
+
+    /// Starts what keeps the state database up to date.
+    fn start_state(
+        &self,
+        (db, symbols_in_db): (StateDb, usize),
+        retention: Retention,
+        faults: Faults,
+    ) -> Result<Arc<StateWriter>, StorageError> {
+        let (symbols, metrics) = ((Arc::clone(&self.symbols), symbols_in_db), Arc::clone(&self.metrics));
+        StateWriter::start(StateWriterParts { db, symbols, retention, metrics, faults }).map(Arc::new)
     }
 
     /// Starts writing history, if it is kept, from where it stands.

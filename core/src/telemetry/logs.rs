@@ -14,8 +14,10 @@ use crate::config::LogConfig;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 
+type SetFilter = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
+
 /// Sets the filter of the log that was set up; like the log itself there is one in a process.
-static SET_FILTER: OnceLock<Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>> = OnceLock::new();
+static SET_FILTER: OnceLock<SetFilter> = OnceLock::new();
 
 /// The log could not be set up.
 #[derive(Debug, thiserror::Error)]

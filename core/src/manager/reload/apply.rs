@@ -78,6 +78,9 @@ impl Reloader {
         closed += self.connections.follow_configuration();
         self.connections.dial_these(in_force.dialled());
         self.subscriptions.set_visibility(in_force.sees());
+        self.outward.want(&in_force.config.subscriptions, &self.contexts.registry);
+        let storage = &in_force.config.storage;
+        self.journal_bounds.set(storage.journal_retention, storage.journal_max_size);
         self.tokens.replace(&tokens);
         self.state().host = host;
         if change.settings.contains(&"log.level")

@@ -26,7 +26,7 @@ use self::{
     prepare::{Prepared, Refused},
 };
 use super::{
-    alarms::AlarmDesk, contexts::Contexts, doors::Doors, in_force::Current, live::Connections,
+    alarms::AlarmDesk, contexts::Contexts, doors::Doors, in_force::Current, live::Connections, outward::Outward,
     subscriptions::Subscriptions,
 };
 use crate::{
@@ -38,6 +38,7 @@ use crate::{
     model::{AlarmKey, Timestamp},
     plugin::PluginHost,
     shard::{AlarmRequest, Mailbox, alarms::own_report},
+    storage::retention::JournalBounds,
     telemetry::audit::{Audit, AuditEntry},
 };
 
@@ -111,6 +112,10 @@ pub struct Parts {
     pub tokens: Arc<Tokens>,
     /// Subscriptions at the manager.
     pub subscriptions: Arc<Subscriptions>,
+    /// Subscriptions at components.
+    pub outward: Arc<Outward>,
+    /// How much of the journal is kept.
+    pub journal_bounds: Arc<JournalBounds>,
     /// Way to the shard with the manager's own alarms.
     pub desk: AlarmDesk,
     /// Audit trail.
@@ -128,6 +133,8 @@ pub struct Reloader {
     doors: Arc<Doors>,
     tokens: Arc<Tokens>,
     subscriptions: Arc<Subscriptions>,
+    outward: Arc<Outward>,
+    journal_bounds: Arc<JournalBounds>,
     desk: AlarmDesk,
     audit: Audit,
     manager: String,
@@ -141,7 +148,20 @@ impl Reloader {
     #[must_use]
     pub fn new(origin: Option<Origin>, parts: Parts) -> Arc<Self> {
         let in_force = origin.as_ref().map(|origin| (origin.set.clone(), origin.set.contents()));
-        let Parts { current, host, contexts, connections, doors, tokens, subscriptions, desk, audit, manager } = parts;
+        let Parts {
+            current,
+            host,
+            contexts,
+            connections,
+            doors,
+            tokens,
+            subscriptions,
+            outward,
+            journal_bounds,
+            desk,
+            audit,
+            manager,
+        } = parts;
         contexts.metrics.reloads.started(contexts.clock.now());
         Arc::new(Self {
             main: origin.map(|origin| origin.main),
@@ -151,6 +171,8 @@ impl Reloader {
             doors,
             tokens,
             subscriptions,
+            outward,
+            journal_bounds,
             desk,
             audit,
             manager,

@@ -111,7 +111,7 @@ impl Shared {
         contexts: Contexts,
         connections: &Arc<Connections>,
         doors: &Arc<Doors>,
-        (api, desk, parts): (&ApiServer, &AlarmDesk, &Parts),
+        (api, desk, parts, outward): (&ApiServer, &AlarmDesk, &Parts, &Arc<Outward>),
     ) -> Arc<Reloader> {
         let parts = reload::Parts {
             current: self.current.clone(),
@@ -121,6 +121,8 @@ impl Shared {
             doors: Arc::clone(doors),
             tokens: api.tokens(),
             subscriptions: Arc::clone(&parts.subscriptions),
+            outward: Arc::clone(outward),
+            journal_bounds: Arc::clone(&parts.journal_bounds),
             desk: desk.clone(),
             audit: parts.audit.clone(),
             manager: self.manager.clone(),
@@ -178,7 +180,7 @@ impl Shared {
             metrics: Arc::clone(&self.metrics),
         };
         tasks.spawn(house.run(doors_cancel.clone()));
-        let reloader = self.reloader(origin, contexts, &connections, &doors, (&closed.api, &desk, &parts));
+        let reloader = self.reloader(origin, contexts, &connections, &doors, (&closed.api, &desk, &parts, &outward));
         tasks.spawn(Arc::clone(&reloader).watch(doors_cancel.clone()));
         let (api, backend) = (closed.api.address(), self.backend(desk, &parts, outward, &reloader, &doors));
         tasks.spawn(Arc::clone(&parts.events).run(doors_cancel.clone()));
