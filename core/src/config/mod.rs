@@ -5,6 +5,8 @@
 //! manager gets its own struct, never the whole.
 
 pub mod change;
+#[cfg(test)]
+mod change_tests;
 pub mod check;
 pub mod limits;
 pub mod load;

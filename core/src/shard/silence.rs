@@ -171,6 +171,29 @@ mod tests {
     }
 
     #[test]
+    fn a_change_keeps_who_is_silent_and_ends_what_is_no_silence_any_more() {
+        let (other, fresh) = (Symbol(8), Symbol(9));
+        let mut silence = Silence::default();
+        silence.expect(MK, 1_000, Timestamp(0));
+        silence.expect(other, 1_000, Timestamp(0));
+        assert_eq!(at(&mut silence, 1_500, None), 2);
+        // One is expected as before, one no longer, one from now on.
+        let change = |silence: &mut Silence, now: i64, expected: &[(Symbol, i64)]| {
+            silence.change(expected.to_vec(), Timestamp(now), Timestamp(now), |_| None)
+        };
+        assert_eq!(change(&mut silence, 2_000, &[(MK, 1_000), (fresh, 1_000)]), [other]);
+        assert_eq!(at(&mut silence, 3_400, None), 0, "the fresh one counts from the change on");
+        assert_eq!(at(&mut silence, 3_500, None), 1);
+        assert!(!silence.heard(other, Timestamp(3_600)));
+        assert!(silence.heard(MK, Timestamp(3_600)));
+        // Under a longer interval the silence of the fresh one is none; it is told again when it is one.
+        assert_eq!(change(&mut silence, 3_700, &[(MK, 1_000), (fresh, 2_000)]), [fresh]);
+        assert_eq!(at(&mut silence, 4_999, Some(3_600)), 0);
+        assert_eq!(change(&mut silence, 9_000, &[]), [], "nobody is silent whom nobody expects");
+        assert_eq!(at(&mut silence, 99_000, None), 0);
+    }
+
+    #[test]
     fn a_report_from_before_the_start_does_not_count() {
         let mut silence = Silence::default();
         silence.expect(MK, 1_000, Timestamp(10_000));
