@@ -102,7 +102,9 @@ fn changed_files_are_noticed_once_they_stand_still() {
     let mut client = manager.connect("mk", "km-1");
     let generation = |manager: &ManagerProcess| status(manager)["generation"].as_u64().unwrap();
     let wait = |manager: &ManagerProcess, expected: u64| {
-        eventually("the files to be taken over", patience(), || (generation(manager) == expected).then_some(()));
+        eventually("the files to be taken over", patience(), || {
+            (status(manager)["last"]["generation"] == expected).then_some(())
+        });
     };
     // The main file, then one of conf.d, then a certificate under the same name.
     manager.settings_mut().more = policy(0.4);

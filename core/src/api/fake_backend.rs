@@ -419,6 +419,7 @@ impl Backend for FakeBackend {
         let view = ReloadView {
             result: if dry_run { ReloadResult::WouldApply } else { ReloadResult::Refused },
             time: NOW,
+            generation: 1,
             by: operator.to_owned(),
             summary: "policy qber changed (config)".into(),
             change: serde_json::json!({}),

@@ -26,6 +26,8 @@ pub struct ReloadView {
     pub result: ReloadResult,
     /// When it was over.
     pub time: Timestamp,
+    /// Number of the configuration in force then, counted from the start.
+    pub generation: u64,
     /// Who or what set it off: the name of a token, `SIGHUP`, `files`.
     pub by: String,
     /// What is different, or what is wrong, in a sentence.

@@ -248,6 +248,7 @@ impl Reloader {
         ReloadView {
             result,
             time: self.contexts.clock.now(),
+            generation: self.current.get().generation,
             by: trigger.who().to_owned(),
             summary,
             change: serde_json::Value::Null,
@@ -328,6 +329,7 @@ impl Reloader {
             Err(error) => tracing::error!(%error, "Taking the configuration over broke off."),
         }
         taken_over(waiting).await;
+        view.generation = self.current.get().generation;
         self.succeeded(files, view.time);
         view
     }
