@@ -143,3 +143,45 @@ fn a_refused_reload_is_not_noticed_by_the_load() {
     }
     assert_whole(&manager, "mk", &load.stop());
 }
+
+#[test]
+fn a_reload_while_storage_fails_is_in_the_journal_once_it_works_before_anything_that_was_judged_by_it() {
+    let mut settings = Settings::one("mk", &["km-1"]).with(&policy(0.2));
+    settings.manager = "shards = 1\nreload_on_change = false\n".to_owned();
+    let mut manager = ManagerProcess::start(settings.environment("QKDNM_FAULTS", "sync=eio@8..40"));
+    manager.expect_errors();
+    let mut client = manager.connect("mk", "km-1");
+    let mut say = |level: f64| {
+        let answer = client.ask(&report("km-1", performance(json!({"key_store_fill_ratio": level}))));
+        response_code(&answer).to_owned()
+    };
+    harness::eventually("storage that fails", harness::PATIENCE, || (say(0.5) == "unavailable").then_some(()));
+    manager.settings_mut().more = policy(0.4);
+    manager.write_config();
+    let (api, reloaded) = (manager.api(), std::sync::atomic::AtomicBool::new(false));
+    let (view, refused) = std::thread::scope(|scope| {
+        let reload = scope.spawn(|| {
+            let answer =
+                api.post("/api/v1/configuration/reload", Some(harness::settings::ADMIN_TOKEN), &json!({})).json();
+            reloaded.store(true, std::sync::atomic::Ordering::SeqCst);
+            answer
+        });
+        let mut refused = 0;
+        harness::eventually("storage that works", harness::PATIENCE, || {
+            // While the reload is under way, so that it meets the failure.
+            let accepted = say(0.3) == "success";
+            refused += u32::from(!accepted);
+            (accepted && reloaded.load(std::sync::atomic::Ordering::SeqCst)).then_some(())
+        });
+        (reload.join().unwrap(), refused)
+    });
+    assert_eq!(view["result"], "applied", "{view}");
+    assert!(refused > 0, "storage failed meanwhile");
+    manager.api().await_alarm("key-store-low", |alarm| alarm["isCleared"] == false);
+    drop(client);
+    manager.kill();
+    let data = manager.data_dir();
+    let replayed = manager.command(&["storage", "replay", "--check", data.to_str().unwrap()]);
+    let told = String::from_utf8_lossy(&replayed.stdout) + String::from_utf8_lossy(&replayed.stderr);
+    assert!(replayed.status.success() && told.contains("1 changes of the configuration"), "{told}");
+}

@@ -1,7 +1,6 @@
 //! The change itself: quick, in one step for everybody who takes reports in, and without anything that can fail.
 
 use std::{
-    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -14,9 +13,8 @@ use super::{
 };
 use crate::{
     connection::{ContextSlot, InterfaceContext},
-    dispatch::ComponentCard,
+    dispatch::{ComponentCard, ComponentEntry},
     manager::{in_force::InForce, live::Interface},
-    model::ComponentRef,
     net::{Bounds, ConnectionRegistry},
     shard::ShardMessage,
     telemetry::logs,
@@ -98,10 +96,18 @@ impl Reloader {
         for_shards: Arc<crate::shard::ShardConfig>,
         interfaces: &[Interface],
     ) -> Duration {
-        let card = |component: &ComponentRef| Arc::new(in_force.rules.card(component));
-        let entries = self.contexts.registry.all();
-        let cards: HashMap<u32, Arc<ComponentCard>> =
-            entries.iter().map(|entry| (entry.symbol.0, card(&entry.component))).collect();
+        let registry = &self.contexts.registry;
+        let was = self.current.get();
+        for config in &in_force.config.components {
+            // Known from now on, and as the old configuration has it until the moment comes.
+            registry.admit(&config.component, || was.rules.card(&config.component));
+        }
+        let entries = registry.all();
+        let changed = |entry: &Arc<ComponentEntry>| {
+            let card = in_force.rules.card(&entry.component);
+            (**entry.card.load() != card).then(|| (Arc::clone(entry), Arc::new(card)))
+        };
+        let cards: Vec<(Arc<ComponentEntry>, Arc<ComponentCard>)> = entries.iter().filter_map(changed).collect();
         let before = self.connections.interfaces();
         let contexts: Vec<Option<Arc<InterfaceContext>>> = before
             .iter()
@@ -112,13 +118,16 @@ impl Reloader {
                 Some(Arc::new(self.contexts.of(in_force, config.clone())))
             })
             .collect();
-        let mut slots: Vec<_> = before.iter().map(|interface| interface.slot.change()).collect();
         let begun = Instant::now();
-        for entry in self.contexts.registry.all() {
-            entry.card.store(cards.get(&entry.symbol.0).cloned().unwrap_or_else(|| card(&entry.component)));
+        let mut slots: Vec<_> = before.iter().map(|interface| interface.slot.change()).collect();
+        for (entry, card) in cards {
+            entry.card.store(card);
         }
-        for config in &in_force.config.components {
-            self.contexts.registry.admit(&config.component, || in_force.rules.card(&config.component));
+        if registry.count() != entries.len() {
+            // Somebody came in between, by a certificate alone.
+            for entry in registry.all() {
+                entry.card.store(Arc::new(in_force.rules.card(&entry.component)));
+            }
         }
         self.current.set(Arc::clone(in_force), for_shards);
         for (slot, context) in slots.iter_mut().zip(contexts) {

@@ -360,7 +360,8 @@ impl Reloader {
         }
         let mut state = self.state();
         metrics.differ.set(u64::from(state.differ));
-        state.last = Some(view.clone());
+        // Everybody may read it: without what stands in the files.
+        state.last = Some(ReloadView { problems: places(&view.problems), ..view.clone() });
         let key = AlarmKey {
             component: self.manager.clone(),
             resource: "configuration".to_owned(),
@@ -443,8 +444,8 @@ fn list(problems: &Problems) -> Vec<serde_json::Value> {
     }
 }
 
-/// Problems without what stands under their places: for the audit trail.
+/// Problems without what stands under their places: for the audit trail, and for everybody.
 fn places(problems: &[serde_json::Value]) -> Vec<serde_json::Value> {
-    let place = |problem: &serde_json::Value| serde_json::json!({ "level": problem["level"], "message": problem["message"], "file": problem["file"], "line": problem["line"] });
+    let place = |problem: &serde_json::Value| serde_json::json!({ "level": problem["level"], "message": problem["message"], "file": problem["file"], "line": problem["line"], "column": problem["column"] });
     problems.iter().map(place).collect()
 }
