@@ -12,7 +12,7 @@ use harness::{
 };
 use serde_json::{Value, json};
 
-use crate::{applied, free_address};
+use crate::{applied, free_address, start};
 
 fn fill(id: &str) -> Value {
     report(id, performance(json!({ "key_store_fill_ratio": 0.5 })))
@@ -26,7 +26,7 @@ fn listen(settings: &mut Settings, point: &str, address: &str) {
 #[test]
 fn a_listener_is_added_moved_and_removed_and_the_others_stay() {
     let (here, there) = (free_address(), free_address());
-    let mut manager = ManagerProcess::start(Settings::one("mk", &["km-1"]));
+    let mut manager = start(Settings::one("mk", &["km-1"]));
     manager.expect_warnings();
     let mut other = manager.connect("mk", "km-1");
     let connect = |manager: &ManagerProcess, address: &str| {
@@ -68,7 +68,7 @@ fn a_listener_is_added_moved_and_removed_and_the_others_stay() {
 #[test]
 fn an_address_that_is_taken_refuses_the_whole() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut manager = ManagerProcess::start(Settings::one("mk", &["km-1"]));
+    let mut manager = start(Settings::one("mk", &["km-1"]));
     manager.expect_errors();
     let mut client = manager.connect("mk", "km-1");
     let settings = manager.settings_mut();
@@ -86,7 +86,7 @@ fn an_address_that_is_taken_refuses_the_whole() {
 
 #[test]
 fn limits_hold_for_connections_that_are_up() {
-    let mut manager = ManagerProcess::start(Settings::one("mk", &["km-1", "km-2"]));
+    let mut manager = start(Settings::one("mk", &["km-1", "km-2"]));
     manager.expect_warnings();
     let (mut first, mut second) = (manager.connect("mk", "km-1"), manager.connect("mk", "km-2"));
     let long = |id: &str| {
@@ -123,7 +123,7 @@ fn limits_hold_for_connections_that_are_up() {
 
 #[test]
 fn tokens_count_from_the_reload_on_and_only_an_admin_may_reload() {
-    let mut manager = ManagerProcess::start(Settings::one("mk", &["km-1"]));
+    let mut manager = start(Settings::one("mk", &["km-1"]));
     for token in [None, Some(VIEWER_TOKEN), Some(OPERATOR_TOKEN)] {
         let status = manager.api().post("/api/v1/configuration/reload", token, &json!({})).status;
         assert_eq!(status, if token.is_none() { 401 } else { 403 });
@@ -152,7 +152,7 @@ fn tokens_count_from_the_reload_on_and_only_an_admin_may_reload() {
 
 #[test]
 fn a_component_that_only_listens_is_dialled_from_the_reload_on_and_left_when_it_goes() {
-    let mut manager = ManagerProcess::start(Settings::one("mk", &["km-1"]));
+    let mut manager = start(Settings::one("mk", &["km-1"]));
     manager.expect_warnings();
     let listener = RawListener::bind(&manager.component_identity("mk", "km-2"), &manager.pki.anchor());
     let dial = format!("dial = \"{}\"", listener.address());

@@ -15,7 +15,7 @@ mod refused;
 mod rules;
 mod under_load;
 
-use harness::ManagerProcess;
+use harness::{ManagerProcess, Settings};
 use serde_json::Value;
 
 /// Has the manager take over what its settings say now, which must go well; what the manager says of it.
@@ -25,6 +25,12 @@ fn applied(manager: &ManagerProcess) -> Value {
     let view = answer.json();
     assert_eq!(view["result"], "applied", "{view}");
     view
+}
+
+/// Starts a manager that reloads only when it is told to, so that it does not do so by itself in between.
+fn start(mut settings: Settings) -> ManagerProcess {
+    settings.manager.push_str("reload_on_change = false\n");
+    ManagerProcess::start(settings)
 }
 
 /// A policy that raises `key-store-low` below a fill level.

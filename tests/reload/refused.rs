@@ -5,7 +5,7 @@ use std::fs;
 use harness::{ManagerProcess, Settings, eventually, performance, report, response_code, waiting::patience};
 use serde_json::{Value, json};
 
-use crate::{applied, policy};
+use crate::{applied, policy, start};
 
 fn status(manager: &ManagerProcess) -> Value {
     manager.api().get("/api/v1/configuration/reload").json()
@@ -13,7 +13,7 @@ fn status(manager: &ManagerProcess) -> Value {
 
 #[test]
 fn a_broken_file_changes_nothing_and_is_told_whole() {
-    let mut manager = ManagerProcess::start(Settings::one("mk", &["km-1"]).with(&policy(0.2)));
+    let mut manager = start(Settings::one("mk", &["km-1"]).with(&policy(0.2)));
     manager.expect_errors();
     let mut client = manager.connect("mk", "km-1");
     let good = manager.settings_mut().clone();
@@ -74,7 +74,7 @@ fn a_broken_file_changes_nothing_and_is_told_whole() {
 
 #[test]
 fn what_a_start_alone_takes_over_is_named_and_refuses_the_rest() {
-    let mut manager = ManagerProcess::start(Settings::one("mk", &["km-1"]));
+    let mut manager = start(Settings::one("mk", &["km-1"]));
     manager.expect_errors();
     let good = manager.settings_mut().clone();
     *manager.settings_mut() =

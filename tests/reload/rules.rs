@@ -3,7 +3,7 @@
 use harness::{Closing, ManagerProcess, Settings, guests, performance, report, response_code};
 use serde_json::{Value, json};
 
-use crate::{applied, policy};
+use crate::{applied, policy, start};
 
 fn fill(level: f64) -> Value {
     performance(json!({ "key_store_fill_ratio": level }))
@@ -15,7 +15,7 @@ fn low_alarm(manager: &ManagerProcess, cleared: bool) -> Value {
 
 #[test]
 fn a_changed_threshold_takes_effect_and_the_alarm_of_a_removed_policy_ends_with_its_reason() {
-    let mut manager = ManagerProcess::start(Settings::one("mk", &["km-1"]).with(&policy(0.2)));
+    let mut manager = start(Settings::one("mk", &["km-1"]).with(&policy(0.2)));
     manager.expect_warnings();
     let mut client = manager.connect("mk", "km-1");
     assert_eq!(response_code(&client.ask(&report("km-1", fill(0.3)))), "success");
@@ -79,8 +79,7 @@ fn a_changed_threshold_takes_effect_and_the_alarm_of_a_removed_policy_ends_with_
 
 #[test]
 fn a_component_is_added_and_removed_and_nobody_else_notices() {
-    let mut manager =
-        ManagerProcess::start(Settings::one("mk", &["km-1", "km-2"]).with(&policy(0.2)).component("mk", "km-3", ""));
+    let mut manager = start(Settings::one("mk", &["km-1", "km-2"]).with(&policy(0.2)).component("mk", "km-3", ""));
     manager.expect_warnings();
     let (mut first, mut second) = (manager.connect("mk", "km-1"), manager.connect("mk", "km-2"));
     let mut stranger = manager.connect("mk", "km-new");
@@ -130,7 +129,7 @@ fn a_component_is_added_and_removed_and_nobody_else_notices() {
 
 #[test]
 fn a_handler_is_put_before_the_standard_one_changed_and_taken_away() {
-    let mut manager = ManagerProcess::start(Settings::one("mk", &["km-1", "km-2"]));
+    let mut manager = start(Settings::one("mk", &["km-1", "km-2"]));
     manager.expect_warnings();
     let mut client = manager.connect("mk", "km-1");
     let handler_of = |id: &str| manager.api().get(&format!("/api/v1/components/mk/{id}")).json()["handler"].clone();

@@ -17,11 +17,9 @@ impl Reloader {
         if self.main.is_none() {
             return;
         }
-        let Some(stamps) = self.stamps().await else { return };
-        let mut debounce = Debounce::new(stamps);
+        // Settled on nothing, so that what was changed between reading and the first look is found like any change.
+        let mut debounce = Debounce::new(Stamps::new());
         let mut ticks = tokio::time::interval(RELOAD_LOOK);
-        // What was changed between the configuration's reading and this task's first look.
-        self.look(&cancel).await;
         loop {
             tokio::select! {
                 () = cancel.cancelled() => return,
