@@ -15,6 +15,8 @@ pub mod observing;
 pub mod owed;
 pub mod plugins;
 pub mod reload;
+#[cfg(test)]
+mod reload_tests;
 pub mod silence;
 pub mod undo;
 mod verdicts;
