@@ -504,6 +504,7 @@ impl FakeManager {
                 token("reader", Role::Viewer, None),
                 token("ops", Role::Operator, Some(NOW.plus(1))),
                 token("gone", Role::Admin, Some(NOW)),
+                token("admin", Role::Admin, None),
             ],
         };
         Self::start_with(config, backend)

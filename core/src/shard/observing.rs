@@ -139,7 +139,10 @@ impl PolicySlot {
         let mut slot = Self::new(active, state_bytes);
         let mut forgotten = Vec::new();
         for image in before.images() {
-            if keep(image.component, image.resource) {
+            // A lower bound on state may leave no room for it.
+            let stays =
+                keep(image.component, image.resource) && slot.subject(image.component, image.resource).is_some();
+            if stays {
                 slot.restore(image.component, image.resource, image.state, image.timer);
             } else {
                 forgotten.push(image.key());
