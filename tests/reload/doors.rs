@@ -114,8 +114,12 @@ fn limits_hold_for_connections_that_are_up() {
     eventually("no connection", patience(), || {
         (manager.api().metric("qkdn_net_connections_open", &["reference_point=\"mk\""]) == 0.0).then_some(())
     });
+    assert!(!manager.log().contains("Connection opened."));
+    manager.settings_mut().log_level = "info,qkdn_manager::manager::live=debug".to_owned();
+    assert_eq!(applied(&manager)["change"]["settings"], json!(["log.level"]));
     let mut one = manager.connect("mk", "km-2");
     assert_eq!(response_code(&one.ask(&fill("km-2"))), "success");
+    assert!(manager.log().contains("Connection opened."), "the log says more from now on");
     let refused = manager.connect("mk", "km-2").drain();
     assert!(refused.0.is_empty(), "a second connection of the same identity is refused: {refused:?}");
     assert_eq!(response_code(&one.ask(&fill("km-2"))), "success");

@@ -170,3 +170,88 @@ fn a_handler_is_put_before_the_standard_one_changed_and_taken_away() {
     let outcomes: Vec<&str> = reports.iter().map(|report| report["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["accepted", "refused", "accepted", "accepted"]);
 }
+
+#[test]
+fn a_plugin_file_that_changed_is_taken_over_and_a_broken_one_is_refused() {
+    let file = std::cell::OnceCell::new();
+    let mut manager = ManagerProcess::start_with(|_, folder| {
+        let path = file.get_or_init(|| folder.join("guest.wasm"));
+        std::fs::copy(guests::wasm("guest-handler"), path).unwrap();
+        let mut settings = Settings::one("mk", &["km-1"]).with(
+            "[[handlers]]\nname = \"guest\"\nreference_point = \"mk\"\nplugin = \"guest.wasm\"\nconfig = { names = \
+             [\"qber_ratio\"] }\n",
+        );
+        settings.manager = "reload_on_change = false\n".to_owned();
+        settings
+    });
+    manager.expect_errors();
+    let file = file.get().unwrap();
+    let mut client = manager.connect("mk", "km-1");
+    let mut ask = |qber: f64| {
+        let answer = client.ask(&report("km-1", performance(json!({ "qber_ratio": qber }))));
+        response_code(&answer).to_owned()
+    };
+    let digest = |manager: &ManagerProcess| {
+        let handlers = manager.api().list("/api/v1/handlers");
+        handlers.iter().find(|one| one["name"] == "guest").unwrap()["sha256"].clone()
+    };
+    let (before, bytes) = (digest(&manager), std::fs::read(file).unwrap());
+    assert_eq!(ask(1.5), "rejected");
+    std::fs::write(file, &bytes[..bytes.len() / 2]).unwrap();
+    let refused = manager.reload_settings();
+    assert_eq!(refused.status, 422);
+    let problem = refused.json()["problems"][0].clone();
+    assert!(problem["message"].as_str().unwrap().contains("guest.wasm") && problem["line"].is_u64(), "{problem}");
+    assert_eq!(
+        (digest(&manager), ask(1.5)),
+        (before.clone(), "rejected".to_owned()),
+        "the one that runs is another copy"
+    );
+    // A custom section: another plugin by its digest, the same by what it does.
+    std::fs::write(file, [bytes.as_slice(), &[0, 5, 4, b'n', b'o', b't', b'e']].concat()).unwrap();
+    let view = applied(&manager);
+    assert_eq!(view["change"]["files"], json!([file.to_str().unwrap()]), "{view}");
+    assert_ne!(digest(&manager), before);
+    assert_eq!((ask(1.5), ask(0.2)), ("rejected".to_owned(), "success".to_owned()));
+    drop(client);
+    manager.stop();
+}
+
+#[test]
+fn a_start_ends_what_a_reload_would_have_ended() {
+    let silent = "expected_interval = \"1s\"";
+    let settings = Settings::one("mk", &["km-1"]).component("mk", "km-2", "").component("mk", "km-3", silent);
+    let mut manager = start(settings.with(&policy(0.2)));
+    manager.expect_warnings();
+    for id in ["km-1", "km-2"] {
+        let mut client = manager.connect("mk", id);
+        assert_eq!(response_code(&client.ask(&report(id, fill(0.1)))), "success");
+    }
+    manager.api().await_alarm("component-silent", |alarm| alarm["isCleared"] == false);
+    let raised = |manager: &ManagerProcess| {
+        let alarms = manager.api().list("/api/v1/alarms");
+        alarms.iter().filter(|alarm| alarm["isCleared"] == false).count()
+    };
+    assert_eq!(raised(&manager), 3);
+    // As it was, nothing ends.
+    manager.stop();
+    manager.launch();
+    assert_eq!(raised(&manager), 3);
+    // One component less, one that nobody expects to report any more, and then no policy either.
+    manager.stop();
+    let components = &mut manager.settings_mut().components;
+    components.retain(|lines| !lines.contains("km-2"));
+    components.iter_mut().for_each(|lines| *lines = lines.replace(silent, ""));
+    manager.launch();
+    harness::eventually("two alarms to end", harness::PATIENCE, || (raised(&manager) == 1).then_some(()));
+    manager.crash_and_restart();
+    assert_eq!(raised(&manager), 1);
+    manager.stop();
+    manager.settings_mut().more = String::new();
+    manager.launch();
+    harness::eventually("the last alarm to end", harness::PATIENCE, || (raised(&manager) == 0).then_some(()));
+    manager.stop();
+    let data = manager.data_dir();
+    let replayed = manager.command(&["storage", "replay", "--check", data.to_str().unwrap()]);
+    assert!(replayed.status.success(), "{replayed:?}");
+}

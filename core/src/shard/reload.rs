@@ -10,6 +10,7 @@
 //! - State, timers and alarms of a component that a policy does not see any more end.
 //! - Alarms end, each with its reason, that nobody could end any more: of policies that are gone or in shadow mode, of
 //!   components that may not report any more, of a type that the changed `config` of their policy no longer names.
+//! - A start ends in the same way what changed while the manager was down, as far as it can know.
 //! - What is known of a component (numbering, last values, inventory, usage) stays as it is.
 
 use std::{
@@ -58,7 +59,8 @@ impl ShardCore {
     pub fn switch(&mut self, to: &Arc<ShardConfig>, now: Timestamp) -> (Worked, Switched) {
         let mut switched = Switched { note: Arc::clone(&to.note), ..Switched::default() };
         let symbols = Arc::clone(&self.around.symbols);
-        let mut cards = Cards { rules: &to.rules, symbols: &symbols, known: HashMap::new() };
+        let expected = to.expected.iter().map(|(component, _)| component.0).collect();
+        let mut cards = Cards { rules: &to.rules, symbols: &symbols, known: HashMap::new(), expected };
         let ended = self.end_alarms(to, &mut cards, &mut switched);
         let (mut before, mut exchanged) = (std::mem::take(&mut self.policies), Vec::new());
         for (position, active) in to.plugins.policies.iter().enumerate() {
@@ -89,6 +91,15 @@ impl ShardCore {
         // Whatever was said of a plugin that is not in force any more is over; if the new one fails too, it is said anew.
         self.plugin_alarms(Vec::new(), exchanged, &mut worked);
         (worked, switched)
+    }
+
+    /// Ends at a start what a change of the configuration would have ended: the files may have changed while the manager was
+    /// down. `None`: there is nothing to end.
+    pub fn begin_with_configuration(&mut self, now: Timestamp) -> Option<(Worked, Switched)> {
+        let config = Arc::clone(&self.config);
+        let (worked, switched) = self.switch(&config, now);
+        let ends = !(worked.record.effects.alarms.is_empty() && switched.forgotten.is_empty());
+        ends.then_some((worked, switched))
     }
 
     /// Finds the alarms that end; the subjects of those that policies raised.
@@ -129,6 +140,11 @@ impl ShardCore {
         }
         if key.component.parse::<ComponentRef>().is_ok_and(|component| to.rules.excludes(&component)) {
             return Some(format!("{} is not in the configuration any more", key.component));
+        }
+        if key.alarm_type_id == SILENT && alarm.raised_by == "manager" {
+            let component = self.around.symbols.find(&key.component)?;
+            let reason = || "no report is due of it under the changed configuration".to_owned();
+            return (!cards.expected.contains(&component.0)).then(reason);
         }
         let name = alarm.raised_by.strip_prefix("policy:")?;
         match self.future(name, to) {
@@ -206,6 +222,7 @@ struct Cards<'a> {
     rules: &'a Rules,
     symbols: &'a SymbolTable,
     known: HashMap<u32, Option<ComponentCard>>,
+    expected: HashSet<u32>,
 }
 
 impl Cards<'_> {

@@ -68,9 +68,11 @@ impl Silence {
                 self.expect(component, interval_ms, since);
                 continue;
             };
+            let is_other = known.interval_ms != interval_ms;
             let mut known = Expected { interval_ms, ..known };
             let deadline = known.deadline(last_report(component.0));
-            if known.is_silent && deadline > now {
+            // Under the same interval it stays silent until it reports, also where time counts from a later start.
+            if known.is_silent && is_other && deadline > now {
                 known.is_silent = false;
                 ended.insert(component.0);
             }

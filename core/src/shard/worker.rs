@@ -155,6 +155,10 @@ impl Worker {
             let worked = running.worker.core.start_note(note, now);
             running.seal(worked, Vec::new(), None, None);
         }
+        let now = running.worker.clock.now();
+        if let Some((worked, switched)) = running.worker.core.begin_with_configuration(now) {
+            running.seal_switch(worked, switched, Vec::new());
+        }
         running.serve();
     }
 }

@@ -16,7 +16,7 @@ pub enum Cause {
     Operator = 3,
     /// The manager started: configuration and plugin digests are in `note`.
     Start = 4,
-    /// The shard took over a changed configuration, which is in `note`; batches behind it were worked through under it.
+    /// The shard took over a changed configuration, which is in `note`, or ended at its start what that configuration ends; batches behind it were worked through under it.
     Reload = 5,
 }
 
