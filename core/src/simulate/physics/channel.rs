@@ -22,7 +22,7 @@ impl Channel {
     }
 }
 
-/// The share of photons that a loss lets through: Ma et al. (2005), section II, the transmittance of the channel.
+/// The share of photons that a loss lets through: the channel's transmittance in Ma et al. (2005), eq. (4).
 #[must_use]
 pub fn transmittance(loss_db: f64) -> f64 {
     10_f64.powf(-loss_db.max(0.0) / 10.0)

@@ -9,13 +9,14 @@ pub enum Statistics {
     Block {
         /// Pulses of all intensities in a block.
         pulses: f64,
-        /// Standard deviations. Ma et al. (2005), section V, take 10.
+        /// Standard deviations. Ma et al. (2005) take 10.
         deviations: f64,
     },
 }
 
 impl Statistics {
-    /// The least that a rate can be which was counted as `rate` in a `share` of the block's pulses. Ma et al. (2005), section V.
+    /// The least that a rate can be which was counted as `rate` in a `share` of the block's pulses:
+    /// the standard error analysis of Ma et al. (2005), in their section on statistical fluctuations.
     #[must_use]
     pub fn at_least(self, rate: f64, share: f64) -> f64 {
         (rate - self.deviation(rate, share)).max(0.0)

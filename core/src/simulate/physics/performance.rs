@@ -74,3 +74,36 @@ impl Performance {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{model::Catalogue, simulate::physics::Link};
+    use proptest::prelude::*;
+
+    #[test]
+    fn every_name_is_of_the_catalogue_and_its_range_is_kept() {
+        let catalogue = Catalogue::get();
+        for (name, value) in Link::gigahertz(50.0).performance().values() {
+            let entry = catalogue.performance.iter().find(|entry| entry.name == name).unwrap();
+            assert!(
+                entry.min.is_none_or(|min| value >= min) && entry.max.is_none_or(|max| value <= max),
+                "{name} {value}"
+            );
+        }
+    }
+
+    proptest! {
+        /// Long counting shows the average; equal seeds show the same.
+        #[test]
+        fn what_is_seen_is_near_to_what_is(seed: u64, km in 0.0_f64..60.0) {
+            let average = Link::gigahertz(km).performance();
+            let seen = |seconds| average.observed(seconds, &mut fastrand::Rng::with_seed(seed));
+            prop_assert_eq!(seen(1.0), seen(1.0));
+            let (long, bits) = (seen(100.0), average.sifted_key_rate_bps * 100.0);
+            prop_assert!((long.sifted_key_rate_bps / average.sifted_key_rate_bps - 1.0).abs() < 7.0 / bits.sqrt());
+            // The error ratio of so many bits has this deviation, and a little from the count of all bits.
+            let deviation = (average.qber_ratio * (1.0 + average.qber_ratio) / bits).sqrt();
+            prop_assert!((long.qber_ratio - average.qber_ratio).abs() < 7.0 * deviation);
+        }
+    }
+}
