@@ -15,6 +15,7 @@ pub mod fluctuation;
 pub mod link;
 pub mod performance;
 pub mod receiver;
+pub mod relay;
 pub mod source;
 
 pub use channel::Channel;
@@ -23,4 +24,5 @@ pub use fluctuation::Statistics;
 pub use link::Link;
 pub use performance::Performance;
 pub use receiver::Receiver;
+pub use relay::{RelayPerformance, RelayPoint};
 pub use source::Source;
