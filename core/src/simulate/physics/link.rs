@@ -173,11 +173,14 @@ impl Link {
     }
 }
 
-/// Clicks by the sender's light over clicks by anything else, in decibels; not below [`LEAST_SNR_DB`].
+/// Clicks by the sender's light over clicks by anything else, in decibels, within what an instrument shows.
 fn signal_to_noise_db(path: &Path, photons: f64) -> f64 {
     /// What is shown where no light comes through.
     const LEAST_SNR_DB: f64 = -60.0;
     let arrived = -(-path.transmittance * photons).exp_m1();
+    if arrived <= 0.0 {
+        return LEAST_SNR_DB;
+    }
     (10.0 * (arrived / path.background_yield).log10()).clamp(LEAST_SNR_DB, -LEAST_SNR_DB)
 }
 
@@ -303,7 +306,8 @@ mod tests {
     }
 
     fn any_effects() -> impl Strategy<Value = Effects> {
-        let wide = -1e3_f64..1e9;
+        // Negative as often as not: nothing at all is a case of its own.
+        let wide = prop_oneof![-1e3_f64..0.0, 0.0_f64..1e9];
         (
             wide.clone(),
             any::<bool>(),
