@@ -325,10 +325,32 @@ impl ManagerProcess {
         kill_process(self.pid(), Signal::HUP).expect("the manager takes SIGHUP");
     }
 
+    /// Has the manager take over what the settings say now, over its API.
+    ///
+    /// # Panics
+    /// When the folder cannot be written, or no HTTP answer comes.
+    #[must_use]
+    pub fn reload_settings(&self) -> crate::HttpAnswer {
+        self.write_config();
+        self.api().post("/api/v1/configuration/reload", Some(crate::settings::ADMIN_TOKEN), &serde_json::json!({}))
+    }
+
     /// `kill -9` and start again on the same folder.
     pub fn crash_and_restart(&mut self) {
         self.kill();
         self.launch();
+    }
+
+    /// As [`Self::command`], with the token of the administrator.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn admin_command(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(binary::qkdnm());
+        command.args(arguments).current_dir(&self.root).stdin(Stdio::null());
+        command.env("QKDNM_API", self.api().root()).env("QKDNM_TOKEN", crate::settings::ADMIN_TOKEN);
+        command.output().expect("the binary starts")
     }
 
     /// Runs `qkdnm` with these arguments in the manager's folder, with `QKDNM_API` set when it runs.

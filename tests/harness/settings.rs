@@ -13,6 +13,10 @@ const OPERATOR_TOKEN_SHA256: &str = "11371aff22562e1c8540b6417a2429007fbbdb4ae0f
 pub const VIEWER_TOKEN: &str = "viewer-token-of-the-tests";
 const VIEWER_TOKEN_SHA256: &str = "5f8b27761cc587c85daa2daa03dd2adb19604f2217703bdac5b8e237b8fc7264";
 
+/// The token of the administrator.
+pub const ADMIN_TOKEN: &str = "admin-token-of-the-tests";
+const ADMIN_TOKEN_SHA256: &str = "12371cac728c629c46c4ba653d0f7fd37a82328cf18b4061f8e318a5c56f78fc";
+
 /// What a test wants of its manager.
 #[derive(Clone)]
 pub struct Settings {
@@ -151,6 +155,7 @@ impl Settings {
             text,
             "[api]\nlisten = {:?}\ntokens = [\n  \
              {{ name = \"operator-test\", sha256 = \"{OPERATOR_TOKEN_SHA256}\", role = \"operator\" }},\n  \
+             {{ name = \"admin-test\", sha256 = \"{ADMIN_TOKEN_SHA256}\", role = \"admin\" }},\n  \
              {{ name = \"viewer-test\", sha256 = \"{VIEWER_TOKEN_SHA256}\", role = \"viewer\" }},\n]\n",
             self.api
         );
@@ -182,6 +187,7 @@ mod tests {
         };
         assert_eq!(digest(OPERATOR_TOKEN), OPERATOR_TOKEN_SHA256);
         assert_eq!(digest(VIEWER_TOKEN), VIEWER_TOKEN_SHA256);
+        assert_eq!(digest(ADMIN_TOKEN), ADMIN_TOKEN_SHA256);
     }
 
     #[test]

@@ -12,6 +12,7 @@
 mod alarms;
 mod audit;
 mod commands;
+mod demo;
 mod events;
 mod full_disk;
 mod history;

@@ -106,3 +106,28 @@ fn what_may_be_seen_is_checked_again_at_a_restart() {
     let answer = net.ask("subscribe", json!({"subscriptionId": granted["subscriptionId"]}));
     assert_eq!(response_code(&answer), "rejected");
 }
+
+#[test]
+fn what_may_be_seen_changes_while_the_manager_runs_and_a_subscription_to_nothing_ends() {
+    let mut manager = manager();
+    let mut net = Subscriber::connect(&manager, "net-1");
+    let wish = |components: &str| {
+        json!({"events": [{"types": ["performance"], "components": [components]}],
+        "notificationMethod": "ON_EVENT_DETECTION", "immediateReport": false})
+    };
+    net.subscribe(wish("mk/*"));
+    net.subscribe(wish("mk/km-2"));
+    let (mut first, mut second) = (Reporter::connect(&manager, "km-1"), Reporter::connect(&manager, "km-2"));
+    first.count(1);
+    assert_eq!(net.counts(), [1]);
+
+    *manager.settings_mut() = settings(r#"sees = [{ components = ["mk/km-1"], types = ["performance"] }]"#);
+    let view = manager.reload_settings().json();
+    assert_eq!(view["change"]["components"]["changed"], json!([{"name": "mu/net-1", "keys": ["sees"]}]), "{view}");
+    eventually("the subscription to nothing to end", PATIENCE, || {
+        (manager.api().list("/api/v1/subscriptions").len() == 1).then_some(())
+    });
+    second.count(2);
+    first.count(3);
+    assert_eq!(net.counts(), [3], "over the same connection, without what may not be seen any more");
+}

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, and may be long"
 )]
 
+mod changing;
 mod durable;
 mod granting;
 mod polling;

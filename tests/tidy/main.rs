@@ -14,4 +14,5 @@ mod dashboard;
 mod dependencies;
 mod files;
 mod licences;
+mod networks;
 mod sources;

@@ -1,5 +1,6 @@
 //! Who may write: bearer tokens of the configuration, known by their SHA-256 only.
 
+use arc_swap::ArcSwap;
 use aws_lc_rs::{constant_time, digest};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -11,7 +12,7 @@ use crate::{
 
 /// The tokens that open the API for writing.
 #[derive(Debug)]
-pub struct Tokens(Vec<Token>);
+pub struct Tokens(ArcSwap<Vec<Token>>);
 
 #[derive(Debug)]
 struct Token {
@@ -43,12 +44,18 @@ impl Tokens {
             let sha256 = parse_sha256(&token.sha256).ok_or_else(|| BadTokenDigest { name: token.name.clone() })?;
             Ok(Token { name: token.name.clone(), sha256, role: token.role, expires: token.expires })
         };
-        tokens.iter().map(read).collect::<Result<_, _>>().map(Self)
+        tokens.iter().map(read).collect::<Result<_, _>>().map(|tokens| Self(ArcSwap::from_pointee(tokens)))
+    }
+
+    /// Goes by other tokens from now on.
+    pub fn replace(&self, tokens: &Self) {
+        self.0.store(tokens.0.load_full());
     }
 
     /// Lets a request through if its token has at least this role now.
     pub fn authorise(&self, headers: &HeaderMap, least: Role, now: Timestamp) -> Result<Caller, Problem> {
-        if self.0.is_empty() {
+        let tokens = self.0.load();
+        if tokens.is_empty() {
             return Err(unauthorised(
                 "Bearer realm=\"qkdnm\"",
                 "this manager has no tokens, so nobody may write; add one to `api.tokens` in its configuration",
@@ -61,7 +68,7 @@ impl Tokens {
             ));
         };
         let invalid = "Bearer realm=\"qkdnm\", error=\"invalid_token\"";
-        let Some(token) = self.find(presented) else {
+        let Some(token) = find(&tokens, presented) else {
             return Err(unauthorised(invalid, "the token is not one of `api.tokens`"));
         };
         if let Some(expired) = token.expires.filter(|expires| *expires <= now) {
@@ -86,15 +93,15 @@ impl Tokens {
         }
         Ok(Caller { name: token.name.clone() })
     }
+}
 
-    /// Compares with every token, so that the time taken says nothing about which one came close.
-    fn find(&self, presented: &str) -> Option<&Token> {
-        let presented = digest::digest(&digest::SHA256, presented.as_bytes());
-        self.0.iter().fold(None, |found, token| {
-            let same = constant_time::verify_slices_are_equal(presented.as_ref(), &token.sha256).is_ok();
-            if same { Some(token) } else { found }
-        })
-    }
+/// Compares with every token, so that the time taken says nothing about which one came close.
+fn find<'a>(tokens: &'a [Token], presented: &str) -> Option<&'a Token> {
+    let presented = digest::digest(&digest::SHA256, presented.as_bytes());
+    tokens.iter().fold(None, |found, token| {
+        let same = constant_time::verify_slices_are_equal(presented.as_ref(), &token.sha256).is_ok();
+        if same { Some(token) } else { found }
+    })
 }
 
 const fn role_word(role: Role) -> &'static str {

@@ -12,8 +12,8 @@ use super::{
     views::{
         ComponentDetail, ComponentFilter, ComponentSummary, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
         HistoryView, InterfaceView, LastValueView, NetworkChangeView, NetworkEntryView, NetworkFilter, PluginView,
-        PolicyView, ReportCursor, ReportView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter,
-        UsageTotalView, ValueFilter,
+        PolicyView, ReloadStatusView, ReloadView, ReportCursor, ReportView, StatusAnswer, StatusQuery,
+        SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter,
     },
 };
 use crate::{
@@ -108,6 +108,12 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Interfaces that are served, in the order of `ReferencePoint::ALL`.
     fn interfaces(&self) -> Vec<InterfaceView>;
+
+    /// Takes the configuration's files over, whole or not at all; with `dry_run` only says what would be done.
+    fn reload(&self, operator: &str, dry_run: bool) -> Answer<'_, ReloadView>;
+
+    /// How the configuration in force stands to the files.
+    fn reload_status(&self) -> ReloadStatusView;
 
     /// What changed lately, for those who follow.
     fn events(&self) -> Arc<EventLog>;

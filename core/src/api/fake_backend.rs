@@ -18,8 +18,9 @@ use super::{
         ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
         Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView,
         NetworkChangeView, NetworkEntryView, NetworkFilter, OutwardState, OutwardSubscriptionView, PluginCounters,
-        PluginView, PolicyView, ReportCursor, ReportOutcome, ReportView, ReportedValue, StatusAnswer, StatusQuery,
-        SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter, ValueView,
+        PluginView, PolicyView, ReloadResult, ReloadStatusView, ReloadView, ReportCursor, ReportOutcome, ReportView,
+        ReportedValue, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter,
+        ValueView,
     },
 };
 use crate::{
@@ -419,6 +420,37 @@ impl Backend for FakeBackend {
         }]
     }
 
+    fn reload(&self, operator: &str, dry_run: bool) -> Answer<'_, ReloadView> {
+        let view = ReloadView {
+            result: if dry_run { ReloadResult::WouldApply } else { ReloadResult::Refused },
+            time: NOW,
+            generation: 1,
+            by: operator.to_owned(),
+            summary: "policy qber changed (config)".into(),
+            change: serde_json::json!({}),
+            problems: vec![
+                serde_json::json!({ "level": "error", "message": "no such file", "file": "m.toml", "line": 3 }),
+            ],
+            needs_restart: serde_json::json!([]),
+            connections_closed: 0,
+            took_ms: 1.5,
+            held_ms: 0.1,
+        };
+        Box::pin(std::future::ready(view))
+    }
+
+    fn reload_status(&self) -> ReloadStatusView {
+        ReloadStatusView {
+            generation: 1,
+            since: NOW,
+            file: Some("manager.toml".into()),
+            files_differ: false,
+            reloads_on_change: true,
+            last_success: None,
+            last: None,
+        }
+    }
+
     fn events(&self) -> Arc<EventLog> {
         Arc::clone(&self.events)
     }
@@ -477,6 +509,7 @@ impl FakeManager {
                 token("reader", Role::Viewer, None),
                 token("ops", Role::Operator, Some(NOW.plus(1))),
                 token("gone", Role::Admin, Some(NOW)),
+                token("admin", Role::Admin, None),
             ],
         };
         Self::start_with(config, backend)

@@ -47,6 +47,7 @@ impl Collector for Snapshot {
         let mut out = Writer { encoder };
         self.manager(&mut out)?;
         self.interfaces(&mut out)?;
+        self.reloads(&mut out)?;
         self.outward(&mut out)?;
         self.plugins(&mut out)?;
         self.exporters(&mut out)?;
@@ -194,6 +195,17 @@ impl Snapshot {
         out.gauge("qkdn_state_components_known", "Components configured or heard of.", known)?;
         let connected = self.gauges.interfaces.iter().map(|i| (of(i.reference_point), number(i.components.connected)));
         out.gauge("qkdn_state_components_connected", "Components with a connection open now.", connected)
+    }
+
+    fn reloads(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let reloads = &self.metrics.reloads;
+        let results = [("applied", &reloads.applied), ("unchanged", &reloads.unchanged), ("refused", &reloads.refused)];
+        let results = results.map(|(result, count)| (vec![("result", result.to_owned())], count.get()));
+        out.counter("qkdn_config_reloads", "Reloads of the configuration, by what became of them.", results)?;
+        let last = [(Vec::new(), seconds_since_epoch(reloads.last_success().0))];
+        out.gauge("qkdn_config_last_success_timestamp_seconds", "When the files were last taken over.", last)?;
+        let differ = [(Vec::new(), number(reloads.differ.get()))];
+        out.gauge("qkdn_config_files_differ", "Whether the files are other ones than those in force.", differ)
     }
 
     fn outward(&self, out: &mut Writer<'_>) -> fmt::Result {

@@ -15,6 +15,7 @@
 //! | `GET /api/v1/alarms`, `/alarms/{id}`, `/alarms/summary` | alarms (RFC 8632) |
 //! | `POST /api/v1/alarms/{id}/acknowledge`, `close`, `reopen` | the operator's view of an alarm |
 //! | `GET /api/v1/reports?component=mk/km-1` | stored reports of a component |
+//! | `POST /api/v1/configuration/reload` | takes the files over, whole or not at all; `GET`: whether they are in force |
 //! | `GET /api/v1/policies`, `/handlers`, `/health` | plugins as configured, the manager itself |
 //! | `GET /api/v1/exporters`, `/exporters/{name}` | where alarms are sent to |
 //! | `POST /api/v1/exporters/{name}/retry`, `test` | parked events again, a test event |

@@ -19,7 +19,7 @@ use super::{
     dashboard,
     host_check::HostCheck,
     problem::Problem,
-    v1::{alarms, components, events, exporters, history, manager, network, reports, subscriptions},
+    v1::{alarms, components, configuration, events, exporters, history, manager, network, reports, subscriptions},
 };
 use crate::config::limits;
 
@@ -46,6 +46,7 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
         .route("/alarms/summary", get(alarms::summary))
         .route("/alarms/{id}", get(alarms::show))
         .route("/alarms/{id}/{action}", post(alarms::operate))
+        .route("/configuration/reload", get(configuration::status).post(configuration::reload))
         .route("/events", get(events::follow))
         .route("/exporters", get(exporters::list))
         .route("/exporters/{name}", get(exporters::show))
@@ -86,7 +87,7 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
 async fn no_such_path(uri: Uri) -> Problem {
     Problem::not_found(format!(
         "there is no `{}`; try /api/v1/components, /api/v1/values, /api/v1/alarms, /api/v1/events, /api/v1/exporters, /api/v1/reports, /api/v1/inventory, \
-         /api/v1/topology, /api/v1/usage, /api/v1/policies, /api/v1/handlers, /api/v1/plugins, /api/v1/interfaces, /api/v1/subscriptions, /api/v1/health, /metrics, /livez or /readyz",
+         /api/v1/topology, /api/v1/usage, /api/v1/policies, /api/v1/handlers, /api/v1/plugins, /api/v1/interfaces, /api/v1/subscriptions, /api/v1/configuration/reload, /api/v1/health, /metrics, /livez or /readyz",
         uri.path()
     ))
 }

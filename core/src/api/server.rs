@@ -38,13 +38,13 @@ pub enum ApiError {
 pub struct ApiServer {
     listener: TcpListener,
     address: SocketAddr,
-    tokens: Tokens,
+    tokens: Arc<Tokens>,
 }
 
 impl ApiServer {
     /// Binds the address of the configuration; port 0 takes a free one.
     pub async fn bind(config: &ApiConfig) -> Result<Self, ApiError> {
-        let tokens = Tokens::new(&config.tokens)?;
+        let tokens = Arc::new(Tokens::new(&config.tokens)?);
         let failed = |source| ApiError::Bind { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -57,6 +57,12 @@ impl ApiServer {
         self.address
     }
 
+    /// Who may write, to be changed while it serves.
+    #[must_use]
+    pub fn tokens(&self) -> Arc<Tokens> {
+        Arc::clone(&self.tokens)
+    }
+
     /// Serves until `stop`; then takes no further connections, finishes open requests, and returns after
     /// [`limits::API_DRAIN`] at the latest.
     pub async fn serve(self, backend: Arc<dyn Backend>, stop: CancellationToken) {
@@ -66,11 +72,8 @@ impl ApiServer {
                 "The HTTP API listens without TLS on an address that others can reach: everybody there can read, and \
                  tokens travel in the clear. Put a TLS proxy before it.");
         }
-        let state = ApiState {
-            backend,
-            tokens: Arc::new(self.tokens),
-            listeners: Arc::new(Semaphore::new(limits::API_LISTENERS)),
-        };
+        let state =
+            ApiState { backend, tokens: self.tokens, listeners: Arc::new(Semaphore::new(limits::API_LISTENERS)) };
         let router = router(state, HostCheck::new(self.address));
         let listener = BoundedListener::new(self.listener, limits::API_CONNECTIONS, limits::API_IDLE_TIMEOUT);
         let stopped = stop.clone();

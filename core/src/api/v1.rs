@@ -2,6 +2,7 @@
 
 pub(crate) mod alarms;
 pub(crate) mod components;
+pub(crate) mod configuration;
 pub(crate) mod events;
 pub(crate) mod exporters;
 pub(crate) mod history;

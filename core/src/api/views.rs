@@ -11,6 +11,7 @@ pub mod interface;
 pub mod network;
 pub mod outward;
 pub mod plugin;
+pub mod reload;
 pub mod report;
 pub mod subscription;
 
@@ -22,5 +23,6 @@ pub use interface::InterfaceView;
 pub use network::{NetworkChangeView, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView};
 pub use outward::{OutwardState, OutwardSubscriptionView};
 pub use plugin::{HandlerView, PluginCounters, PluginView, PolicyView};
+pub use reload::{ReloadResult, ReloadStatusView, ReloadView};
 pub use report::{ReportCursor, ReportOutcome, ReportView, StatusAnswer, StatusQuery};
 pub use subscription::SubscriptionView;

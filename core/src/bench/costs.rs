@@ -69,7 +69,7 @@ struct Taken(Vec<f64>);
 pub fn measure(bench: &mut Bench<'_>, floor: &Server, runtime: &tokio::runtime::Runtime) -> anyhow::Result<Vec<Cost>> {
     let setup = |name: &str, policies: String, history: bool, bench: &Bench<'_>| {
         let durability = bench.options.durability.clone();
-        bench.site.configure(&Setup { name: name.to_owned(), policies, durability, history })
+        bench.site.configure(&Setup { name: name.to_owned(), policies, durability, history, ..Setup::default() })
     };
     let bare = setup("bare", String::new(), false, bench)?;
     let mut added = Vec::new();

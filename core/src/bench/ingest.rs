@@ -139,7 +139,13 @@ pub struct Bench<'a> {
     incarnation: u64,
 }
 
-impl Bench<'_> {
+impl<'a> Bench<'a> {
+    /// For a site.
+    #[must_use]
+    pub const fn new(options: &'a Options, site: Site) -> Self {
+        Self { options, site, incarnation: 0 }
+    }
+
     /// Reporters of one reference point, or of all in turn, with their places among the members.
     pub fn reporters(&mut self, of: Option<ReferencePoint>) -> Vec<(usize, Reporter)> {
         self.incarnation += 1;
@@ -205,12 +211,13 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     let folder = options.folder.clone().unwrap_or_else(|| temporary.path().to_path_buf());
     let site = Site::make(&folder, Member::of_each(options.connections))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut bench = Bench { options, site, incarnation: 0 };
+    let mut bench = Bench::new(options, site);
     let everything = bench.site.configure(&Setup {
         name: "everything".to_owned(),
         policies: costs::POLICIES.iter().map(costs::SixPolicies::table).collect(),
         durability: options.durability.clone(),
         history: true,
+        ..Setup::default()
     })?;
     let (floor, manager) = (Server::floor(&bench.site)?, Server::manager(&bench.site, &everything)?);
     let (mut floor_rounds, mut manager_rounds) = (Rounds::default(), Rounds::default());

@@ -14,6 +14,8 @@ pub struct Brought {
     pub answered: u64,
     /// From the first to the last.
     pub took: Duration,
+    /// Longest time that a connection with open reports got no answer.
+    pub longest_wait: Duration,
 }
 
 /// Sends over a connection for each reporter (with its place among the site's members), `window` unanswered on each;
@@ -34,11 +36,13 @@ pub async fn run(
         .into_iter()
         .zip(reporters)
         .map(|(stream, (_, reporter))| tokio::spawn(one(stream, reporter, window, started + lasts)));
-    let mut answered = 0;
+    let (mut answered, mut longest_wait) = (0, Duration::ZERO);
     for task in tasks.collect::<Vec<_>>() {
-        answered += task.await.context("a connection's task failed")??;
+        let (more, wait) = task.await.context("a connection's task failed")??;
+        answered += more;
+        longest_wait = longest_wait.max(wait);
     }
-    Ok(Brought { answered, took: started.elapsed() })
+    Ok(Brought { answered, took: started.elapsed(), longest_wait })
 }
 
 async fn one(
@@ -46,7 +50,8 @@ async fn one(
     mut reporter: Reporter,
     window: usize,
     until: Instant,
-) -> anyhow::Result<u64> {
+) -> anyhow::Result<(u64, Duration)> {
+    let mut longest = Duration::ZERO;
     let (mut out, mut buffer, mut carry) = (Vec::new(), vec![0; 64 * 1024], Vec::new());
     let (mut open, mut answered) = (0_usize, 0_u64);
     loop {
@@ -64,7 +69,9 @@ async fn one(
         if open == 0 {
             break;
         }
+        let asked = Instant::now();
         let read = stream.read(&mut buffer).await?;
+        longest = longest.max(asked.elapsed());
         if read == 0 {
             bail!("the server closed the connection with {open} reports open");
         }
@@ -73,7 +80,7 @@ async fn one(
         answered += answers as u64;
     }
     stream.shutdown().await?;
-    Ok(answered)
+    Ok((answered, longest))
 }
 
 /// Counts whole lines and checks that each says success.

@@ -10,5 +10,6 @@ pub mod ingest;
 pub mod latency;
 pub mod lines;
 pub mod load;
+pub mod reload;
 pub mod server;
 pub mod site;

@@ -47,6 +47,8 @@ pub struct Setup {
     pub durability: String,
     /// Whether history of values is written.
     pub history: bool,
+    /// `idle_timeout` of the interfaces, minutes; 0: the default.
+    pub idle_minutes: usize,
 }
 
 /// A folder with a certificate authority, a client certificate for each member, and configurations.
@@ -59,10 +61,10 @@ impl Site {
     /// Makes the folder's certificates.
     pub fn make(folder: &Path, members: Vec<Member>) -> anyhow::Result<Self> {
         let pki_folder = folder.join("pki");
-        pki::init(&pki_folder, "qkdnm bench CA", 30)?;
+        pki::init(&pki_folder, "qkdnm bench CA", 90)?;
         let issue = |components: Vec<ComponentRef>, name: &str| {
             let request =
-                pki::IssueRequest { components, dns: vec![], ips: vec![], days: 30, name: Some(name.to_owned()) };
+                pki::IssueRequest { components, dns: vec![], ips: vec![], days: 90, name: Some(name.to_owned()) };
             pki::issue(&pki_folder, &request)
         };
         issue(vec![component(ReferencePoint::Mx, "bench")?], "manager")?;
@@ -74,9 +76,9 @@ impl Site {
 
     /// Writes a configuration for all members, with a data directory of its own.
     pub fn configure(&self, setup: &Setup) -> anyhow::Result<PathBuf> {
-        let Setup { name, policies, durability, history } = setup;
+        let Setup { name, policies, durability, history, idle_minutes } = setup;
         let mut text = format!(
-            "[manager]\nid = \"bench\"\ndomain = \"bench\"\ndata_dir = \"data-{name}\"\n[log]\nlevel = \"warn\"\n[tls]\n\
+            "[manager]\nid = \"bench\"\ndomain = \"bench\"\ndata_dir = \"data-{name}\"\nreload_on_change = false\n[log]\nlevel = \"warn\"\n[tls]\n\
              certificate = \"pki/manager.pem\"\nprivate_key = \"pki/manager.key\"\ntrust_anchors = \"pki/ca.pem\"\n\
              [api]\nlisten = \"127.0.0.1:0\"\n[plugins]\ncache_dir = \"plugin-cache\"\n\
              [storage]\ndurability = \"{durability}\"\n"
@@ -87,6 +89,9 @@ impl Site {
         for point in ReferencePoint::ALL {
             if self.members.iter().any(|member| member.point == point) {
                 write!(text, "[interfaces.{point}]\nlisten = \"127.0.0.1:0\"\n")?;
+                if *idle_minutes > 0 {
+                    writeln!(text, "idle_timeout = \"{idle_minutes}m\"")?;
+                }
             }
         }
         text.push_str(policies);

@@ -3,13 +3,15 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{CommandResult, Exit, Output};
-use crate::bench::{floor, ingest, site::Site};
+use crate::bench::{floor, ingest, reload, site::Site};
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Server CPU per status report, how long a lone reporter waits, what each handler and policy costs.
     Ingest(IngestArgs),
+    /// Reloads of the configuration under load: how long they take, and what senders notice of them.
+    Reload(ReloadArgs),
     /// The floor server, for `ingest`.
     #[command(hide = true)]
     Floor {
@@ -44,10 +46,47 @@ pub struct IngestArgs {
     pub brief: bool,
 }
 
+/// Arguments of `reload`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ReloadArgs {
+    /// Connections.
+    #[arg(long, default_value_t = 16)]
+    pub connections: usize,
+    /// Unanswered reports on each.
+    #[arg(long, default_value_t = 64)]
+    pub window: usize,
+    /// Components in the configuration beside those that report.
+    #[arg(long, default_value_t = 1_000)]
+    pub components: usize,
+    /// Seconds of the measurement.
+    #[arg(long, default_value_t = 10)]
+    pub seconds: u64,
+    /// Folder on the file system to be measured; a temporary one by default.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+}
+
 /// Measures.
 pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
     match command {
         Command::Floor { site } => floor::run(&Site::open(site))?,
+        Command::Reload(args) => {
+            let options = ingest::Options {
+                connections: args.connections,
+                window: args.window,
+                rounds: 1,
+                lasts: Duration::from_secs(args.seconds.max(1)),
+                durability: "sync".to_owned(),
+                folder: args.dir.clone(),
+                costs: false,
+            };
+            let report = reload::run(&options, args.components)?;
+            if output.is_json() {
+                output.json(&report)?;
+            } else {
+                report.table().lines().try_for_each(|line| output.line(line))?;
+            }
+        }
         Command::Ingest(args) => {
             let options = ingest::Options {
                 connections: args.connections,

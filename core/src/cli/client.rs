@@ -167,7 +167,11 @@ impl Client {
         }
         let problem: Value = serde_json::from_str(&text).unwrap_or_default();
         match problem.get("detail").and_then(Value::as_str) {
-            Some(detail) => Err(self.refused(status.as_u16(), detail)),
+            Some(detail) => {
+                let problems = problem.get("problems").and_then(Value::as_array);
+                let lines = problems.into_iter().flatten().map(|problem| format!("\n  {}", problem_line(problem)));
+                Err(self.refused(status.as_u16(), &format!("{detail}{}", lines.collect::<String>())))
+            }
             None => bail!("{} answered with HTTP status {status}; is it a manager?", self.base),
         }
     }
@@ -200,6 +204,25 @@ impl Client {
 }
 
 /// The path of a component, its ID encoded as one segment.
+/// A problem of a configuration in a line: place, what is wrong, what was expected, what to do.
+pub(super) fn problem_line(problem: &Value) -> String {
+    let text = |key: &str| problem.get(key).and_then(Value::as_str).unwrap_or("");
+    let number = |key: &str| problem.get(key).and_then(Value::as_u64).map(|number| format!("{number}:"));
+    let mut line = text("file").to_owned();
+    if !line.is_empty() {
+        line.push(':');
+        line.extend([number("line").unwrap_or_default(), number("column").unwrap_or_default()]);
+        line.push(' ');
+    }
+    line.push_str(&format!("{}: {}", text("level"), text("message")));
+    for (key, before) in [("label", " ("), ("help", "; ")] {
+        if !text(key).is_empty() {
+            line.push_str(&format!("{before}{}{}", text(key), if key == "label" { ")" } else { "" }));
+        }
+    }
+    line
+}
+
 pub(super) fn component_path(component: &ComponentRef) -> String {
     let point: ReferencePoint = component.reference_point;
     format!("/api/v1/components/{point}/{}", percent_encoded(component.id.as_str()))

@@ -37,7 +37,8 @@ fn length(text: &str) -> Result<Duration, String> {
 pub fn command(args: &DemoArgs) -> super::CommandResult {
     let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("io").enable_all().build()?;
     let start = |config: Config| async {
-        let running = manager::start(config).await.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
+        let running =
+            manager::start(config, None).await.map_err(|error| format!("{:#}", anyhow::Error::from(error)))?;
         Ok(Box::new(running) as Box<dyn DemoManager>)
     };
     let code = runtime.block_on(run(args, start))?;

@@ -13,7 +13,7 @@ use crate::{
         Page,
         views::{
             ComponentSummary, ExporterState, ExporterView, HandlerView, Health, InterfaceView, PluginCounters,
-            PolicyView,
+            PolicyView, ReloadResult, ReloadStatusView,
         },
     },
     model::Severity,
@@ -68,9 +68,10 @@ pub(super) fn run(api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
     let handlers: Page<HandlerView> = client.get("/api/v1/handlers", &[])?;
     let policies: Page<PolicyView> = client.get("/api/v1/policies", &[])?;
     let exporters: Page<ExporterView> = client.get("/api/v1/exporters", &[])?;
+    let configuration: ReloadStatusView = client.get("/api/v1/configuration/reload", &[])?;
     let plugins = handlers.items.iter().map(|handler| ("handler", handler.name.as_str(), &handler.counters));
     let plugins = plugins.chain(policies.items.iter().map(|policy| ("policy", policy.name.as_str(), &policy.counters)));
-    let mut findings = vec![of_manager(&health), of_version(&health)];
+    let mut findings = vec![of_manager(&health), of_version(&health), of_configuration(&configuration)];
     findings.extend(of_interfaces(&interfaces.items));
     findings.extend(of_components(&components.items, health.uptime_seconds));
     findings.extend(of_plugins(plugins));
@@ -110,6 +111,26 @@ fn of_manager(health: &Health) -> Finding {
     let advice =
         "look at the manager's log; `df -h` for the disk of `manager.data_dir`; `qkdnm storage check` on a copy of it";
     Finding::new(Grade::Wrong, "manager", format!("{who}, is not ready: {}", health.reasons.join(" ")), advice)
+}
+
+fn of_configuration(status: &ReloadStatusView) -> Finding {
+    let about = "configuration";
+    let refused = status.last.as_ref().filter(|last| last.result == ReloadResult::Refused);
+    match (refused, status.files_differ) {
+        (Some(last), true) => Finding::new(
+            Grade::Wrong,
+            about,
+            format!("the files were refused, the former ones are in force: {}", last.summary),
+            "correct the files and `qkdnm config reload`; `qkdnm config reload --dry-run` names every problem",
+        ),
+        (_, true) => Finding::new(
+            Grade::Attention,
+            about,
+            "the files are other ones than those in force",
+            "`qkdnm config reload --dry-run` says what would change, `qkdnm config reload` takes it over",
+        ),
+        (_, false) => Finding::good(about, format!("the files are in force, since {}", status.since)),
+    }
 }
 
 fn of_version(health: &Health) -> Finding {

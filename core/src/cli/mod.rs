@@ -21,6 +21,7 @@ mod manual;
 pub mod network;
 pub mod pki;
 pub mod plugin;
+mod reload;
 pub mod report;
 pub mod run;
 pub mod storage;
@@ -84,6 +85,9 @@ pub enum Command {
     Demo(demo::DemoArgs),
     /// Checks a configuration and says what the manager would do with it.
     Check(check::CheckArgs),
+    /// The configuration of a manager that runs: have it taken over from its files, see whether it is.
+    #[command(subcommand)]
+    Config(reload::Command),
     /// Shows the catalogue of value names, units, words and alarm types (-o json for programs).
     Catalogue,
     /// Makes a certificate authority and certificates for the manager and its components.
@@ -175,6 +179,7 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::command(&args, output),
+        Command::Config(command) => reload::run(&command, api, output),
         Command::Catalogue => catalogue::run(output),
         Command::Demo(args) => demo::command(&args),
         Command::Pki(args) => pki::command(args, output),

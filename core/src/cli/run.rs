@@ -1,4 +1,4 @@
-//! `qkdnm run`: a manager in the foreground, until SIGTERM or Ctrl-C. SIGHUP reloads certificates.
+//! `qkdnm run`: a manager in the foreground, until SIGTERM or Ctrl-C. SIGHUP reloads the configuration and its files.
 
 use std::{
     io::Write as _,
@@ -44,7 +44,8 @@ pub fn run(args: &RunArgs) -> CommandResult {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let ended = runtime.block_on(serve(loaded.config, args.ready_file.as_deref()));
+    let origin = manager::reload::Origin::new(&args.config, &loaded);
+    let ended = runtime.block_on(serve(loaded.config, origin, args.ready_file.as_deref()));
     if matches!(ended, Ok(Exit::Broken)) {
         // Whatever still runs may wait for the thread that is gone.
         runtime.shutdown_background();
@@ -52,12 +53,12 @@ pub fn run(args: &RunArgs) -> CommandResult {
     ended
 }
 
-async fn serve(config: config::Config, ready_file: Option<&Path>) -> CommandResult {
+async fn serve(config: config::Config, origin: manager::reload::Origin, ready_file: Option<&Path>) -> CommandResult {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let id = config.manager.id.clone();
-    let running = match manager::start(config).await {
+    let running = match manager::start(config, Some(origin)).await {
         Ok(running) => running,
         Err(error @ (manager::StartError::Plugins(_) | manager::StartError::Trust(_))) => {
             eprintln!("error: {error}\nhelp: `qkdnm check` shows where in the configuration this is");
@@ -80,7 +81,7 @@ async fn serve(config: config::Config, ready_file: Option<&Path>) -> CommandResu
             }
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => running.reload_trust(),
+            _ = hangup.recv() => running.reload(),
         }
     }
     tracing::info!("Stopping.");

@@ -99,10 +99,11 @@ fn replay_check(dir: &std::path::Path, show: usize, output: &mut Output<'_>) -> 
             output.line(&difference.to_string())?;
         }
         output.line(&format!(
-            "{} batches with {} reports run again over {} starts: {}.",
+            "{} batches with {} reports run again over {} starts and {} changes of the configuration: {}.",
             replayed.batches,
             replayed.reports,
             replayed.starts,
+            replayed.reloads,
             if count == 0 { "the same followed, bit for bit".to_owned() } else { format!("{count} differences") }
         ))?;
     }

@@ -334,3 +334,22 @@ fn exporters_on_the_command_line() {
     assert!(printed.contains("did not take the test event: cannot connect"), "{printed}");
     assert!(run(&manager, "exporter show nobody").0.unwrap_err().contains("there is no exporter `nobody`"));
 }
+
+#[test]
+fn a_reload_says_what_would_change_and_what_is_wrong_and_needs_an_admin() {
+    let manager = manager();
+    let (result, printed) = run_as(&manager, "admin-token", "config reload --dry-run");
+    assert_eq!(result, Ok(Exit::Success));
+    let start = "The files are in order; a reload would change this:\n  policy qber changed (config)\n";
+    assert!(printed.starts_with(start), "{printed}");
+    let (result, printed) = run_as(&manager, "admin-token", "config reload");
+    assert_eq!(printed, "");
+    let text = result.unwrap_err();
+    assert!(text.starts_with("nothing was changed: policy qber changed (config)"), "{text}");
+    assert!(text.ends_with("\n  m.toml:3: error: no such file"), "{text}");
+    let (result, _) = run_as(&manager, "ops-token", "config reload");
+    assert!(result.unwrap_err().contains("this needs admin"));
+    let (result, printed) = run(&manager, "config status");
+    assert_eq!(result, Ok(Exit::Success));
+    assert!(printed.starts_with("manager.toml and what belongs to it are in force.\n"), "{printed}");
+}

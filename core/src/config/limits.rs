@@ -175,6 +175,10 @@ pub const VERDICTS_PER_CALL: usize = 1_024;
 pub const QUARANTINE_ENTRIES: usize = 1_000;
 /// Bytes of a quarantined report's text.
 pub const QUARANTINE_TEXT_BYTES: usize = 16 * 1024;
+/// How often the files of the configuration are looked at. A change is taken over once two looks in a row see the same.
+pub const RELOAD_LOOK: Duration = Duration::from_secs(1);
+/// How long a reload waits for the shards to take it over and have it in the journal; the next reload has to wait longer.
+pub const RELOAD_PATIENCE: Duration = Duration::from_secs(10);
 /// Files in `conf.d`.
 pub const CONFIGURATION_FILES: usize = 1_000;
 /// Items on a page of the API unless asked otherwise, and at most.

@@ -40,7 +40,10 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// The texts it was read from.
     pub sources: Sources,
+    /// Further files that became part of it (`config_files`).
+    pub files: Vec<std::path::PathBuf>,
     places: PluginPlaces,
+    table: Table,
 }
 
 /// Which of the two tables a plugin is configured in.
@@ -204,9 +207,10 @@ pub fn examine_texts(texts: Vec<SourceText>, variables: &[(String, String)]) -> 
     let raw = raw::read(&table, &found);
     let checked = check::check(raw, &sources, &found);
     let problems = Problems::new(sources, found.take());
+    let files = found.take_files();
     let loaded = checked.map(|(config, places)| {
         let warnings = problems.list.iter().filter(|problem| problem.level == Level::Warning).cloned().collect();
-        Loaded { config, warnings, sources: problems.sources.clone(), places }
+        Loaded { config, warnings, sources: problems.sources.clone(), files, places, table }
     });
     Examined { problems, loaded }
 }
@@ -226,6 +230,20 @@ impl Loaded {
             (Some(_), None) => entry.table,
             (None, _) => entry.plugin,
         })
+    }
+
+    /// Where a key is written, as `["manager", "id"]`; `None` if it is not.
+    #[must_use]
+    pub fn place_of(&self, path: &[&str]) -> Option<Place> {
+        let (last, tables) = path.split_last()?;
+        let mut table = &self.table;
+        for step in tables {
+            match &table.get(*step)?.node.value {
+                Value::Table(inner) => table = inner,
+                _ => return None,
+            }
+        }
+        table.get(*last).map(|entry| entry.node.place)
     }
 
     /// What plugins complained of, as problems in the user's files.

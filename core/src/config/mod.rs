@@ -4,6 +4,9 @@
 //! every problem at once; `load` finds and layers the files. Loading opens nothing and binds nothing. Each part of the
 //! manager gets its own struct, never the whole.
 
+pub mod change;
+#[cfg(test)]
+mod change_tests;
 pub mod check;
 pub mod exporter;
 #[cfg(test)]
@@ -22,6 +25,7 @@ pub mod subscription;
 mod tests;
 pub mod tree;
 
+pub use change::Change;
 pub use exporter::ExporterConfig;
 pub use load::{Examined, Loaded, PluginConfigProblem, PluginKind, load};
 pub use problem::{Problem, Problems};
@@ -63,7 +67,7 @@ pub struct Config {
 }
 
 /// `[manager]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ManagerConfig {
     /// Manager ID on Mx (Q.QKDN_Mk table 1).
     pub id: String,
@@ -75,6 +79,8 @@ pub struct ManagerConfig {
     pub shards: usize,
     /// Who may report.
     pub enrolment: Enrolment,
+    /// Whether a change of the files is taken over by itself.
+    pub reload_on_change: bool,
 }
 
 /// `manager.enrolment`
@@ -90,7 +96,7 @@ pub enum Enrolment {
 }
 
 /// `[log]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogConfig {
     /// `json` instead of `text`.
     pub json: bool,
@@ -128,7 +134,7 @@ pub struct TlsConfig {
 }
 
 /// `[interfaces.mk]` and its like.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InterfaceConfig {
     /// Which.
     pub reference_point: ReferencePoint,
@@ -164,7 +170,7 @@ pub enum IdentityRule {
 }
 
 /// `[[components]]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ComponentConfig {
     /// Which.
     pub component: ComponentRef,
@@ -234,7 +240,7 @@ pub enum OnFailure {
 }
 
 /// `[[handlers]]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct HandlerConfig {
     /// Unique name.
     pub name: String,
@@ -300,7 +306,7 @@ pub enum PolicyMode {
 }
 
 /// `[[policies]]`
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PolicyConfig {
     /// Unique name; qualifier of its alarms.
     pub name: String,
@@ -319,7 +325,7 @@ pub struct PolicyConfig {
 }
 
 /// `[plugins]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PluginsConfig {
     /// Whether `native:` plugins are loaded.
     pub allow_native: bool,
@@ -346,7 +352,7 @@ pub enum Durability {
 }
 
 /// `[storage]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StorageConfig {
     /// When a report counts as stored.
     pub durability: Durability,
@@ -384,7 +390,7 @@ pub enum Role {
 }
 
 /// `api.tokens`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenConfig {
     /// Name that audit and alarm history show.
     pub name: String,
@@ -397,7 +403,7 @@ pub struct TokenConfig {
 }
 
 /// `[api]`
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ApiConfig {
     /// Address of the HTTP API; loopback by default.
     pub listen: SocketAddr,

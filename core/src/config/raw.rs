@@ -31,7 +31,7 @@ pub mod keys {
         "api",
     ];
     /// `[manager]`
-    pub const MANAGER: &[&str] = &["id", "domain", "data_dir", "shards", "enrolment"];
+    pub const MANAGER: &[&str] = &["id", "domain", "data_dir", "shards", "enrolment", "reload_on_change"];
     /// `[log]`
     pub const LOG: &[&str] = &["format", "level"];
     /// `[tls]`
@@ -152,6 +152,7 @@ pub struct RawManager {
     pub(super) data_dir: Option<Spot<String>>,
     pub(super) shards: Option<Spot<u64>>,
     pub(super) enrolment: Option<Spot<Enrolment>>,
+    pub(super) reload_on_change: Option<Spot<bool>>,
 }
 
 /// `[tls]`, and the same keys of an interface.
@@ -367,6 +368,7 @@ fn manager(table: &TableReader<'_>) -> RawManager {
         data_dir: table.text("data_dir"),
         shards: table.number("shards", 0..=limits::MAX_SHARDS),
         enrolment: table.word("enrolment", &enrolment),
+        reload_on_change: table.flag("reload_on_change"),
     }
 }
 

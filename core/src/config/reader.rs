@@ -14,12 +14,23 @@ use super::{
 
 /// Where problems are written down.
 #[derive(Debug, Default)]
-pub struct Found(RefCell<Vec<Problem>>);
+pub struct Found(RefCell<Vec<Problem>>, RefCell<Vec<std::path::PathBuf>>);
 
 impl Found {
     /// Adds one.
     pub fn add(&self, problem: Problem) {
         self.0.borrow_mut().push(problem);
+    }
+
+    /// Notes a file whose content became part of the configuration.
+    pub fn read(&self, file: std::path::PathBuf) {
+        self.1.borrow_mut().push(file);
+    }
+
+    /// Takes the files that were noted.
+    #[must_use]
+    pub fn take_files(&self) -> Vec<std::path::PathBuf> {
+        self.1.take()
     }
 
     /// Takes all.

@@ -44,6 +44,14 @@ impl AnswerBox {
         }
     }
 
+    /// Wakes the connection without an answer: it is to look at what else has changed.
+    pub fn wake(&self) {
+        let waker = self.0.lock().unwrap_or_else(PoisonError::into_inner).waker.take();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
     /// Moves what waits into `answers` (which is empty), and has `waker` woken when more comes.
     pub fn take(&self, answers: &mut Vec<Answered>, waker: &Waker) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -104,6 +104,18 @@ impl Intake {
         }
     }
 
+    /// Goes by this context from now on: what was found out about components under another one is found out again.
+    pub fn renew(&mut self, context: &Arc<InterfaceContext>) -> bool {
+        if Arc::ptr_eq(&self.context, context) {
+            return false;
+        }
+        self.context = Arc::clone(context);
+        self.speakers.clear();
+        self.speakers_by_id.clear();
+        self.last_speaker = 0;
+        true
+    }
+
     /// Takes one line. An error closes the connection.
     pub fn line(
         &mut self,
@@ -469,6 +481,7 @@ impl Intake {
         open.before = (open.batch.len(), open.batch.values.len());
         let delivery = Delivery {
             batch: std::mem::take(&mut open.batch),
+            generation: self.context.generation,
             handler: open.handler,
             answers: Arc::clone(&self.answers),
         };
@@ -503,11 +516,6 @@ impl Intake {
     #[must_use]
     pub fn context(&self) -> &Arc<InterfaceContext> {
         &self.context
-    }
-
-    /// Components this connection covers that are known.
-    pub fn entries(&self) -> impl Iterator<Item = Arc<ComponentEntry>> + '_ {
-        self.identity.components.iter().filter_map(|component| self.context.admit(component).ok())
     }
 
     /// Whether the connection speaks for more than one component.

@@ -13,13 +13,14 @@ pub mod requests;
 pub mod subscribing;
 pub mod task;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{
     clock::Clock,
     config::{Enrolment, InterfaceConfig},
-    dispatch::{ComponentCard, ComponentEntry, Registry},
+    dispatch::{ComponentEntry, Registry, Rules},
     model::{AlarmKey, AlarmReport, ComponentRef, ReferencePoint, SymbolTable},
+    net::Identity,
     shard::Mailbox,
     telemetry::metrics::Metrics,
 };
@@ -28,12 +29,15 @@ pub use outward::{NoSubscriber, Subscriber, SubscriptionAsk};
 pub use requests::{Ask, ManagerRequest, RequestOutcome};
 pub use subscribing::{Outlet, SubscriptionDesk, SubscriptionWish};
 
-/// What every connection of an interface shares.
+/// What every connection of an interface shares, as of one configuration.
+#[derive(Clone)]
 pub struct InterfaceContext {
+    /// Number of the configuration.
+    pub generation: u64,
     /// The interface's bounds.
     pub config: InterfaceConfig,
-    /// Who may report.
-    pub enrolment: Enrolment,
+    /// Who may report, and which handler is whose.
+    pub rules: Arc<Rules>,
     /// Components known.
     pub registry: Arc<Registry>,
     /// Names and numbers.
@@ -48,8 +52,6 @@ pub struct InterfaceContext {
     pub keep_raw: bool,
     /// For each handler of the plugin set, paths exempt from the key-material filter.
     pub exempt_paths: Vec<Vec<String>>,
-    /// The card of a component that is not in the configuration.
-    pub unlisted: Arc<dyn Fn(&ComponentRef) -> ComponentCard + Send + Sync>,
     /// Whom refusals that concern security are told to.
     pub watch: Arc<dyn SecurityWatch>,
     /// Who subscribes at components.
@@ -65,15 +67,46 @@ impl InterfaceContext {
         self.config.reference_point
     }
 
+    /// The components that an identity covers and that may report.
+    pub fn speaks_for<'a>(&'a self, identity: &'a Identity) -> impl Iterator<Item = Arc<ComponentEntry>> + 'a {
+        identity.components.iter().filter_map(|component| self.admit(component).ok())
+    }
+
     /// A component that may report, entered now if the enrolment allows it; else why not.
     fn admit(&self, component: &ComponentRef) -> Result<Arc<ComponentEntry>, NotAdmitted> {
         let known = self.registry.find(component);
-        match (self.enrolment, known) {
-            (_, Some(entry)) if entry.card.load().listed || self.enrolment == Enrolment::Certificate => Ok(entry),
-            (Enrolment::Certificate, _) => Ok(self.registry.admit(component, || (self.unlisted)(component))),
+        let enrolment = self.rules.enrolment();
+        match (enrolment, known) {
+            (_, Some(entry)) if entry.card.load().listed || enrolment == Enrolment::Certificate => Ok(entry),
+            (Enrolment::Certificate, _) => Ok(self.registry.admit(component, || self.rules.card(component))),
             (Enrolment::Approve, _) => Err(NotAdmitted::AwaitingApproval),
             (Enrolment::Listed, _) => Err(NotAdmitted::Unknown),
         }
+    }
+}
+
+/// Where the connections of an interface find their context.
+///
+/// A turn of a connection, from the first byte to the hand-over of its batches, goes by one context and holds it. Who
+/// changes the contexts of all interfaces holds all of them for that moment: then no turn is under way, and every report
+/// taken in under the old configuration is in its shard's mailbox before the first one under the new.
+pub struct ContextSlot(RwLock<Arc<InterfaceContext>>);
+
+impl ContextSlot {
+    /// With this context.
+    #[must_use]
+    pub fn new(context: InterfaceContext) -> Arc<Self> {
+        Arc::new(Self(RwLock::new(Arc::new(context))))
+    }
+
+    /// The context; it stays while it is held.
+    pub fn hold(&self) -> RwLockReadGuard<'_, Arc<InterfaceContext>> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The context, to be changed.
+    pub fn change(&self) -> RwLockWriteGuard<'_, Arc<InterfaceContext>> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

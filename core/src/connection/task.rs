@@ -9,7 +9,7 @@ use std::{
     cell::RefCell,
     future::Future,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -22,7 +22,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{
-    InterfaceContext,
+    ContextSlot, InterfaceContext,
     answers::{AnswerBox, Answered},
     intake::{Farewell, Intake},
     outward::SubscriptionAsk,
@@ -84,10 +84,12 @@ enum Stage {
 /// A connection's task.
 pub struct ConnectionTask<S> {
     stream: S,
+    slot: Arc<ContextSlot>,
     intake: Intake,
     answers: Arc<AnswerBox>,
     requests: mpsc::Receiver<ManagerRequest>,
     cancel: Pin<Box<WaitForCancellationFutureOwned>>,
+    farewell: Arc<OnceLock<Refusal>>,
     check: Pin<Box<Sleep>>,
     checks_often: bool,
     carry: Vec<u8>,
@@ -111,22 +113,27 @@ enum Read {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
-    /// A task for a stream whose identity is settled. `cancel` closes it in good order.
+    /// A task for a stream whose identity is settled. `cancel` closes it in good order, with `farewell` if there is one by
+    /// then.
     pub fn new(
         stream: S,
+        slot: Arc<ContextSlot>,
         intake: Intake,
         answers: Arc<AnswerBox>,
         requests: mpsc::Receiver<ManagerRequest>,
         cancel: CancellationToken,
+        farewell: Arc<OnceLock<Refusal>>,
     ) -> Self {
         let now = Instant::now();
         let idle_timeout = intake.context().config.idle_timeout;
         Self {
             stream,
+            slot,
             intake,
             answers,
             requests,
             cancel: Box::pin(cancel.cancelled_owned()),
+            farewell,
             check: Box::pin(tokio::time::sleep(idle_timeout)),
             checks_often: false,
             carry: Vec::new(),
@@ -377,12 +384,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
     }
 
     fn turn(&mut self, cx: &mut Context<'_>, lent: &mut Lent) -> Poll<End> {
+        let slot = Arc::clone(&self.slot);
+        let context = slot.hold();
+        if self.intake.renew(&context) {
+            // Its times may be other ones.
+            self.check.as_mut().reset(tokio::time::Instant::from_std(Instant::now() + DEADLINE_CHECK));
+        }
         if self.stage == Stage::Open && self.cancel.as_mut().poll(cx).is_ready() {
             let sentence = "the manager closes this connection; what was answered stands";
-            self.finish(
-                Some(Refusal::retry(ReasonCode::Unavailable, sentence, RETRY_UNAVAILABLE_MS)),
-                End::Closed("by the manager".to_owned()),
-            );
+            let usual = || Refusal::retry(ReasonCode::Unavailable, sentence, RETRY_UNAVAILABLE_MS);
+            let (why, told) = match self.farewell.get() {
+                Some(why) => (why.clone(), why.sentence.clone()),
+                None => (usual(), "by the manager".to_owned()),
+            };
+            self.finish(Some(why), End::Closed(told));
         }
         self.take_requests(cx);
         let mut more = false;

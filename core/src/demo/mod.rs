@@ -5,6 +5,7 @@
 //! API, as any program would, and told beside what was done to the network. The demo knows the manager only by
 //! [`DemoManager`]; it fails if something that should have been noticed was not.
 
+pub mod reason;
 pub mod site;
 pub mod story;
 pub mod telling;
@@ -160,6 +161,7 @@ async fn show(
     let mut network = Network::new(options.seed);
     let mut story = Story::new(options.length);
     let mut watch = Watch::new(manager.api());
+    teller.knows(watch.policies().await?);
     // Data that was kept may know alarms of an earlier demo: they are no news.
     watch.look().await?;
     let mut outcome = Outcome::default();

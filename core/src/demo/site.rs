@@ -19,22 +19,10 @@ const DAYS: u32 = 365;
 /// The demo's manager.
 const MANAGER: &str = "manager-demo";
 
-/// Its policies; reference points without one are still watched for what components say of themselves.
-const POLICIES: &str = r#"
-[[policies]]
-name = "qber"
-function = "performance"
-plugin = "builtin:threshold"
-applies_to = { reference_point = ["mq"] }
-config = { value = "qber_ratio", raise_above = 0.06, clear_below = 0.05, severity = "major", alarm_type = "qber-threshold-exceeded", hold_off = "1s" }
-
-[[policies]]
-name = "key-store-forecast"
-function = "performance"
-plugin = "builtin:key-store-forecast"
-applies_to = { reference_point = ["mk"] }
-config = { horizon = "60s", smoothing = "5s", warm_up = "3s" }
-"#;
+/// Its policies, for all letters of FCAPS.
+const POLICIES: &str = include_str!("policies.toml");
+/// What its inventory should be; one of the policies reads it.
+const BASELINE: &str = include_str!("baseline.toml");
 
 /// Its subscriptions: the key managers tell by themselves, the controller does not know how and is asked.
 const SUBSCRIPTIONS: &str = r#"
@@ -99,8 +87,11 @@ impl Site {
         if !site.anchor().exists() {
             site.issue_all(&pki)?;
         }
-        let file = site.config_file();
-        fs::write(&file, site.text()).map_err(|error| SiteError::Folder(file, error))?;
+        for (file, text) in
+            [(site.folder.join("baseline.toml"), BASELINE.to_owned()), (site.config_file(), site.text())]
+        {
+            fs::write(&file, text).map_err(|error| SiteError::Folder(file, error))?;
+        }
         Ok(site)
     }
 

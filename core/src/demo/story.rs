@@ -55,13 +55,13 @@ const ACTS: [Act; 5] = [
         text: "The fibre between alice and bob is disturbed: more loss, more errors.",
         change: |network| network.link.disturbance = 1.0,
         expected: Expected::Raised(QBER, MODULES),
-        noticed: "The manager noticed at both ends. An error rate like this may be somebody listening.",
+        noticed: "The manager noticed at both ends. Its security policy looks at the counts too: a fibre, or an eavesdropper?",
     },
     Act {
         text: "The fibre is left alone again.",
         change: |network| network.link.disturbance = 0.0,
         expected: Expected::Cleared(QBER, MODULES),
-        noticed: "Both alarms are cleared. They stay on record, with their history.",
+        noticed: "Both alarms about error rates are cleared. They stay on record, with their history.",
     },
     Act {
         text: "An application at km-alice takes keys much faster than the modules make them.",

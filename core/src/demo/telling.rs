@@ -2,11 +2,12 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use super::{DemoOptions, Outcome, site::Site, story::Told, watch::Change};
+use super::{DemoOptions, Outcome, reason::Policies, site::Site, story::Told, watch::Change};
 
 /// Writes the demo's lines.
 pub struct Teller<'a> {
     out: &'a mut (dyn io::Write + Send),
+    policies: Policies,
 }
 
 impl std::fmt::Debug for Teller<'_> {
@@ -18,7 +19,12 @@ impl std::fmt::Debug for Teller<'_> {
 impl<'a> Teller<'a> {
     /// Writes to `out`.
     pub fn new(out: &'a mut (dyn io::Write + Send)) -> Self {
-        Self { out }
+        Self { out, policies: Policies::default() }
+    }
+
+    /// From now on, alarms are told with the policy that raised them.
+    pub(super) fn knows(&mut self, policies: Policies) {
+        self.policies = policies;
     }
 
     pub(super) fn opening(&mut self, site: &Site, api: SocketAddr, options: &DemoOptions) -> io::Result<()> {
@@ -61,10 +67,12 @@ impl<'a> Teller<'a> {
         };
         let key = &alarm.key;
         let what = format!("{}, {}", key.component, key.alarm_type_id);
-        match change {
-            Change::Cleared(_) => self.line(elapsed, word, &what),
-            _ => self.line(elapsed, word, &format!("{what} ({}): {}", alarm.report.severity, alarm.report.text)),
+        if matches!(change, Change::Cleared(_)) {
+            return self.line(elapsed, word, &what);
         }
+        self.line(elapsed, word, &format!("{what} ({}): {}", alarm.report.severity, alarm.report.text))?;
+        writeln!(self.out, "{:10}why  {}", "", self.policies.reason(alarm))?;
+        self.out.flush()
     }
 
     fn line(&mut self, elapsed: Duration, mark: &str, text: &str) -> io::Result<()> {

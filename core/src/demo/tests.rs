@@ -115,11 +115,39 @@ fn what_came_and_went_between_two_looks_is_told() {
 }
 
 #[test]
+fn a_reason_names_who_judged_and_on_what() {
+    let policies: reason::Policies = serde_json::from_value::<Vec<_>>(
+        serde_json::json!([{ "name": "qber", "function": "security", "plugin": "p" }]),
+    )
+    .unwrap()
+    .into_iter()
+    .collect();
+    let mut told = alarm(1, "mq/a", "t", false, 1);
+    told.report.observed = Some(0.09);
+    told.report.threshold = Some(1_234_567.89);
+    told.report.additional_information = (1..9)
+        .map(|number| crate::model::alarm::Fact { name: format!("fact {number}"), value: "x".to_owned() })
+        .collect();
+    assert_eq!(
+        policies.reason(&told),
+        "policy qber (security, p): observed 0.09, limit 1234568, fact 1 x, fact 2 x",
+        "the first of the evidence"
+    );
+    told.raised_by = "manager".to_owned();
+    told.report = AlarmReport { observed: None, threshold: None, additional_information: Vec::new(), ..told.report };
+    assert_eq!(policies.reason(&told), "the manager's own observation");
+    told.raised_by = "policy:gone".to_owned();
+    assert_eq!(policies.reason(&told), "policy gone");
+}
+
+#[test]
 fn the_folder_has_a_configuration_that_is_accepted_and_goes_away() {
     let site = Site::build(None).unwrap();
     let config = site.load().unwrap();
     assert_eq!(config.interfaces.len(), 4);
-    assert_eq!((config.components.len(), config.policies.len()), (6, 2));
+    assert_eq!((config.components.len(), config.policies.len()), (6, 7));
+    let functions: std::collections::HashSet<_> = config.policies.iter().map(|policy| policy.function).collect();
+    assert_eq!(functions.len(), 5, "every letter of FCAPS");
     let folder = site.folder().to_path_buf();
     drop(site);
     assert!(!folder.exists());
@@ -192,7 +220,11 @@ mod with_a_manager {
             let items = if blind { Vec::new() } else { judge(&values) };
             axum::Json(json!({ "items": items, "next": null }))
         };
-        let router = axum::Router::new().route("/api/v1/alarms", axum::routing::get(answer));
+        let policy = json!({ "name": "qber", "function": "performance", "plugin": "builtin:threshold" });
+        let policies = move || async move { axum::Json(json!({ "items": [policy], "next": null })) };
+        let router = axum::Router::new()
+            .route("/api/v1/alarms", axum::routing::get(answer))
+            .route("/api/v1/policies", axum::routing::get(policies));
         let listener = TcpListener::bind(config.api.listen).await.unwrap();
         let api = listener.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(listener, router).await });
@@ -265,6 +297,7 @@ mod with_a_manager {
         assert!(outcome.is_good(), "{outcome:?}\n{text}");
         assert!(outcome.sent > 100, "{outcome:?}");
         assert!(text.contains("  ALARM  mq/alice, qber-threshold-exceeded (major): too high\n"), "{text}");
+        assert!(text.contains("why  policy qber (performance, builtin:threshold)\n"), "{text}");
         assert!(text.contains("  cleared  mk/km-alice, key-store-exhaustion-forecast\n"), "{text}");
         assert!(text.contains("Everything went as it should."), "{text}");
     }

@@ -2,8 +2,9 @@
 
 use std::{collections::HashMap, net::SocketAddr, time::Duration};
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
+use super::reason::{Policies, PolicyKnown};
 use crate::model::{Alarm, Severity};
 
 /// Alarms asked for at once: the demo's network has far fewer.
@@ -38,14 +39,14 @@ pub enum Change {
 }
 
 #[derive(Deserialize)]
-struct Page {
-    items: Vec<Alarm>,
+struct Page<T> {
+    items: Vec<T>,
 }
 
 /// A watcher.
 #[derive(Debug)]
 pub struct Watch {
-    url: String,
+    api: SocketAddr,
     agent: ureq::Agent,
     seen: Seen,
 }
@@ -55,19 +56,28 @@ impl Watch {
     #[must_use]
     pub fn new(api: SocketAddr) -> Self {
         let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).build();
-        Self { url: format!("http://{api}/api/v1/alarms?limit={LIMIT}"), agent: config.into(), seen: Seen::default() }
+        Self { api, agent: config.into(), seen: Seen::default() }
     }
 
     /// The alarms now, and what is new about them.
     pub async fn look(&mut self) -> Result<(Vec<Alarm>, Vec<Change>), WatchError> {
-        let (agent, url) = (self.agent.clone(), self.url.clone());
+        let alarms = self.list(&format!("alarms?limit={LIMIT}")).await?;
+        let changes = self.seen.changes(&alarms);
+        Ok((alarms, changes))
+    }
+
+    /// The manager's policies, which do not change while it runs the demo.
+    pub async fn policies(&self) -> Result<Policies, WatchError> {
+        Ok(self.list::<PolicyKnown>("policies").await?.into_iter().collect())
+    }
+
+    async fn list<T: DeserializeOwned + Send + 'static>(&self, path: &str) -> Result<Vec<T>, WatchError> {
+        let url = format!("http://{}/api/v1/{path}", self.api);
+        let (agent, asked_for) = (self.agent.clone(), url.clone());
         let asked = tokio::task::spawn_blocking(move || {
-            agent.get(&url).call().and_then(|mut answer| answer.body_mut().read_json::<Page>())
+            agent.get(&asked_for).call().and_then(|mut answer| answer.body_mut().read_json::<Page<T>>())
         });
-        let page =
-            asked.await?.map_err(|source| WatchError::Get { url: self.url.clone(), source: Box::new(source) })?;
-        let changes = self.seen.changes(&page.items);
-        Ok((page.items, changes))
+        Ok(asked.await?.map_err(|source| WatchError::Get { url, source: Box::new(source) })?.items)
     }
 }
 

@@ -6,6 +6,8 @@
 
 pub mod matching;
 pub mod registry;
+pub mod rules;
 
 pub use matching::Matcher;
 pub use registry::{ComponentCard, ComponentEntry, Connected, Registry};
+pub use rules::Rules;

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What the configuration says of a component, and which handler and policies follow from it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ComponentCard {
     /// Vendor, or empty.
     pub vendor: String,
@@ -211,6 +211,12 @@ impl Registry {
         );
         self.by_symbol.insert(entry.symbol.0, Arc::clone(&entry));
         entry
+    }
+
+    /// How many components are known.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.by_component.len()
     }
 
     /// All entries, in no order.

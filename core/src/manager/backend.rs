@@ -6,8 +6,12 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     alarms::AlarmDesk,
-    described, history, network,
-    plugins::Plugins,
+    described,
+    doors::Doors,
+    history,
+    in_force::Current,
+    network,
+    reload::{Reloader, Trigger},
     requests::{self, NotSent},
 };
 use crate::{
@@ -20,13 +24,12 @@ use crate::{
         views::{
             ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
             Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView,
-            NetworkChangeView, NetworkEntryView, NetworkFilter, PluginCounters, PluginView, PolicyView, ReportCursor,
-            ReportView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter,
-            ValueView,
+            NetworkChangeView, NetworkEntryView, NetworkFilter, PluginCounters, PluginView, PolicyView,
+            ReloadStatusView, ReloadView, ReportCursor, ReportView, StatusAnswer, StatusQuery, SubscriptionView,
+            UsageBy, UsageFilter, UsageTotalView, ValueFilter, ValueView,
         },
     },
     clock::Clock,
-    config::Config,
     connection::RequestOutcome,
     dispatch::{ComponentEntry, Registry},
     model::{Alarm, ComponentRef, OperatorState, ReferencePoint, ReportBatch, Response, SymbolTable, Timestamp},
@@ -45,8 +48,8 @@ pub const REPORT_READERS: usize = 2;
 
 /// The manager, seen from the API.
 pub struct ManagerBackend {
-    /// Configuration.
-    pub config: Config,
+    /// The configuration in force.
+    pub current: Current,
     /// Names.
     pub symbols: Arc<SymbolTable>,
     /// Components.
@@ -55,8 +58,6 @@ pub struct ManagerBackend {
     pub metrics: Arc<Metrics>,
     /// Alarms.
     pub board: Arc<AlarmBoard>,
-    /// Handlers and policies.
-    pub plugins: Arc<Plugins>,
     /// The time.
     pub clock: Clock,
     /// When the manager started.
@@ -75,6 +76,10 @@ pub struct ManagerBackend {
     pub outward: Arc<super::outward::Outward>,
     /// Exporters of alarms.
     pub exporters: Arc<super::exporters::Exporters>,
+    /// Reloads the configuration.
+    pub reloader: Arc<Reloader>,
+    /// Addresses that are listened on.
+    pub doors: Arc<Doors>,
     /// Places for readers of the journal.
     pub readers: Arc<Semaphore>,
 }
@@ -97,10 +102,11 @@ impl ManagerBackend {
     }
 
     fn detail(&self, entry: &ComponentEntry) -> ComponentDetail {
-        let (card, view) = (entry.card.load(), entry.view.load_full().unwrap_or_default());
+        let view = entry.view.load_full().unwrap_or_default();
         let mut summary = self.summary(entry);
         self.count_alarms(std::slice::from_mut(&mut summary));
-        let config = self.config.components.iter().find(|config| config.component == entry.component);
+        let in_force = self.current.get();
+        let config = in_force.rules.listed(&entry.component);
         let dial = config.and_then(|config| config.dial.clone());
         let connection = |connected: crate::dispatch::Connected| ConnectionView {
             peer_address: connected.peer.to_string(),
@@ -108,7 +114,9 @@ impl ManagerBackend {
             key_exchange: connected.key_exchange,
             dialled: dial.is_some(),
         };
-        let policies = self.plugins.set.policies.iter().zip(&card.policies).filter(|(_, sees)| **sees);
+        // Of the same configuration as the plugins that it names by their places.
+        let card = in_force.rules.card(&entry.component);
+        let policies = in_force.plugins.set.policies.iter().zip(&card.policies).filter(|(_, sees)| **sees);
         ComponentDetail {
             connections: entry.connections().into_iter().rev().map(connection).collect(),
             expected_interval_ms: config
@@ -118,7 +126,7 @@ impl ManagerBackend {
             last_sequence: view.sequence.map(|(_, last)| last),
             gaps: view.gaps,
             kept: view.kept,
-            handler: self
+            handler: in_force
                 .plugins
                 .set
                 .handlers
@@ -175,7 +183,7 @@ impl ManagerBackend {
     ) -> Answer<'_, Result<T, ReportsError>> {
         Box::pin(async move {
             let permit = Arc::clone(&self.readers).try_acquire_owned().map_err(|_| ReportsError::Busy)?;
-            let data_dir = self.config.manager.data_dir.clone();
+            let data_dir = self.current.get().config.manager.data_dir.clone();
             let read = tokio::task::spawn_blocking(move || {
                 let _place = permit;
                 read(&data_dir)
@@ -317,8 +325,9 @@ impl Backend for ManagerBackend {
                 NotSent::NotConnected => RequestError::NotConnected(component.clone()),
                 NotSent::Busy => RequestError::Busy(component.clone()),
             })?;
-            let patience =
-                self.config.interfaces.iter().find(|interface| interface.reference_point == component.reference_point);
+            let in_force = self.current.get();
+            let mut interfaces = in_force.config.interfaces.iter();
+            let patience = interfaces.find(|interface| interface.reference_point == component.reference_point);
             let after = patience.map_or(Duration::ZERO, |interface| interface.request_timeout);
             match outcome.await {
                 Ok(RequestOutcome::Answered(Response::Success, said)) => {
@@ -347,7 +356,7 @@ impl Backend for ManagerBackend {
                 return Err(ReportsError::UnknownComponent(component));
             }
             let permit = Arc::clone(&self.readers).try_acquire_owned().map_err(|_| ReportsError::Busy)?;
-            let data_dir = self.config.manager.data_dir.clone();
+            let data_dir = self.current.get().config.manager.data_dir.clone();
             let read = tokio::task::spawn_blocking(move || {
                 let _place = permit;
                 super::reports::read(&data_dir, &component, from_sequence, &page)
@@ -363,9 +372,10 @@ impl Backend for ManagerBackend {
         let filter = filter.clone();
         Box::pin(async move {
             let key = history::series(&self.registry, &self.symbols, &filter)?;
-            let (retention, symbols) = (super::start::history_retention(&self.config), Arc::clone(&self.symbols));
+            let (retention, symbols) =
+                (super::start::history_retention(&self.current.get().config), Arc::clone(&self.symbols));
             let permit = Arc::clone(&self.readers).try_acquire_owned().map_err(|_| HistoryError::Busy)?;
-            let data_dir = self.config.manager.data_dir.clone();
+            let data_dir = self.current.get().config.manager.data_dir.clone();
             let read = tokio::task::spawn_blocking(move || {
                 let _place = permit;
                 history::history(&data_dir, key, &filter, &retention, &symbols)
@@ -427,7 +437,8 @@ impl Backend for ManagerBackend {
             mode: active.config.mode,
             counters: self.counters(&active.config.name),
         };
-        self.plugins.set.policies.iter().zip(&self.plugins.policies).map(view).collect()
+        let in_force = self.current.get();
+        in_force.plugins.set.policies.iter().zip(&in_force.plugins.policies).map(view).collect()
     }
 
     fn handlers(&self) -> Vec<HandlerView> {
@@ -440,15 +451,30 @@ impl Backend for ManagerBackend {
             on_failure: active.config.on_failure,
             counters: self.counters(&active.config.name),
         };
-        self.plugins.set.handlers.iter().zip(&self.plugins.handlers).map(view).collect()
+        let in_force = self.current.get();
+        in_force.plugins.set.handlers.iter().zip(&in_force.plugins.handlers).map(view).collect()
     }
 
     fn plugins(&self) -> Vec<PluginView> {
-        described::plugins(&self.plugins)
+        described::plugins(&self.current.get().plugins)
     }
 
     fn interfaces(&self) -> Vec<InterfaceView> {
-        described::interfaces(&self.config, &self.component_counts(), &self.metrics)
+        let (in_force, addresses) = (self.current.get(), self.doors.addresses());
+        described::interfaces(&in_force.config, &addresses, &self.component_counts(), &self.metrics)
+    }
+
+    fn reload(&self, operator: &str, dry_run: bool) -> Answer<'_, ReloadView> {
+        let (reloader, trigger) = (Arc::clone(&self.reloader), Trigger::Operator(operator.to_owned()));
+        Box::pin(async move {
+            // In a task of its own: who asked may go away, and half a reload is none.
+            let reload = tokio::spawn(async move { reloader.reload(trigger, dry_run).await });
+            reload.await.unwrap_or_else(|_| self.reloader.broke_off())
+        })
+    }
+
+    fn reload_status(&self) -> ReloadStatusView {
+        self.reloader.status()
     }
 
     fn events(&self) -> Arc<EventLog> {
@@ -456,13 +482,13 @@ impl Backend for ManagerBackend {
     }
 
     fn health(&self) -> Health {
-        let reasons = self.not_ready();
+        let (reasons, in_force) = (self.not_ready(), self.current.get());
         let counts = self.component_counts();
         Health {
             ready: reasons.is_empty(),
             reasons,
-            manager: self.config.manager.id.clone(),
-            domain: self.config.manager.domain.clone(),
+            manager: in_force.config.manager.id.clone(),
+            domain: in_force.config.manager.domain.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started: self.started,
             uptime_seconds: u64::try_from(self.clock.now().since(self.started) / 1_000).unwrap_or(0),
@@ -479,9 +505,10 @@ impl Backend for ManagerBackend {
     }
 
     fn gauges(&self) -> Gauges {
-        let counts = self.component_counts();
-        let served =
-            |point: &ReferencePoint| self.config.interfaces.iter().any(|interface| interface.reference_point == *point);
+        let (counts, in_force) = (self.component_counts(), self.current.get());
+        let served = |point: &ReferencePoint| {
+            in_force.config.interfaces.iter().any(|interface| interface.reference_point == *point)
+        };
         let interfaces =
             ReferencePoint::ALL.into_iter().zip(counts).filter(|(point, count)| served(point) || count.known > 0);
         Gauges {

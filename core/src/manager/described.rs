@@ -1,5 +1,7 @@
 //! Plugins and interfaces as the API shows them: what was configured, and what is loaded and served for it.
 
+use std::net::SocketAddr;
+
 use super::plugins::Plugins;
 use crate::{
     api::views::{ComponentCount, InterfaceView, PluginView},
@@ -38,13 +40,21 @@ pub(super) fn plugins(plugins: &Plugins) -> Vec<PluginView> {
 }
 
 /// Interfaces of the configuration with what came over them; `counts` by reference point in the order of all.
-pub(super) fn interfaces(config: &Config, counts: &[ComponentCount], metrics: &Metrics) -> Vec<InterfaceView> {
+pub(super) fn interfaces(
+    config: &Config,
+    addresses: &[(ReferencePoint, Vec<SocketAddr>)],
+    counts: &[ComponentCount],
+    metrics: &Metrics,
+) -> Vec<InterfaceView> {
     let view = |(position, point): (usize, ReferencePoint)| {
         let interface = config.interfaces.iter().find(|interface| interface.reference_point == point)?;
         let counted = metrics.interface(point);
         Some(InterfaceView {
             reference_point: point,
-            listen: interface.listen.clone(),
+            listen: addresses
+                .iter()
+                .find(|(other, _)| *other == point)
+                .map_or_else(Vec::new, |(_, addresses)| addresses.clone()),
             key_exchange: match interface.tls.key_exchange {
                 KeyExchange::HybridRequired => "hybrid-required",
                 KeyExchange::HybridPreferred => "hybrid-preferred",

@@ -7,7 +7,6 @@ use tokio_util::sync::CancellationToken;
 use super::{alarms::AlarmDesk, live::Connections, watch::Watch};
 use crate::{
     clock::{Clock, wall_time},
-    config::Config,
     model::AlarmKey,
     shard::{AlarmRequest, alarms::own_report},
     storage::journal::{Journal, JournalHealth},
@@ -24,8 +23,6 @@ const CERTIFICATE_WARNING: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// What housekeeping looks at.
 pub struct House {
-    /// Configuration.
-    pub config: Config,
     /// `mx/` and the manager's ID.
     pub manager: String,
     /// The time.
@@ -157,13 +154,8 @@ impl House {
 
     fn look_at_certificates(&self, seen: &mut Seen) {
         let now = wall_time();
-        let ends = self
-            .config
-            .interfaces
-            .iter()
-            .filter_map(|config| self.connections.interface(config.reference_point))
-            .map(|interface| interface.trust.own_not_after())
-            .min();
+        let interfaces = self.connections.interfaces();
+        let ends = interfaces.iter().map(|interface| interface.trust.own_not_after()).min();
         let Some(ends) = ends else { return };
         let soon = ends.since(now) < i64::try_from(CERTIFICATE_WARNING.as_millis()).unwrap_or(i64::MAX);
         if soon && !seen.expiring {
@@ -171,7 +163,7 @@ impl House {
                 "certificate-expiring",
                 "own certificate",
                 format!("the manager's own certificate ends at {ends}"),
-                &["Issue a new certificate under the same file name and send SIGHUP."],
+                &["Issue a new certificate under the same file name and reload (`qkdnm config reload`, or SIGHUP)."],
             );
         } else if !soon && seen.expiring {
             self.clear("certificate-expiring", "own certificate", "a certificate that lasts longer is in use");

@@ -1,37 +1,40 @@
-//! Connections that are up: served, found for requests, checked again when trust changes or a certificate ends.
+//! Connections that are up: served, found for requests, checked again when trust or configuration changes or a
+//! certificate ends.
 
 use std::{
     net::SocketAddr,
     sync::{
-        Arc,
+        Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use tokio::sync::mpsc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    clock::wall_time,
-    config::ComponentConfig,
+    clock::{Clock, wall_time},
     connection::{
-        InterfaceContext, SecurityNote, SecurityWatch,
+        ContextSlot, InterfaceContext, ManagerRequest, SecurityNote, SecurityWatch,
         answers::AnswerBox,
         intake::Intake,
         task::{ConnectionTask, End, REQUEST_QUEUE},
     },
-    dispatch::Connected,
-    model::{ReferencePoint, Timestamp},
+    dispatch::{ComponentEntry, Connected},
+    model::{ComponentRef, ReasonCode, ReferencePoint, Refusal, Timestamp},
     net::{Accepted, Backoff, ConnectionRegistry, ConnectionSink, DialError, Identity, InterfaceTrust, Refused, dial},
 };
 
 /// One interface: what its connections share, whom it trusts, how many there are.
 #[derive(Clone)]
 pub struct Interface {
+    /// Which.
+    pub point: ReferencePoint,
     /// What its connections share.
-    pub context: Arc<InterfaceContext>,
+    pub slot: Arc<ContextSlot>,
     /// Whom it trusts.
     pub trust: Arc<InterfaceTrust>,
     /// Places.
@@ -42,16 +45,47 @@ struct Live {
     identity: Arc<Identity>,
     point: ReferencePoint,
     cancel: CancellationToken,
+    farewell: Arc<OnceLock<Refusal>>,
+    answers: Arc<AnswerBox>,
+    connected: Connected,
+    entries: Mutex<Vec<Arc<ComponentEntry>>>,
+}
+
+impl Live {
+    /// Closes it in good order, with this as the last word unless there is one already.
+    fn close(&self, why: Refusal) {
+        // The first reason stands.
+        let _ = self.farewell.set(why);
+        self.cancel.cancel();
+    }
+
+    /// Enters it at the components that it speaks for now, and takes it off those that it does not speak for any more.
+    /// Those that it was entered at.
+    fn enter(&self, id: u64, context: &InterfaceContext) -> Vec<Arc<ComponentEntry>> {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        let now: Vec<_> = context.speaks_for(&self.identity).collect();
+        for gone in entries.iter().filter(|one| !now.iter().any(|other| other.component == one.component)) {
+            gone.disconnected(id);
+        }
+        let is_new = |one: &&Arc<ComponentEntry>| !entries.iter().any(|other| other.component == one.component);
+        let fresh: Vec<_> = now.iter().filter(is_new).cloned().collect();
+        fresh.iter().for_each(|entry| entry.connected(self.connected.clone()));
+        *entries = now;
+        fresh
+    }
 }
 
 /// All connections that are up.
 pub struct Connections {
-    interfaces: Vec<Interface>,
+    interfaces: ArcSwap<Vec<Interface>>,
     live: DashMap<u64, Live>,
     next: AtomicU64,
+    /// Connections that the manager keeps to components that only listen: where, and what ends it.
+    dialled: Mutex<Vec<(ComponentRef, String, CancellationToken)>>,
     tasks: TaskTracker,
     cancel: CancellationToken,
     watch: Arc<dyn SecurityWatch>,
+    clock: Clock,
 }
 
 impl Connections {
@@ -62,43 +96,70 @@ impl Connections {
         tasks: TaskTracker,
         cancel: CancellationToken,
         watch: Arc<dyn SecurityWatch>,
+        clock: Clock,
     ) -> Arc<Self> {
-        Arc::new(Self { interfaces, live: DashMap::new(), next: AtomicU64::new(1), tasks, cancel, watch })
+        Arc::new(Self {
+            interfaces: ArcSwap::from_pointee(interfaces),
+            live: DashMap::new(),
+            next: AtomicU64::new(1),
+            dialled: Mutex::default(),
+            tasks,
+            cancel,
+            watch,
+            clock,
+        })
+    }
+
+    /// All interfaces.
+    #[must_use]
+    pub fn interfaces(&self) -> Arc<Vec<Interface>> {
+        self.interfaces.load_full()
+    }
+
+    /// Puts others in their place. Connections of one that is not among them are the caller's to close.
+    pub fn set_interfaces(&self, interfaces: Vec<Interface>) {
+        self.interfaces.store(Arc::new(interfaces));
     }
 
     /// The interface of a reference point.
     #[must_use]
-    pub fn interface(&self, point: ReferencePoint) -> Option<&Interface> {
-        self.interfaces.iter().find(|interface| interface.context.point() == point)
+    pub fn interface(&self, point: ReferencePoint) -> Option<Interface> {
+        self.interfaces.load().iter().find(|interface| interface.point == point).cloned()
     }
 
-    /// Serves a connection until it ends.
-    async fn serve(self: Arc<Self>, accepted: Accepted) -> Option<End> {
+    /// Serves a connection until it ends; `cancel` closes it in good order.
+    async fn serve(self: Arc<Self>, accepted: Accepted, cancel: CancellationToken) -> Option<End> {
         let interface = self.interface(accepted.reference_point)?;
-        let (id, cancel) = (self.next.fetch_add(1, Ordering::Relaxed), self.cancel.child_token());
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
         let Accepted { stream, peer, identity, reference_point: point, permit, agreed, trust_changes } = accepted;
         let (requests, waiting) = mpsc::channel(REQUEST_QUEUE);
-        let answers = Arc::new(AnswerBox::default());
-        let context = &interface.context;
-        let intake = Intake::new(Arc::clone(context), Arc::clone(&identity), peer, Arc::clone(&answers));
-        let entries: Vec<_> = intake.entries().collect();
-        for entry in &entries {
-            entry.connected(Connected {
-                id,
-                peer,
-                since: context.clock.now(),
-                key_exchange: agreed.key_exchange.to_owned(),
-                requests: requests.clone(),
-            });
-        }
-        drop(requests);
-        entries.iter().for_each(|entry| context.subscriber.connected(entry));
+        let (answers, farewell) = (Arc::new(AnswerBox::default()), Arc::new(OnceLock::new()));
+        let live = Live {
+            identity: Arc::clone(&identity),
+            point,
+            cancel: cancel.clone(),
+            farewell: Arc::clone(&farewell),
+            answers: Arc::clone(&answers),
+            connected: self.connected(id, peer, agreed.key_exchange, requests),
+            entries: Mutex::default(),
+        };
+        // Entered under the context that it is held for: a change of the configuration finds it, or comes before it.
+        let (intake, fresh, subscriber) = {
+            let context = interface.slot.hold();
+            let intake = Intake::new(Arc::clone(&context), Arc::clone(&identity), peer, Arc::clone(&answers));
+            let fresh = live.enter(id, &context);
+            self.live.insert(id, live);
+            (intake, fresh, Arc::clone(&context.subscriber))
+        };
+        fresh.iter().for_each(|entry| subscriber.connected(entry));
         tracing::debug!(interface = %point, %peer, subject = %identity.subject, key_exchange = agreed.key_exchange, "Connection opened.");
-        self.live.insert(id, Live { identity: Arc::clone(&identity), point, cancel: cancel.clone() });
         self.check_if_missed(id, &interface.trust, trust_changes);
-        let end = Box::new(ConnectionTask::new(stream, intake, answers, waiting, cancel)).run().await;
-        self.live.remove(&id);
-        entries.iter().for_each(|entry| entry.disconnected(id));
+        let task = ConnectionTask::new(stream, Arc::clone(&interface.slot), intake, answers, waiting, cancel, farewell);
+        let end = Box::new(task).run().await;
+        if let Some((_, live)) = self.live.remove(&id) {
+            let entries = live.entries.into_inner().unwrap_or_else(PoisonError::into_inner);
+            entries.iter().for_each(|entry| entry.disconnected(id));
+        }
         match &end {
             End::Failed(reason) => tracing::info!(interface = %point, %peer, reason, "Connection failed."),
             End::Closed(reason) => tracing::info!(interface = %point, %peer, reason, "Connection closed."),
@@ -108,10 +169,50 @@ impl Connections {
         Some(end)
     }
 
+    fn connected(
+        &self,
+        id: u64,
+        peer: SocketAddr,
+        key_exchange: &str,
+        requests: mpsc::Sender<ManagerRequest>,
+    ) -> Connected {
+        Connected { id, peer, since: self.clock.now(), key_exchange: key_exchange.to_owned(), requests }
+    }
+
     /// Closes the connections that are no longer entitled: revoked, expired, or not trusted any more. How many.
     pub fn check_again(&self) -> usize {
         let now = wall_time();
         self.live.iter().filter(|live| self.close_unless_entitled(live, now)).count()
+    }
+
+    /// Has every connection go by the configuration that is in force now: those of an interface that is gone, and those
+    /// that speak for nobody any more, are closed; the others are entered at the components that they speak for. How many
+    /// were closed.
+    pub fn follow_configuration(&self) -> usize {
+        let (mut closed, mut entered) = (0, Vec::new());
+        for live in &self.live {
+            let Some(interface) = self.interface(live.point) else {
+                let sentence = format!("interface {} is not served any more", live.point);
+                live.close(Refusal::new(ReasonCode::Unavailable, sentence));
+                closed += 1;
+                continue;
+            };
+            let context = interface.slot.hold();
+            let fresh = live.enter(*live.key(), &context);
+            entered.extend(fresh.into_iter().map(|entry| (entry, Arc::clone(&context.subscriber))));
+            if live.entries.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+                && live.identity.components.iter().all(|component| context.rules.excludes(component))
+            {
+                let names: Vec<String> = live.identity.components.iter().map(ToString::to_string).collect();
+                let sentence = format!("{} is not in the manager's configuration any more", names.join(", "));
+                live.close(Refusal::new(ReasonCode::UnknownComponent, sentence));
+                closed += 1;
+            } else {
+                live.answers.wake();
+            }
+        }
+        entered.iter().for_each(|(entry, subscriber)| subscriber.connected(entry));
+        closed
     }
 
     /// Closes a connection that is no longer entitled; whether it did.
@@ -152,37 +253,53 @@ impl Connections {
         });
     }
 
-    /// Keeps a connection to a component that the manager dials, until the manager stops.
-    pub async fn keep_dialled(self: Arc<Self>, component: ComponentConfig) {
-        let Some(address) = component.dial.clone() else { return };
-        let Some(interface) = self.interface(component.component.reference_point).cloned() else { return };
+    /// Dials these components from now on, and no others: a connection that is up to the same component at the same address
+    /// stays, others are closed.
+    pub fn dial_these(self: &Arc<Self>, wanted: impl Iterator<Item = (ComponentRef, String)>) {
+        let mut dialled = self.dialled.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut before = std::mem::take(&mut *dialled);
+        for (component, address) in wanted {
+            let known = before.iter().position(|known| known.0 == component && known.1 == address);
+            let cancel = match known {
+                Some(at) => before.swap_remove(at).2,
+                None => {
+                    let cancel = self.cancel.child_token();
+                    let keeping = Arc::clone(self).keep_dialled(component.clone(), address.clone(), cancel.clone());
+                    self.tasks.spawn(keeping);
+                    cancel
+                }
+            };
+            dialled.push((component, address, cancel));
+        }
+        before.iter().for_each(|(_, _, cancel)| cancel.cancel());
+    }
+
+    /// Keeps a connection to a component that the manager dials, until `cancel`.
+    async fn keep_dialled(self: Arc<Self>, component: ComponentRef, address: String, cancel: CancellationToken) {
+        let point = component.reference_point;
         let (mut backoff, mut random) = (Backoff::new(), fastrand::Rng::new());
         loop {
-            let within = interface.context.config.handshake_timeout;
+            let Some(interface) = self.interface(point) else { return };
+            let within = interface.places.bounds().handshake_timeout;
             let dialled = tokio::select! {
-                () = self.cancel.cancelled() => return,
-                dialled = dial(&component.component, &address, &interface.trust, &interface.places, within) => dialled,
+                () = cancel.cancelled() => return,
+                dialled = dial(&component, &address, &interface.trust, &interface.places, within) => dialled,
             };
             match dialled {
                 Ok(accepted) => {
                     let since = Instant::now();
-                    tracing::info!(component = %component.component, address, "Dialled.");
-                    Arc::clone(&self).serve(accepted).await;
+                    tracing::info!(%component, address, "Dialled.");
+                    Arc::clone(&self).serve(accepted, cancel.child_token()).await;
                     backoff.connection_ended(since.elapsed());
                 }
                 Err(DialError::Refused { refused, .. }) => {
-                    self.refused_peer(
-                        component.component.reference_point,
-                        None,
-                        &refused,
-                        &component.component.to_string(),
-                    );
+                    self.refused_peer(point, None, &refused, &component.to_string());
                 }
-                Err(error) => tracing::debug!(component = %component.component, address, %error, "Dialling failed."),
+                Err(error) => tracing::debug!(%component, address, %error, "Dialling failed."),
             }
             let wait: Duration = backoff.next_wait(&mut random);
             tokio::select! {
-                () = self.cancel.cancelled() => return,
+                () = cancel.cancelled() => return,
                 () = tokio::time::sleep(wait) => {}
             }
         }
@@ -196,7 +313,8 @@ impl ConnectionSink for Sink {
     fn accepted(&self, connection: Accepted) {
         let connections = Arc::clone(&self.0);
         self.0.tasks.spawn(async move {
-            connections.serve(connection).await;
+            let cancel = connections.cancel.child_token();
+            connections.serve(connection, cancel).await;
         });
     }
 

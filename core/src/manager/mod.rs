@@ -7,15 +7,19 @@
 
 pub mod alarms;
 pub mod backend;
+pub mod contexts;
 mod described;
+pub mod doors;
 pub mod events;
 pub mod exporters;
 pub mod history;
 pub mod housekeeping;
+pub mod in_force;
 pub mod live;
 pub mod network;
 pub mod outward;
 pub mod plugins;
+pub mod reload;
 pub mod replay;
 pub mod reports;
 pub mod requests;
@@ -33,9 +37,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    config::Config,
     model::ReferencePoint,
-    net::TrustWarning,
     shard::{Mailbox, ShardMessage},
     storage::{
         data_dir::DataDir, feed::Feed, history::writer::HistoryWriter, journal::Journal, state_db::writer::StateWriter,
@@ -43,16 +45,14 @@ use crate::{
     telemetry::audit::{Audit, AuditEntry, AuditWriter},
     telemetry::vital::VitalThreads,
 };
-use live::Connections;
 
 /// How long connections may take to close in good order when the manager stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// A manager that runs.
 pub struct Running {
-    config: Config,
     vital: VitalThreads,
-    connections: Arc<Connections>,
+    reloader: Arc<reload::Reloader>,
     doors: CancellationToken,
     closing: CancellationToken,
     tasks: TaskTracker,
@@ -104,34 +104,10 @@ impl Running {
         serde_json::json!({ "api": self.api.to_string(), "interfaces": interfaces, "pid": std::process::id() })
     }
 
-    /// Reads certificates, anchors and revocation lists again: new handshakes go by them, and connections that are no
-    /// longer entitled are closed. An interface whose files cannot be used keeps what it had.
-    pub fn reload_trust(&self) {
-        let mut failed = false;
-        for config in &self.config.interfaces {
-            let Some(interface) = self.connections.interface(config.reference_point) else { continue };
-            match interface.trust.reload(&config.tls, &[], &self.config.components) {
-                Ok(warnings) => warnings.iter().for_each(|TrustWarning(text)| tracing::warn!("{text}")),
-                Err(error) => {
-                    failed = true;
-                    tracing::error!("{error}");
-                }
-            }
-        }
-        let closed = self.connections.check_again();
-        let what = if failed {
-            format!("certificates reloaded in part (see the log); {closed} connections closed")
-        } else {
-            format!("certificates reloaded; {closed} connections closed")
-        };
-        tracing::info!("{what}");
-        self.audit.record(AuditEntry {
-            time: crate::clock::wall_time(),
-            kind: "configuration".to_owned(),
-            who: "manager".to_owned(),
-            what,
-            detail: serde_json::Value::Null,
-        });
+    /// Takes the configuration's files over, whole or not at all.
+    pub fn reload(&self) {
+        let reloader = Arc::clone(&self.reloader);
+        self.tasks.spawn(async move { reloader.reload(reload::Trigger::Signal, false).await });
     }
 
     /// Ready when a thread broke that the manager cannot be without, with its name. `/readyz` says so from then on.

@@ -1,11 +1,10 @@
-//! Loads the handlers and policies of the configuration, and says which of them see a component.
+//! Loads the handlers and policies of the configuration.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    config::{ComponentConfig, HandlerConfig, PolicyConfig, PolicyMode},
-    dispatch::{ComponentCard, Matcher},
-    model::{ComponentRef, SymbolTable},
+    config::{HandlerConfig, PluginKind, PolicyConfig, PolicyMode},
+    model::SymbolTable,
     plugin::{LoadedHandler, LoadedPolicy, PluginError, PluginHost},
     shard::{ActiveHandler, ActivePolicy, PluginSet},
 };
@@ -19,57 +18,109 @@ pub struct Plugins {
     pub policies: Vec<Arc<LoadedPolicy>>,
     /// What shards get.
     pub set: PluginSet,
-    handler_rules: Vec<Matcher>,
-    policy_rules: Vec<Matcher>,
 }
 
-/// Loads everything; every problem is reported, not only the first.
+/// A plugin that cannot be used, and whose it is.
+#[derive(Debug)]
+pub struct NotLoaded {
+    /// The table.
+    pub kind: PluginKind,
+    /// `name` of the entry.
+    pub name: String,
+    /// Why.
+    pub error: PluginError,
+}
+
+/// Loads everything; every problem is reported, not only the first. What is in `before`, loaded under the same limits from
+/// the same bytes with the same configuration, is taken from there: its instances go on.
 pub fn load(
     handlers: &[HandlerConfig],
     policies: &[PolicyConfig],
     host: &PluginHost,
     symbols: &SymbolTable,
-) -> Result<Plugins, Vec<PluginError>> {
-    let (handler_configs, policy_configs) = (handlers, policies);
+    before: Option<&Plugins>,
+) -> Result<Plugins, Vec<NotLoaded>> {
     let mut problems = Vec::new();
-    let mut take = |error| problems.push(error);
-    let mut handlers = Vec::new();
-    for handler in handler_configs {
-        handlers.extend(host.load_handler(handler, symbols).map_err(&mut take).ok());
+    let mut active_handlers = Vec::new();
+    for (index, config) in handlers.iter().enumerate() {
+        // The standard handlers are appended last, one for each reference point.
+        let is_of_point = |handler: &HandlerConfig| handler.reference_point == config.reference_point;
+        let fallback = handlers.iter().rposition(is_of_point).unwrap_or(index);
+        match handler(config, fallback, host, symbols, before) {
+            Ok(loaded) => active_handlers.push(loaded),
+            Err(error) => problems.push(NotLoaded { kind: PluginKind::Handler, name: config.name.clone(), error }),
+        }
     }
-    let in_force: Vec<_> = policy_configs.iter().filter(|policy| policy.mode != PolicyMode::Off).collect();
-    let mut policies = Vec::new();
-    for policy in &in_force {
-        policies.extend(host.load_policy(policy, symbols).map_err(&mut take).ok());
+    let mut active_policies = Vec::new();
+    for config in policies.iter().filter(|policy| policy.mode != PolicyMode::Off) {
+        match policy(config, host, symbols, before) {
+            Ok(loaded) => active_policies.push(loaded),
+            Err(error) => problems.push(NotLoaded { kind: PluginKind::Policy, name: config.name.clone(), error }),
+        }
     }
     if !problems.is_empty() {
         return Err(problems);
     }
-    let standard = |index: usize| {
-        let point = handler_configs.get(index).map(|handler| handler.reference_point);
-        // The standard handlers are appended last, one for each reference point.
-        handler_configs.iter().rposition(|handler| Some(handler.reference_point) == point).unwrap_or(index)
-    };
-    let active_handlers =
-        handler_configs.iter().zip(&handlers).enumerate().map(|(index, (handler, loaded))| ActiveHandler {
-            symbol: symbols.intern(&handler.name).0,
-            fallback: standard(index),
-            make: make_handler(loaded),
-            config: handler.clone(),
-        });
-    let active_policies = in_force.iter().zip(&policies).map(|(policy, loaded)| ActivePolicy {
-        symbol: symbols.intern(&policy.name).0,
-        needs: loaded.needs().clone(),
-        make: make_policy(loaded),
-        config: (*policy).clone(),
+    let (active_handlers, handlers) = active_handlers.into_iter().unzip();
+    let (active_policies, policies) = active_policies.into_iter().unzip();
+    Ok(Plugins { set: PluginSet { handlers: active_handlers, policies: active_policies }, handlers, policies })
+}
+
+fn handler(
+    config: &HandlerConfig,
+    fallback: usize,
+    host: &PluginHost,
+    symbols: &SymbolTable,
+    before: Option<&Plugins>,
+) -> Result<(ActiveHandler, Arc<LoadedHandler>), PluginError> {
+    let known = before.and_then(|before| {
+        let pairs = || before.set.handlers.iter().zip(&before.handlers);
+        pairs().find(|(active, _)| active.config.name == config.name)
     });
-    Ok(Plugins {
-        set: PluginSet { handlers: active_handlers.collect(), policies: active_policies.collect() },
-        handler_rules: handler_configs.iter().map(|handler| Matcher::new(&handler.matches)).collect(),
-        policy_rules: in_force.iter().map(|policy| Matcher::new(&policy.applies_to)).collect(),
-        handlers,
-        policies,
-    })
+    if let Some((active, loaded)) = known
+        && (active.config.plugin == config.plugin && active.config.sha256 == config.sha256)
+        && (active.config.reference_point == config.reference_point && active.config.config == config.config)
+        && host.digest(&config.name, &config.plugin)? == loaded.digest()
+    {
+        return Ok((ActiveHandler { config: config.clone(), fallback, ..active.clone() }, Arc::clone(loaded)));
+    }
+    let loaded = host.load_handler(config, symbols)?;
+    let active = ActiveHandler {
+        symbol: symbols.intern(&config.name).0,
+        fallback,
+        make: make_handler(&loaded),
+        digest: loaded.digest().into(),
+        config: config.clone(),
+    };
+    Ok((active, loaded))
+}
+
+fn policy(
+    config: &PolicyConfig,
+    host: &PluginHost,
+    symbols: &SymbolTable,
+    before: Option<&Plugins>,
+) -> Result<(ActivePolicy, Arc<LoadedPolicy>), PluginError> {
+    let known = before.and_then(|before| {
+        let pairs = || before.set.policies.iter().zip(&before.policies);
+        pairs().find(|(active, _)| active.config.name == config.name)
+    });
+    if let Some((active, loaded)) = known
+        && (active.config.plugin == config.plugin && active.config.sha256 == config.sha256)
+        && active.config.config == config.config
+        && host.digest(&config.name, &config.plugin)? == loaded.digest()
+    {
+        return Ok((ActivePolicy { config: config.clone(), ..active.clone() }, Arc::clone(loaded)));
+    }
+    let loaded = host.load_policy(config, symbols)?;
+    let active = ActivePolicy {
+        symbol: symbols.intern(&config.name).0,
+        needs: loaded.needs().clone(),
+        make: make_policy(&loaded),
+        digest: loaded.digest().into(),
+        config: config.clone(),
+    };
+    Ok((active, loaded))
 }
 
 fn make_handler(
@@ -87,25 +138,6 @@ fn make_policy(
 }
 
 impl Plugins {
-    /// The card of a component: first matching handler, every matching policy. `listed` is its table in the
-    /// configuration, if it has one.
-    #[must_use]
-    pub fn card(&self, component: &ComponentRef, listed: Option<&ComponentConfig>) -> ComponentCard {
-        let mut card = ComponentCard { listed: listed.is_some(), ..ComponentCard::default() };
-        if let Some(config) = listed {
-            card.vendor.clone_from(&config.vendor);
-            card.model.clone_from(&config.model);
-            card.site.clone_from(&config.site);
-            card.tags.clone_from(&config.tags);
-        }
-        let handles = |(handler, rule): (&ActiveHandler, &Matcher)| {
-            handler.config.reference_point == component.reference_point && rule.matches(component, &card)
-        };
-        card.handler = self.set.handlers.iter().zip(&self.handler_rules).position(handles).unwrap_or(usize::MAX);
-        card.policies = self.policy_rules.iter().map(|rule| rule.matches(component, &card)).collect();
-        card
-    }
-
     /// SHA-256 of each plugin in force, by its configured name.
     #[must_use]
     pub fn digests(&self) -> BTreeMap<String, String> {

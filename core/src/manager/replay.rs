@@ -1,7 +1,8 @@
 //! Running recorded traffic again: the same inputs through the plugins, to see whether the same follows.
 //!
 //! Each start of a manager leaves a [`StartNote`] in the journal with everything that verdicts depend on: components,
-//! handlers, policies, digests. So the journal alone says what to run. What operators and the manager itself did is not
+//! handlers, policies, digests; and each shard another one where it takes over a changed configuration. So the journal alone
+//! says what to run. What operators and the manager itself did is not
 //! run again but taken over as recorded. Native plugins and failures by CPU time may differ, as they may in life.
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
@@ -9,11 +10,16 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::{ComponentConfig, HandlerConfig, PluginSource, PluginsConfig, PolicyConfig, PolicyMode, limits},
-    dispatch::{Registry, registry::shard_of},
-    model::{Catalogue, ComponentRef, Symbol, SymbolTable, Timestamp},
+    config::{
+        ComponentConfig, Enrolment, HandlerConfig, PluginSource, PluginsConfig, PolicyConfig, PolicyMode, limits,
+    },
+    dispatch::{Registry, Rules},
+    model::{Catalogue, ComponentRef, SymbolTable, Timestamp},
     plugin::{PluginError, PluginHost},
-    shard::core::{ShardCore, Surroundings, Worked},
+    shard::{
+        ShardConfig,
+        core::{ShardCore, Surroundings, Worked},
+    },
     storage::{
         error::StorageError,
         record::{BatchRecord, Cause},
@@ -22,9 +28,9 @@ use crate::{
     telemetry::metrics::Metrics,
 };
 
-use super::plugins::{self, Plugins};
+use super::{in_force::expected, plugins};
 
-/// What a start leaves in the journal.
+/// What a start, and each shard at a change of the configuration, leaves in the journal.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct StartNote {
     /// Version of the program.
@@ -37,13 +43,16 @@ pub struct StartNote {
     pub shards: usize,
     /// `plugins.state_per_component`
     pub state_per_component: usize,
+    /// `manager.enrolment`; journals of earlier versions do not have it.
+    #[serde(default)]
+    pub enrolment: Option<Enrolment>,
     /// `[[components]]`
     pub components: Vec<ComponentConfig>,
     /// `[[handlers]]` and the standard ones.
     pub handlers: Vec<HandlerConfig>,
     /// `[[policies]]`
     pub policies: Vec<PolicyConfig>,
-    /// From when the silence of components counts.
+    /// Since when: the silence of components counts from here on.
     pub started: Timestamp,
     /// SHA-256 of the plugins in force.
     pub digests: BTreeMap<String, String>,
@@ -73,6 +82,8 @@ pub struct Replayed {
     pub reports: u64,
     /// Starts of a manager found on the way.
     pub starts: u64,
+    /// Changes of the configuration found on the way.
+    pub reloads: u64,
     /// Plugins that are not those of the record, or could not be loaded; differences are to be expected.
     pub notes: Vec<String>,
 }
@@ -84,7 +95,7 @@ pub fn check(data_dir: &Path, tell: impl FnMut(Difference)) -> Result<Replayed, 
     let cache = tempfile::tempdir().map_err(ReplayError::Folder)?;
     let metrics = Arc::new(Metrics::default());
     let host = PluginHost::new(&plugin_limits(cache.path()), Arc::clone(&metrics)).map_err(ReplayError::Engine)?;
-    let mut again = Again { symbols, metrics, host, running: None, result: Replayed::default() };
+    let mut again = Again { symbols, metrics, host, running: None, generation: 0, result: Replayed::default() };
     again.begin(&replay);
     let batches = replay.check(&mut again, tell)?;
     Ok(Replayed { batches, ..again.result })
@@ -114,17 +125,6 @@ fn plugin_limits(cache_dir: &Path) -> PluginsConfig {
     }
 }
 
-/// Components that are expected to report, and how often.
-pub fn expected<'a>(
-    components: &'a [ComponentConfig],
-    symbols: &'a SymbolTable,
-) -> impl Iterator<Item = (Symbol, i64)> + 'a {
-    components.iter().filter_map(|config| {
-        let interval = config.expected_interval?.as_millis();
-        Some((symbols.intern(&config.component.to_string()), i64::try_from(interval).unwrap_or(i64::MAX)))
-    })
-}
-
 /// Handlers and policies as recorded, native ones pinned to their digest: no other code is run for a record's sake.
 fn pinned(note: &StartNote) -> (Vec<HandlerConfig>, Vec<PolicyConfig>) {
     let pin = |name: &str| Some(note.digests.get(name).cloned().unwrap_or_else(|| "unknown".to_owned()));
@@ -149,10 +149,13 @@ fn natives(note: &StartNote) -> impl Iterator<Item = &str> {
     handlers.chain(in_force.filter(|policy| is_native(&policy.plugin)).map(|policy| policy.name.as_str()))
 }
 
+/// A start and what came after it: its shards, each as it was, since they change their configuration one by one.
 struct Run {
-    core: ShardCore,
-    plugins: Plugins,
-    shards: usize,
+    cores: Vec<ShardCore>,
+    /// Configuration of the latest note, with the note: all shards leave the same one.
+    latest: (String, Arc<ShardConfig>),
+    /// Configuration of each shard.
+    configs: Vec<Arc<ShardConfig>>,
 }
 
 struct Again {
@@ -160,6 +163,7 @@ struct Again {
     metrics: Arc<Metrics>,
     host: Arc<PluginHost>,
     running: Option<Run>,
+    generation: u64,
     result: Replayed,
 }
 
@@ -173,18 +177,17 @@ impl Again {
         }
     }
 
-    fn start(&mut self, note: &StartNote) {
-        self.result.starts += 1;
+    /// Loads what a note says; `None`, noted, if that cannot be.
+    fn load(&mut self, text: &str, note: &StartNote) -> Option<Arc<ShardConfig>> {
         let (handlers, policies) = pinned(note);
         for name in natives(note) {
             self.result.notes.push(format!("plugin {name} is native: equal input need not give equal output"));
         }
-        let plugins = match plugins::load(&handlers, &policies, &self.host, &self.symbols) {
+        let plugins = match plugins::load(&handlers, &policies, &self.host, &self.symbols, None) {
             Ok(plugins) => plugins,
             Err(errors) => {
-                self.result.notes.extend(errors.iter().map(ToString::to_string));
-                self.running = None;
-                return;
+                self.result.notes.extend(errors.iter().map(|problem| problem.error.to_string()));
+                return None;
             }
         };
         for (name, digest) in plugins.digests() {
@@ -192,11 +195,28 @@ impl Again {
                 self.result.notes.push(format!("plugin {name} is not the one that was recorded (its SHA-256 differs)"));
             }
         }
-        let registry = Arc::new(Registry::new(Arc::clone(&self.symbols), 1));
+        self.generation += 1;
+        let on = policies.iter().filter(|policy| policy.mode != PolicyMode::Off);
+        let enrolment = note.enrolment.unwrap_or(Enrolment::Certificate);
+        Some(Arc::new(ShardConfig {
+            generation: self.generation,
+            rules: Arc::new(Rules::new(enrolment, &note.components, handlers.iter(), on)),
+            expected: expected(&note.components, &self.symbols).collect(),
+            state_per_component: note.state_per_component,
+            since: note.started,
+            note: text.into(),
+            plugins: plugins.set,
+        }))
+    }
+
+    fn start(&mut self, text: &str, note: &StartNote) {
+        self.result.starts += 1;
+        let before = self.running.take().map(|run| run.cores).unwrap_or_default();
+        let Some(config) = self.load(text, note) else { return };
+        let registry = Arc::new(Registry::new(Arc::clone(&self.symbols), note.shards));
         for text in self.symbols.from(1) {
             let Ok(component) = text.parse::<ComponentRef>() else { continue };
-            let listed = note.components.iter().find(|config| config.component == component);
-            registry.admit(&component, || plugins.card(&component, listed));
+            registry.admit(&component, || config.rules.card(&component));
         }
         let around = Surroundings {
             symbols: Arc::clone(&self.symbols),
@@ -204,47 +224,78 @@ impl Again {
             metrics: Arc::clone(&self.metrics),
             manager: Arc::from(format!("mx/{}", note.manager)),
             next_alarm_id: Arc::default(),
-            state_per_component: note.state_per_component,
+            shards: note.shards,
         };
-        let mut core = ShardCore::new(0, around, &plugins.set);
-        if let Some(before) = self.running.take() {
-            core.succeed(before.core);
+        let core = |number: usize| {
+            let number = u16::try_from(number).unwrap_or(u16::MAX);
+            let mut core = ShardCore::new(number, around.clone(), Arc::clone(&config));
+            core.succeed(&before);
+            core.expect_reports(note.started);
+            core
+        };
+        let cores: Vec<_> = (0..note.shards).map(core).collect();
+        let configs = vec![Arc::clone(&config); cores.len()];
+        self.running = Some(Run { cores, latest: (text.to_owned(), config), configs });
+    }
+
+    /// A shard takes over another configuration.
+    fn reload(&mut self, input: &BatchRecord, note: &StartNote) -> Option<Worked> {
+        let mut run = self.running.take()?;
+        if run.latest.0 != input.note {
+            self.result.reloads += 1;
+            // Without its plugins nothing can be run again until the next start.
+            run.latest = (input.note.clone(), self.load(&input.note, note)?);
         }
-        core.expect_reports(expected(&note.components, &self.symbols), note.started);
-        self.running = Some(Run { core, plugins, shards: note.shards });
+        let run = self.running.insert(run);
+        let shard = usize::from(input.shard);
+        *run.configs.get_mut(shard)? = Arc::clone(&run.latest.1);
+        Some(run.cores.get_mut(shard)?.switch(&run.latest.1, input.time).0)
+    }
+
+    fn note(&mut self, input: &BatchRecord) -> Option<StartNote> {
+        let note = serde_json::from_str(&input.note);
+        note.map_err(|error| self.result.notes.push(format!("a note of the configuration cannot be read: {error}")))
+            .ok()
     }
 }
 
 impl Reexecute for Again {
     fn batch(&mut self, input: &BatchRecord) -> BatchRecord {
         if input.cause == Cause::Start {
-            match serde_json::from_str(&input.note) {
-                Ok(note) => self.start(&note),
-                Err(error) => self.result.notes.push(format!("a start note cannot be read: {error}")),
+            if let Some(note) = self.note(input) {
+                self.start(&input.note, &note);
             }
             return input.clone();
         }
-        let symbols = Arc::clone(&self.symbols);
-        let Some(Run { core, plugins, shards }) = &mut self.running else { return input.clone() };
-        let worked = match input.cause {
-            Cause::Reports => {
-                let handler = plugins.set.handlers.iter().position(|handler| handler.symbol == input.handler);
-                self.result.reports += input.input.len() as u64;
-                handler.map(|handler| core.reports(input.input.clone(), handler, input.time))
-            }
-            Cause::Tick => {
-                let of_shard =
-                    |component: u32| shard_of(&symbols.text(Symbol(component)), *shards) == usize::from(input.shard);
-                core.tick(input.time, of_shard)
-            }
-            Cause::Manager | Cause::Operator | Cause::Start => {
-                for alarm in &input.effects.alarms {
-                    core.restore_alarm(Arc::new(alarm.clone()));
-                }
+        let worked = if input.cause == Cause::Reload {
+            let Some(note) = self.note(input) else { return input.clone() };
+            self.reload(input, &note)
+        } else {
+            let Some(run) = &mut self.running else { return input.clone() };
+            let shard = usize::from(input.shard);
+            let (Some(core), Some(config)) = (run.cores.get_mut(shard), run.configs.get(shard)) else {
                 return input.clone();
+            };
+            match input.cause {
+                Cause::Reports => {
+                    let handlers = &config.plugins.handlers;
+                    let handler = handlers.iter().position(|handler| handler.symbol == input.handler);
+                    self.result.reports += input.input.len() as u64;
+                    handler.map(|handler| core.reports(input.input.clone(), handler, input.time))
+                }
+                Cause::Tick => core.tick(input.time, |_| true),
+                Cause::Manager | Cause::Operator | Cause::Start | Cause::Reload => {
+                    for alarm in &input.effects.alarms {
+                        core.restore_alarm(Arc::new(alarm.clone()));
+                    }
+                    return input.clone();
+                }
             }
         };
+        if self.running.is_none() {
+            return input.clone();
+        }
         let empty = || BatchRecord { effects: crate::storage::record::Effects::default(), ..input.clone() };
-        worked.map_or_else(empty, |Worked { record, .. }| BatchRecord { shard: input.shard, ..record })
+        worked.map_or_else(empty, |Worked { record, .. }| record)
     }
 }

@@ -1,50 +1,30 @@
 //! Starting a manager.
 
-use std::{
-    collections::{HashMap, HashSet},
-    path::PathBuf,
-    sync::{Arc, atomic::AtomicU64},
-};
+mod doors;
+mod shards;
+
+use std::{path::PathBuf, sync::Arc};
 
 use tokio::sync::mpsc;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::{doors::ClosedDoors, shards::Past};
 use super::{
     Followers, Running,
-    alarms::AlarmDesk,
-    backend::ManagerBackend,
     events::{Events, Fan},
-    exporters::{Exporters, ExportersError},
-    housekeeping::House,
-    live::{Connections, Interface, Sink},
-    outward::Outward,
+    in_force::{Current, InForce, in_use},
     plugins::{self, Plugins},
-    replay::{StartNote, expected},
-    requests, start_entry,
+    reload::Origin,
     start_error::StartError,
     subscriptions::{Around, Subscriptions},
-    watch::Watch,
 };
 use crate::{
     alarm::AlarmBoard,
-    api::ApiServer,
-    clock::{Clock, wall_time},
-    config::{ComponentConfig, Config, InterfaceConfig, limits},
-    connection::InterfaceContext,
-    dispatch::{
-        Registry,
-        registry::{ComponentView, shard_of},
-    },
-    model::{Alarm, ComponentRef, ReferencePoint, Symbol, SymbolTable, Timestamp},
-    net::{ConnectionRegistry, ConnectionSink, InterfaceTrust, Listener, TrustWarning},
+    clock::Clock,
+    config::{ComponentConfig, Config},
+    dispatch::{Registry, registry::ComponentView},
+    model::{ComponentRef, Symbol, SymbolTable, Timestamp},
     plugin::PluginHost,
-    shard::{
-        Mailbox,
-        commit::{Audience, PolicyRequest, Progress},
-        core::{ShardCore, Surroundings},
-        worker::Worker,
-    },
-    state::ComponentState,
+    shard::{Mailbox, commit::Audience},
     storage::{
         JournalPosition,
         data_dir::DataDir,
@@ -54,9 +34,9 @@ use crate::{
         history::{self, writer::HistoryWriter},
         journal::{Journal, JournalOptions},
         recovery::{Recovered, recover},
-        retention::Retention,
+        retention::{JournalBounds, Retention},
         state_db::{
-            SubjectKey,
+            StateDb,
             writer::{StateWriter, StateWriterParts},
         },
     },
@@ -79,29 +59,21 @@ fn latest(recovered: &Recovered) -> Timestamp {
     reports.chain(alarms).max().unwrap_or_default()
 }
 
-/// What shards had before the start.
-struct Past {
-    components: HashMap<u32, ComponentState>,
-    policy_states: HashMap<SubjectKey, Vec<f64>>,
-    timers: HashMap<SubjectKey, u64>,
-    alarms: Vec<Alarm>,
-    next_alarm_id: u64,
-}
-
 /// What every part shares.
 struct Shared {
-    config: Config,
+    current: Current,
     symbols: Arc<SymbolTable>,
     registry: Arc<Registry>,
     metrics: Arc<Metrics>,
     board: Arc<AlarmBoard>,
-    plugins: Arc<Plugins>,
+    host: Arc<PluginHost>,
     clock: Clock,
     manager: String,
 }
 
-/// Starts a manager. Must be called on a tokio runtime.
-pub async fn start(config: Config) -> Result<Running, StartError> {
+/// Starts a manager; `origin` says which files the configuration was read from, so that they can be reloaded. Must be called
+/// on a tokio runtime.
+pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, StartError> {
     let (metrics, data_dir): (_, PathBuf) = (Arc::new(Metrics::default()), config.manager.data_dir.clone());
     let config = in_use(config);
     let lock = DataDir::lock(&data_dir)?;
@@ -111,34 +83,31 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let clock = Clock::start(latest(&recovered));
     let symbols = Arc::clone(&recovered.symbols);
     let host = PluginHost::new(&config.plugins, Arc::clone(&metrics)).map_err(StartError::Engine)?;
-    let plugins =
-        Arc::new(plugins::load(&config.handlers, &config.policies, &host, &symbols).map_err(StartError::Plugins)?);
+    let plugins = load_plugins(&config, &host, &symbols)?;
     let registry = Arc::new(Registry::new(Arc::clone(&symbols), config.manager.shards));
     let (manager, board) = (format!("mx/{}", config.manager.id), Arc::new(AlarmBoard::default()));
-    let shared = Shared { config, symbols, registry, metrics, board, plugins, clock, manager };
+    let storage = config.storage.clone();
+    let current = Current::new(InForce::new(1, clock.now(), config, plugins), &symbols);
+    let shared = Shared { current, symbols, registry, metrics, board, host, clock, manager };
     shared.enter_components(&recovered);
 
-    let doors = Doors::open(&shared).await?;
+    let doors = ClosedDoors::open(&shared).await?;
     let options = JournalOptions {
         data_dir: data_dir.clone(),
-        durability: shared.config.storage.durability,
-        segment_size: shared.config.storage.journal_segment_size,
+        durability: storage.durability,
+        segment_size: storage.journal_segment_size,
         clock: Arc::new(move || clock.now()),
         faults: faults.clone(),
     };
-    let state = Arc::new(StateWriter::start(StateWriterParts {
-        db: recovered.db,
-        symbols: (Arc::clone(&shared.symbols), recovered.symbols_in_db),
-        retention: Retention::new(
-            &data_dir,
-            shared.config.storage.journal_retention,
-            shared.config.storage.journal_max_size,
-            Arc::new(move || clock.now()),
-            Arc::clone(&recovered.registry),
-        ),
-        metrics: Arc::clone(&shared.metrics),
-        faults,
-    })?);
+    let retention = Retention::new(
+        &data_dir,
+        storage.journal_retention,
+        storage.journal_max_size,
+        Arc::new(move || clock.now()),
+        Arc::clone(&recovered.registry),
+    );
+    let journal_bounds = retention.bounds();
+    let state = shared.start_state((recovered.db, recovered.symbols_in_db), retention, faults)?;
     let journal = Arc::new(Journal::start(
         options,
         &recovered.journal,
@@ -149,13 +118,6 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     let reached = JournalPosition(((recovered.journal.next_block - 1) << 16) | 0xffff);
     let followers = shared.start_history(&data_dir, reached)?;
     let (requester, wishes) = mpsc::channel(POLICY_REQUEST_QUEUE);
-    let past = Past {
-        components: recovered.components,
-        policy_states: recovered.policy_states,
-        timers: recovered.timers,
-        alarms: recovered.alarms,
-        next_alarm_id: recovered.next_alarm_id,
-    };
     let subscriptions = shared.start_subscriptions(&data_dir, &audit, reached)?;
     let events = Events::new(reached, Arc::clone(&shared.board), Arc::clone(&shared.symbols));
     let audience = Audience {
@@ -167,65 +129,22 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         metrics: Arc::clone(&shared.metrics),
         follower: Fan::of([Arc::clone(&subscriptions) as _, Arc::clone(&events) as _]),
     };
+    let past = Past {
+        components: recovered.components,
+        policy_states: recovered.policy_states,
+        timers: recovered.timers,
+        alarms: recovered.alarms,
+        next_alarm_id: recovered.next_alarm_id,
+    };
     let shards = shared.start_shards(past, &journal, &audience, &audit)?;
-    let parts = Parts { journal, state, followers, subscriptions, events, audit, audit_writer, lock, shards };
-    shared.open(doors, parts, wishes)
+    let parts =
+        Parts { journal, journal_bounds, state, followers, subscriptions, events, audit, audit_writer, lock, shards };
+    shared.open(doors, parts, wishes, origin)
 }
 
-/// Sockets that are bound and not served yet, and what they trust.
-struct Doors {
-    api: ApiServer,
-    interfaces: Vec<(InterfaceConfig, Arc<InterfaceTrust>, Option<Listener>)>,
-}
-
-impl Doors {
-    async fn open(shared: &Shared) -> Result<Self, StartError> {
-        let mut interfaces = Vec::new();
-        for config in &shared.config.interfaces {
-            let clock = Arc::new(wall_time);
-            let (trust, warnings) =
-                InterfaceTrust::load(config.reference_point, &config.tls, &[], &shared.config.components, clock)?;
-            warnings.iter().for_each(|TrustWarning(text)| tracing::warn!("{text}"));
-            let listener = if config.listen.is_empty() {
-                None
-            } else {
-                Some(Listener::bind(config.reference_point, &config.listen).await?)
-            };
-            interfaces.push((config.clone(), Arc::new(trust), listener));
-        }
-        Ok(Self { api: ApiServer::bind(&shared.config.api).await?, interfaces })
-    }
-}
-
-/// The configuration without what nothing can reach: a handler of an interface that is not served is not compiled.
-fn in_use(mut config: Config) -> Config {
-    config.interfaces = interfaces_in_use(&config);
-    let served: HashSet<ReferencePoint> = config.interfaces.iter().map(|interface| interface.reference_point).collect();
-    config.handlers.retain(|handler| served.contains(&handler.reference_point));
-    config
-}
-
-/// The interfaces of the configuration, and one without an address for each reference point that is only dialled.
-fn interfaces_in_use(config: &Config) -> Vec<InterfaceConfig> {
-    let mut interfaces = config.interfaces.clone();
-    for component in config.components.iter().filter(|component| component.dial.is_some()) {
-        let reference_point = component.component.reference_point;
-        if interfaces.iter().all(|interface| interface.reference_point != reference_point) {
-            interfaces.push(InterfaceConfig {
-                reference_point,
-                listen: Vec::new(),
-                tls: config.tls.clone(),
-                max_connections: limits::MAX_CONNECTIONS,
-                max_connections_per_identity: limits::MAX_CONNECTIONS_PER_IDENTITY,
-                max_line_bytes: limits::MAX_LINE_BYTES,
-                max_in_flight: limits::MAX_IN_FLIGHT,
-                handshake_timeout: limits::HANDSHAKE_TIMEOUT,
-                idle_timeout: limits::IDLE_TIMEOUT,
-                request_timeout: limits::REQUEST_TIMEOUT,
-            });
-        }
-    }
-    interfaces
+fn load_plugins(config: &Config, host: &PluginHost, symbols: &SymbolTable) -> Result<Plugins, StartError> {
+    let loaded = plugins::load(&config.handlers, &config.policies, host, symbols, None);
+    loaded.map_err(|problems| StartError::Plugins(problems.into_iter().map(|problem| problem.error).collect()))
 }
 
 /// How long history is kept, as configured.
@@ -236,6 +155,7 @@ pub fn history_retention(config: &Config) -> history::Retention {
 
 struct Parts {
     journal: Arc<Journal>,
+    journal_bounds: Arc<JournalBounds>,
     state: Arc<StateWriter>,
     followers: Followers,
     subscriptions: Arc<Subscriptions>,
@@ -247,15 +167,11 @@ struct Parts {
 }
 
 impl Shared {
-    fn listed(&self) -> HashMap<&ComponentRef, &ComponentConfig> {
-        self.config.components.iter().map(|component| (&component.component, component)).collect()
-    }
-
     /// Enters the components of the configuration, and those known from before the start.
     fn enter_components(&self, recovered: &Recovered) {
-        let listed = self.listed();
-        for (component, config) in &listed {
-            self.registry.admit(component, || self.plugins.card(component, Some(config)));
+        let in_force = self.current.get();
+        for ComponentConfig { component, .. } in &in_force.config.components {
+            self.registry.admit(component, || in_force.rules.card(component));
         }
         let mut unnamed = 0;
         for (symbol, state) in &recovered.components {
@@ -263,8 +179,7 @@ impl Shared {
                 unnamed += 1;
                 continue;
             };
-            let entry =
-                self.registry.admit(&component, || self.plugins.card(&component, listed.get(&component).copied()));
+            let entry = self.registry.admit(&component, || in_force.rules.card(&component));
             entry.restore_resources(state.values.0.iter().map(|value| value.resource));
             entry.view.store(Some(Arc::new(ComponentView {
                 last_report: state.last_report,
@@ -281,9 +196,20 @@ impl Shared {
         }
     }
 
+    /// Starts what keeps the state database up to date.
+    fn start_state(
+        &self,
+        (db, symbols_in_db): (StateDb, usize),
+        retention: Retention,
+        faults: Faults,
+    ) -> Result<Arc<StateWriter>, StorageError> {
+        let (symbols, metrics) = ((Arc::clone(&self.symbols), symbols_in_db), Arc::clone(&self.metrics));
+        StateWriter::start(StateWriterParts { db, symbols, retention, metrics, faults }).map(Arc::new)
+    }
+
     /// Starts writing history, if it is kept, from where it stands.
     fn start_history(&self, data_dir: &std::path::Path, reached: JournalPosition) -> Result<Followers, StorageError> {
-        let (feed, retention) = (Feed::at(reached), history_retention(&self.config));
+        let (feed, retention) = (Feed::at(reached), history_retention(&self.current.get().config));
         let start = || HistoryWriter::start(data_dir, &feed, reached, retention, Arc::clone(&self.metrics));
         let history = if retention.is_on() { Some(start()?) } else { None };
         Ok(Followers { feed: Arc::new(feed), history })
@@ -295,9 +221,10 @@ impl Shared {
         audit: &Audit,
         reached: JournalPosition,
     ) -> Result<Arc<Subscriptions>, StorageError> {
-        let sees = self.config.components.iter().map(|one| (one.component.clone(), one.sees.clone())).collect();
+        let in_force = self.current.get();
+        let sees = in_force.sees();
         let around = Around::new(
-            self.config.manager.id.clone(),
+            in_force.config.manager.id.clone(),
             data_dir.to_path_buf(),
             self.clock,
             Arc::clone(&self.symbols),
@@ -307,275 +234,5 @@ impl Shared {
             audit.clone(),
         );
         Subscriptions::start(around, sees, reached)
-    }
-
-    fn start_shards(
-        &self,
-        past: Past,
-        journal: &Arc<Journal>,
-        audience: &Audience,
-        audit: &Audit,
-    ) -> Result<Vec<(Mailbox, std::thread::JoinHandle<()>)>, StartError> {
-        let count = self.config.manager.shards;
-        let around = Surroundings {
-            symbols: Arc::clone(&self.symbols),
-            registry: Arc::clone(&self.registry),
-            metrics: Arc::clone(&self.metrics),
-            manager: Arc::from(self.manager.as_str()),
-            next_alarm_id: Arc::new(AtomicU64::new(past.next_alarm_id)),
-            state_per_component: self.config.plugins.state_per_component,
-        };
-        let mut cores: Vec<ShardCore> = (0..count)
-            .map(|number| ShardCore::new(u16::try_from(number).unwrap_or(u16::MAX), around.clone(), &self.plugins.set))
-            .collect();
-        self.distribute(past, &mut cores);
-        let started = self.clock.now();
-        for (number, core) in cores.iter_mut().enumerate() {
-            let of_shard = |(component, _): &(Symbol, i64)| shard_of(&self.symbols.text(*component), count) == number;
-            core.expect_reports(expected(&self.config.components, &self.symbols).filter(of_shard), started);
-        }
-        let (mailboxes, receivers): (Vec<_>, Vec<_>) = (0..count).map(|_| Mailbox::new()).unzip();
-        let points: Vec<_> = self.config.handlers.iter().map(|handler| handler.reference_point).collect();
-        let managers = mailboxes.get(shard_of(&self.manager, count)).cloned();
-        let note = StartNote {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            manager: self.config.manager.id.clone(),
-            domain: self.config.manager.domain.clone(),
-            shards: count,
-            state_per_component: self.config.plugins.state_per_component,
-            components: self.config.components.clone(),
-            handlers: self.config.handlers.clone(),
-            policies: self.config.policies.clone(),
-            started,
-            digests: self.plugins.digests(),
-        };
-        audit.record(start_entry::entry(&note, audit.last_start()));
-        let mut note = Some(serde_json::to_string(&note).unwrap_or_default());
-        let mut started = Vec::new();
-        for (core, (number, (mailbox, receiver))) in cores.into_iter().zip(mailboxes.iter().zip(receivers).enumerate())
-        {
-            let worker = Worker {
-                number: u16::try_from(number).unwrap_or(u16::MAX),
-                core,
-                mailbox: receiver,
-                manager_mailbox: managers.clone().unwrap_or_else(|| mailbox.clone()),
-                journal: Arc::clone(journal),
-                audience: Audience { progress: Arc::new(Progress::default()), ..audience.clone() },
-                clock: self.clock,
-                points: points.clone(),
-            };
-            let note = note.take();
-            let thread = std::thread::Builder::new()
-                .name(format!("shard-{number}"))
-                .spawn(move || worker.run(note))
-                .map_err(StartError::Thread)?;
-            started.push((mailbox.clone(), thread));
-        }
-        Ok(started)
-    }
-
-    /// Gives every shard the state of its components, its policies' subjects and alarms.
-    fn distribute(&self, past: Past, cores: &mut [ShardCore]) {
-        let count = cores.len();
-        let shard = |component: u32| shard_of(&self.symbols.text(Symbol(component)), count);
-        for (symbol, state) in past.components {
-            if let Some(core) = cores.get_mut(shard(symbol)) {
-                core.restore_component(symbol, state);
-            }
-        }
-        for ((policy, component, resource), state) in past.policy_states {
-            if let Some(core) = cores.get_mut(shard(component)) {
-                core.restore_subject(policy, component, resource, &state, 0);
-            }
-        }
-        for ((policy, component, resource), at) in past.timers {
-            if let Some(core) = cores.get_mut(shard(component)) {
-                core.restore_subject(policy, component, resource, &[], at);
-            }
-        }
-        for alarm in past.alarms {
-            let alarm = Arc::new(alarm);
-            if let Some(gauge) =
-                self.metrics.alarms_raised.get(alarm.report.severity as usize).filter(|_| !alarm.is_cleared)
-            {
-                gauge.increment();
-            }
-            self.board.publish(Arc::clone(&alarm));
-            if let Some(core) = cores.get_mut(shard_of(&alarm.key.component, count)) {
-                core.restore_alarm(alarm);
-            }
-        }
-    }
-
-    fn context(
-        &self,
-        config: InterfaceConfig,
-        parts: &Parts,
-        watch: &Arc<Watch>,
-        outward: &Arc<Outward>,
-    ) -> InterfaceContext {
-        let handlers = || self.config.handlers.iter().zip(&self.plugins.handlers);
-        let plugins = Arc::clone(&self.plugins);
-        InterfaceContext {
-            keep_raw: handlers()
-                .any(|(handler, loaded)| handler.reference_point == config.reference_point && loaded.needs().raw),
-            exempt_paths: handlers().map(|(handler, _)| handler.allow_key_names.clone()).collect(),
-            config,
-            enrolment: self.config.manager.enrolment,
-            registry: Arc::clone(&self.registry),
-            symbols: Arc::clone(&self.symbols),
-            shards: parts.shards.iter().map(|(mailbox, _)| mailbox.clone()).collect(),
-            subscriptions: Arc::clone(&parts.subscriptions) as _,
-            clock: self.clock,
-            metrics: Arc::clone(&self.metrics),
-            unlisted: Arc::new(move |component| plugins.card(component, None)),
-            watch: Arc::clone(watch) as _,
-            subscriber: Arc::clone(outward) as _,
-        }
-    }
-
-    fn house(
-        &self,
-        connections: &Arc<Connections>,
-        watch: Arc<Watch>,
-        desk: &AlarmDesk,
-        journal: &Arc<Journal>,
-    ) -> House {
-        House {
-            config: self.config.clone(),
-            manager: self.manager.clone(),
-            clock: self.clock,
-            connections: Arc::clone(connections),
-            watch,
-            desk: desk.clone(),
-            journal: Arc::clone(journal),
-            metrics: Arc::clone(&self.metrics),
-        }
-    }
-
-    /// Starts the exporters of alarms.
-    fn start_exporters(&self, desk: &AlarmDesk, parts: &Parts) -> Result<Arc<Exporters>, ExportersError> {
-        let config = &self.config;
-        let (manager, domain) = (config.manager.id.clone(), config.manager.domain.clone());
-        let around = super::exporters::Around {
-            origin: Arc::new(crate::export::Origin { manager, domain }),
-            data_dir: config.manager.data_dir.clone(),
-            clock: self.clock,
-            board: Arc::clone(&self.board),
-            feed: Arc::clone(&parts.followers.feed),
-            desk: desk.clone(),
-            metrics: Arc::clone(&self.metrics),
-            audit: parts.audit.clone(),
-        };
-        Exporters::start(around, &config.exporters, &config.policies)
-    }
-
-    fn backend(
-        &self,
-        desk: AlarmDesk,
-        parts: &Parts,
-        outward: Arc<Outward>,
-        exporters: &Arc<Exporters>,
-    ) -> ManagerBackend {
-        ManagerBackend {
-            config: self.config.clone(),
-            symbols: Arc::clone(&self.symbols),
-            registry: Arc::clone(&self.registry),
-            metrics: Arc::clone(&self.metrics),
-            board: Arc::clone(&self.board),
-            plugins: Arc::clone(&self.plugins),
-            clock: self.clock,
-            started: self.clock.now(),
-            desk,
-            journal: Arc::clone(&parts.journal),
-            subscriptions: Arc::clone(&parts.subscriptions),
-            events: Arc::clone(parts.events.log()),
-            audit: parts.audit.clone(),
-            outward,
-            exporters: Arc::clone(exporters),
-            readers: Arc::new(tokio::sync::Semaphore::new(super::backend::REPORT_READERS)),
-        }
-    }
-
-    /// Begins to dial the components that only listen.
-    fn dial(&self, connections: &Arc<Connections>, tasks: &TaskTracker) {
-        for component in self.config.components.iter().filter(|component| component.dial.is_some()) {
-            tasks.spawn(Arc::clone(connections).keep_dialled(component.clone()));
-        }
-    }
-
-    /// Serves what is bound.
-    fn open(self, doors: Doors, parts: Parts, wishes: mpsc::Receiver<PolicyRequest>) -> Result<Running, StartError> {
-        let desk = AlarmDesk::new(parts.shards.iter().map(|(mailbox, _)| mailbox.clone()).collect());
-        desk.clear_those_before(&self.board, &self.manager);
-        let exporters = self.start_exporters(&desk, &parts)?;
-        let watch = Arc::new(Watch::new(self.clock, parts.audit.clone(), desk.clone(), self.manager.clone()));
-        let (doors_cancel, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-        let outward = Outward::start(
-            &self.config.subscriptions,
-            &self.config.manager.data_dir,
-            self.clock,
-            Arc::clone(&self.metrics),
-            tasks.clone(),
-            closing.clone(),
-        );
-        let mut interfaces = Vec::new();
-        let mut listeners = Vec::new();
-        for (config, trust, listener) in doors.interfaces {
-            let places = ConnectionRegistry::new(
-                config.reference_point,
-                config.max_connections,
-                config.max_connections_per_identity,
-                Arc::clone(&self.metrics),
-            );
-            listeners.extend(
-                listener.map(|listener| (listener, config.handshake_timeout, Arc::clone(&trust), Arc::clone(&places))),
-            );
-            interfaces.push(Interface {
-                context: Arc::new(self.context(config, &parts, &watch, &outward)),
-                trust,
-                places,
-            });
-        }
-        let connections = Connections::new(interfaces, tasks.clone(), closing.clone(), Arc::clone(&watch) as _);
-        let sink: Arc<dyn ConnectionSink> = Arc::new(Sink(Arc::clone(&connections)));
-        let mut addresses = Vec::new();
-        for (listener, handshake_timeout, trust, places) in listeners {
-            let point = trust.reference_point();
-            listener.addresses().iter().for_each(|address| tracing::info!(interface = %point, %address, "Listening."));
-            addresses.push((point, listener.addresses()));
-            tasks.spawn(listener.serve(trust, places, handshake_timeout, Arc::clone(&sink), doors_cancel.clone()));
-        }
-        self.dial(&connections, &tasks);
-        // Ends with the shards, which hold the sending ends.
-        tokio::spawn(requests::serve_policies(
-            Arc::clone(&self.registry),
-            self.clock,
-            Arc::clone(&self.metrics),
-            wishes,
-        ));
-        tasks.spawn(self.house(&connections, watch, &desk, &parts.journal).run(doors_cancel.clone()));
-        let (api, backend) = (doors.api.address(), self.backend(desk, &parts, outward, &exporters));
-        tasks.spawn(Arc::clone(&parts.events).run(doors_cancel.clone()));
-        tasks.spawn(doors.api.serve(Arc::new(backend), doors_cancel.clone()));
-        Ok(Running {
-            config: self.config,
-            vital: self.metrics.vital.clone(),
-            connections,
-            doors: doors_cancel,
-            closing,
-            tasks,
-            shards: parts.shards,
-            journal: parts.journal,
-            state: parts.state,
-            followers: parts.followers,
-            subscriptions: parts.subscriptions,
-            exporters,
-            audit: parts.audit,
-            audit_writer: parts.audit_writer,
-            api,
-            interfaces: addresses,
-            lock: parts.lock,
-        })
     }
 }

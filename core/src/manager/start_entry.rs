@@ -66,6 +66,7 @@ mod tests {
             domain: "d".to_owned(),
             shards: 1,
             state_per_component: 1,
+            enrolment: None,
             components: Vec::new(),
             handlers: Vec::new(),
             policies: Vec::new(),

@@ -16,13 +16,15 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::OwnedSemaphorePermit,
     time::timeout,
 };
 use tokio_rustls::{TlsAcceptor, TlsStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Cause, ConnectionPermit, ConnectionRegistry, Identity, InterfaceTrust, Refused, Role, tls::Agreed};
+use super::{
+    Cause, ConnectionPermit, ConnectionRegistry, Identity, InterfaceTrust, Refused, Role, permits::ListenerPlace,
+    tls::Agreed,
+};
 use crate::model::ReferencePoint;
 
 /// A connection that has completed its handshake: who it is and what was agreed.
@@ -102,12 +104,11 @@ impl Listener {
         self,
         trust: Arc<InterfaceTrust>,
         registry: Arc<ConnectionRegistry>,
-        handshake_timeout: Duration,
         sink: Arc<dyn ConnectionSink>,
         cancel: CancellationToken,
     ) {
         let tasks = TaskTracker::new();
-        let gate = Gate { point: self.point, trust, registry, handshake_timeout, sink, cancel };
+        let gate = Gate { point: self.point, trust, registry, sink, cancel };
         for (address, socket) in self.sockets {
             tasks.spawn(accept_loop(address, socket, gate.clone(), tasks.clone()));
         }
@@ -139,7 +140,6 @@ struct Gate {
     point: ReferencePoint,
     trust: Arc<InterfaceTrust>,
     registry: Arc<ConnectionRegistry>,
-    handshake_timeout: Duration,
     sink: Arc<dyn ConnectionSink>,
     cancel: CancellationToken,
 }
@@ -199,12 +199,13 @@ impl Gate {
         self.sink.refused(self.point, peer, refused);
     }
 
-    async fn handshake(&self, tcp: TcpStream, peer: SocketAddr, place: OwnedSemaphorePermit) {
+    async fn handshake(&self, tcp: TcpStream, peer: SocketAddr, place: ListenerPlace) {
         // A peer that is gone already shows at the first read.
         let _ = tcp.set_nodelay(true);
         // Held until the connection is closed, also when it is refused.
         let mut place = Some(place);
-        match timeout(self.handshake_timeout, self.secure(tcp, peer, &mut place)).await {
+        let within = self.registry.bounds().handshake_timeout;
+        match timeout(within, self.secure(tcp, peer, &mut place)).await {
             Ok(Ok(accepted)) => self.sink.accepted(accepted),
             Ok(Err((refused, farewell))) => {
                 self.refuse(peer, &refused);
@@ -214,7 +215,7 @@ impl Gate {
                 peer,
                 &Refused::new(
                     Cause::HandshakeTimeout,
-                    format!("the TLS handshake was not done within {:?} (`handshake_timeout`)", self.handshake_timeout),
+                    format!("the TLS handshake was not done within {within:?} (`handshake_timeout`)"),
                 ),
             ),
         }
@@ -224,7 +225,7 @@ impl Gate {
         &self,
         tcp: TcpStream,
         peer: SocketAddr,
-        place: &mut Option<OwnedSemaphorePermit>,
+        place: &mut Option<ListenerPlace>,
     ) -> Result<Accepted, (Refused, Farewell)> {
         let (config, finding) = match self.trust.server_config() {
             Ok(made) => made,

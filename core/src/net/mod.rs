@@ -34,5 +34,5 @@ pub use dial::{DialError, dial};
 pub use identity::{Identity, IdentityRules, Role};
 pub use listener::{Accepted, BindError, ConnectionSink, Listener};
 pub use outgoing::{OutgoingStream, OutgoingTls};
-pub use permits::{ConnectionPermit, ConnectionRegistry};
-pub use trust::{InterfaceTrust, Scope, TrustError, TrustSource, TrustWarning};
+pub use permits::{Bounds, ConnectionPermit, ConnectionRegistry};
+pub use trust::{InterfaceTrust, PreparedTrust, Scope, TrustError, TrustSource, TrustWarning};

@@ -1,25 +1,64 @@
 //! How many connections there may be: on an interface, and of one identity.
 //!
+//! The bounds may change while connections are up. Lower ones close nothing: what is above them ends by itself, and
+//! nothing is taken in its place.
 //! A [`ConnectionPermit`] is held as long as its connection lives; dropping it gives the place back and takes the
 //! connection off the gauge.
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use arc_swap::ArcSwap;
 use dashmap::{DashMap, Entry};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{Cause, Identity, Refused};
-use crate::{model::ReferencePoint, telemetry::metrics::Metrics};
+use crate::{config::InterfaceConfig, model::ReferencePoint, telemetry::metrics::Metrics};
+
+/// Bounds of one interface's connections, from `[interfaces.*]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Connections at a time.
+    pub max_connections: usize,
+    /// Connections of one identity at a time.
+    pub per_identity: usize,
+    /// A handshake must be done by then.
+    pub handshake_timeout: Duration,
+}
+
+impl From<&InterfaceConfig> for Bounds {
+    fn from(config: &InterfaceConfig) -> Self {
+        Self {
+            max_connections: config.max_connections,
+            per_identity: config.max_connections_per_identity,
+            handshake_timeout: config.handshake_timeout,
+        }
+    }
+}
 
 /// The connections of one interface.
 #[derive(Debug)]
 pub struct ConnectionRegistry {
     point: ReferencePoint,
-    places: Arc<Semaphore>,
-    per_identity: usize,
+    bounds: ArcSwap<Bounds>,
+    taken: AtomicUsize,
     /// By fingerprint; no entry for identities without a connection.
     open: DashMap<String, usize>,
     metrics: Arc<Metrics>,
+}
+
+/// A place of the listener, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct ListenerPlace(Arc<ConnectionRegistry>);
+
+impl Drop for ListenerPlace {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// A connection's place.
@@ -28,42 +67,46 @@ pub struct ConnectionPermit {
     registry: Arc<ConnectionRegistry>,
     fingerprint: String,
     /// Dialled connections take no place of the listener.
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<ListenerPlace>,
 }
 
 impl ConnectionPermit {
     /// Takes the listener's place over.
-    pub(super) fn hold(&mut self, place: Option<OwnedSemaphorePermit>) {
+    pub(super) fn hold(&mut self, place: Option<ListenerPlace>) {
         self.place = place;
     }
 }
 
 impl ConnectionRegistry {
-    /// Bounds from `[interfaces.*]`.
+    /// No connections yet.
     #[must_use]
-    pub fn new(
-        point: ReferencePoint,
-        max_connections: usize,
-        max_connections_per_identity: usize,
-        metrics: Arc<Metrics>,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            point,
-            places: Arc::new(Semaphore::new(max_connections.min(Semaphore::MAX_PERMITS))),
-            per_identity: max_connections_per_identity,
-            open: DashMap::new(),
-            metrics,
-        })
+    pub fn new(point: ReferencePoint, bounds: Bounds, metrics: Arc<Metrics>) -> Arc<Self> {
+        let (bounds, taken) = (ArcSwap::from_pointee(bounds), AtomicUsize::new(0));
+        Arc::new(Self { point, bounds, taken, open: DashMap::new(), metrics })
+    }
+
+    /// The bounds now.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        **self.bounds.load()
+    }
+
+    /// Goes by other bounds from now on.
+    pub fn set_bounds(&self, bounds: Bounds) {
+        self.bounds.store(Arc::new(bounds));
     }
 
     /// A place for a connection that was just accepted, before its handshake.
-    pub(super) fn place(&self) -> Result<OwnedSemaphorePermit, Refused> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            Refused::new(
+    pub(super) fn place(self: &Arc<Self>) -> Result<ListenerPlace, Refused> {
+        let most = self.bounds().max_connections;
+        let free = |taken: usize| (taken < most).then_some(taken + 1);
+        match self.taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, free) {
+            Ok(_) => Ok(ListenerPlace(Arc::clone(self))),
+            Err(_) => Err(Refused::new(
                 Cause::Full,
                 format!("all connections of interface {} are in use (`max_connections`)", self.point),
-            )
-        })
+            )),
+        }
     }
 
     /// Counts the connection for its identity.
@@ -71,7 +114,7 @@ impl ConnectionRegistry {
         let fingerprint = identity.fingerprint.clone();
         {
             let mut open = self.open.entry(fingerprint.clone()).or_insert(0);
-            if *open >= self.per_identity {
+            if *open >= self.bounds().per_identity {
                 let sentence = format!(
                     "the certificate already has {} connections here (`max_connections_per_identity`); close one",
                     *open
@@ -96,7 +139,7 @@ impl ConnectionRegistry {
     /// Places left on the listener.
     #[must_use]
     pub fn places_left(&self) -> usize {
-        self.places.available_permits()
+        self.bounds().max_connections.saturating_sub(self.taken.load(Ordering::Acquire))
     }
 
     /// Counts a refusal by its cause.

@@ -25,7 +25,7 @@ use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Accepted, ConnectionRegistry, ConnectionSink, InterfaceTrust, Listener, Refused,
+    Accepted, Bounds, ConnectionRegistry, ConnectionSink, InterfaceTrust, Listener, Refused,
     tls::{self, Clock},
 };
 use crate::{
@@ -268,8 +268,11 @@ impl Site {
         let metrics = Arc::new(Metrics::default());
         let registry = ConnectionRegistry::new(
             ReferencePoint::Mk,
-            setting.max_connections,
-            setting.per_identity,
+            Bounds {
+                max_connections: setting.max_connections,
+                per_identity: setting.per_identity,
+                handshake_timeout: setting.handshake_timeout,
+            },
             Arc::clone(&metrics),
         );
         let listener = Listener::bind(ReferencePoint::Mk, &["127.0.0.1:0".parse().unwrap()]).await.unwrap();
@@ -279,7 +282,6 @@ impl Site {
         let served = tokio::spawn(listener.serve(
             Arc::clone(&trust),
             Arc::clone(&registry),
-            setting.handshake_timeout,
             Arc::new(Sink(sender)),
             cancel.clone(),
         ));

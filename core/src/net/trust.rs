@@ -74,6 +74,10 @@ impl fmt::Display for TrustError {
     }
 }
 
+/// Trust that was read and is not in force.
+#[derive(Debug)]
+pub struct PreparedTrust(Arc<Trust>);
+
 /// The trust of one interface, exchangeable while it runs.
 pub struct InterfaceTrust {
     point: ReferencePoint,
@@ -102,17 +106,32 @@ impl InterfaceTrust {
         Ok((Self { point, clock, current: ArcSwap::from_pointee(trust), changes: AtomicU64::new(0) }, warnings))
     }
 
-    /// Reads the files again, under a configuration that may have changed. New handshakes go by the new trust; on an
-    /// error everything stays as it was. Connections that are up are the caller's to check with [`Self::still_entitled`].
+    /// Reads the files again, under a configuration that may have changed, and changes nothing yet.
+    pub fn prepare(
+        &self,
+        tls: &TlsConfig,
+        peers: &[TrustSource],
+        components: &[ComponentConfig],
+    ) -> Result<(PreparedTrust, Vec<TrustWarning>), TrustError> {
+        let (trust, warnings) = Trust::load(self.point, tls, peers, components, &self.clock)?;
+        Ok((PreparedTrust(Arc::new(trust)), warnings))
+    }
+
+    /// New handshakes go by this trust. Connections that are up are the caller's to check with [`Self::still_entitled`].
+    pub fn install(&self, prepared: PreparedTrust) {
+        self.current.store(prepared.0);
+        self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Prepares and installs; on an error everything stays as it was.
     pub fn reload(
         &self,
         tls: &TlsConfig,
         peers: &[TrustSource],
         components: &[ComponentConfig],
     ) -> Result<Vec<TrustWarning>, TrustError> {
-        let (trust, warnings) = Trust::load(self.point, tls, peers, components, &self.clock)?;
-        self.current.store(Arc::new(trust));
-        self.changes.fetch_add(1, Ordering::SeqCst);
+        let (prepared, warnings) = self.prepare(tls, peers, components)?;
+        self.install(prepared);
         Ok(warnings)
     }
 

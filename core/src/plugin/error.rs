@@ -3,6 +3,7 @@
 use std::{fmt, path::PathBuf};
 
 use super::PluginFailure;
+use crate::config::{PluginConfigProblem, PluginKind};
 
 /// A plugin that was not loaded. `plugin` is its configured name.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +90,25 @@ pub enum PluginError {
         /// How.
         failure: PluginFailure,
     },
+}
+
+impl PluginError {
+    /// As complaints about an entry of the configuration: each problem with its place in the entry's `config`, anything else
+    /// with what caused it.
+    #[must_use]
+    pub fn complaints(&self, kind: PluginKind, name: &str) -> Vec<PluginConfigProblem> {
+        let problem = |pointer, message| PluginConfigProblem { kind, name: name.to_owned(), pointer, message };
+        if let Self::Configuration { problems, .. } = self {
+            return problems.iter().map(|(at, message)| problem(Some(at.clone()), message.clone())).collect();
+        }
+        let mut message = self.to_string();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            message = format!("{message}: {cause}");
+            source = cause.source();
+        }
+        vec![problem(None, message)]
+    }
 }
 
 fn count(problems: usize) -> String {

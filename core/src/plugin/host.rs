@@ -36,7 +36,7 @@ pub struct PluginDescription {
 
 /// Loads plugins. One for the whole manager.
 pub struct PluginHost {
-    components: wasm::Runtime,
+    components: Arc<wasm::Runtime>,
     config: PluginsConfig,
     metrics: Arc<Metrics>,
 }
@@ -67,7 +67,19 @@ impl PluginHost {
     /// Starts the engine and opens the cache of compiled code.
     pub fn new(config: &PluginsConfig, metrics: Arc<Metrics>) -> Result<Arc<Self>, PluginError> {
         let components = wasm::Runtime::start(&config.cache_dir).map_err(PluginError::StartEngine)?;
-        Ok(Arc::new(Self { components, config: config.clone(), metrics }))
+        Ok(Arc::new(Self { components: Arc::new(components), config: config.clone(), metrics }))
+    }
+
+    /// One with other limits, on the same engine and the same cache of compiled code.
+    #[must_use]
+    pub fn with_limits(&self, config: &PluginsConfig) -> Arc<Self> {
+        let (components, metrics) = (Arc::clone(&self.components), Arc::clone(&self.metrics));
+        Arc::new(Self { components, config: config.clone(), metrics })
+    }
+
+    /// SHA-256 of a plugin as it is found now.
+    pub fn digest(&self, name: &str, source: &PluginSource) -> Result<String, PluginError> {
+        Artifact::find(name, source, None).map(|artifact| artifact.digest)
     }
 
     /// Names of the plugins inside this binary, as in `builtin:mq`.

@@ -27,7 +27,8 @@ pub(super) fn problems(schema: &Value, config: &Value) -> Result<Vec<(String, St
                     problems.push((format!("{place}/{}", pointer_token(key)), unknown_key(schema, &place, key)));
                 }
             }
-            _ => problems.push((place, error.to_string())),
+            // Without the value itself: it may be a secret, and this goes to the log.
+            _ => problems.push((place, error.masked().to_string())),
         }
         if problems.len() >= limits::PLUGIN_CONFIGURATION_PROBLEMS {
             break;

@@ -82,6 +82,11 @@ impl AlarmTable {
         self.put(alarm);
     }
 
+    /// All of them, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Alarm>> {
+        self.alarms.values()
+    }
+
     /// Whether an alarm is raised.
     #[must_use]
     pub fn is_raised(&self, key: &AlarmKey) -> bool {

@@ -12,7 +12,7 @@ use std::{
 use hashbrown::HashMap;
 
 use crate::{
-    dispatch::{ComponentEntry, Registry},
+    dispatch::{ComponentEntry, Registry, registry::shard_of},
     model::{Alarm, AlarmKey, ReportBatch, ReportHead, Symbol, SymbolTable, Timestamp},
     plugin::NormalSample,
     shard::{
@@ -20,7 +20,7 @@ use crate::{
         handling::HandlerStage,
         mailbox::{AlarmRequest, OperateRequest},
         observing::{PolicySlot, SubjectImage},
-        plugins::PluginSet,
+        plugins::{ActivePolicy, ShardConfig},
         silence::Silence,
         undo::BatchUndo,
     },
@@ -42,8 +42,8 @@ pub struct Surroundings {
     pub manager: Arc<str>,
     /// Next number of an alarm, for all shards.
     pub next_alarm_id: Arc<AtomicU64>,
-    /// Bytes of policy state for each component and policy.
-    pub state_per_component: usize,
+    /// How many shards there are.
+    pub shards: usize,
 }
 
 pub(super) struct Known {
@@ -51,6 +51,14 @@ pub(super) struct Known {
     pub(super) entry: Arc<ComponentEntry>,
     pub(super) touched: u64,
     pub(super) clock: SourceClock,
+    /// For each policy, whether it sees the component; as of the configuration of this generation.
+    pub(super) seen_by: (u64, Vec<bool>),
+}
+
+impl Known {
+    pub(super) fn new(state: ComponentState, entry: Arc<ComponentEntry>) -> Self {
+        Self { state, entry, touched: 0, clock: SourceClock::default(), seen_by: (0, Vec::new()) }
+    }
 }
 
 /// A batch worked through.
@@ -82,6 +90,7 @@ pub struct Worked {
 pub struct ShardCore {
     pub(super) number: u16,
     pub(super) around: Surroundings,
+    pub(super) config: Arc<ShardConfig>,
     pub(super) handlers: HandlerStage,
     pub(super) policies: Vec<PolicySlot>,
     pub(super) components: HashMap<u32, Known>,
@@ -94,15 +103,13 @@ pub struct ShardCore {
 impl ShardCore {
     /// A shard without components.
     #[must_use]
-    pub fn new(number: u16, around: Surroundings, plugins: &PluginSet) -> Self {
+    pub fn new(number: u16, around: Surroundings, config: Arc<ShardConfig>) -> Self {
+        let slot = |active: &ActivePolicy| PolicySlot::new(active.clone(), config.state_per_component);
         Self {
             number,
-            handlers: HandlerStage::new(&plugins.handlers),
-            policies: plugins
-                .policies
-                .iter()
-                .map(|active| PolicySlot::new(active.clone(), around.state_per_component))
-                .collect(),
+            handlers: HandlerStage::new(&config.plugins.handlers),
+            policies: config.plugins.policies.iter().map(slot).collect(),
+            config,
             components: HashMap::new(),
             alarms: AlarmTable::new(Arc::clone(&around.next_alarm_id)),
             batch_number: 0,
@@ -112,10 +119,21 @@ impl ShardCore {
         }
     }
 
+    /// The configuration that it works by.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.config.generation
+    }
+
+    /// Whether a component belongs to this shard.
+    pub(super) fn is_ours(&self, component: &str) -> bool {
+        shard_of(component, self.around.shards) == usize::from(self.number)
+    }
+
     /// State of a component from before a restart.
     pub fn restore_component(&mut self, symbol: u32, state: ComponentState) {
         if let Some(entry) = self.around.registry.by_symbol(symbol) {
-            self.components.insert(symbol, Known { state, entry, touched: 0, clock: SourceClock::default() });
+            self.components.insert(symbol, Known::new(state, entry));
         }
     }
 
@@ -131,17 +149,25 @@ impl ShardCore {
         self.alarms.restore(alarm);
     }
 
-    /// Takes over the state of a shard that ran before, under other plugins perhaps.
-    pub fn succeed(&mut self, before: Self) {
-        for (symbol, known) in before.components {
-            self.restore_component(symbol, known.state);
-        }
-        for slot in &before.policies {
-            for SubjectImage { policy, component, resource, state, timer } in slot.images() {
+    /// Takes over the state of shards that ran before, under other plugins perhaps, as far as it belongs to this one.
+    pub fn succeed(&mut self, before: &[Self]) {
+        let (symbols, shards, number) =
+            (Arc::clone(&self.around.symbols), self.around.shards, usize::from(self.number));
+        let is_ours = |component: &str| shard_of(component, shards) == number;
+        let ours = |component: u32| is_ours(&symbols.text(Symbol(component)));
+        for core in before {
+            for (symbol, known) in core.components.iter().filter(|(symbol, _)| ours(**symbol)) {
+                self.restore_component(*symbol, known.state.clone());
+            }
+            for SubjectImage { policy, component, resource, state, timer } in
+                core.policies.iter().flat_map(PolicySlot::images).filter(|image| ours(image.component))
+            {
                 self.restore_subject(policy, component, resource, state, timer);
             }
+            core.alarms.all().filter(|alarm| is_ours(&alarm.key.component)).for_each(|alarm| {
+                self.alarms.restore(Arc::clone(alarm));
+            });
         }
-        self.alarms = before.alarms;
         self.remember_silence();
     }
 

@@ -124,6 +124,20 @@ impl HandlerStage {
         Self(handlers.iter().map(slot).collect())
     }
 
+    /// Takes over other handlers; what is the same plugin as before keeps its instance. The names of those that are not.
+    pub fn switch(&mut self, handlers: &[ActiveHandler]) -> Vec<String> {
+        let mut before = std::mem::take(&mut self.0);
+        for active in handlers {
+            let same = |slot: &Slot| slot.active.symbol == active.symbol && slot.active.is_same_plugin(active);
+            let slot = match before.iter().position(same) {
+                Some(at) => Slot { active: active.clone(), ..before.remove(at) },
+                None => Slot { active: active.clone(), instance: None, pause: Pause::default() },
+            };
+            self.0.push(slot);
+        }
+        before.into_iter().map(|slot| slot.active.config.name).collect()
+    }
+
     /// Symbol of a handler's name.
     #[must_use]
     pub fn symbol(&self, handler: usize) -> u32 {
@@ -263,6 +277,7 @@ mod tests {
                 config: serde_json::Value::Null,
             },
             symbol: 0,
+            digest: "".into(),
             fallback: 1,
             make: Arc::new(move || Ok(make())),
         };

@@ -17,7 +17,7 @@ use crate::{
     },
     state::{
         ComponentState, SequenceVerdict,
-        source_clock::{OUT_OF_RANGE, OffsetChange, SourceClock},
+        source_clock::{OUT_OF_RANGE, OffsetChange},
         usage::digest,
     },
     storage::record::AnswerCode,
@@ -26,7 +26,7 @@ use crate::{
 /// How the sentence of a refusal begins whose number was accepted with other content.
 const CONFLICT: &str = "sequence conflict";
 /// Alarm type of a component that does not report.
-const SILENT: &str = "component-silent";
+pub(super) const SILENT: &str = "component-silent";
 
 impl ShardCore {
     /// The rules of numbering and the handler's word together: answers, and the state of accepted reports.
@@ -83,12 +83,13 @@ impl ShardCore {
     fn known(&mut self, component: u32) -> Option<&mut Known> {
         if !self.components.contains_key(&component) {
             let entry = self.around.registry.by_symbol(component)?;
-            self.components.insert(
-                component,
-                Known { state: ComponentState::default(), entry, touched: 0, clock: SourceClock::default() },
-            );
+            self.components.insert(component, Known::new(ComponentState::default(), entry));
         }
-        self.components.get_mut(&component)
+        let known = self.components.get_mut(&component)?;
+        if known.seen_by.0 != self.config.generation {
+            known.seen_by = (self.config.generation, self.config.rules.card(&known.entry.component).policies);
+        }
+        Some(known)
     }
 
     fn accept(&mut self, batch: &ReportBatch, index: usize, code: AnswerCode, now: Timestamp, worked: &mut Worked) {
@@ -160,11 +161,14 @@ impl ShardCore {
         self.alarms.raise(key, report, "manager", now, changes);
     }
 
-    /// Expects components to report: symbols and intervals in milliseconds, from `started` on. Called once everything from
-    /// before the start is restored.
-    pub fn expect_reports(&mut self, components: impl Iterator<Item = (Symbol, i64)>, started: Timestamp) {
-        for (component, interval_ms) in components {
-            self.silence.expect(component, interval_ms, started);
+    /// Expects components to report, as configured, from `started` on. Called once everything from before the start is
+    /// restored.
+    pub fn expect_reports(&mut self, started: Timestamp) {
+        let config = Arc::clone(&self.config);
+        for &(component, interval_ms) in config.expected.iter() {
+            if self.is_ours(&self.around.symbols.text(component)) {
+                self.silence.expect(component, interval_ms, started);
+            }
         }
         self.remember_silence();
     }

@@ -17,7 +17,10 @@ use crate::{
 pub struct Delivery {
     /// The reports.
     pub batch: ReportBatch,
-    /// Position of the handler in the plugin set.
+    /// The configuration that the reports were taken in under. All reports taken in under one come before those taken in
+    /// under the next.
+    pub generation: u64,
+    /// Position of the handler in its plugin set.
     pub handler: usize,
     /// Where the answers go.
     pub answers: Arc<AnswerBox>,
@@ -60,6 +63,8 @@ pub enum ShardMessage {
     Operate(OperateRequest),
     /// State of a component from before the start.
     Restore(u32, Box<ComponentState>),
+    /// Take over the latest configuration; told once that is committed.
+    Switch(oneshot::Sender<()>),
     /// Handle what was sent before, have it committed, and end.
     Stop,
 }
@@ -84,7 +89,7 @@ impl Mailbox {
         })
     }
 
-    /// Puts a message in, waiting for room: for the start and the stop of the manager only.
+    /// Puts a message in, waiting for room: for the start, a reload and the stop of the manager only.
     pub fn put_waiting(&self, message: ShardMessage) {
         // A shard that has ended needs no message any more.
         let _ended = self.0.send(message);

@@ -14,10 +14,13 @@ pub mod mailbox;
 pub mod observing;
 pub mod owed;
 pub mod plugins;
+pub mod reload;
+#[cfg(test)]
+mod reload_tests;
 pub mod silence;
 pub mod undo;
 mod verdicts;
 pub mod worker;
 
 pub use mailbox::{AlarmRequest, Delivery, Mailbox, OperateRequest, ShardMessage};
-pub use plugins::{ActiveHandler, ActivePolicy, PluginSet};
+pub use plugins::{ActiveHandler, ActivePolicy, PluginSet, ShardConfig};

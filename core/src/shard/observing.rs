@@ -65,6 +65,17 @@ pub struct SubjectImage<'a> {
     pub timer: u64,
 }
 
+/// Policy, component, resource, and when the timer goes off.
+pub type SubjectKeyAndTimer = (u32, u32, u32, u64);
+
+impl SubjectImage<'_> {
+    /// Without its state.
+    #[must_use]
+    pub const fn key(&self) -> SubjectKeyAndTimer {
+        (self.policy, self.component, self.resource, self.timer)
+    }
+}
+
 /// What a call changed, to be journalled and, if need be, taken back.
 #[derive(Debug, Default)]
 pub struct Evaluated {
@@ -114,6 +125,33 @@ impl PolicySlot {
             local: Vec::new(),
             crowded_out: 0,
         }
+    }
+
+    /// The slot of a policy that goes on under another configuration, with the subjects that `keep` (component, resource)
+    /// says yes to; and the keys and timers of the others.
+    #[must_use]
+    pub fn succeed(
+        before: Self,
+        active: ActivePolicy,
+        state_bytes: usize,
+        mut keep: impl FnMut(u32, u32) -> bool,
+    ) -> (Self, Vec<SubjectKeyAndTimer>) {
+        let mut slot = Self::new(active, state_bytes);
+        let mut forgotten = Vec::new();
+        for image in before.images() {
+            // A lower bound on state may leave no room for it.
+            let stays =
+                keep(image.component, image.resource) && slot.subject(image.component, image.resource).is_some();
+            if stays {
+                slot.restore(image.component, image.resource, image.state, image.timer);
+            } else {
+                forgotten.push(image.key());
+            }
+        }
+        if slot.active.is_same_plugin(&before.active) {
+            (slot.instance, slot.pause) = (before.instance, before.pause);
+        }
+        (slot, forgotten)
     }
 
     const fn width(&self) -> usize {

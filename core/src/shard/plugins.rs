@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     config::{HandlerConfig, OnFailure, PolicyConfig, PolicyMode},
+    dispatch::Rules,
+    model::{ReferencePoint, Symbol, Timestamp},
     plugin::{FcapsPolicy, InterfaceHandler, PluginFailure, PolicyNeeds},
 };
 
@@ -18,6 +20,8 @@ pub struct ActiveHandler {
     pub symbol: u32,
     /// Position of the standard handler of its reference point, for `on_failure = "fallback"`.
     pub fallback: usize,
+    /// SHA-256 of its plugin.
+    pub digest: Arc<str>,
     /// Makes an instance.
     pub make: Make<dyn InterfaceHandler>,
 }
@@ -31,6 +35,8 @@ pub struct ActivePolicy {
     pub symbol: u32,
     /// What it asked for.
     pub needs: PolicyNeeds,
+    /// SHA-256 of its plugin.
+    pub digest: Arc<str>,
     /// Makes an instance.
     pub make: Make<dyn FcapsPolicy>,
 }
@@ -43,7 +49,31 @@ impl ActiveHandler {
     }
 }
 
+impl ActiveHandler {
+    /// Whether it is the same loaded plugin, so that instances of one serve as instances of the other.
+    #[must_use]
+    pub fn is_same_plugin(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.make, &other.make)
+    }
+}
+
 impl ActivePolicy {
+    /// Whether it goes on, with its state, as another configuration has it: of the same name, with the same plugin, and
+    /// not now taking effect for the first time.
+    #[must_use]
+    pub fn goes_on_as(&self, next: &Self) -> bool {
+        let same_state = self.needs.state_width == next.needs.state_width
+            && self.needs.per_component == next.needs.per_component
+            && self.digest == next.digest;
+        self.symbol == next.symbol && same_state && (self.is_active() || !next.is_active())
+    }
+
+    /// Whether it is the same loaded plugin, so that instances of one serve as instances of the other.
+    #[must_use]
+    pub fn is_same_plugin(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.make, &other.make)
+    }
+
     /// Whether its verdicts take effect.
     #[must_use]
     pub fn is_active(&self) -> bool {
@@ -70,4 +100,31 @@ pub struct PluginSet {
     pub handlers: Vec<ActiveHandler>,
     /// Policies in the order of the configuration.
     pub policies: Vec<ActivePolicy>,
+}
+
+/// A configuration as a shard works by it. A reload puts another in its place, between two batches.
+#[derive(Clone, Debug)]
+pub struct ShardConfig {
+    /// Counts the configurations of this process, from 1.
+    pub generation: u64,
+    /// Handlers and policies.
+    pub plugins: PluginSet,
+    /// Who may report, and which of them see whom.
+    pub rules: Arc<Rules>,
+    /// Components that are expected to report, and how often, in milliseconds.
+    pub expected: Arc<[(Symbol, i64)]>,
+    /// `plugins.state_per_component`
+    pub state_per_component: usize,
+    /// From when on: the silence of components that are expected from now on counts from here.
+    pub since: Timestamp,
+    /// What the journal is to keep of it.
+    pub note: Arc<str>,
+}
+
+impl ShardConfig {
+    /// Reference point of each handler.
+    #[must_use]
+    pub fn points(&self) -> Vec<ReferencePoint> {
+        self.plugins.handlers.iter().map(|handler| handler.config.reference_point).collect()
+    }
 }

@@ -52,6 +52,41 @@ impl Silence {
         self.deadlines.insert((expected.deadline(None), component.0));
     }
 
+    /// Expects other components, or others intervals, from `since` on. Those that count as silent and are not under the new
+    /// intervals, in the order of their symbols.
+    pub fn change(
+        &mut self,
+        expected: Vec<(Symbol, i64)>,
+        since: Timestamp,
+        now: Timestamp,
+        last_report: impl Fn(u32) -> Option<Timestamp>,
+    ) -> Vec<Symbol> {
+        let mut before = std::mem::take(self);
+        let mut ended = BTreeSet::new();
+        for (component, interval_ms) in expected {
+            let Some(known) = before.expected.remove(&component.0) else {
+                self.expect(component, interval_ms, since);
+                continue;
+            };
+            let is_other = known.interval_ms != interval_ms;
+            let mut known = Expected { interval_ms, ..known };
+            let deadline = known.deadline(last_report(component.0));
+            // Under the same interval it stays silent until it reports, also where time counts from a later start.
+            if known.is_silent && is_other && deadline > now {
+                known.is_silent = false;
+                ended.insert(component.0);
+            }
+            self.silent += usize::from(known.is_silent);
+            if !known.is_silent {
+                self.deadlines.insert((deadline, component.0));
+            }
+            self.expected.insert(component.0, known);
+        }
+        let gone = before.expected.into_iter().filter(|(_, expected)| expected.is_silent);
+        ended.extend(gone.map(|(component, _)| component));
+        ended.into_iter().map(Symbol).collect()
+    }
+
     /// Components expected.
     pub fn expected(&self) -> impl Iterator<Item = Symbol> + '_ {
         self.expected.keys().copied().map(Symbol)
@@ -135,6 +170,29 @@ mod tests {
         assert!(silence.heard(MK, Timestamp(99_500)));
         assert!(!silence.heard(MK, Timestamp(99_600)));
         assert_eq!(at(&mut silence, 101_000, Some(99_500)), 1);
+    }
+
+    #[test]
+    fn a_change_keeps_who_is_silent_and_ends_what_is_no_silence_any_more() {
+        let (other, fresh) = (Symbol(8), Symbol(9));
+        let mut silence = Silence::default();
+        silence.expect(MK, 1_000, Timestamp(0));
+        silence.expect(other, 1_000, Timestamp(0));
+        assert_eq!(at(&mut silence, 1_500, None), 2);
+        // One is expected as before, one no longer, one from now on.
+        let change = |silence: &mut Silence, now: i64, expected: &[(Symbol, i64)]| {
+            silence.change(expected.to_vec(), Timestamp(now), Timestamp(now), |_| None)
+        };
+        assert_eq!(change(&mut silence, 2_000, &[(MK, 1_000), (fresh, 1_000)]), [other]);
+        assert_eq!(at(&mut silence, 3_400, None), 0, "the fresh one counts from the change on");
+        assert_eq!(at(&mut silence, 3_500, None), 1);
+        assert!(!silence.heard(other, Timestamp(3_600)));
+        assert!(silence.heard(MK, Timestamp(3_600)));
+        // Under a longer interval the silence of the fresh one is none; it is told again when it is one.
+        assert_eq!(change(&mut silence, 3_700, &[(MK, 1_000), (fresh, 2_000)]), [fresh]);
+        assert_eq!(at(&mut silence, 4_999, Some(3_600)), 0);
+        assert_eq!(change(&mut silence, 9_000, &[]), [], "nobody is silent whom nobody expects");
+        assert_eq!(at(&mut silence, 99_000, None), 0);
     }
 
     #[test]

@@ -90,8 +90,8 @@ impl ShardCore {
             let sees = |index: &usize| {
                 let component = batch.component(*index).0;
                 if last.0 != component {
-                    let card = components.get(&component).map(|known| known.entry.card.load());
-                    let sees = card.and_then(|card| card.policies.get(position).copied()).unwrap_or(false);
+                    let known = components.get(&component);
+                    let sees = known.and_then(|known| known.seen_by.1.get(position).copied()).unwrap_or(false);
                     last = (component, sees);
                 }
                 last.1

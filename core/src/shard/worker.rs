@@ -9,18 +9,23 @@ use std::{
     time::{Duration, Instant},
 };
 
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
+
 use crate::{
     clock::Clock,
-    config::limits::{BATCH_REPORTS, BATCH_SAMPLES, STATE_FLUSH, TICK},
+    config::limits::{BATCH_REPORTS, BATCH_SAMPLES, RETRY_UNAVAILABLE_MS, STATE_FLUSH, TICK},
     connection::answers::{AnswerBox, Answered},
     dispatch::registry::ComponentView,
-    model::{Alarm, ReferencePoint, ReportBatch, Response, Timestamp},
+    model::{Alarm, ReasonCode, ReferencePoint, Refusal, ReportBatch, ReportHead, Response, Timestamp},
     shard::{
         commit::{AnswersOf, Audience, OperateReply, Told},
         core::{ShardCore, Worked},
         mailbox::{AlarmRequest, Delivery, Mailbox, ShardMessage},
         observing::SubjectImage,
         owed::OwedAlarms,
+        plugins::ShardConfig,
+        reload::Switched,
         undo::UndoLog,
     },
     state::{NetworkChange, UsageEntry},
@@ -36,6 +41,11 @@ use crate::{
 /// How long a stopping shard waits for its last batches to be committed.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
+/// How often a shard that changes its configuration looks whether everything before is committed.
+const SETTLING: Duration = Duration::from_micros(200);
+/// How long it waits for the commit of the change itself before it goes on and looks now and then.
+const SETTLED_WITHIN: Duration = Duration::from_millis(20);
+
 /// What changed since the state database was last told.
 #[derive(Clone, Debug, Default)]
 struct Changed {
@@ -46,11 +56,17 @@ struct Changed {
     quarantined: Vec<(u64, Quarantined)>,
     network: Vec<(u64, NetworkChange)>,
     usage: Vec<(u64, UsageEntry)>,
+    /// Subjects without a state any more, and their timers.
+    forgotten: Vec<(u64, Vec<PolicyStates>, Vec<TimerChange>)>,
 }
 
 impl Changed {
     fn is_empty(&self) -> bool {
-        self.components.is_empty() && self.subjects.is_empty() && self.alarms.is_empty() && self.quarantined.is_empty()
+        self.components.is_empty()
+            && self.subjects.is_empty()
+            && self.alarms.is_empty()
+            && self.quarantined.is_empty()
+            && self.forgotten.is_empty()
         // Changes of the network and usage come with a component that changed.
     }
 
@@ -61,7 +77,18 @@ impl Changed {
         self.quarantined.extend(other.quarantined);
         self.network.extend(other.network);
         self.usage.extend(other.usage);
+        self.forgotten.extend(other.forgotten);
     }
+}
+
+/// A change of configuration that is not known to be committed.
+struct Switching {
+    /// Number of its batch.
+    number: u64,
+    switched: Switched,
+    told: Vec<oneshot::Sender<()>>,
+    /// Its commit failed: it is sealed again before anything else.
+    is_owed: bool,
 }
 
 /// A shard and what it is connected to.
@@ -80,6 +107,8 @@ pub struct Worker {
     pub audience: Audience,
     /// The time.
     pub clock: Clock,
+    /// The latest configuration.
+    pub latest: Arc<ArcSwap<ShardConfig>>,
     /// Reference point of each handler in the plugin set.
     pub points: Vec<ReferencePoint>,
 }
@@ -97,6 +126,7 @@ struct Running {
     held: Option<ShardMessage>,
     outbox: Vec<AlarmRequest>,
     owed: OwedAlarms,
+    switching: Option<Switching>,
 }
 
 /// Reports of one connection within a batch: whose, and the places of the messages.
@@ -118,11 +148,16 @@ impl Worker {
             held: None,
             outbox: Vec::new(),
             owed: OwedAlarms::default(),
+            switching: None,
         };
         if let Some(note) = note {
             let now = running.worker.clock.now();
             let worked = running.worker.core.start_note(note, now);
             running.seal(worked, Vec::new(), None, None);
+        }
+        let now = running.worker.clock.now();
+        if let Some((worked, switched)) = running.worker.core.begin_with_configuration(now) {
+            running.seal_switch(worked, switched, Vec::new());
         }
         running.serve();
     }
@@ -159,6 +194,9 @@ impl Running {
         let committed = self.worker.audience.progress.committed();
         self.undo.committed(committed);
         self.owed.committed(committed);
+        if let Some(switching) = self.switching.take_if(|switching| switching.number <= committed) {
+            switching.told.into_iter().for_each(tell);
+        }
         while self.flushes.front().is_some_and(|(number, _)| *number <= committed) {
             self.flushes.pop_front();
         }
@@ -176,6 +214,10 @@ impl Running {
             self.changed.quarantined.retain(|(number, _)| *number <= committed);
             self.changed.network.retain(|(number, _)| *number <= committed);
             self.changed.usage.retain(|(number, _)| *number <= committed);
+            self.changed.forgotten.retain(|(number, ..)| *number <= committed);
+            if let Some(switching) = &mut self.switching {
+                switching.is_owed = true;
+            }
             self.epoch = epoch;
             self.reflected = 0;
         }
@@ -186,9 +228,20 @@ impl Running {
     }
 
     fn take(&mut self, message: ShardMessage) {
+        self.switch_again();
         let now = self.worker.clock.now();
         match message {
-            ShardMessage::Reports(delivery) => self.reports(delivery, now),
+            ShardMessage::Reports(delivery) => {
+                if delivery.generation > self.worker.core.generation() {
+                    self.switch(None);
+                }
+                if delivery.generation < self.worker.core.generation() {
+                    self.refuse_late(&delivery);
+                } else {
+                    self.reports(delivery, now);
+                }
+            }
+            ShardMessage::Switch(told) => self.switch(Some(told)),
             ShardMessage::Alarm(request) if self.owed.is_waiting() => {
                 if let Err(request) = self.owed.wait(request) {
                     self.worker.audience.metrics.alarms_dropped.increment();
@@ -206,6 +259,61 @@ impl Running {
             }
             ShardMessage::Restore(symbol, state) => self.worker.core.restore_component(symbol, *state),
             ShardMessage::Stop => {}
+        }
+    }
+
+    /// Reports of a connection that did not hear of a change: its interface is not served any more.
+    fn refuse_late(&self, delivery: &Delivery) {
+        let sentence = "the configuration changed under this connection; connect again";
+        let refusal = Refusal::retry(ReasonCode::Unavailable, sentence, RETRY_UNAVAILABLE_MS);
+        let refused = |head: &ReportHead| Answered { slot: head.slot, response: refusal.clone().into() };
+        let mut refused: Vec<_> = delivery.batch.reports.iter().map(refused).collect();
+        delivery.answers.put(&mut refused);
+    }
+
+    /// Takes over the latest configuration, unless that was done already.
+    fn switch(&mut self, told: Option<oneshot::Sender<()>>) {
+        let to = self.worker.latest.load_full();
+        if to.generation <= self.worker.core.generation() {
+            match (&mut self.switching, told) {
+                (Some(switching), told) => switching.told.extend(told),
+                (None, told) => told.into_iter().for_each(tell),
+            }
+            return;
+        }
+        // What is undone and what the database is told speak of policies by their places: nothing of it may be open.
+        while !self.undo.is_empty() {
+            std::thread::sleep(SETTLING);
+            self.follow_journal();
+        }
+        if !self.changed.is_empty() {
+            let mut flush = self.flush_now();
+            flush.position = self.worker.audience.progress.position();
+            self.worker.audience.state.flush(flush);
+        }
+        let (worked, switched) = self.worker.core.switch(&to, self.worker.clock.now());
+        self.worker.points = to.points();
+        self.seal_switch(worked, switched, told.into_iter().collect());
+        // Without load nothing would look for its commit before the next tick.
+        let deadline = Instant::now() + SETTLED_WITHIN;
+        while self.switching.is_some() && Instant::now() < deadline {
+            std::thread::sleep(SETTLING);
+            self.follow_journal();
+        }
+    }
+
+    fn seal_switch(&mut self, worked: Worked, switched: Switched, told: Vec<oneshot::Sender<()>>) {
+        let number = worked.undo.number;
+        self.changed.forgotten.push((number, switched.forgotten.clone(), switched.timers.clone()));
+        self.switching = Some(Switching { number, switched, told, is_owed: false });
+        self.seal(worked, Vec::new(), None, None);
+    }
+
+    /// Journals a switch again whose commit failed, before any batch that was worked through under it.
+    fn switch_again(&mut self) {
+        if let Some(Switching { switched, told, .. }) = self.switching.take_if(|switching| switching.is_owed) {
+            let worked = self.worker.core.switch_again(&switched, self.worker.clock.now());
+            self.seal_switch(worked, switched, told);
         }
     }
 
@@ -228,7 +336,7 @@ impl Running {
 
     /// Joins what waits for the same handler, up to the bounds of a batch.
     fn reports(&mut self, first: Delivery, now: Timestamp) {
-        let handler = first.handler;
+        let (handler, generation) = (first.handler, first.generation);
         let slots = |batch: &ReportBatch| batch.reports.iter().map(|head| head.slot).collect::<Vec<u32>>();
         let mut joined = first.batch;
         let mut portions: Vec<Portion> = vec![(first.answers, slots(&joined))];
@@ -236,6 +344,7 @@ impl Running {
             match self.worker.mailbox.try_recv() {
                 Ok(ShardMessage::Reports(next))
                     if next.handler == handler
+                        && next.generation == generation
                         && joined.len() + next.batch.len() <= BATCH_REPORTS
                         && joined.values.len() + next.batch.values.len() <= BATCH_SAMPLES =>
                 {
@@ -257,6 +366,7 @@ impl Running {
     fn tick(&mut self) {
         let outbox = std::mem::take(&mut self.outbox);
         self.send_alarms(outbox);
+        self.switch_again();
         self.alarms_again();
         let now = self.worker.clock.now();
         if let Some(worked) = self.worker.core.tick(now, |_| true) {
@@ -364,7 +474,12 @@ impl Running {
         let changed = std::mem::take(&mut self.changed);
         let core = &self.worker.core;
         let mut states: HashMap<u32, PolicyStates> = HashMap::new();
-        let mut timers = Vec::new();
+        // What ended before what began again.
+        let (mut policy_states, mut timers) = (Vec::new(), Vec::new());
+        for (_, subjects, their_timers) in changed.forgotten {
+            policy_states.extend(subjects);
+            timers.extend(their_timers);
+        }
         for (policy, subject) in changed.subjects {
             let Some(SubjectImage { policy: symbol, component, resource, state, timer }) =
                 core.subject(policy, subject)
@@ -378,6 +493,7 @@ impl Running {
             of_policy.values.extend_from_slice(state);
             timers.push(TimerChange { at: timer, policy: symbol, component, resource, padding: 0 });
         }
+        policy_states.extend(states.into_values());
         StateFlush {
             shard: self.worker.number,
             components: changed
@@ -385,7 +501,7 @@ impl Running {
                 .iter()
                 .filter_map(|&symbol| core.component(symbol).map(|(state, _)| (symbol, state.clone())))
                 .collect(),
-            policy_states: states.into_values().collect(),
+            policy_states,
             timers,
             alarms: changed.alarms.into_values().collect(),
             quarantined: changed.quarantined.into_iter().map(|(_, entry)| entry).collect(),
@@ -415,6 +531,11 @@ impl Running {
             self.worker.audience.state.flush(flush);
         }
     }
+}
+
+fn tell(waiting: oneshot::Sender<()>) {
+    // Whoever waits for it may have gone.
+    let _gone = waiting.send(());
 }
 
 /// Answers by connection, in the order of the reports, and the number of repeats.

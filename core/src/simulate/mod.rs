@@ -11,6 +11,7 @@ pub mod key_manager;
 pub mod link;
 pub mod message;
 pub mod module;
+pub mod physics;
 pub mod subscriptions;
 pub mod trigger;
 

@@ -66,6 +66,7 @@ impl BatchEnvelope {
             2 => Cause::Manager,
             3 => Cause::Operator,
             4 => Cause::Start,
+            5 => Cause::Reload,
             _ => return Err(DecodeError::Inconsistent("causes")),
         };
         Ok(Self { shard, cause, reports, time, raw_bytes })

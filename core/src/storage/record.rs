@@ -16,6 +16,8 @@ pub enum Cause {
     Operator = 3,
     /// The manager started: configuration and plugin digests are in `note`.
     Start = 4,
+    /// The shard took over a changed configuration, which is in `note`, or ended at its start what that configuration ends; batches behind it were worked through under it.
+    Reload = 5,
 }
 
 /// Inputs and effects of one batch. Applying the effects in journal order rebuilds the state exactly; running the
@@ -38,7 +40,7 @@ pub struct BatchRecord {
     pub refusals: Vec<(u32, Refusal)>,
     /// What followed.
     pub effects: Effects,
-    /// For `Cause::Start`: JSON text.
+    /// For `Cause::Start` and `Cause::Reload`: JSON text.
     pub note: String,
 }
 
@@ -96,7 +98,7 @@ pub struct PolicyStates {
     pub components: Vec<u32>,
     /// Symbol of each subject's resource.
     pub resources: Vec<u32>,
-    /// State, the same number of values for each subject.
+    /// State, the same number of values for each subject; none at all: the policy keeps no state of them any more.
     pub values: Vec<f64>,
 }
 

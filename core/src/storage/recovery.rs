@@ -288,7 +288,12 @@ impl Tail {
         for states in &record.effects.policy_states {
             for (component, resource, values) in subjects(states) {
                 let key = (states.policy, component, resource);
-                self.state.policy_states.insert(key, values.to_vec());
+                // No values at all: the policy no longer keeps a state of this subject.
+                if values.is_empty() {
+                    self.state.policy_states.remove(&key);
+                } else {
+                    self.state.policy_states.insert(key, values.to_vec());
+                }
                 self.touched_policies.insert(key);
             }
         }
@@ -317,8 +322,8 @@ impl Tail {
         let state = &self.state;
         let component = |symbol: &u32| state.components.get(symbol).map(|component| (*symbol, component.clone()));
         let policy = |key: &SubjectKey| {
-            let values = state.policy_states.get(key)?.clone();
-            Some(PolicyStates { policy: key.0, components: vec![key.1], resources: vec![key.2], values })
+            let values = state.policy_states.get(key).cloned().unwrap_or_default();
+            PolicyStates { policy: key.0, components: vec![key.1], resources: vec![key.2], values }
         };
         let timer = |key: &SubjectKey| TimerChange {
             at: state.timers.get(key).copied().unwrap_or(0),
@@ -331,7 +336,7 @@ impl Tail {
             shard: 0,
             position,
             components: self.touched.iter().filter_map(component).collect(),
-            policy_states: self.touched_policies.iter().filter_map(policy).collect(),
+            policy_states: self.touched_policies.iter().map(policy).collect(),
             timers: self.touched_timers.iter().map(timer).collect(),
             alarms: self.touched_alarms.iter().filter_map(|id| state.alarms.get(id).cloned().map(Arc::new)).collect(),
             quarantined: self.new_quarantined.clone(),

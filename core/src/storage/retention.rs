@@ -8,7 +8,10 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -22,11 +25,33 @@ use super::{
     state_db::{Positions, StateDb},
 };
 
+/// How long and how much of the journal is kept; may be changed while it is.
+#[derive(Debug)]
+pub struct JournalBounds {
+    keep_ms: AtomicU64,
+    max_size: AtomicU64,
+}
+
+impl JournalBounds {
+    /// Keeps other amounts from the next run on.
+    pub fn set(&self, keep: Duration, max_size: u64) {
+        self.keep_ms.store(u64::try_from(keep.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.max_size.store(max_size, Ordering::Relaxed);
+    }
+
+    fn keep_ms(&self) -> i64 {
+        i64::try_from(self.keep_ms.load(Ordering::Relaxed)).unwrap_or(i64::MAX)
+    }
+
+    fn max_size(&self) -> u64 {
+        self.max_size.load(Ordering::Relaxed)
+    }
+}
+
 /// Rules and state of retention.
 pub struct Retention {
     checkpoints_dir: PathBuf,
-    keep: Duration,
-    max_size: u64,
+    bounds: Arc<JournalBounds>,
     clock: Clock,
     registry: Arc<SegmentRegistry>,
     bytes_at_checkpoint: u64,
@@ -39,7 +64,15 @@ impl Retention {
     pub fn new(data_dir: &Path, keep: Duration, max_size: u64, clock: Clock, registry: Arc<SegmentRegistry>) -> Self {
         let checkpoints_dir = checkpoints_dir(data_dir);
         let bytes_at_checkpoint = total(&registry.list());
-        Self { checkpoints_dir, keep, max_size, clock, registry, bytes_at_checkpoint, failure: None }
+        let bounds = Arc::new(JournalBounds { keep_ms: AtomicU64::default(), max_size: AtomicU64::default() });
+        bounds.set(keep, max_size);
+        Self { checkpoints_dir, bounds, clock, registry, bytes_at_checkpoint, failure: None }
+    }
+
+    /// What is kept, to be changed while it runs.
+    #[must_use]
+    pub fn bounds(&self) -> Arc<JournalBounds> {
+        Arc::clone(&self.bounds)
     }
 
     /// Deletes and copies what is due. Failures are logged once and tried again at the next run.
@@ -60,7 +93,7 @@ impl Retention {
         let newest = checkpoints.last().map_or(0, |(block, _)| *block);
         let behind_due = due.last().is_some_and(|(_, segment)| segment.next_block > newest);
         let size = total(&closed);
-        let grown = size.saturating_sub(self.bytes_at_checkpoint) >= self.max_size / 8;
+        let grown = size.saturating_sub(self.bytes_at_checkpoint) >= self.bounds.max_size() / 8;
         if behind_due || grown {
             let needs = self.checkpoint(db, positions, &closed, faults)?;
             self.bytes_at_checkpoint = size;
@@ -72,12 +105,12 @@ impl Retention {
     /// The oldest segments that may go, as far as the rules and the state database say.
     fn due(&self, closed: &[(u64, ClosedSegment)], positions: &Positions) -> Vec<(u64, ClosedSegment)> {
         let now = (self.clock)();
-        let keep = i64::try_from(self.keep.as_millis()).unwrap_or(i64::MAX);
+        let (keep, max_size) = (self.bounds.keep_ms(), self.bounds.max_size());
         let mut size = total(closed);
         let mut due = Vec::new();
         for (number, segment) in closed {
             let is_old = now.since(segment.last_time) > keep;
-            if !(is_old || size > self.max_size) || !is_covered(segment, positions) {
+            if !(is_old || size > max_size) || !is_covered(segment, positions) {
                 break;
             }
             size = size.saturating_sub(segment.bytes);

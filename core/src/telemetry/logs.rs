@@ -3,13 +3,21 @@
 //! One line an event, as text for people or as JSON for collectors. Nothing here sees message contents; what is logged
 //! is chosen where it happens, and key material is refused before it can be.
 
-use std::{io::IsTerminal, sync::Mutex};
+use std::{
+    io::IsTerminal,
+    sync::{Mutex, OnceLock},
+};
 
 use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt::MakeWriter};
 
 use crate::config::LogConfig;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+type SetFilter = Box<dyn Fn(EnvFilter) -> Result<(), String> + Send + Sync>;
+
+/// Sets the filter of the log that was set up; like the log itself there is one in a process.
+static SET_FILTER: OnceLock<SetFilter> = OnceLock::new();
 
 /// The log could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -53,15 +61,37 @@ where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     use tracing_subscriber::util::SubscriberInitExt;
-    check_filter(&config.level).map_err(LogError::Filter)?;
-    let filter = EnvFilter::builder()
-        .with_default_directive(LevelFilter::INFO.into())
-        .parse(&config.level)
-        .map_err(|error| LogError::Filter(error.to_string()))?;
+    let filter = filter(&config.level)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(styled);
-    let result =
-        if config.json { builder.json().flatten_event(true).finish().try_init() } else { builder.finish().try_init() };
-    result.map_err(LogError::Taken)
+    if config.json {
+        let builder = builder.json().flatten_event(true).with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.finish().try_init().map_err(LogError::Taken)?;
+        keep_filter_setter(move |filter| handle.reload(filter).map_err(|error| error.to_string()));
+    } else {
+        let builder = builder.with_filter_reloading();
+        let handle = builder.reload_handle();
+        builder.finish().try_init().map_err(LogError::Taken)?;
+        keep_filter_setter(move |filter| handle.reload(filter).map_err(|error| error.to_string()));
+    }
+    Ok(())
+}
+
+fn keep_filter_setter(set: impl Fn(EnvFilter) -> Result<(), String> + Send + Sync + 'static) {
+    // The log was set up a moment ago, for the first time.
+    let _ = SET_FILTER.set(Box::new(set));
+}
+
+/// Logs by another filter from now on. Nothing happens where no log was set up: somebody else has it.
+pub fn set_level(level: &str) -> Result<(), LogError> {
+    let filter = filter(level)?;
+    SET_FILTER.get().map_or(Ok(()), |set| set(filter).map_err(LogError::Filter))
+}
+
+fn filter(level: &str) -> Result<EnvFilter, LogError> {
+    check_filter(level).map_err(LogError::Filter)?;
+    let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    builder.parse(level).map_err(|error| LogError::Filter(error.to_string()))
 }
 
 #[cfg(test)]

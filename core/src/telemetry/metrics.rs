@@ -156,6 +156,8 @@ pub struct Metrics {
     pub notifications_lost: Counter,
     /// Times the subscriptions' thread fell behind the commits and read the journal.
     pub subscriptions_behind: Counter,
+    /// Reloads of the configuration.
+    pub reloads: super::reloads::ReloadMetrics,
     /// Jumps of wall time.
     pub clock_jumps: Counter,
     /// Subscriptions at components.

@@ -6,4 +6,5 @@ pub mod logs;
 pub mod metrics;
 pub mod outward;
 pub mod refusals;
+pub mod reloads;
 pub mod vital;

@@ -14,7 +14,7 @@ use crate::{
     manager::exporters::load_credentials,
     model::{Catalogue, SymbolTable},
     net::{InterfaceTrust, TrustWarning},
-    plugin::{PluginError, PluginHost},
+    plugin::PluginHost,
     telemetry::metrics::Metrics,
 };
 
@@ -80,33 +80,15 @@ fn plugins(loaded: &Loaded) -> Vec<PluginConfigProblem> {
     let host =
         match PluginHost::new(&PluginsConfig { cache_dir, ..config.plugins.clone() }, Arc::new(Metrics::default())) {
             Ok(host) => host,
-            Err(error) => return complaint(PluginKind::Handler, "", &error),
+            Err(error) => return error.complaints(PluginKind::Handler, ""),
         };
     let symbols = SymbolTable::new();
     Catalogue::get().intern(&symbols);
     let handlers = config.handlers.iter().filter_map(|handler| {
-        host.load_handler(handler, &symbols).err().map(|error| complaint(PluginKind::Handler, &handler.name, &error))
+        host.load_handler(handler, &symbols).err().map(|error| error.complaints(PluginKind::Handler, &handler.name))
     });
     let policies = config.policies.iter().filter_map(|policy| {
-        host.load_policy(policy, &symbols).err().map(|error| complaint(PluginKind::Policy, &policy.name, &error))
+        host.load_policy(policy, &symbols).err().map(|error| error.complaints(PluginKind::Policy, &policy.name))
     });
     handlers.chain(policies).flatten().collect()
-}
-
-fn complaint(kind: PluginKind, name: &str, error: &PluginError) -> Vec<PluginConfigProblem> {
-    let problem = |pointer, message| PluginConfigProblem { kind, name: name.to_owned(), pointer, message };
-    match error {
-        PluginError::Configuration { problems, .. } => {
-            problems.iter().map(|(pointer, message)| problem(Some(pointer.clone()), message.clone())).collect()
-        }
-        other => {
-            let mut message = other.to_string();
-            let mut source = std::error::Error::source(other);
-            while let Some(cause) = source {
-                message = format!("{message}: {cause}");
-                source = cause.source();
-            }
-            vec![problem(None, message)]
-        }
-    }
 }

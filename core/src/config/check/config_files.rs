@@ -33,6 +33,7 @@ impl Checker<'_> {
             }
             let spot = Spot::new(path.clone(), entry.node.place);
             let path = self.sources.resolve(path, spot.place);
+            self.found.read(path.clone());
             match read(&path) {
                 Ok(content) => {
                     if let Some(config) = config.as_object_mut() {

@@ -100,7 +100,8 @@ impl Checker<'_> {
                 "`approve` holds components that are not listed, and this version has no command to approve them";
             self.found.add(Problem::warning(spot.place, text).help("list them in [[components]]"));
         }
-        Some(ManagerConfig { id: id?, domain: domain?, data_dir, shards, enrolment })
+        let reload_on_change = raw.reload_on_change.as_ref().is_none_or(|spot| spot.value);
+        Some(ManagerConfig { id: id?, domain: domain?, data_dir, shards, enrolment, reload_on_change })
     }
 
     fn own_name(&self, spot: Option<&Spot<String>>, key: &str) -> Option<String> {

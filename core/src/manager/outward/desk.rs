@@ -38,6 +38,9 @@ pub struct Noticed {
     pub missing: Option<(usize, u64)>,
 }
 
+/// A subscription that is wanted, and the ID remembered of it.
+pub type Wanted = (Arc<SubscriptionConfig>, Option<String>);
+
 /// One component's desk.
 #[derive(Debug)]
 pub struct Desk {
@@ -55,7 +58,7 @@ pub struct Desk {
 impl Desk {
     /// A desk for what is wanted, each with the ID remembered, and for what is not wanted any more.
     #[must_use]
-    pub fn new(wanted: Vec<(Arc<SubscriptionConfig>, Option<String>)>, unwanted: Vec<String>) -> Self {
+    pub fn new(wanted: Vec<Wanted>, unwanted: Vec<String>) -> Self {
         let subscriptions = wanted.iter().map(|(config, id)| Subscription::new(config, id.clone())).collect();
         let configs = wanted.into_iter().map(|(config, _)| config).collect();
         Self { configs, subscriptions, unwanted, polling: Polling::default(), early: Vec::new(), is_manned: false }
@@ -100,9 +103,23 @@ impl Desk {
         dues.min().map_or(Action::Nothing, Action::WaitUntil)
     }
 
-    /// What became of a `subscribe`, and what came in early.
-    pub fn subscribed(&mut self, index: usize, now: i64, outcome: Outcome, chance: f64) -> (Keep, Vec<Noticed>) {
-        let (Some(one), Some(config)) = (self.subscriptions.get_mut(index), self.configs.get(index)) else {
+    /// What became of a `subscribe`, and what came in early. What was granted and is not wanted any more is ended.
+    pub fn subscribed(
+        &mut self,
+        config: &SubscriptionConfig,
+        now: i64,
+        outcome: Outcome,
+        chance: f64,
+    ) -> (Keep, Vec<Noticed>) {
+        let index = self.configs.iter().position(|other| **other == *config);
+        let Some((index, one, config)) =
+            index.and_then(|index| Some((index, self.subscriptions.get_mut(index)?, self.configs.get(index)?)))
+        else {
+            if let Outcome::Answer(answer) = outcome
+                && answer.is_success()
+            {
+                self.unwanted.extend(answer.subscription_id);
+            }
             return (Keep::AsItIs, Vec::new());
         };
         let keep = one.answered(now, outcome, chance);
@@ -114,6 +131,35 @@ impl Desk {
         }
         let early = std::mem::take(&mut self.early);
         (keep, early.into_iter().map(|(id, notices)| self.apply(&id, &notices, now)).collect())
+    }
+
+    /// Wants something else from now on; whether that is different. What is wanted as before goes on as it is.
+    pub fn change(&mut self, wanted: Vec<Wanted>, unwanted: Vec<String>, now: i64, chance: f64) -> bool {
+        if self.configs.len() == wanted.len() && self.configs.iter().zip(&wanted).all(|(old, (new, _))| **old == **new)
+        {
+            return false;
+        }
+        let mut before: Vec<_> =
+            std::mem::take(&mut self.configs).into_iter().zip(std::mem::take(&mut self.subscriptions)).collect();
+        self.polling.clear();
+        for (index, (config, id)) in wanted.into_iter().enumerate() {
+            let known = before.iter().position(|(old, _)| **old == *config).map(|at| before.remove(at).1);
+            let one = known.unwrap_or_else(|| Subscription::new(&config, id));
+            if let (State::Polled { .. }, Some(interval)) = (one.state(), config.poll_interval) {
+                self.polling.start(index, config.events.len(), interval, false, now, chance);
+            }
+            self.configs.push(config);
+            self.subscriptions.push(one);
+        }
+        self.unwanted.extend(unwanted);
+        self.unwanted.extend(before.iter().filter_map(|(_, one)| match one.state() {
+            State::Granted { id, .. } => Some(id.clone()),
+            _ => None,
+        }));
+        self.unwanted.sort_unstable();
+        self.unwanted.dedup();
+        self.unwanted.retain(|id| !self.subscriptions.iter().any(|one| one.is_called(id)));
+        true
     }
 
     /// An `unsubscribe` is over: answered, or not to be asked again on this connection.
@@ -206,9 +252,9 @@ mod tests {
         assert_eq!(desk.next(0, 0.0), Action::Unsubscribe("id-x".into()));
         desk.unsubscribed("id-x");
         assert_eq!(desk.next(0, 0.0), Action::Subscribe(0, Some("id-a".into())));
-        assert_eq!(desk.subscribed(0, 0, answer("success", Some("id-a")), 0.0).0, Keep::AsItIs);
+        assert_eq!(desk.subscribed(&config("a"), 0, answer("success", Some("id-a")), 0.0).0, Keep::AsItIs);
         assert_eq!(desk.next(0, 0.0), Action::Subscribe(1, None));
-        assert_eq!(desk.subscribed(1, 0, answer("unsupported: no", None), 0.0).0, Keep::AsItIs);
+        assert_eq!(desk.subscribed(&config("b"), 0, answer("unsupported: no", None), 0.0).0, Keep::AsItIs);
         assert_eq!(desk.granted(), 1);
         let first = Wish { subscription: 1, event: 0 };
         assert_eq!(desk.next(0, 0.5), Action::Poll(first));
@@ -231,7 +277,7 @@ mod tests {
         assert_eq!(desk.notified(&notification("new", 1), 0), None);
         assert_eq!(desk.notified(&notification("new", 3), 0), None);
         assert_eq!(desk.notified(&notification("other", 1), 0), None);
-        let (keep, noticed) = desk.subscribed(0, 1, answer("success", Some("new")), 0.0);
+        let (keep, noticed) = desk.subscribed(&config("a"), 1, answer("success", Some("new")), 0.0);
         assert_eq!(keep, Keep::Id("new".into()));
         let missing = Noticed { is_unknown: false, missing: Some((0, 1)) };
         let unknown = Noticed { is_unknown: true, missing: None };
@@ -244,5 +290,33 @@ mod tests {
         assert_eq!(desk.notified(&with_gap, 3), Some(told));
         let tally = desk.subscriptions().next().unwrap().1.tally();
         assert_eq!((tally.notifications, tally.missing, tally.last), (3, 17, Some(3)));
+    }
+
+    #[test]
+    fn what_is_still_wanted_goes_on_and_what_is_not_is_ended() {
+        let mut desk = Desk::new(vec![(config("a"), None), (config("b"), None), (config("c"), None)], Vec::new());
+        for (index, name) in ["a", "b"].into_iter().enumerate() {
+            assert_eq!(desk.next(0, 0.0), Action::Subscribe(index, None));
+            desk.subscribed(&config(name), 0, answer("success", Some(name)), 0.0);
+        }
+        assert_eq!(desk.next(0, 0.0), Action::Subscribe(2, None));
+        let same = vec![(config("a"), None), (config("b"), None), (config("c"), None)];
+        assert!(!desk.change(same, Vec::new(), 0, 0.0));
+        // `c` is asked for at this moment, and nobody wants it any more when it is granted.
+        assert!(desk.change(vec![(config("b"), None), (config("d"), None)], Vec::new(), 0, 0.0));
+        assert_eq!(desk.granted(), 1, "b is still there");
+        desk.subscribed(&config("c"), 0, answer("success", Some("c")), 0.0);
+        assert_eq!(desk.next(0, 0.0), Action::Unsubscribe("a".into()));
+        desk.unsubscribed("a");
+        assert_eq!(desk.next(0, 0.0), Action::Unsubscribe("c".into()));
+        desk.unsubscribed("c");
+        assert_eq!(desk.next(0, 0.0), Action::Subscribe(1, None));
+        desk.subscribed(&config("d"), 0, answer("unsupported: no", None), 0.0);
+        assert!(matches!(desk.next(0, 0.0), Action::Poll(Wish { subscription: 1, .. })));
+        desk.polled();
+        assert!(desk.change(vec![(config("d"), None)], Vec::new(), 0, 0.0));
+        assert_eq!(desk.next(0, 0.0), Action::Unsubscribe("b".into()));
+        desk.unsubscribed("b");
+        assert!(matches!(desk.next(60_000, 0.0), Action::Poll(Wish { subscription: 0, .. })), "the schedule goes on");
     }
 }

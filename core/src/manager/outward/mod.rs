@@ -20,7 +20,9 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use arc_swap::ArcSwap;
 use dashmap::DashMap;
+use tokio::sync::Notify;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -31,7 +33,7 @@ use crate::{
     clock::Clock,
     config::SubscriptionConfig,
     connection::Subscriber,
-    dispatch::{ComponentEntry, Matcher},
+    dispatch::{ComponentEntry, Matcher, Registry},
     model::ComponentRef,
     telemetry::metrics::Metrics,
     wire::outward::Notice,
@@ -39,8 +41,8 @@ use crate::{
 
 /// All subscriptions at components.
 pub struct Outward {
-    wishes: Vec<(Arc<SubscriptionConfig>, Matcher)>,
-    desks: DashMap<ComponentRef, Arc<Mutex<Desk>>>,
+    wishes: ArcSwap<Vec<(Arc<SubscriptionConfig>, Matcher)>>,
+    desks: DashMap<ComponentRef, Arc<Place>>,
     memory: Arc<Memory>,
     clock: Clock,
     metrics: Arc<Metrics>,
@@ -50,8 +52,19 @@ pub struct Outward {
     itself: std::sync::Weak<Self>,
 }
 
-fn locked(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
-    desk.lock().unwrap_or_else(PoisonError::into_inner)
+/// A component's desk, and a bell for whoever works at it.
+#[derive(Debug)]
+struct Place {
+    desk: Mutex<Desk>,
+    changed: Notify,
+}
+
+fn locked(place: &Place) -> MutexGuard<'_, Desk> {
+    place.desk.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn wishes(configs: &[SubscriptionConfig]) -> Vec<(Arc<SubscriptionConfig>, Matcher)> {
+    configs.iter().map(|config| (Arc::new(config.clone()), Matcher::new(&config.applies_to))).collect()
 }
 
 impl Outward {
@@ -67,9 +80,8 @@ impl Outward {
     ) -> Arc<Self> {
         let memory = Arc::new(Memory::open(data_dir));
         tasks.spawn(Arc::clone(&memory).run(cancel.clone()));
-        let wishes = configs.iter().map(|config| (Arc::new(config.clone()), Matcher::new(&config.applies_to)));
         Arc::new_cyclic(|itself| Self {
-            wishes: wishes.collect(),
+            wishes: ArcSwap::from_pointee(wishes(configs)),
             desks: DashMap::new(),
             memory,
             clock,
@@ -80,19 +92,50 @@ impl Outward {
         })
     }
 
-    /// The desk of a component, made now if there is none.
-    fn desk(&self, entry: &ComponentEntry) -> Arc<Mutex<Desk>> {
-        if let Some(desk) = self.desks.get(&entry.component) {
-            return Arc::clone(&desk);
-        }
-        let card = entry.card.load();
+    /// What the configuration wants of a component, each with the ID that is remembered of it; and what is remembered and
+    /// not wanted.
+    fn wanted(&self, entry: &ComponentEntry) -> (Vec<desk::Wanted>, Vec<String>) {
+        let (card, wishes) = (entry.card.load(), self.wishes.load());
         let applies = |matcher: &Matcher| matcher.matches(&entry.component, &card);
-        let wanted = self.wishes.iter().filter(|(_, matcher)| applies(matcher)).map(|(config, _)| Arc::clone(config));
+        let wanted = wishes.iter().filter(|(_, matcher)| applies(matcher)).map(|(config, _)| Arc::clone(config));
         let wanted: Vec<_> = wanted.collect();
         let configs: Vec<&SubscriptionConfig> = wanted.iter().map(|config| &**config).collect();
         let (ids, unwanted) = self.memory.of(&entry.component.to_string(), &configs);
-        let desk = Desk::new(wanted.into_iter().zip(ids).collect(), unwanted);
-        Arc::clone(&self.desks.entry(entry.component.clone()).or_insert_with(|| Arc::new(Mutex::new(desk))))
+        (wanted.into_iter().zip(ids).collect(), unwanted)
+    }
+
+    /// The desk of a component, made now if there is none.
+    fn desk(&self, entry: &ComponentEntry) -> Arc<Place> {
+        if let Some(desk) = self.desks.get(&entry.component) {
+            return Arc::clone(&desk);
+        }
+        let (wanted, unwanted) = self.wanted(entry);
+        let place = Place { desk: Mutex::new(Desk::new(wanted, unwanted)), changed: Notify::new() };
+        Arc::clone(&self.desks.entry(entry.component.clone()).or_insert_with(|| Arc::new(place)))
+    }
+
+    /// Wants other subscriptions from now on. What a component serves and is still wanted goes on; what is not wanted any
+    /// more is ended, over the connection that is up.
+    pub fn want(&self, configs: &[SubscriptionConfig], registry: &Registry) {
+        self.wishes.store(Arc::new(wishes(configs)));
+        let desks: Vec<_> = self.desks.iter().map(|desk| (desk.key().clone(), Arc::clone(desk.value()))).collect();
+        for (component, place) in desks {
+            let Some(entry) = registry.find(&component) else { continue };
+            let (wanted, unwanted) = self.wanted(&entry);
+            let (before, after) = {
+                let mut desk = locked(&place);
+                let before = desk.granted();
+                if !desk.change(wanted, unwanted, self.clock.now().0, fastrand::f64()) {
+                    continue;
+                }
+                (before, desk.granted())
+            };
+            (after..before).for_each(|_| self.metrics.outward.granted.decrement());
+            place.changed.notify_one();
+            if entry.newest_open().is_some() {
+                self.connected(&entry);
+            }
+        }
     }
 
     /// Counts what notices led to, and tells what is missing.

@@ -4,21 +4,11 @@
 //! A subscription belongs to the connection that it was granted on, so a second connection of a component changes nothing
 //! as long as the first is up.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{
-    Outward,
-    desk::{Action, Desk},
-    locked,
-    polling::Wish,
-    subscription::Outcome,
-    wish,
-};
+use super::{Outward, Place, desk::Action, locked, polling::Wish, subscription::Outcome, wish};
 use crate::{
     connection::{Ask, ManagerRequest, RequestOutcome, SubscriptionAsk},
     dispatch::ComponentEntry,
@@ -35,12 +25,12 @@ enum Went {
 struct Worker {
     outward: Arc<Outward>,
     entry: Arc<ComponentEntry>,
-    desk: Arc<Mutex<Desk>>,
+    desk: Arc<Place>,
     requests: mpsc::Sender<ManagerRequest>,
 }
 
 /// Works at a desk while the component has a connection.
-pub(super) async fn at_desk(outward: Arc<Outward>, entry: Arc<ComponentEntry>, desk: Arc<Mutex<Desk>>) {
+pub(super) async fn at_desk(outward: Arc<Outward>, entry: Arc<ComponentEntry>, desk: Arc<Place>) {
     loop {
         let newest = {
             let mut locked = locked(&desk);
@@ -104,6 +94,7 @@ impl Worker {
         };
         tokio::select! {
             () = self.requests.closed() => Went::Lost,
+            () = self.desk.changed.notified() => Went::On,
             () = sleep => Went::On,
         }
     }
@@ -138,7 +129,7 @@ impl Worker {
         let mut desk = locked(&self.desk);
         let before = desk.granted();
         let now = self.outward.clock.now().0;
-        let (keep, early) = desk.subscribed(index, now, outcome, fastrand::f64());
+        let (keep, early) = desk.subscribed(&config, now, outcome, fastrand::f64());
         let component = &self.entry.component;
         early.iter().for_each(|noticed| self.outward.tell(component, &desk, noticed));
         let after = desk.granted();

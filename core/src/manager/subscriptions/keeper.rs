@@ -19,7 +19,7 @@ use crate::{
     connection::{Outlet, SubscriptionWish},
     model::{ComponentRef, ReasonCode, Refusal, Response, Timestamp},
     storage::{JournalPosition, error::StorageError, record::BatchRecord, subscriptions::SubscriptionDb},
-    subscription::visibility::Visibility,
+    subscription::visibility::{Gate, Visibility},
     wire::{
         encode, message_type,
         subscription::{self as wire, Granted, SubscribeAsk, SubscriptionSpec},
@@ -257,6 +257,35 @@ impl Keeper {
             self.drop_at(place);
         }
         place.is_some()
+    }
+
+    /// Goes by other rules of what may be seen.
+    pub(super) fn see(&mut self, sees: HashMap<ComponentRef, Vec<SeesRule>>) {
+        if self.sees == sees {
+            return;
+        }
+        self.sees = sees;
+        let mut gone = Vec::new();
+        for place in 0..self.active.len() {
+            let Some(definition) = self.active.get(place).map(|one| one.definition.clone()) else { continue };
+            let visibility = self.visibility(&definition.subscriber);
+            let (granted, failed) = visibility.grant(&definition.granted.events);
+            let Some(one) = self.active.get_mut(place) else { continue };
+            one.gate = Gate::new(visibility, &definition.granted.events);
+            if !failed.is_empty() {
+                let ends = if granted.is_empty() { "it ends: nothing" } else { "less" };
+                let what = format!(
+                    "subscription {} of {}: {ends} of it may be seen under the changed configuration",
+                    one.id, definition.subscriber
+                );
+                tracing::info!("{what}");
+                self.around.audit_entry("subscription", &definition.subscriber.to_string(), what);
+            }
+            if granted.is_empty() {
+                gone.push(place);
+            }
+        }
+        gone.into_iter().rev().for_each(|place| self.drop_at(place));
     }
 
     /// The subscriber has answered a notification.

@@ -123,6 +123,7 @@ enum Command {
     Closed(u64),
     List(oneshot::Sender<Vec<SubscriptionView>>),
     Remove(String, oneshot::Sender<bool>),
+    Sees(HashMap<ComponentRef, Vec<SeesRule>>),
     Stop,
 }
 
@@ -179,6 +180,11 @@ impl Subscriptions {
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(Command::Remove(id.to_owned(), reply)).ok()?;
         answer.await.ok()
+    }
+
+    /// Goes by other rules of what may be seen. A subscription whose subscriber may see nothing of it any more ends.
+    pub fn set_visibility(&self, sees: HashMap<ComponentRef, Vec<SeesRule>>) {
+        self.put(Command::Sees(sees));
     }
 
     /// Hands over what must not be lost, from a thread that may wait a moment.
@@ -277,6 +283,7 @@ fn handle(keeper: &mut Keeper, around: &Around, command: Command) -> bool {
         Command::List(reply) => drop(reply.send(keeper.list())),
         Command::Remove(id, reply) => drop(reply.send(keeper.remove(&id))),
         Command::Closed(outlet) => keeper.closed(outlet),
+        Command::Sees(sees) => keeper.see(sees),
         Command::Stop => return false,
     }
     true

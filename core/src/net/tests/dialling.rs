@@ -6,7 +6,7 @@ use crate::{
     config::IdentityRule,
     model::{ComponentRef, ReferencePoint},
     net::{
-        Accepted, Cause, ConnectionRegistry, DialError, InterfaceTrust, Role, dial,
+        Accepted, Bounds, Cause, ConnectionRegistry, DialError, InterfaceTrust, Role, dial,
         test_certificates::{
             Ca, Cert, ClientAuth, Files, Saying, TestClock, component, listening_component, tls_config,
         },
@@ -29,7 +29,11 @@ impl Dialler {
         let tls = tls_config(&files, &ca);
         let (trust, _) = InterfaceTrust::load(ReferencePoint::Mk, &tls, &[], components, clock.clock()).unwrap();
         let metrics = Arc::new(Metrics::default());
-        let registry = ConnectionRegistry::new(ReferencePoint::Mk, 0, 2, Arc::clone(&metrics));
+        let registry = ConnectionRegistry::new(
+            ReferencePoint::Mk,
+            Bounds { max_connections: 0, per_identity: 2, handshake_timeout: Duration::from_secs(20) },
+            Arc::clone(&metrics),
+        );
         Self { ca, files, clock, trust, registry, metrics }
     }
 

@@ -218,7 +218,12 @@ fn put_policy_states(transaction: &Transaction<'_>, states: &PolicyStates) -> ru
     let sql = "INSERT OR REPLACE INTO policy_state (policy, component, resource, state, exact)
                VALUES (?1, ?2, ?3, ?4, ?5)";
     let mut statement = transaction.prepare_cached(sql)?;
+    let gone = "DELETE FROM policy_state WHERE policy = ?1 AND component = ?2 AND resource = ?3";
     for (component, resource, values) in subjects(states) {
+        if values.is_empty() {
+            transaction.prepare_cached(gone)?.execute((states.policy, component, resource))?;
+            continue;
+        }
         let text = serde_json::to_string(values).map_err(conversion)?;
         let exact: &[u8] = bytemuck::cast_slice(values);
         statement.execute(params![states.policy, component, resource, text, exact])?;

@@ -1,0 +1,70 @@
+//! What became of reloading the configuration.
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::Timestamp;
+
+/// What became of one reload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReloadResult {
+    /// The files are in force.
+    Applied,
+    /// The files say what is in force already.
+    Unchanged,
+    /// Everything is as it was.
+    Refused,
+    /// It would be applied; it was only asked.
+    WouldApply,
+}
+
+/// A reload.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReloadView {
+    /// What became of it.
+    pub result: ReloadResult,
+    /// When it was over.
+    pub time: Timestamp,
+    /// Number of the configuration in force then, counted from the start.
+    pub generation: u64,
+    /// Who or what set it off: the name of a token, `SIGHUP`, `files`.
+    pub by: String,
+    /// What is different, or what is wrong, in a sentence.
+    pub summary: String,
+    /// What is different, by lists of the configuration.
+    pub change: serde_json::Value,
+    /// Errors and warnings, each with file, line and column where it has them.
+    pub problems: Vec<serde_json::Value>,
+    /// Keys that a start alone takes over, with the value in force and the file's.
+    pub needs_restart: serde_json::Value,
+    /// Connections that were closed for it.
+    pub connections_closed: usize,
+    /// How long it took until it was in force and in the journal, milliseconds.
+    pub took_ms: f64,
+    /// For how long of that no connection was read, milliseconds.
+    pub held_ms: f64,
+}
+
+/// How the configuration in force stands to the files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReloadStatusView {
+    /// Counts the configurations since the start, from 1.
+    pub generation: u64,
+    /// Since when this one is in force.
+    pub since: Timestamp,
+    /// The main file; absent where the manager was not started from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Whether the files are other ones than those in force.
+    pub files_differ: bool,
+    /// Whether a change of the files is taken over by itself.
+    pub reloads_on_change: bool,
+    /// The last reload that was applied or found nothing to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_success: Option<Timestamp>,
+    /// The last one, whatever became of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<ReloadView>,
+}

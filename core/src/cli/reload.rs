@@ -1,0 +1,87 @@
+//! `qkdnm config reload` and `qkdnm config status`: whether the files are in force, and putting them in force.
+
+use super::{ApiArgs, Client, CommandResult, Exit, Output};
+use crate::api::views::{ReloadResult, ReloadStatusView, ReloadView};
+
+/// The commands.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Have the manager take its configuration's files over, whole or not at all. Needs QKDNM_TOKEN with the role admin.
+    ///
+    /// Everything is checked and made ready first: files, plugins, certificates, addresses. With any problem nothing changes,
+    /// and all of them are named. Keys that are read at a start only (`data_dir`, `shards` and their like) count as one.
+    #[command(after_help = "Examples:\n  qkdnm config reload --dry-run\n  qkdnm config reload")]
+    Reload {
+        /// Only say what would change.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Say whether the files are in force, and what became of the last reload.
+    #[command(after_help = "Example:\n  qkdnm config status")]
+    Status,
+}
+
+pub(super) fn run(command: &Command, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
+    let client = Client::new(api)?;
+    match command {
+        Command::Reload { dry_run } => {
+            let view: ReloadView =
+                client.post(&format!("/api/v1/configuration/reload?dryRun={dry_run}"), &serde_json::json!({}))?;
+            reloaded(&view, output)
+        }
+        Command::Status => status(&client.get("/api/v1/configuration/reload", &[])?, output),
+    }
+}
+
+fn reloaded(view: &ReloadView, output: &mut Output<'_>) -> CommandResult {
+    if output.is_json() {
+        output.json(view)?;
+        return Ok(Exit::Success);
+    }
+    let line = match view.result {
+        ReloadResult::Applied => {
+            format!("Reloaded in {:.0} ms, {} connections closed.", view.took_ms, view.connections_closed)
+        }
+        ReloadResult::Unchanged => "The files say what is in force already.".to_owned(),
+        ReloadResult::WouldApply => "The files are in order; a reload would change this:".to_owned(),
+        ReloadResult::Refused => "Not reloaded; everything is as it was.".to_owned(),
+    };
+    output.line(&line)?;
+    if view.result != ReloadResult::Unchanged {
+        view.summary.split(", ").try_for_each(|change| output.line(&format!("  {change}")))?;
+    }
+    for problem in &view.problems {
+        output.line(&format!("  {}", super::client::problem_line(problem)))?;
+    }
+    Ok(Exit::Success)
+}
+
+fn status(status: &ReloadStatusView, output: &mut Output<'_>) -> CommandResult {
+    if output.is_json() {
+        output.json(status)?;
+        return Ok(Exit::Success);
+    }
+    match &status.file {
+        None => output.line("The manager was not started from a file; its configuration cannot be reloaded.")?,
+        Some(file) if status.files_differ => {
+            output.line(&format!("{file} and what belongs to it DIFFER from what is in force."))?;
+        }
+        Some(file) => output.line(&format!("{file} and what belongs to it are in force."))?,
+    }
+    output.line(&format!("In force since {}, number {} since the start.", status.since, status.generation))?;
+    let by_itself = if status.reloads_on_change { "" } else { " not" };
+    output.line(&format!("A change of the files is{by_itself} taken over by itself (manager.reload_on_change)."))?;
+    if let Some(last) = &status.last {
+        let word = match last.result {
+            ReloadResult::Applied => "applied",
+            ReloadResult::Unchanged => "nothing to do",
+            ReloadResult::Refused => "REFUSED",
+            ReloadResult::WouldApply => "only tried",
+        };
+        output.line(&format!("Last reload {} by {}: {word}: {}", last.time, last.by, last.summary))?;
+        for problem in &last.problems {
+            output.line(&format!("  {}", super::client::problem_line(problem)))?;
+        }
+    }
+    Ok(Exit::Success)
+}

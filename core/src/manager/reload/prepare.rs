@@ -1,0 +1,237 @@
+//! Everything about a reload that can fail, done before anything is changed: files read and checked, compared with what is
+//! in force, plugins loaded, certificates read, addresses bound. Every problem is found, not only the first.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use super::{
+    Reloader,
+    files::{Contents, FileSet, tls_files},
+};
+use crate::{
+    api::auth::Tokens,
+    clock::wall_time,
+    config::{
+        Change, Config, Examined, InterfaceConfig, Loaded, Problems,
+        change::Setting,
+        load,
+        problem::{Level, Problem},
+    },
+    manager::{
+        doors::Bound,
+        in_force::{InForce, in_use},
+        live::Interface,
+        plugins,
+    },
+    net::{InterfaceTrust, PreparedTrust, TrustWarning},
+    plugin::PluginHost,
+};
+
+/// An interface of the new configuration.
+pub(super) struct PreparedInterface {
+    pub(super) config: InterfaceConfig,
+    pub(super) trust: Trust,
+    pub(super) bound: Vec<Bound>,
+}
+
+/// Its trust.
+pub(super) enum Trust {
+    /// Of an interface that is served: `None`, if nothing about it is different.
+    Known(Interface, Option<PreparedTrust>),
+    /// Of one that is not.
+    New(Arc<InterfaceTrust>),
+}
+
+/// A reload that cannot fail any more.
+pub(super) struct Prepared {
+    pub(super) in_force: Arc<InForce>,
+    pub(super) change: Change,
+    pub(super) warnings: Problems,
+    pub(super) interfaces: Vec<PreparedInterface>,
+    pub(super) tokens: Tokens,
+    pub(super) host: Arc<PluginHost>,
+    pub(super) files: (FileSet, Contents),
+}
+
+/// Why it is refused.
+pub(super) struct Refused {
+    pub(super) problems: Problems,
+    pub(super) needs_restart: Vec<Setting>,
+    /// What was looked at, so that the same is not tried again by itself.
+    pub(super) files: (FileSet, Contents),
+}
+
+/// What was read, with the problems so far.
+struct Read {
+    loaded: Loaded,
+    config: Config,
+    change: Change,
+    problems: Vec<Problem>,
+    plugins: Option<plugins::Plugins>,
+    host: Arc<PluginHost>,
+    tokens: Option<Tokens>,
+    trusts: Vec<(InterfaceConfig, Option<Trust>)>,
+    files: (FileSet, Contents),
+}
+
+impl Reloader {
+    /// Does everything that can fail.
+    pub(super) async fn prepare(self: &Arc<Self>, main: &Path) -> Result<Box<Prepared>, Box<Refused>> {
+        let (itself, path) = (Arc::clone(self), main.to_path_buf());
+        let read = tokio::task::spawn_blocking(move || itself.read(&path)).await;
+        let Ok(read) = read else {
+            // A panic was logged with its place.
+            let problem = Problem::nowhere("reading the configuration broke off; the log says where");
+            return Err(self.refused(vec![problem], main));
+        };
+        let mut read = read?;
+        let mut interfaces = Vec::new();
+        for (config, trust) in std::mem::take(&mut read.trusts) {
+            match self.doors.bind(&config).await {
+                Ok(bound) => interfaces.extend(trust.map(|trust| PreparedInterface { config, trust, bound })),
+                Err(errors) => {
+                    let (point, place) = (config.reference_point, |key| {
+                        read.loaded.place_of(&["interfaces", config.reference_point.as_str(), key])
+                    });
+                    tracing::debug!(interface = %point, problems = errors.len(), "Addresses cannot be bound.");
+                    read.problems.extend(errors.iter().map(|error| at(place("listen"), error.to_string())));
+                }
+            }
+        }
+        let Read { loaded, config, change, problems, plugins, host, tokens, files, .. } = read;
+        let problems = Problems::new(loaded.sources, problems);
+        let (Some(plugins), Some(tokens), 0) = (plugins, tokens, problems.count(Level::Error)) else {
+            return Err(Box::new(Refused { problems, needs_restart: change.needs_restart, files }));
+        };
+        let generation = self.current.get().generation + 1;
+        let in_force = Arc::new(InForce::new(generation, self.contexts.clock.now(), config, plugins));
+        Ok(Box::new(Prepared { in_force, change, warnings: problems, interfaces, tokens, host, files }))
+    }
+
+    fn refused(&self, problems: Vec<Problem>, main: &Path) -> Box<Refused> {
+        let problems = Problems::new(Default::default(), problems);
+        let set = self.file_set().unwrap_or_else(|| FileSet::only(main));
+        let contents = set.contents();
+        Box::new(Refused { problems, needs_restart: Vec::new(), files: (set, contents) })
+    }
+
+    /// Reads and checks; an error only where there is nothing to go on with.
+    fn read(&self, main: &Path) -> Result<Read, Box<Refused>> {
+        let known = self.file_set().unwrap_or_else(|| FileSet::only(main));
+        let before = known.contents();
+        let Examined { problems, loaded } = load::examine(main);
+        let Some(loaded) = loaded else {
+            return Err(Box::new(Refused { problems, needs_restart: Vec::new(), files: (known, before) }));
+        };
+        let set = FileSet::of(main, &loaded);
+        let contents = set.contents();
+        let was = self.current.get();
+        let config = in_use(loaded.config.clone());
+        let mut change = Change::between(&was.config, &config);
+        let in_force = self.contents();
+        change.files = different(&in_force, &contents, &set);
+        let mut problems = problems.list;
+        problems.extend(change.needs_restart.iter().map(|setting| restart_problem(&loaded, setting)));
+        let same_limits = was.config.plugins == config.plugins;
+        let host = self.host();
+        let host = if same_limits { host } else { host.with_limits(&config.plugins) };
+        let before = same_limits.then_some(&was.plugins);
+        let plugins = plugins::load(&config.handlers, &config.policies, &host, &self.contexts.symbols, before);
+        let plugins = plugins.map_err(|errors| {
+            let complaints: Vec<_> =
+                errors.iter().flat_map(|problem| problem.error.complaints(problem.kind, &problem.name)).collect();
+            problems.extend(loaded.complaints(&complaints));
+        });
+        let tokens = Tokens::new(&config.api.tokens);
+        let tokens = tokens.map_err(|error| problems.push(Problem::nowhere(error.to_string())));
+        let mut trusts = Vec::new();
+        for interface in &config.interfaces {
+            let trust = self.trust(interface, &config, (&was.config, &in_force), &contents, &loaded, &mut problems);
+            trusts.push((interface.clone(), trust));
+        }
+        Ok(Read {
+            config,
+            change,
+            problems,
+            plugins: plugins.ok(),
+            host,
+            tokens: tokens.ok(),
+            trusts,
+            files: (set, contents),
+            loaded,
+        })
+    }
+
+    /// The trust of an interface, read if anything about it is different.
+    fn trust(
+        &self,
+        interface: &InterfaceConfig,
+        config: &Config,
+        (was, was_contents): (&Config, &Contents),
+        contents: &Contents,
+        loaded: &Loaded,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Trust> {
+        let point = interface.reference_point;
+        let known = self.connections.interface(point);
+        let of = |config: &Config| {
+            let listed = config.components.iter().filter(|component| component.component.reference_point == point);
+            let mut listed: Vec<_> = listed.map(|one| (one.component.clone(), one.identity.clone())).collect();
+            listed.sort_by(|a, b| a.0.cmp(&b.0));
+            listed
+        };
+        let before = was.interfaces.iter().find(|other| other.reference_point == point);
+        let same = before.is_some_and(|before| before.tls == interface.tls)
+            && of(was) == of(config)
+            && tls_files(&interface.tls).all(|file| was_contents.get(file) == contents.get(file));
+        let result = match known {
+            Some(known) if same => return Some(Trust::Known(known, None)),
+            Some(known) => {
+                let prepared = known.trust.prepare(&interface.tls, &[], &config.components);
+                prepared.map(|(prepared, warnings)| (Trust::Known(known, Some(prepared)), warnings))
+            }
+            None => InterfaceTrust::load(point, &interface.tls, &[], &config.components, Arc::new(wall_time))
+                .map(|(trust, warnings)| (Trust::New(Arc::new(trust)), warnings)),
+        };
+        match result {
+            Ok((trust, warnings)) => {
+                problems.extend(warnings.into_iter().map(|TrustWarning(text)| Problem {
+                    level: Level::Warning,
+                    ..Problem::nowhere(format!("interface {point}: {text}"))
+                }));
+                Some(trust)
+            }
+            // A file that is not there was named already.
+            Err(_) if !tls_files(&interface.tls).all(|file| file.exists()) => None,
+            Err(error) => {
+                for problem in &error.problems {
+                    let text = problem.to_string();
+                    let key = text.split(':').next().unwrap_or_default().to_owned();
+                    let own = loaded.place_of(&["interfaces", point.as_str(), &key]);
+                    let place = own.or_else(|| loaded.place_of(&["tls", &key]));
+                    problems.push(at(place, format!("interface {point}: {text}")));
+                }
+                None
+            }
+        }
+    }
+}
+
+fn at(place: Option<crate::config::source::Place>, message: String) -> Problem {
+    place.map_or_else(|| Problem::nowhere(message.clone()), |place| Problem::error(place, message.clone()))
+}
+
+fn restart_problem(loaded: &Loaded, setting: &Setting) -> Problem {
+    let path: Vec<&str> = setting.key.split('.').collect();
+    let (key, running, file) = (setting.key, &setting.running, &setting.file);
+    let message = format!("`{key}` is read at a start only; the manager runs with {running}, and the files say {file}");
+    let problem = at(loaded.place_of(&path), message);
+    problem.help("restart the manager to take all of it over, or put the value back and reload the rest")
+}
+
+/// Files beside the texts whose content is another one.
+fn different(was: &Contents, is: &Contents, set: &FileSet) -> Vec<String> {
+    let was: BTreeMap<_, _> = was.iter().collect();
+    let changed =
+        is.iter().filter(|(path, content)| !set.is_text(path) && was.get(path).is_some_and(|before| before != content));
+    changed.map(|(path, _)| path.display().to_string()).collect()
+}

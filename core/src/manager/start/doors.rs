@@ -1,0 +1,229 @@
+//! The doors of a start: addresses are bound and trust is read before anything else begins, and served once everything
+//! stands.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{Parts, Shared, StartError};
+use crate::{
+    api::ApiServer,
+    clock::wall_time,
+    config::InterfaceConfig,
+    connection::ContextSlot,
+    manager::{
+        Running,
+        alarms::AlarmDesk,
+        backend::ManagerBackend,
+        contexts::Contexts,
+        doors::{Bound, Doors, bind},
+        exporters::{Exporters, ExportersError},
+        housekeeping::House,
+        live::{Connections, Interface, Sink},
+        outward::Outward,
+        reload::{self, Origin, Reloader},
+        requests,
+        watch::Watch,
+    },
+    net::{Bounds, ConnectionRegistry, InterfaceTrust, TrustWarning},
+    shard::commit::PolicyRequest,
+};
+
+/// Sockets that are bound and not served yet, and what they trust.
+pub(super) struct ClosedDoors {
+    api: ApiServer,
+    interfaces: Vec<(InterfaceConfig, Arc<InterfaceTrust>, Vec<Bound>)>,
+}
+
+impl ClosedDoors {
+    pub(super) async fn open(shared: &Shared) -> Result<Self, StartError> {
+        let in_force = shared.current.get();
+        let mut interfaces = Vec::new();
+        for config in &in_force.config.interfaces {
+            let (clock, components) = (Arc::new(wall_time), &in_force.config.components);
+            let (trust, warnings) = InterfaceTrust::load(config.reference_point, &config.tls, &[], components, clock)?;
+            warnings.iter().for_each(|TrustWarning(text)| tracing::warn!("{text}"));
+            let mut bound = Vec::new();
+            for &address in &config.listen {
+                bound.push(bind(config.reference_point, address).await?);
+            }
+            interfaces.push((config.clone(), Arc::new(trust), bound));
+        }
+        Ok(Self { api: ApiServer::bind(&in_force.config.api).await?, interfaces })
+    }
+}
+
+impl Shared {
+    fn contexts(&self, parts: &Parts, watch: &Arc<Watch>, outward: &Arc<Outward>) -> Contexts {
+        Contexts {
+            registry: Arc::clone(&self.registry),
+            symbols: Arc::clone(&self.symbols),
+            shards: parts.shards.iter().map(|(mailbox, _)| mailbox.clone()).collect(),
+            clock: self.clock,
+            metrics: Arc::clone(&self.metrics),
+            watch: Arc::clone(watch) as _,
+            subscriber: Arc::clone(outward) as _,
+            subscriptions: Arc::clone(&parts.subscriptions) as _,
+        }
+    }
+
+    fn interface(&self, config: InterfaceConfig, trust: Arc<InterfaceTrust>, contexts: &Contexts) -> Interface {
+        let (point, bounds) = (config.reference_point, Bounds::from(&config));
+        Interface {
+            point,
+            slot: ContextSlot::new(contexts.of(&self.current.get(), config)),
+            trust,
+            places: ConnectionRegistry::new(point, bounds, Arc::clone(&self.metrics)),
+        }
+    }
+
+    /// Starts the exporters of alarms.
+    fn start_exporters(&self, desk: &AlarmDesk, parts: &Parts) -> Result<Arc<Exporters>, ExportersError> {
+        let in_force = self.current.get();
+        let config = &in_force.config;
+        let (manager, domain) = (config.manager.id.clone(), config.manager.domain.clone());
+        let around = crate::manager::exporters::Around {
+            origin: Arc::new(crate::export::Origin { manager, domain }),
+            data_dir: config.manager.data_dir.clone(),
+            clock: self.clock,
+            board: Arc::clone(&self.board),
+            feed: Arc::clone(&parts.followers.feed),
+            desk: desk.clone(),
+            metrics: Arc::clone(&self.metrics),
+            audit: parts.audit.clone(),
+        };
+        Exporters::start(around, &config.exporters, &config.policies)
+    }
+
+    fn backend(
+        &self,
+        desk: AlarmDesk,
+        parts: &Parts,
+        outward: Arc<Outward>,
+        exporters: &Arc<Exporters>,
+        (reloader, doors): (&Arc<Reloader>, &Arc<Doors>),
+    ) -> ManagerBackend {
+        ManagerBackend {
+            current: self.current.clone(),
+            symbols: Arc::clone(&self.symbols),
+            registry: Arc::clone(&self.registry),
+            metrics: Arc::clone(&self.metrics),
+            board: Arc::clone(&self.board),
+            clock: self.clock,
+            started: self.clock.now(),
+            desk,
+            journal: Arc::clone(&parts.journal),
+            subscriptions: Arc::clone(&parts.subscriptions),
+            events: Arc::clone(parts.events.log()),
+            audit: parts.audit.clone(),
+            outward,
+            exporters: Arc::clone(exporters),
+            reloader: Arc::clone(reloader),
+            doors: Arc::clone(doors),
+            readers: Arc::new(tokio::sync::Semaphore::new(crate::manager::backend::REPORT_READERS)),
+        }
+    }
+
+    fn reloader(
+        &self,
+        origin: Option<Origin>,
+        contexts: Contexts,
+        connections: &Arc<Connections>,
+        doors: &Arc<Doors>,
+        (api, desk, parts, outward): (&ApiServer, &AlarmDesk, &Parts, &Arc<Outward>),
+    ) -> Arc<Reloader> {
+        let parts = reload::Parts {
+            current: self.current.clone(),
+            host: Arc::clone(&self.host),
+            contexts,
+            connections: Arc::clone(connections),
+            doors: Arc::clone(doors),
+            tokens: api.tokens(),
+            subscriptions: Arc::clone(&parts.subscriptions),
+            outward: Arc::clone(outward),
+            journal_bounds: Arc::clone(&parts.journal_bounds),
+            desk: desk.clone(),
+            audit: parts.audit.clone(),
+            manager: self.manager.clone(),
+        };
+        Reloader::new(origin, parts)
+    }
+
+    /// Serves what is bound.
+    pub(super) fn open(
+        self,
+        closed: ClosedDoors,
+        parts: Parts,
+        wishes: mpsc::Receiver<PolicyRequest>,
+        origin: Option<Origin>,
+    ) -> Result<Running, StartError> {
+        let in_force = self.current.get();
+        let desk = AlarmDesk::new(parts.shards.iter().map(|(mailbox, _)| mailbox.clone()).collect());
+        desk.clear_those_before(&self.board, &self.manager);
+        let exporters = self.start_exporters(&desk, &parts)?;
+        let watch = Arc::new(Watch::new(self.clock, parts.audit.clone(), desk.clone(), self.manager.clone()));
+        let (doors_cancel, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
+        let outward = Outward::start(
+            &in_force.config.subscriptions,
+            &in_force.config.manager.data_dir,
+            self.clock,
+            Arc::clone(&self.metrics),
+            tasks.clone(),
+            closing.clone(),
+        );
+        let contexts = self.contexts(&parts, &watch, &outward);
+        let (mut interfaces, mut bound) = (Vec::new(), Vec::new());
+        for (config, trust, listeners) in closed.interfaces {
+            interfaces.push(self.interface(config, trust, &contexts));
+            bound.push(listeners);
+        }
+        let security = Arc::clone(&watch) as _;
+        let connections = Connections::new(interfaces.clone(), tasks.clone(), closing.clone(), security, self.clock);
+        let sink = Arc::new(Sink(Arc::clone(&connections)));
+        let doors = Arc::new(Doors::new(sink, tasks.clone(), doors_cancel.clone()));
+        interfaces.iter().zip(bound).for_each(|(interface, bound)| doors.open(interface, bound));
+        connections.dial_these(in_force.dialled());
+        // Ends with the shards, which hold the sending ends.
+        tokio::spawn(requests::serve_policies(
+            Arc::clone(&self.registry),
+            self.clock,
+            Arc::clone(&self.metrics),
+            wishes,
+        ));
+        let house = House {
+            manager: self.manager.clone(),
+            clock: self.clock,
+            connections: Arc::clone(&connections),
+            watch,
+            desk: desk.clone(),
+            journal: Arc::clone(&parts.journal),
+            metrics: Arc::clone(&self.metrics),
+        };
+        tasks.spawn(house.run(doors_cancel.clone()));
+        let reloader = self.reloader(origin, contexts, &connections, &doors, (&closed.api, &desk, &parts, &outward));
+        tasks.spawn(Arc::clone(&reloader).watch(doors_cancel.clone()));
+        let (api, backend) =
+            (closed.api.address(), self.backend(desk, &parts, outward, &exporters, (&reloader, &doors)));
+        tasks.spawn(Arc::clone(&parts.events).run(doors_cancel.clone()));
+        tasks.spawn(closed.api.serve(Arc::new(backend), doors_cancel.clone()));
+        Ok(Running {
+            vital: self.metrics.vital.clone(),
+            reloader,
+            doors: doors_cancel,
+            closing,
+            tasks,
+            shards: parts.shards,
+            journal: parts.journal,
+            state: parts.state,
+            followers: parts.followers,
+            subscriptions: parts.subscriptions,
+            exporters,
+            audit: parts.audit,
+            audit_writer: parts.audit_writer,
+            api,
+            interfaces: doors.addresses(),
+            lock: parts.lock,
+        })
+    }
+}

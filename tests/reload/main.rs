@@ -1,0 +1,50 @@
+//! A configuration that changes while the manager runs: by signal, by API, as the files change; under load, whole or not
+//! at all, and through `kill -9`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, and may be long"
+)]
+
+mod doors;
+mod load;
+mod refused;
+mod rules;
+mod under_load;
+
+use harness::{ManagerProcess, Settings};
+use serde_json::Value;
+
+/// Has the manager take over what its settings say now, which must go well; what the manager says of it.
+fn applied(manager: &ManagerProcess) -> Value {
+    let answer = manager.reload_settings();
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let view = answer.json();
+    assert_eq!(view["result"], "applied", "{view}");
+    view
+}
+
+/// Starts a manager that reloads only when it is told to, so that it does not do so by itself in between.
+fn start(mut settings: Settings) -> ManagerProcess {
+    settings.manager.push_str("reload_on_change = false\n");
+    ManagerProcess::start(settings)
+}
+
+/// A policy that raises `key-store-low` below a fill level.
+fn policy(raise_below: f64) -> String {
+    format!(
+        "[[policies]]\nname = \"low\"\nfunction = \"performance\"\nplugin = \"builtin:threshold\"\nconfig = {{ value = \
+         \"key_store_fill_ratio\", raise_below = {raise_below}, clear_above = {}, severity = \"major\", alarm_type = \
+         \"key-store-low\" }}\n",
+        raise_below + 0.05
+    )
+}
+
+/// An address that nobody listens on.
+fn free_address() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().to_string()
+}
