@@ -14,16 +14,16 @@ use super::{
     backend::{Answer, OperateAlarmError, ReportsError, RequestError},
     event_log::EventLog,
     views::{
-        ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
+        AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentMatchView, FailureView, ComponentSummary, ConnectionView, Gauges, HandlerView,
         Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView,
         NetworkChangeView, NetworkEntryView, NetworkFilter, OutwardState, OutwardSubscriptionView, PluginCounters,
         PluginView, PolicyView, ReportCursor, ReportOutcome, ReportView, ReportedValue, StatusAnswer, StatusQuery,
-        SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter, ValueView,
+        ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter, ValueView,
     },
 };
 use crate::{
     alarm::{self, AlarmFilter, AlarmSummary},
-    config::{ApiConfig, FcapsFunction, OnFailure, PolicyMode, Role, TokenConfig},
+    config::{ApiConfig, FcapsFunction, OnFailure, PolicyMode, ReadWithoutToken, Role, TokenConfig},
     model::{
         Alarm, AlarmKey, AlarmReport, ComponentRef, OperatorState, ReasonCode, ReferencePoint, Severity, Timestamp,
     },
@@ -53,6 +53,7 @@ fn component(text: &str, connected: bool) -> ComponentDetail {
     summary.site = "vienna".into();
     summary.tags = vec!["metro".into()];
     summary.configured = true;
+    summary.expected_interval_ms = Some(30_000);
     let mut connections = Vec::new();
     if connected {
         summary.connection_count = 1;
@@ -69,7 +70,6 @@ fn component(text: &str, connected: bool) -> ComponentDetail {
         summary,
         connections,
         dial: None,
-        expected_interval_ms: Some(30_000),
         incarnation: connected.then_some(0),
         last_sequence: connected.then_some(41),
         gaps: 0,
@@ -109,6 +109,23 @@ fn values() -> Vec<ValueView> {
             time: NOW.plus(-5_000),
         },
     ]
+}
+
+/// The part of a component that its values name.
+fn resource(detail: &ComponentDetail) -> Option<ResourceView> {
+    let name = detail.values.iter().map(|value| value.resource.clone()).find(|name| !name.is_empty())?;
+    Some(ResourceView {
+        component: detail.summary.component.clone(),
+        reference_point: detail.summary.reference_point,
+        id: detail.summary.id.clone(),
+        resource: name,
+        site: detail.summary.site.clone(),
+        values: 1,
+        inventory: 0,
+        last_value: Some(NOW.plus(-5_000)),
+        worst_alarm: None,
+        raised_alarms: 0,
+    })
 }
 
 pub(crate) fn raised(id: u64, component: &str, severity: Severity, text: &str) -> Alarm {
@@ -184,15 +201,39 @@ impl Backend for FakeBackend {
         self.known(component).cloned()
     }
 
-    fn alarms(&self, filter: &AlarmFilter, page: &PageRequest<u64>) -> Page<Alarm> {
+    fn resources(&self, filter: &ResourceFilter, page: &PageRequest<ResourceCursor>) -> Page<ResourceView> {
+        let of = |detail: &ComponentDetail| resource(detail).filter(|_| filter.alarmed != Some(true));
+        let all = self.components.iter().filter_map(of).filter(|part| {
+            page.after.as_ref().is_none_or(|after| part.component > after.component)
+        });
+        Page::take(all, page.limit, |last| {
+            ResourceCursor { component: last.component.clone(), resource: last.resource.clone() }.to_string()
+        })
+    }
+
+    fn resource(&self, component: &ComponentRef, name: &str) -> Option<ResourceDetail> {
+        let detail = self.known(component)?;
+        let summary = resource(detail).filter(|part| part.resource == name)?;
+        let last_values = detail.values.iter().filter(|value| value.resource == name).cloned().collect();
+        Some(ResourceDetail { summary, last_values, inventory_entries: Vec::new() })
+    }
+
+    fn alarms(
+        &self,
+        filter: &AlarmFilter,
+        function: Option<FcapsFunction>,
+        page: &PageRequest<u64>,
+    ) -> Page<AlarmView> {
         let alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
         let rest = alarms.iter().rev();
         let rest = rest.filter(|alarm| filter.matches(alarm) && page.after.is_none_or(|after| alarm.id < after));
-        Page::take(rest.cloned(), page.limit, |alarm| alarm.id.to_string())
+        let views = rest.cloned().map(AlarmView::plain);
+        let views = views.filter(|view| function.is_none_or(|function| view.function == function));
+        Page::take(views, page.limit, |view| view.alarm.id.to_string())
     }
 
-    fn alarm(&self, id: u64) -> Option<Alarm> {
-        self.alarms.lock().unwrap().iter().find(|alarm| alarm.id == id).cloned()
+    fn alarm(&self, id: u64) -> Option<AlarmView> {
+        self.alarms.lock().unwrap().iter().find(|alarm| alarm.id == id).cloned().map(AlarmView::plain)
     }
 
     fn alarm_summary(&self) -> AlarmSummary {
@@ -205,12 +246,12 @@ impl Backend for FakeBackend {
         operator: &str,
         state: OperatorState,
         comment: &str,
-    ) -> Answer<'_, Result<Alarm, OperateAlarmError>> {
+    ) -> Answer<'_, Result<AlarmView, OperateAlarmError>> {
         let result = (|| {
             let mut alarms = self.alarms.lock().unwrap();
             let alarm = alarms.iter_mut().find(|alarm| alarm.id == id).ok_or(OperateAlarmError::UnknownAlarm(id))?;
             *alarm = alarm::operate(alarm, operator, state, comment, NOW)?;
-            Ok(alarm.clone())
+            Ok(AlarmView::plain(alarm.clone()))
         })();
         Box::pin(std::future::ready(result))
     }
@@ -283,6 +324,25 @@ impl Backend for FakeBackend {
             Page::take(rest, page.limit, |report| report.position.to_string())
         });
         Box::pin(std::future::ready(result))
+    }
+
+    fn audit(
+        &self,
+        filter: &AuditFilter,
+        page: &PageRequest<u64>,
+    ) -> Answer<'_, Result<Page<AuditEntryView>, ReportsError>> {
+        let entry = |number: u64| AuditEntryView {
+            number,
+            time: NOW.plus(-1_000),
+            kind: if number == 2 { "refused" } else { "operator" }.to_owned(),
+            who: "ops".to_owned(),
+            what: format!("did {number}"),
+            detail: serde_json::Value::Null,
+            previous: "0".repeat(64),
+        };
+        let newer_first = (1..=3).rev().filter(|number| page.after.is_none_or(|after| *number < after)).map(entry);
+        let page = Page::take(newer_first.filter(|entry| filter.matches(entry)), page.limit, |last| last.number.to_string());
+        Box::pin(std::future::ready(Ok(page)))
     }
 
     fn history(&self, filter: &HistoryFilter) -> Answer<'_, Result<HistoryView, HistoryError>> {
@@ -371,7 +431,10 @@ impl Backend for FakeBackend {
             version: "0.1.0".into(),
             sha256: "ab".repeat(32),
             mode: PolicyMode::Shadow,
+            applies_to: ComponentMatchView::default(),
+            config: serde_json::json!({ "value": "qber_ratio" }),
             counters: PluginCounters { calls: 3, reports: 42, seconds: 1.5, ..PluginCounters::default() },
+            last_failure: Some(FailureView { time: NOW, text: "trapped".into() }),
         }]
     }
 
@@ -384,6 +447,7 @@ impl Backend for FakeBackend {
             sha256: "cd".repeat(32),
             on_failure: OnFailure::KeepRaw,
             counters: PluginCounters::default(),
+            last_failure: None,
         }]
     }
 
@@ -428,6 +492,7 @@ impl Backend for FakeBackend {
             started: NOW.plus(-3_600_000),
             uptime_seconds: 3_600,
             components: ComponentCount { known: 4, connected: 3 },
+            interfaces: self.interfaces(),
             alarms: self.alarm_summary(),
         }
     }
@@ -473,6 +538,7 @@ impl FakeManager {
                 token("ops", Role::Operator, Some(NOW.plus(1))),
                 token("gone", Role::Admin, Some(NOW)),
             ],
+            read_without_token: ReadWithoutToken::Loopback,
         };
         Self::start_with(config, backend)
     }

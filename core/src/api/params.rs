@@ -5,11 +5,18 @@ use axum::{
     http::request::Parts,
 };
 use serde::de::DeserializeOwned;
+use utoipa::{
+    IntoParams,
+    openapi::{
+        KnownFormat, ObjectBuilder, SchemaFormat,
+        schema::{OneOfBuilder, Schema, Type},
+    },
+};
 
-use super::{page::PageRequest, problem::Problem};
+use super::{listing::ListFormat, page::PageRequest, problem::Problem};
 use crate::{
-    config::limits,
-    model::{ComponentRef, ReferencePoint},
+    config::{limits, quantity},
+    model::{ComponentRef, ReferencePoint, Timestamp},
 };
 
 /// The query of a request; `T` refuses unknown parameters.
@@ -36,12 +43,66 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
 #[serde(deny_unknown_fields)]
 pub(crate) struct NoParameters {}
 
+/// The query of a list that comes whole.
+#[derive(serde::Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct FormatOnly {
+    /// Goes before the header `Accept`.
+    #[param(inline)]
+    pub(crate) format: Option<ListFormat>,
+}
+
+/// The part of a path that names a component; for the description of the API.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+#[expect(dead_code, reason = "paths are read as texts, so that a mistake is told in our words")]
+pub(crate) struct ComponentPath {
+    /// Its reference point.
+    #[param(inline)]
+    point: ReferencePoint,
+    /// Its component ID.
+    #[param(min_length = 1, max_length = 256)]
+    id: String,
+}
+
+/// A query that is not understood.
+pub(crate) fn bad(detail: impl Into<String>) -> Problem {
+    Problem::bad_request("bad-parameter", "Query not understood", detail)
+}
+
+/// A time, or how long ago: `2026-11-26T08:00:00Z`, `-6h`.
+pub(crate) fn time(key: &str, text: &str, now: Timestamp) -> Result<Timestamp, Problem> {
+    let ago = text.strip_prefix('-').and_then(|span| quantity::duration(span).ok());
+    let ago = ago.and_then(|ago| i64::try_from(ago.as_millis()).ok()).map(|ago| now.plus(-ago));
+    ago.or_else(|| Timestamp::parse(text))
+        .ok_or_else(|| bad(format!("`{key}` is no time such as 2026-11-26T08:00:00Z, and no span ago such as -6h")))
+}
+
+/// What [`time`] reads.
+pub(crate) fn time_schema() -> Schema {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let date_time = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+    OneOfBuilder::new()
+        .item(text().format(Some(date_time)).examples(["2026-11-26T08:00:00Z"]))
+        .item(text().pattern(Some("^-[1-9][0-9]{0,3}(s|m|h|d)$")).examples(["-6h"]))
+        .build()
+        .into()
+}
+
+/// A component that the manager does not know.
+pub(crate) fn unknown_component(component: &ComponentRef) -> Problem {
+    Problem::not_found(format!(
+        "the manager knows no component `{component}`; GET /api/v1/components lists those that are known"
+    ))
+}
+
 /// Checks `limit` and joins it with the cursor.
 pub(crate) fn page<C>(cursor: Option<C>, limit: Option<usize>) -> Result<PageRequest<C>, Problem> {
     let limit = limit.unwrap_or(limits::API_PAGE);
     if limit == 0 || limit > limits::API_PAGE_MAX {
         let detail = format!("`limit` is 1 to {}, not {limit}", limits::API_PAGE_MAX);
-        return Err(Problem::bad_request("bad-parameter", "Query not understood", detail));
+        return Err(bad(detail));
     }
     Ok(PageRequest { after: cursor, limit })
 }

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use serde_json::{Value, json};
 
 use super::fake_backend::{FakeBackend, FakeManager};
-use crate::config::{ApiConfig, limits};
+use crate::config::{ApiConfig, ReadWithoutToken, limits};
 
 struct Reply {
     status: u16,
@@ -204,7 +204,7 @@ fn writing_needs_a_token_of_enough_role_that_has_not_expired() {
         assert_eq!(manager.post(&path.replace("km-1", "km-9").replace('3', "9"), "", "").status, 401);
     }
     assert_eq!(manager.get("/api/v1/alarms/3").ok()["operatorState"], "none");
-    let config = ApiConfig { listen: "127.0.0.1:0".parse().unwrap(), tokens: Vec::new() };
+    let config = ApiConfig { listen: "127.0.0.1:0".parse().unwrap(), tokens: Vec::new(), read_without_token: ReadWithoutToken::Loopback };
     let closed = FakeManager::start_with(config, FakeBackend::default());
     assert!(closed.post("/api/v1/alarms/3/close", "ops-token", "").problem(401, "unauthorized").contains("no tokens"));
 }
@@ -309,7 +309,7 @@ fn a_second_server_on_the_address_is_told_so() {
     let manager = manager();
     let listen = manager.url.trim_start_matches("http://").parse().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let error = runtime.block_on(super::ApiServer::bind(&ApiConfig { listen, tokens: Vec::new() })).unwrap_err();
+    let error = runtime.block_on(super::ApiServer::bind(&ApiConfig { listen, tokens: Vec::new(), read_without_token: ReadWithoutToken::Loopback })).unwrap_err();
     assert!(error.to_string().contains("another manager running"), "{error}");
 }
 

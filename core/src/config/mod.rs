@@ -215,7 +215,7 @@ impl std::fmt::Display for PluginSource {
 }
 
 /// What becomes of a report whose handler failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// Answered `internal`.
@@ -265,7 +265,7 @@ pub struct ComponentMatch {
 }
 
 /// `policies.function`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FcapsFunction {
     /// F
@@ -281,7 +281,7 @@ pub enum FcapsFunction {
 }
 
 /// `policies.mode`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PolicyMode {
     /// Its verdicts take effect.
@@ -394,6 +394,21 @@ pub struct TokenConfig {
 pub struct ApiConfig {
     /// Address of the HTTP API; loopback by default.
     pub listen: SocketAddr,
-    /// Who may write.
+    /// Who may write, and read where not everybody may.
     pub tokens: Vec<TokenConfig>,
+    /// Where reading needs no token.
+    pub read_without_token: ReadWithoutToken,
+}
+
+/// `api.read_without_token`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadWithoutToken {
+    /// If the API listens on a loopback address.
+    #[default]
+    Loopback,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
 }

@@ -2,9 +2,9 @@
 
 use super::plugins::Plugins;
 use crate::{
-    api::views::{ComponentCount, InterfaceView, PluginView},
+    api::views::{ComponentCount, FailureView, InterfaceView, PluginView},
     config::{Config, KeyExchange},
-    model::ReferencePoint,
+    model::{ReferencePoint, Timestamp},
     plugin::PluginDescription,
     telemetry::metrics::Metrics,
 };
@@ -35,6 +35,13 @@ pub(super) fn plugins(plugins: &Plugins) -> Vec<PluginView> {
         add("policy", &active.config.name, active.config.plugin.to_string(), loaded.digest(), loaded.description());
     }
     views
+}
+
+/// A plugin's last failed call.
+pub(super) fn last_failure(metrics: &Metrics, plugin: &str) -> Option<FailureView> {
+    let (at, text) = metrics.plugins.get(plugin)?.last_failure.load_full()?.as_ref().clone();
+    let since = at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Some(FailureView { time: Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)), text })
 }
 
 /// Interfaces of the configuration with what came over them; `counts` by reference point in the order of all.

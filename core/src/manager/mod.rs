@@ -6,10 +6,12 @@
 //! command line and tests.
 
 pub mod alarms;
+mod audit_trail;
 pub mod backend;
 mod described;
 pub mod events;
 pub mod history;
+mod judged;
 pub mod housekeeping;
 pub mod live;
 pub mod network;
@@ -18,6 +20,7 @@ pub mod plugins;
 pub mod replay;
 pub mod reports;
 pub mod requests;
+mod resources;
 pub mod start;
 pub mod start_entry;
 pub mod subscriptions;

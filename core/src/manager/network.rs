@@ -69,7 +69,8 @@ pub fn list(registry: &Registry, filter: &NetworkFilter, page: &PageRequest<Stri
     Page { items, next: None }
 }
 
-fn shown(component: &ComponentRef, place: &Place, known: &Entry) -> NetworkEntryView {
+/// An entry as the API shows it.
+pub(super) fn shown(component: &ComponentRef, place: &Place, known: &Entry) -> NetworkEntryView {
     NetworkEntryView {
         component: component.clone(),
         kind: place.kind.as_str().to_owned(),

@@ -97,6 +97,7 @@ impl Plugins {
             card.model.clone_from(&config.model);
             card.site.clone_from(&config.site);
             card.tags.clone_from(&config.tags);
+            card.expected_interval = config.expected_interval;
         }
         let handles = |(handler, rule): (&ActiveHandler, &Matcher)| {
             handler.config.reference_point == component.reference_point && rule.matches(component, &card)

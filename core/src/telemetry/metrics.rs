@@ -1,10 +1,12 @@
 //! Counters of the manager, plain atomics that any thread may add to. `api/metrics_text.rs` renders them for Prometheus.
 
+use std::time::SystemTime;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
 
+use arc_swap::ArcSwapOption;
 use dashmap::DashMap;
 
 use crate::model::{ReasonCode, ReferencePoint};
@@ -89,6 +91,8 @@ pub struct PluginMetrics {
     pub log_lines_dropped: Counter,
     /// Verdicts not applied (shadow mode, limits).
     pub verdicts_dropped: Counter,
+    /// The last call that failed: when, and why.
+    pub last_failure: ArcSwapOption<(SystemTime, String)>,
 }
 
 /// Everything counted.

@@ -1,14 +1,16 @@
 //! The manager itself as the API shows it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+use super::InterfaceView;
 use crate::{
     alarm::AlarmSummary,
     model::{ReferencePoint, Timestamp},
 };
 
 /// How the manager is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
     /// Whether it takes reports and stores them.
@@ -27,12 +29,15 @@ pub struct Health {
     pub uptime_seconds: u64,
     /// Components, counted.
     pub components: ComponentCount,
+    /// Reference points that are served, with what came over them.
+    #[serde(default)]
+    pub interfaces: Vec<InterfaceView>,
     /// Alarms by severity (RFC 8632 alarm-summary).
     pub alarms: AlarmSummary,
 }
 
 /// Components, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentCount {
     /// Configured, or heard of.

@@ -1,6 +1,7 @@
 //! History of a value, and last values, as the API shows them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ReportedValue;
 use crate::model::{ComponentRef, Timestamp};
@@ -23,7 +24,7 @@ pub struct HistoryFilter {
 }
 
 /// The history of a value.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryView {
     /// Whose.
@@ -50,7 +51,7 @@ pub struct HistoryView {
 }
 
 /// A sample, or a step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum HistoryPoint {
     /// A step: its begin, and what its values amount to.
@@ -116,7 +117,7 @@ pub enum HistoryError {
 }
 
 /// A last value and whose it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LastValueView {
     /// Whose.

@@ -1,11 +1,12 @@
 //! Inventory, topology and usage as the API shows them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::model::{ComponentRef, Timestamp};
 
 /// What is known of one thing: an inventory value, a node, a link or a route.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkEntryView {
     /// Who says so.
@@ -28,7 +29,7 @@ pub struct NetworkEntryView {
 }
 
 /// One change of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NetworkChangeView {
     /// Number of the change; higher is newer.
@@ -64,7 +65,7 @@ pub struct NetworkFilter {
 }
 
 /// What usage is added up by.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum UsageBy {
     /// The application.
@@ -90,7 +91,7 @@ pub struct UsageFilter {
 }
 
 /// Usage added up.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UsageTotalView {
     /// The application, user, peer or component; empty where it was not said.

@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ValueView;
 use crate::{
@@ -46,6 +47,19 @@ impl FromStr for ReportCursor {
     }
 }
 
+impl utoipa::PartialSchema for ReportCursor {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .pattern(Some("^[0-9]{1,14}\\.[0-9]{1,4}\\.[0-9]{1,9}$"))
+            .description(Some("Place of a report in the journal: block, batch, place in the batch."))
+            .examples(["12.0.3"])
+            .into()
+    }
+}
+
+impl ToSchema for ReportCursor {}
+
 impl Serialize for ReportCursor {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -59,7 +73,7 @@ impl<'de> Deserialize<'de> for ReportCursor {
 }
 
 /// What became of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReportOutcome {
     /// Accepted and applied.
@@ -86,7 +100,7 @@ impl ReportOutcome {
 }
 
 /// A report as the journal holds it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReportView {
     /// Its number in the journal, unique and rising.
@@ -116,7 +130,7 @@ pub struct ReportView {
 }
 
 /// What a status report request asks for (PROTOCOL section 5); all empty: everything the component has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct StatusQuery {
     /// Types of extension objects, such as `performance`.
@@ -136,7 +150,7 @@ impl StatusQuery {
 }
 
 /// A component's answer to a status report request that it met with success.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusAnswer {
     /// Who answered.
