@@ -90,12 +90,17 @@ pub fn document(document: &impl Serialize) -> Result<String, csv::Error> {
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(["name", "value"])?;
     let document = serde_json::to_value(document).map_err(std::io::Error::from)?;
-    let mut parts = Vec::new();
-    leaves(&document, String::new(), &mut parts);
-    for (name, value) in parts {
+    for (name, value) in leaves(&document) {
         writer.write_record([name.as_str(), &cell(value)])?;
     }
     text(writer)
+}
+
+/// The parts of a document that have none of their own: path and value as text.
+#[must_use]
+pub fn parts(document: &Value) -> Vec<(String, String)> {
+    let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    leaves(document).into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name, shown(value))).collect()
 }
 
 fn text(writer: csv::Writer<Vec<u8>>) -> Result<String, csv::Error> {
@@ -107,16 +112,23 @@ fn at<'a>(item: &'a Value, column: &str) -> &'a Value {
     column.split('.').fold(item, |part, step| part.get(step).unwrap_or(&Value::Null))
 }
 
-fn leaves<'a>(value: &'a Value, path: String, found: &mut Vec<(String, &'a Value)>) {
-    match value {
-        Value::Object(members) if !members.is_empty() => {
-            for (name, member) in members {
-                let below = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                leaves(member, below, found);
+/// Members of objects by their names, items of lists of objects by their places; a list of plain values is one part.
+fn leaves(document: &Value) -> Vec<(String, &Value)> {
+    let mut found = Vec::new();
+    let mut waiting = vec![(String::new(), document)];
+    while let Some((path, value)) = waiting.pop() {
+        let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+        match value {
+            Value::Object(members) if !members.is_empty() => {
+                waiting.extend(members.iter().rev().map(|(name, member)| (below(name), member)));
             }
+            Value::Array(items) if items.iter().any(Value::is_object) => {
+                waiting.extend(items.iter().enumerate().rev().map(|(place, item)| (below(&place.to_string()), item)));
+            }
+            leaf => found.push((path, leaf)),
         }
-        leaf => found.push((path, leaf)),
     }
+    found
 }
 
 fn cell(value: &Value) -> Cow<'_, str> {
@@ -155,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_document_becomes_its_parts() {
-        let text = document(&serde_json::json!({ "a": { "b": 1, "c": [] }, "d": "x" })).unwrap();
-        assert_eq!(text, "name,value\r\na.b,1\r\na.c,[]\r\nd,x\r\n");
+        let text = document(&serde_json::json!({ "a": { "b": 1, "c": [] }, "d": [{ "e": "x" }] })).unwrap();
+        assert_eq!(text, "name,value\r\na.b,1\r\na.c,[]\r\nd.0.e,x\r\n");
     }
 }

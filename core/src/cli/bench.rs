@@ -59,8 +59,8 @@ pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
                 costs: !args.brief,
             };
             let report = ingest::run(&options)?;
-            if output.is_json() {
-                output.json(&report)?;
+            if output.is_data() {
+                output.document(&report)?;
             } else {
                 report.table().lines().try_for_each(|line| output.line(line))?;
             }

@@ -40,8 +40,7 @@ pub(super) fn plugins(plugins: &Plugins) -> Vec<PluginView> {
 /// A plugin's last failed call.
 pub(super) fn last_failure(metrics: &Metrics, plugin: &str) -> Option<FailureView> {
     let (at, text) = metrics.plugins.get(plugin)?.last_failure.load_full()?.as_ref().clone();
-    let since = at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-    Some(FailureView { time: Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)), text })
+    Some(FailureView { time: Timestamp::of(at), text })
 }
 
 /// Interfaces of the configuration with what came over them; `counts` by reference point in the order of all.

@@ -142,7 +142,7 @@ pub(crate) async fn health(
 
 /// Gives what is counted as text for Prometheus. Parameters are ignored: scrapers may add their own.
 #[utoipa::path(get, path = "/metrics", tag = "probes", operation_id = "getMetrics",
-    responses((status = 200, description = "OpenMetrics text.", body = String, content_type = "application/openmetrics-text")))]
+    responses((status = 200, description = "Text format 0.0.4.", body = String, content_type = "text/plain")))]
 pub(crate) async fn metrics(State(state): State<ApiState>) -> Result<Response, Problem> {
     let text = metrics_text::render(state.backend.metrics(), state.backend.gauges(), state.backend.health());
     let text = text.map_err(|_| {
