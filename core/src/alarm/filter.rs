@@ -34,9 +34,9 @@ impl AlarmFilter {
         self.severity_at_least.is_none_or(|least| alarm.report.severity >= least)
             && self.cleared.is_none_or(|cleared| alarm.is_cleared == cleared)
             && self.since.is_none_or(|since| alarm.last_changed >= since)
-            && self.reference_point.is_none_or(|point| {
-                alarm.key.component.split_once('/').is_some_and(|(of, _)| of == point.as_str())
-            })
+            && self
+                .reference_point
+                .is_none_or(|point| alarm.key.component.split_once('/').is_some_and(|(of, _)| of == point.as_str()))
             && same(&self.component, &alarm.key.component)
             && same(&self.resource, &alarm.key.resource)
             && same(&self.alarm_type_id, &alarm.key.alarm_type_id)

@@ -9,10 +9,11 @@ use super::{
     event_log::EventLog,
     page::{Page, PageRequest},
     views::{
-        AlarmView, AuditEntryView, AuditFilter, ComponentDetail, ComponentFilter, ComponentSummary, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
-        HistoryView, InterfaceView, LastValueView, NetworkChangeView, NetworkEntryView, NetworkFilter, PluginView,
-        PolicyView, ReportCursor, ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter,
-        UsageTotalView, ValueFilter,
+        AlarmView, AuditEntryView, AuditFilter, ComponentDetail, ComponentFilter, ComponentSummary, Gauges,
+        HandlerView, Health, HistoryError, HistoryFilter, HistoryView, InterfaceView, LastValueView, NetworkChangeView,
+        NetworkCursor, NetworkEntryView, NetworkFilter, PluginView, PolicyView, ReportCursor, ReportView,
+        ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView,
+        UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter,
     },
 };
 use crate::{
@@ -44,12 +45,8 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Alarms that meet the filter and are of the function, the highest number (the newest alarm) first; `after` is the
     /// number of the last one seen.
-    fn alarms(
-        &self,
-        filter: &AlarmFilter,
-        function: Option<FcapsFunction>,
-        page: &PageRequest<u64>,
-    ) -> Page<AlarmView>;
+    fn alarms(&self, filter: &AlarmFilter, function: Option<FcapsFunction>, page: &PageRequest<u64>)
+    -> Page<AlarmView>;
 
     /// One alarm.
     fn alarm(&self, id: u64) -> Option<AlarmView>;
@@ -94,10 +91,10 @@ pub trait Backend: Send + Sync + 'static {
     fn history(&self, filter: &HistoryFilter) -> Answer<'_, Result<HistoryView, HistoryError>>;
 
     /// The last value of everything, in the order of components.
-    fn values(&self, filter: &ValueFilter, page: &PageRequest<String>) -> Page<LastValueView>;
+    fn values(&self, filter: &ValueFilter, page: &PageRequest<ValueCursor>) -> Page<LastValueView>;
 
     /// What is known of inventory or topology, in the order of components, kinds and names.
-    fn network(&self, filter: &NetworkFilter, page: &PageRequest<String>) -> Page<NetworkEntryView>;
+    fn network(&self, filter: &NetworkFilter, page: &PageRequest<NetworkCursor>) -> Page<NetworkEntryView>;
 
     /// Changes of inventory or topology, the newest first; `after` is the number of the last one seen.
     fn network_changes(

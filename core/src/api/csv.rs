@@ -100,7 +100,11 @@ pub fn document(document: &impl Serialize) -> Result<String, csv::Error> {
 #[must_use]
 pub fn parts(document: &Value) -> Vec<(String, String)> {
     let shown = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    leaves(document).into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name, shown(value))).collect()
+    leaves(document)
+        .into_iter()
+        .filter(|(_, value)| !value.is_null())
+        .map(|(name, value)| (name, shown(value)))
+        .collect()
 }
 
 fn text(writer: csv::Writer<Vec<u8>>) -> Result<String, csv::Error> {

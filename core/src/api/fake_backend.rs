@@ -14,11 +14,13 @@ use super::{
     backend::{Answer, OperateAlarmError, ReportsError, RequestError},
     event_log::EventLog,
     views::{
-        AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentMatchView, FailureView, ComponentSummary, ConnectionView, Gauges, HandlerView,
-        Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView,
-        NetworkChangeView, NetworkEntryView, NetworkFilter, OutwardState, OutwardSubscriptionView, PluginCounters,
-        PluginView, PolicyView, ReportCursor, ReportOutcome, ReportView, ReportedValue, StatusAnswer, StatusQuery,
-        ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter, ValueView,
+        AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentMatchView,
+        ComponentSummary, ConnectionView, FailureView, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
+        HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView,
+        NetworkFilter, OutwardState, OutwardSubscriptionView, PluginCounters, PluginView, PolicyView, ReportCursor,
+        ReportOutcome, ReportView, ReportedValue, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView,
+        StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter,
+        ValueView,
     },
 };
 use crate::{
@@ -27,6 +29,7 @@ use crate::{
     model::{
         Alarm, AlarmKey, AlarmReport, ComponentRef, OperatorState, ReasonCode, ReferencePoint, Severity, Timestamp,
     },
+    state::network::{EntryKind, Place},
     storage::JournalPosition,
     telemetry::metrics::Metrics,
 };
@@ -203,9 +206,11 @@ impl Backend for FakeBackend {
 
     fn resources(&self, filter: &ResourceFilter, page: &PageRequest<ResourceCursor>) -> Page<ResourceView> {
         let of = |detail: &ComponentDetail| resource(detail).filter(|_| filter.alarmed != Some(true));
-        let all = self.components.iter().filter_map(of).filter(|part| {
-            page.after.as_ref().is_none_or(|after| part.component > after.component)
-        });
+        let all = self
+            .components
+            .iter()
+            .filter_map(of)
+            .filter(|part| page.after.as_ref().is_none_or(|after| part.component > after.component));
         Page::take(all, page.limit, |last| {
             ResourceCursor { component: last.component.clone(), resource: last.resource.clone() }.to_string()
         })
@@ -341,7 +346,8 @@ impl Backend for FakeBackend {
             previous: "0".repeat(64),
         };
         let newer_first = (1..=3).rev().filter(|number| page.after.is_none_or(|after| *number < after)).map(entry);
-        let page = Page::take(newer_first.filter(|entry| filter.matches(entry)), page.limit, |last| last.number.to_string());
+        let page =
+            Page::take(newer_first.filter(|entry| filter.matches(entry)), page.limit, |last| last.number.to_string());
         Box::pin(std::future::ready(Ok(page)))
     }
 
@@ -364,16 +370,18 @@ impl Backend for FakeBackend {
         Box::pin(std::future::ready(result))
     }
 
-    fn values(&self, _: &ValueFilter, page: &PageRequest<String>) -> Page<LastValueView> {
+    fn values(&self, _: &ValueFilter, page: &PageRequest<ValueCursor>) -> Page<LastValueView> {
         let of = |detail: &ComponentDetail| {
             let component = detail.summary.component.clone();
             let one = move |value: &ValueView| LastValueView { component: component.clone(), value: value.clone() };
             detail.values.iter().map(one).collect::<Vec<_>>()
         };
-        Page::take(self.components.iter().flat_map(of), page.limit, |_| "next".to_owned())
+        Page::take(self.components.iter().flat_map(of), page.limit, |last| {
+            ValueCursor { component: last.component.clone(), place: 0 }.to_string()
+        })
     }
 
-    fn network(&self, filter: &NetworkFilter, page: &PageRequest<String>) -> Page<NetworkEntryView> {
+    fn network(&self, filter: &NetworkFilter, page: &PageRequest<NetworkCursor>) -> Page<NetworkEntryView> {
         let entry = |n: u32| NetworkEntryView {
             component: reference("mk/km-1"),
             kind: if filter.inventory { "inventory" } else { "link" }.to_owned(),
@@ -384,9 +392,13 @@ impl Backend for FakeBackend {
             changed: NOW,
             time: NOW,
         };
-        let after = page.after.clone().unwrap_or_default();
+        let after = page.after.as_ref().map(|after| after.place.name.to_string()).unwrap_or_default();
+        let kind = if filter.inventory { EntryKind::Inventory } else { EntryKind::Link };
         let known = (0..5).map(entry).filter(|entry| entry.name > after);
-        Page::take(known, page.limit, |last| last.name.clone())
+        Page::take(known, page.limit, |last| {
+            let place = Place { kind, resource: "".into(), name: last.name.as_str().into() };
+            NetworkCursor { component: last.component.clone(), place }.to_string()
+        })
     }
 
     fn network_changes(
@@ -529,15 +541,20 @@ fn token(name: &str, role: Role, expires: Option<Timestamp>) -> TokenConfig {
     TokenConfig { name: name.into(), sha256, role, expires }
 }
 
+/// The tokens that a [`FakeManager`] knows: one a role, and the admin's has expired.
+pub(crate) fn tokens() -> Vec<TokenConfig> {
+    vec![
+        token("reader", Role::Viewer, None),
+        token("ops", Role::Operator, Some(NOW.plus(1))),
+        token("gone", Role::Admin, Some(NOW)),
+    ]
+}
+
 impl FakeManager {
     pub(crate) fn start(backend: FakeBackend) -> Self {
         let config = ApiConfig {
             listen: "127.0.0.1:0".parse().unwrap(),
-            tokens: vec![
-                token("reader", Role::Viewer, None),
-                token("ops", Role::Operator, Some(NOW.plus(1))),
-                token("gone", Role::Admin, Some(NOW)),
-            ],
+            tokens: tokens(),
             read_without_token: ReadWithoutToken::Loopback,
         };
         Self::start_with(config, backend)

@@ -121,7 +121,9 @@ mod tests {
         for accept in ["text/csv", "text/csv, application/json;q=0.5", "TEXT/CSV;q=0.9, */*;q=0.1"] {
             assert!(prefers_csv(accept), "{accept}");
         }
-        for accept in ["", "*/*", "application/json", "text/csv, application/json", "text/csv;q=0.2, */*", "text/csv;q=0"] {
+        for accept in
+            ["", "*/*", "application/json", "text/csv, application/json", "text/csv;q=0.2, */*", "text/csv;q=0"]
+        {
             assert!(!prefers_csv(accept), "{accept}");
         }
     }

@@ -120,7 +120,9 @@ fn finish(mut document: OpenApi) -> OpenApi {
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
-    [&mut item.get, &mut item.post, &mut item.put, &mut item.delete, &mut item.patch].into_iter().filter_map(Option::as_mut)
+    [&mut item.get, &mut item.post, &mut item.put, &mut item.delete, &mut item.patch]
+        .into_iter()
+        .filter_map(Option::as_mut)
 }
 
 /// Adds what every operation has: its role, the problems that it can answer, and the other forms of its answer.
@@ -133,7 +135,8 @@ fn complete(path: &str, operation: &mut Operation) {
     }
     let parameters = operation.parameters.as_deref().unwrap_or_default();
     let in_path = path.contains('{');
-    let lists = parameters.iter().any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "format"));
+    let lists =
+        parameters.iter().any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.name == "format"));
     if lists && let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("200") {
         let text = ObjectBuilder::new().schema_type(Type::String).build();
         answer.content.insert("text/csv".to_owned(), Content::new(Some(text)).into());
@@ -197,7 +200,11 @@ mod tests {
                 assert_eq!(problem, "#/components/schemas/Problem", "{place}");
                 let roles = operation["security"].as_array().unwrap();
                 let operator = serde_json::json!([{ "token": ["operator"] }]);
-                assert_eq!(method == "post" || path.ends_with("/audit"), *roles == *operator.as_array().unwrap(), "{place}");
+                assert_eq!(
+                    method == "post" || path.ends_with("/audit"),
+                    *roles == *operator.as_array().unwrap(),
+                    "{place}"
+                );
                 for parameter in operation["parameters"].as_array().into_iter().flatten() {
                     assert!(parameter["description"].is_string(), "{place}: {}", parameter["name"]);
                 }

@@ -4,7 +4,7 @@ use axum::{
     extract::{FromRequestParts, Query},
     http::request::Parts,
 };
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use utoipa::{
     IntoParams,
     openapi::{
@@ -59,10 +59,10 @@ pub(crate) struct FormatOnly {
 #[expect(dead_code, reason = "paths are read as texts, so that a mistake is told in our words")]
 pub(crate) struct ComponentPath {
     /// Its reference point.
-    #[param(inline)]
+    #[param(inline, example = "mk")]
     point: ReferencePoint,
     /// Its component ID.
-    #[param(min_length = 1, max_length = 256)]
+    #[param(min_length = 1, max_length = 256, example = "km-1")]
     id: String,
 }
 
@@ -90,6 +90,22 @@ pub(crate) fn time_schema() -> Schema {
         .into()
 }
 
+/// A number from 0 to 2^63 - 1, so that every client can hold it.
+pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let number = u64::deserialize(deserializer)?;
+    let most = i64::MAX.unsigned_abs();
+    if number > most {
+        return Err(serde::de::Error::custom(format!("{number} is more than {most}")));
+    }
+    Ok(Some(number))
+}
+
+/// What [`number`] reads.
+pub(crate) fn number_schema() -> Schema {
+    let number = ObjectBuilder::new().schema_type(Type::Integer);
+    number.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64))).minimum(Some(0)).build().into()
+}
+
 /// A component that the manager does not know.
 pub(crate) fn unknown_component(component: &ComponentRef) -> Problem {
     Problem::not_found(format!(
@@ -114,12 +130,12 @@ pub(crate) fn component(point: &str, id: &str) -> Result<ComponentRef, Problem> 
     Ok(ComponentRef::new(point, id))
 }
 
-/// The JSON body of a request; an empty one is `T`'s default.
+/// The JSON body of a request; an empty one, or `null`, is `T`'s default.
 pub(crate) fn body<T: DeserializeOwned + Default>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Ok(T::default());
     }
-    serde_json::from_slice(bytes).map_err(|error| {
+    serde_json::from_slice::<Option<T>>(bytes).map(Option::unwrap_or_default).map_err(|error| {
         Problem::bad_request("bad-body", "Body not understood", format!("the body is not the JSON expected: {error}"))
     })
 }

@@ -20,9 +20,11 @@ pub use alarm::AlarmView;
 pub use audit::{AuditEntryView, AuditFilter};
 pub use component::{ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, ValueView};
 pub use health::{ComponentCount, Gauges, Health, InterfaceGauges};
-pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueFilter};
+pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueCursor, ValueFilter};
 pub use interface::InterfaceView;
-pub use network::{NetworkChangeView, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView};
+pub use network::{
+    NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView,
+};
 pub use outward::{OutwardState, OutwardSubscriptionView};
 pub use plugin::{ComponentMatchView, FailureView, HandlerView, PluginCounters, PluginView, PolicyView};
 pub use report::{ReportCursor, ReportOutcome, ReportView, StatusAnswer, StatusQuery};

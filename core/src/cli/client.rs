@@ -139,7 +139,12 @@ impl Client {
     /// Follows `/api/v1/events`: the stream as it comes, without an end of its own.
     pub fn follow(&self, query: &[(&str, String)]) -> anyhow::Result<impl io::Read + use<>> {
         let url = self.url("/api/v1/events", query)?;
-        let request = self.authorised(self.agent.get(&url)).config().timeout_global(None).build().header("Accept", "text/event-stream");
+        let request = self
+            .authorised(self.agent.get(&url))
+            .config()
+            .timeout_global(None)
+            .build()
+            .header("Accept", "text/event-stream");
         let answer = request.call().map_err(|error| self.unreachable(error))?;
         if !answer.status().is_success() {
             self.answer::<Value>(Ok(answer))?;

@@ -2,8 +2,8 @@
 
 use super::{ApiArgs, Client, CommandResult, Exit, Output, output::count};
 use crate::{
-    api::{Page, csv::Tabular},
     api::views::{NetworkChangeView, NetworkEntryView, UsageTotalView},
+    api::{Page, csv::Tabular},
     config::limits,
     model::ComponentRef,
 };

@@ -36,7 +36,8 @@ pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> C
         }
         Command::Remove { id } => {
             let nothing = serde_json::json!({});
-            let removed: serde_json::Value = client.post(&format!("/api/v1/subscriptions/{}/remove", percent_encoded(&id)), &nothing)?;
+            let removed: serde_json::Value =
+                client.post(&format!("/api/v1/subscriptions/{}/remove", percent_encoded(&id)), &nothing)?;
             if output.is_data() {
                 output.document(&removed)?;
             } else {

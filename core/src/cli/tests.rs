@@ -316,3 +316,68 @@ fn wrong_words_are_told_what_was_expected() {
     assert!(error("report list").contains("--component"));
     assert!(error("report list --component mk/km-1 --limit 0").contains("1.."));
 }
+
+#[test]
+fn lists_come_as_yaml_and_csv() {
+    let manager = manager();
+    let (result, printed) = run(&manager, "component list --reference-point mq -o csv");
+    assert_eq!(result, Ok(Exit::Success));
+    assert!(printed.starts_with("component,referencePoint,") && printed.contains("\r\nmq/m-1,mq,m-1,"), "{printed}");
+    let (_, printed) = run(&manager, "alarm list --function P --since -1h -o yaml");
+    assert!(printed.starts_with("items:\n- id: 3\n  component: mq/m-1\n"), "{printed}");
+    let (_, printed) = run(&manager, "health -o csv");
+    assert!(printed.contains("\r\ncomponents.known,4\r\n"), "{printed}");
+    let (_, printed) = run(&manager, "history mk/km-1 qber_ratio -o csv");
+    assert_eq!(printed, "time,value,min,max,mean,last,count\r\n");
+}
+
+#[test]
+fn resources_and_single_plugins_are_shown() {
+    let manager = manager();
+    prints(
+        &manager,
+        "resource list --component mk/km-1",
+        "\
+COMPONENT     RESOURCE  SITE    VALUES  LAST VALUE                ALARMS  WORST ALARM
+mq/m-1        link-1    vienna  1       2026-11-26T07:59:55.000Z  0       -
+mk/km-1       link-1    vienna  1       2026-11-26T07:59:55.000Z  0       -
+mk/site a/ü%  link-1    vienna  1       2026-11-26T07:59:55.000Z  0       -
+3 resources
+",
+    );
+    let (result, printed) = run(&manager, "resource show mk/km-1 link-1");
+    assert_eq!(result, Ok(Exit::Success));
+    assert!(printed.contains("Resource:    link-1 of mk/km-1") && printed.contains("kma_link_state"), "{printed}");
+    for (command, part) in [
+        ("policy show qber", "lastFailure.text          trapped"),
+        ("handler show mk", "onFailure"),
+        ("plugin show threshold", "items.0.summary"),
+        ("interface show mk", "maxConnections"),
+        ("alarm summary", "critical"),
+        ("health", "manager-east of domain east"),
+    ] {
+        let (result, printed) = run(&manager, command);
+        assert_eq!(result, Ok(Exit::Success), "{command}");
+        assert!(printed.contains(part), "{command}: {printed}");
+    }
+    let (result, _) = run(&manager, "policy show nobody");
+    assert!(result.unwrap_err().contains("GET /api/v1/policies lists them"));
+    let (result, _) = run(&manager, "audit list");
+    assert!(result.unwrap_err().contains("QKDNM_TOKEN"), "says what to try");
+    let (_, printed) = run_as(&manager, "ops-token", "audit list --kind refused");
+    assert!(printed.contains("did 2") && !printed.contains("did 1"), "{printed}");
+}
+
+#[test]
+fn only_what_reads_can_be_watched() {
+    let reads = |line: &str| Cli::try_parse_from(line.split_whitespace()).unwrap().command.only_reads();
+    for line in ["qkdnm alarm list", "qkdnm component show mk/km-1", "qkdnm health", "qkdnm audit list", "qkdnm doctor"]
+    {
+        assert!(reads(line), "{line}");
+    }
+    for line in
+        ["qkdnm alarm ack 1", "qkdnm component request mk/km-1", "qkdnm run --config x", "qkdnm subscription remove s"]
+    {
+        assert!(!reads(line), "{line}");
+    }
+}

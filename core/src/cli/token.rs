@@ -59,7 +59,9 @@ pub(super) fn run(command: Command, output: &mut Output<'_>) -> CommandResult {
     let table = table(&args.name, &sha256, &args.role, expires);
     if output.is_data() {
         let expires = expires.map(|time| time.to_string());
-        output.document(&json!({ "token": token, "name": args.name, "sha256": sha256, "role": args.role, "expires": expires }))?;
+        output.document(
+            &json!({ "token": token, "name": args.name, "sha256": sha256, "role": args.role, "expires": expires }),
+        )?;
         return Ok(Exit::Success);
     }
     output.line("The token, shown this once:")?;
@@ -81,7 +83,9 @@ fn expiry(text: &str, now: Timestamp) -> Result<Timestamp, CommandError> {
         ))
     })?;
     if time <= now {
-        return Err(CommandError::usage(anyhow::anyhow!("--expires: {time} is past; such a token would never be valid")));
+        return Err(CommandError::usage(anyhow::anyhow!(
+            "--expires: {time} is past; such a token would never be valid"
+        )));
     }
     Ok(time)
 }

@@ -17,7 +17,11 @@ use crate::{
 };
 
 /// Entries that meet the filter, the newest first. Reads files: not for a shard's or connection's thread.
-pub(super) fn entries(data_dir: &Path, filter: &AuditFilter, page: &PageRequest<u64>) -> io::Result<Page<AuditEntryView>> {
+pub(super) fn entries(
+    data_dir: &Path,
+    filter: &AuditFilter,
+    page: &PageRequest<u64>,
+) -> io::Result<Page<AuditEntryView>> {
     let mut found: Vec<AuditEntryView> = Vec::new();
     // One more than asked for, to know whether there is a next page.
     let most = page.limit + 1;
@@ -37,7 +41,12 @@ pub(super) fn entries(data_dir: &Path, filter: &AuditFilter, page: &PageRequest<
 }
 
 /// The last entries of a file that match, in the order of the file. Lines that a crash cut short are passed over.
-fn of_file(path: &Path, filter: &AuditFilter, before: Option<u64>, most: usize) -> io::Result<VecDeque<AuditEntryView>> {
+fn of_file(
+    path: &Path,
+    filter: &AuditFilter,
+    before: Option<u64>,
+    most: usize,
+) -> io::Result<VecDeque<AuditEntryView>> {
     let (mut reader, mut line, mut found) = (BufReader::new(File::open(path)?), Vec::new(), VecDeque::new());
     loop {
         line.clear();

@@ -18,11 +18,12 @@ use crate::{
         backend::{OperateAlarmError, ReportsError, RequestError},
         event_log::EventLog,
         views::{
-            AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
-            Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView,
-            NetworkChangeView, NetworkEntryView, NetworkFilter, PluginCounters, PluginView, PolicyView, ReportCursor,
-            ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter,
-            ValueView,
+            AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary,
+            ConnectionView, Gauges, HandlerView, Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges,
+            InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter,
+            PluginCounters, PluginView, PolicyView, ReportCursor, ReportView, ResourceCursor, ResourceDetail,
+            ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter,
+            UsageTotalView, ValueCursor, ValueFilter, ValueView,
         },
     },
     clock::Clock,
@@ -400,11 +401,11 @@ impl Backend for ManagerBackend {
         })
     }
 
-    fn values(&self, filter: &ValueFilter, page: &PageRequest<String>) -> Page<LastValueView> {
+    fn values(&self, filter: &ValueFilter, page: &PageRequest<ValueCursor>) -> Page<LastValueView> {
         history::values(&self.registry, &self.symbols, filter, page)
     }
 
-    fn network(&self, filter: &NetworkFilter, page: &PageRequest<String>) -> Page<NetworkEntryView> {
+    fn network(&self, filter: &NetworkFilter, page: &PageRequest<NetworkCursor>) -> Page<NetworkEntryView> {
         network::list(&self.registry, filter, page)
     }
 

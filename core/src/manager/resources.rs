@@ -97,7 +97,8 @@ fn parts(entry: &Arc<ComponentEntry>, symbols: &SymbolTable, alarmed: &Alarmed) 
         part.values += 1;
         part.last_value = part.last_value.max(Some(Timestamp(value.time)));
     }
-    for place in view.network.0.keys().filter(|place| place.kind == EntryKind::Inventory && !place.resource.is_empty()) {
+    for place in view.network.0.keys().filter(|place| place.kind == EntryKind::Inventory && !place.resource.is_empty())
+    {
         parts.entry(place.resource.to_string()).or_insert_with(|| new(&place.resource)).inventory += 1;
     }
     for (name, raised) in alarmed.get(&entry.component.to_string()).into_iter().flatten() {
@@ -119,7 +120,11 @@ pub(super) fn one(
     let entry = registry.find(component)?;
     let summary = parts(&entry, symbols, &alarmed(board)).into_iter().find(|part| part.resource == resource)?;
     let view = entry.view.load_full().unwrap_or_default();
-    Some(ResourceDetail { summary, last_values: values(&view, symbols, resource), inventory_entries: inventory(&entry, &view, resource) })
+    Some(ResourceDetail {
+        summary,
+        last_values: values(&view, symbols, resource),
+        inventory_entries: inventory(&entry, &view, resource),
+    })
 }
 
 fn values(view: &ComponentView, symbols: &SymbolTable, resource: &str) -> Vec<ValueView> {

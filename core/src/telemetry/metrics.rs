@@ -1,10 +1,10 @@
 //! Counters of the manager, plain atomics that any thread may add to. `api/metrics_text.rs` renders them for Prometheus.
 
-use std::time::SystemTime;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
+use std::time::SystemTime;
 
 use arc_swap::ArcSwapOption;
 use dashmap::DashMap;

@@ -6,6 +6,7 @@
 
 mod ci;
 mod dashboard;
+mod programs;
 mod run_manager;
 mod steps;
 mod test;

@@ -55,7 +55,8 @@ pub(crate) struct ListQuery {
     #[param(schema_with = params::time_schema, required = false)]
     since: Option<String>,
     /// `next` of the page before.
-    #[param(minimum = 0)]
+    #[serde(default, deserialize_with = "params::number")]
+    #[param(schema_with = params::number_schema, required = false)]
     cursor: Option<u64>,
     /// Most items of the page.
     #[param(minimum = 1, maximum = 1000)]
@@ -128,7 +129,7 @@ pub(crate) async fn summary(
 
 /// Shows one alarm with its history.
 #[utoipa::path(get, path = "/alarms/{id}", tag = "alarms", operation_id = "getAlarm",
-    params(("id" = u64, Path, description = "Number of the alarm.")),
+    params(("id" = u64, Path, description = "Number of the alarm.", example = 1)),
     responses((status = 200, description = "The alarm.", body = AlarmView)))]
 pub(crate) async fn show(
     State(state): State<ApiState>,
@@ -149,7 +150,7 @@ pub(crate) async fn show(
 pub(crate) struct Operation {
     /// Comment for the alarm's history.
     #[serde(default)]
-    #[schema(max_length = 1000)]
+    #[schema(max_length = 1024)]
     comment: String,
 }
 
@@ -168,7 +169,7 @@ pub(crate) enum AlarmAction {
 
 /// Sets the operator's state of an alarm: `acknowledge`, `close`, or `reopen` to take either back.
 #[utoipa::path(post, path = "/alarms/{id}/{action}", tag = "alarms", operation_id = "operateAlarm",
-    params(("id" = u64, Path, description = "Number of the alarm."),
+    params(("id" = u64, Path, description = "Number of the alarm.", example = 1),
         ("action" = inline(AlarmAction), Path, description = "What to do.")),
     request_body(content = Option<Operation>, description = "May be left out."),
     responses((status = 200, description = "The alarm as it is now, on stable storage.", body = AlarmView),

@@ -31,7 +31,8 @@ pub(crate) struct ListQuery {
     #[param(schema_with = params::time_schema, required = false)]
     to: Option<String>,
     /// `next` of the page before.
-    #[param(minimum = 0)]
+    #[serde(default, deserialize_with = "params::number")]
+    #[param(schema_with = params::number_schema, required = false)]
     cursor: Option<u64>,
     /// Most items of the page.
     #[param(minimum = 1, maximum = 1000)]
@@ -59,11 +60,7 @@ pub(crate) async fn list(
     state.tokens.authorise(&headers, Role::Operator, now)?;
     let page = params::page(query.cursor, query.limit)?;
     let time = |key: &str, text: Option<String>| text.map(|text| params::time(key, &text, now)).transpose();
-    let filter = AuditFilter {
-        kind: query.kind,
-        who: query.who,
-        from: time("from", query.from)?,
-        to: time("to", query.to)?,
-    };
+    let filter =
+        AuditFilter { kind: query.kind, who: query.who, from: time("from", query.from)?, to: time("to", query.to)? };
     listing.answer(query.format, state.backend.audit(&filter, &page).await?)
 }

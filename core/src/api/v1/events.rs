@@ -13,8 +13,8 @@ use axum::{
 };
 use futures_util::stream;
 use serde::Deserialize;
-use utoipa::IntoParams;
 use tokio::sync::OwnedSemaphorePermit;
+use utoipa::IntoParams;
 
 use crate::{
     api::{

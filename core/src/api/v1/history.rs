@@ -15,7 +15,7 @@ use crate::{
         params::{self, Parameters},
         problem::Problem,
         router::ApiState,
-        views::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueFilter},
+        views::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueCursor, ValueFilter},
     },
     config::{limits, quantity},
     model::{ComponentRef, ReferencePoint, Timestamp},
@@ -177,7 +177,8 @@ pub(crate) struct ValuesQuery {
     /// Of this name.
     name: Option<String>,
     /// `next` of the page before.
-    cursor: Option<String>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<ValueCursor>,
     /// Most items of the page.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,

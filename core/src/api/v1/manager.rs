@@ -38,7 +38,7 @@ pub(crate) async fn policies(
 
 /// Shows one policy: what it watches, how it is configured, what it did.
 #[utoipa::path(get, path = "/policies/{name}", tag = "plugins", operation_id = "getPolicy",
-    params(("name" = String, Path, description = "Its name in the configuration.", min_length = 1)),
+    params(("name" = String, Path, description = "Its name in the configuration.", min_length = 1, example = "store-low")),
     responses((status = 200, description = "The policy.", body = PolicyView)))]
 pub(crate) async fn policy(
     State(state): State<ApiState>,
@@ -62,7 +62,7 @@ pub(crate) async fn handlers(
 
 /// Shows one handler.
 #[utoipa::path(get, path = "/handlers/{name}", tag = "plugins", operation_id = "getHandler",
-    params(("name" = String, Path, description = "Its name in the configuration.", min_length = 1)),
+    params(("name" = String, Path, description = "Its name in the configuration.", min_length = 1, example = "mk")),
     responses((status = 200, description = "The handler.", body = HandlerView)))]
 pub(crate) async fn handler(
     State(state): State<ApiState>,
@@ -87,7 +87,7 @@ pub(crate) async fn plugins(
 /// Shows the plugins of a name: where a manager has two of one name, both.
 #[utoipa::path(get, path = "/plugins/{name}", tag = "plugins", operation_id = "getPlugin",
     params(("name" = String, Path, description = "The name that it gives itself, or where it comes from, such as `builtin:mk`.",
-        min_length = 1)),
+        min_length = 1, example = "builtin:mk")),
     responses((status = 200, description = "At least one.", body = Page<PluginView>)))]
 pub(crate) async fn plugin(
     State(state): State<ApiState>,
@@ -112,7 +112,7 @@ pub(crate) async fn interfaces(
 
 /// Shows one reference point that is served.
 #[utoipa::path(get, path = "/interfaces/{point}", tag = "manager", operation_id = "getInterface",
-    params(("point" = ReferencePoint, Path, description = "The reference point.")),
+    params(("point" = ReferencePoint, Path, description = "The reference point.", example = "mk")),
     responses((status = 200, description = "The interface.", body = InterfaceView)))]
 pub(crate) async fn interface(
     State(state): State<ApiState>,

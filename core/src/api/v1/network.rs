@@ -11,7 +11,9 @@ use crate::{
         params::{self, Parameters},
         problem::Problem,
         router::ApiState,
-        views::{NetworkChangeView, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView},
+        views::{
+            NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView,
+        },
     },
     model::ComponentRef,
 };
@@ -28,8 +30,8 @@ pub(crate) struct ListQuery {
     /// Of this value name, node, link or route.
     name: Option<String>,
     /// `next` of the page before.
-    #[param(pattern = "^[0-9a-f]+$")]
-    cursor: Option<String>,
+    #[param(value_type = Option<String>)]
+    cursor: Option<NetworkCursor>,
     /// Most items of the page.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
@@ -38,30 +40,44 @@ pub(crate) struct ListQuery {
     format: Option<ListFormat>,
 }
 
-impl ListQuery {
-    fn filter(&self, inventory: bool) -> NetworkFilter {
-        let Self { component, resource, name, .. } = self;
-        NetworkFilter { component: component.clone(), inventory, resource: resource.clone(), name: name.clone() }
-    }
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangesQuery {
+    /// What this component says.
+    #[param(inline)]
+    component: Option<ComponentRef>,
+    /// Of this part of a component.
+    resource: Option<String>,
+    /// Of this value name, node, link or route.
+    name: Option<String>,
+    /// `next` of the page before.
+    #[serde(default, deserialize_with = "params::number")]
+    #[param(schema_with = params::number_schema, required = false)]
+    cursor: Option<u64>,
+    /// Most items of the page.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+    /// Goes before the header `Accept`.
+    #[param(inline)]
+    format: Option<ListFormat>,
 }
 
-async fn list(state: &ApiState, query: ListQuery, inventory: bool, listing: &Listing) -> Result<Response, Problem> {
-    let filter = query.filter(inventory);
-    listing.answer(query.format, state.backend.network(&filter, &params::page(query.cursor, query.limit)?))
+fn list(state: &ApiState, query: ListQuery, inventory: bool, listing: &Listing) -> Result<Response, Problem> {
+    let ListQuery { component, resource, name, cursor, limit, format } = query;
+    let filter = NetworkFilter { component, inventory, resource, name };
+    listing.answer(format, state.backend.network(&filter, &params::page(cursor, limit)?))
 }
 
 async fn changes(
     state: &ApiState,
-    query: ListQuery,
+    query: ChangesQuery,
     inventory: bool,
     listing: &Listing,
 ) -> Result<Response, Problem> {
-    let filter = query.filter(inventory);
-    let cursor = query.cursor.map(|cursor| cursor.parse::<u64>()).transpose();
-    let cursor = cursor.map_err(|_| {
-        Problem::bad_request("bad-parameter", "Query not understood", "`cursor` is no number of a change")
-    })?;
-    listing.answer(query.format, state.backend.network_changes(&filter, &params::page(cursor, query.limit)?).await?)
+    let ChangesQuery { component, resource, name, cursor, limit, format } = query;
+    let filter = NetworkFilter { component, inventory, resource, name };
+    listing.answer(format, state.backend.network_changes(&filter, &params::page(cursor, limit)?).await?)
 }
 
 /// Lists inventory as components report it.
@@ -72,16 +88,16 @@ pub(crate) async fn inventory(
     Parameters(query): Parameters<ListQuery>,
     listing: Listing,
 ) -> Result<Response, Problem> {
-    list(&state, query, true, &listing).await
+    list(&state, query, true, &listing)
 }
 
 /// Lists changes of inventory, the newest first.
-#[utoipa::path(get, path = "/inventory/changes", tag = "network", operation_id = "listInventoryChanges", params(ListQuery),
+#[utoipa::path(get, path = "/inventory/changes", tag = "network", operation_id = "listInventoryChanges", params(ChangesQuery),
     responses((status = 200, description = "A page of changes.", body = Page<NetworkChangeView>),
         (status = 429, description = "Too many readers of what is stored at a time.")))]
 pub(crate) async fn inventory_changes(
     State(state): State<ApiState>,
-    Parameters(query): Parameters<ListQuery>,
+    Parameters(query): Parameters<ChangesQuery>,
     listing: Listing,
 ) -> Result<Response, Problem> {
     changes(&state, query, true, &listing).await
@@ -95,16 +111,16 @@ pub(crate) async fn topology(
     Parameters(query): Parameters<ListQuery>,
     listing: Listing,
 ) -> Result<Response, Problem> {
-    list(&state, query, false, &listing).await
+    list(&state, query, false, &listing)
 }
 
 /// Lists changes of the topology, the newest first.
-#[utoipa::path(get, path = "/topology/changes", tag = "network", operation_id = "listTopologyChanges", params(ListQuery),
+#[utoipa::path(get, path = "/topology/changes", tag = "network", operation_id = "listTopologyChanges", params(ChangesQuery),
     responses((status = 200, description = "A page of changes.", body = Page<NetworkChangeView>),
         (status = 429, description = "Too many readers of what is stored at a time.")))]
 pub(crate) async fn topology_changes(
     State(state): State<ApiState>,
-    Parameters(query): Parameters<ListQuery>,
+    Parameters(query): Parameters<ChangesQuery>,
     listing: Listing,
 ) -> Result<Response, Problem> {
     changes(&state, query, false, &listing).await

@@ -1,7 +1,7 @@
 //! `/api/v1/reports`
 
 use axum::{extract::State, response::Response};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::{
@@ -24,8 +24,8 @@ pub(crate) struct ListQuery {
     #[param(inline)]
     component: ComponentRef,
     /// Only numbered reports, from this sequence number on.
-    #[serde(default, deserialize_with = "number")]
-    #[param(minimum = 0, required = false)]
+    #[serde(default, deserialize_with = "params::number")]
+    #[param(schema_with = params::number_schema, required = false)]
     from_sequence: Option<u64>,
     /// `next` of the page before.
     #[param(inline)]
@@ -36,10 +36,6 @@ pub(crate) struct ListQuery {
     /// Goes before the header `Accept`.
     #[param(inline)]
     format: Option<ListFormat>,
-}
-
-fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    u64::deserialize(deserializer).map(Some)
 }
 
 /// Lists stored reports of a component, in the order of acceptance.

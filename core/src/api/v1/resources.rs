@@ -64,7 +64,7 @@ pub(crate) async fn list(
 
 /// Shows a part of a component with its last values and inventory.
 #[utoipa::path(get, path = "/resources/{point}/{id}/{resource}", tag = "components", operation_id = "getResource",
-    params(params::ComponentPath, ("resource" = String, Path, description = "The part, as reports name it.", min_length = 1)),
+    params(params::ComponentPath, ("resource" = String, Path, description = "The part, as reports name it.", min_length = 1, example = "kma-1")),
     responses((status = 200, description = "The resource.", body = ResourceDetail)))]
 pub(crate) async fn show(
     State(state): State<ApiState>,

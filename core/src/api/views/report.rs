@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::ValueView;
 use crate::{
+    config::limits,
     model::{ComponentRef, Timestamp},
     storage::JournalPosition,
 };
@@ -134,11 +135,22 @@ pub struct ReportView {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct StatusQuery {
     /// Types of extension objects, such as `performance`.
+    #[schema(schema_with = query_texts)]
     pub types: Vec<String>,
     /// Names of values, such as `qber_ratio`.
+    #[schema(schema_with = query_texts)]
     pub names: Vec<String>,
     /// Parts of the component.
+    #[schema(schema_with = query_texts)]
     pub resources: Vec<String>,
+}
+
+/// At most so many texts, none of them empty or too long.
+fn query_texts() -> utoipa::openapi::schema::Schema {
+    let text = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String);
+    let text = text.min_length(Some(1)).max_length(Some(limits::RESOURCE_CHARS));
+    let texts = utoipa::openapi::schema::ArrayBuilder::new().items(text);
+    texts.max_items(Some(limits::REQUEST_QUERY_ITEMS)).build().into()
 }
 
 impl StatusQuery {
