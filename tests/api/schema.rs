@@ -11,11 +11,16 @@ use crate::{
 };
 
 /// What a schema cannot say, so that a request that keeps to it may still be refused: that `from` is before `to`, and
-/// that a cursor is one that a page gave out.
+/// that a cursor is one that a page gave out. And a component that is asked and does not answer is no fault of the
+/// manager, though it is told with 504.
 const SETTINGS: &str = r#"
 [[operations]]
 include-path-regex = "/(history|histories|inventory|topology|resources|values|audit|usage)"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "409", "429", "5xx"]
+
+[[operations]]
+include-operation-id = "requestStatus"
+checks.not_a_server_error.expected-statuses = ["2xx", "4xx", "502", "504"]
 "#;
 
 /// Longer than it takes by far, and short enough for every run of the tests.

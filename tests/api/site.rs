@@ -33,6 +33,8 @@ impl Site {
             .component("mq", "qm-1", "")
             .with(POLICY);
         let manager = ManagerProcess::start(settings);
+        // The alarms.
+        manager.expect_warnings();
         let mut client = manager.connect("mk", "km-1");
         let fill = |resource: &str, ratio: f64| json!({ "type": "performance", "resource": resource, "values": { "key_store_fill_ratio": ratio } });
         let first = json!([

@@ -205,7 +205,11 @@ impl Backend for FakeBackend {
     }
 
     fn resources(&self, filter: &ResourceFilter, page: &PageRequest<ResourceCursor>) -> Page<ResourceView> {
-        let of = |detail: &ComponentDetail| resource(detail).filter(|_| filter.alarmed != Some(true));
+        let of = |detail: &ComponentDetail| {
+            resource(detail).filter(|part| {
+                filter.alarmed != Some(true) && filter.component.as_ref().is_none_or(|wanted| part.component == *wanted)
+            })
+        };
         let all = self
             .components
             .iter()

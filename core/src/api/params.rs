@@ -6,9 +6,9 @@ use axum::{
 };
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use utoipa::{
-    IntoParams,
+    IntoParams, PartialSchema, ToSchema,
     openapi::{
-        KnownFormat, ObjectBuilder, SchemaFormat,
+        KnownFormat, ObjectBuilder, RefOr, SchemaFormat,
         schema::{OneOfBuilder, Schema, Type},
     },
 };
@@ -79,15 +79,20 @@ pub(crate) fn time(key: &str, text: &str, now: Timestamp) -> Result<Timestamp, P
         .ok_or_else(|| bad(format!("`{key}` is no time such as 2026-11-26T08:00:00Z, and no span ago such as -6h")))
 }
 
-/// What [`time`] reads.
-pub(crate) fn time_schema() -> Schema {
-    let text = || ObjectBuilder::new().schema_type(Type::String);
-    let date_time = SchemaFormat::KnownFormat(KnownFormat::DateTime);
-    OneOfBuilder::new()
-        .item(text().format(Some(date_time)).examples(["2026-11-26T08:00:00Z"]))
-        .item(text().pattern(Some("^-[1-9][0-9]{0,3}(s|m|h|d)$")).examples(["-6h"]))
-        .build()
-        .into()
+/// What [`time`] reads, in the description of the API.
+pub(crate) struct TimeText;
+
+impl ToSchema for TimeText {}
+
+impl PartialSchema for TimeText {
+    fn schema() -> RefOr<Schema> {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let date_time = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+        OneOfBuilder::new()
+            .item(text().format(Some(date_time)).examples(["2026-11-26T08:00:00Z"]))
+            .item(text().pattern(Some("^-[1-9][0-9]{0,3}(s|m|h|d)$")).examples(["-6h"]))
+            .into()
+    }
 }
 
 /// A number from 0 to 2^63 - 1, so that every client can hold it.
@@ -100,10 +105,16 @@ pub(crate) fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
     Ok(Some(number))
 }
 
-/// What [`number`] reads.
-pub(crate) fn number_schema() -> Schema {
-    let number = ObjectBuilder::new().schema_type(Type::Integer);
-    number.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64))).minimum(Some(0)).build().into()
+/// What [`number`] reads, in the description of the API.
+pub(crate) struct Number;
+
+impl ToSchema for Number {}
+
+impl PartialSchema for Number {
+    fn schema() -> RefOr<Schema> {
+        let number = ObjectBuilder::new().schema_type(Type::Integer);
+        number.format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64))).minimum(Some(0)).build().into()
+    }
 }
 
 /// A component that the manager does not know.

@@ -326,10 +326,10 @@ fn a_second_server_on_the_address_is_told_so() {
 #[test]
 fn lists_are_csv_for_whoever_asks_for_it_and_say_where_they_go_on() {
     let manager = manager();
-    let reply = manager.get("/api/v1/components?format=csv&limit=1&tag=metro");
-    assert_eq!((reply.status, reply.header("content-type")), (200, "text/csv; charset=utf-8; header=present"));
-    assert!(reply.text.starts_with("component,referencePoint,id,"), "{}", reply.text);
-    assert_eq!(reply.header("link"), "</api/v1/components?format=csv&limit=1&tag=metro&cursor=mq%2Fm-1>; rel=\"next\"");
+    let list = manager.get("/api/v1/components?format=csv&limit=1&tag=metro");
+    assert_eq!((list.status, list.header("content-type")), (200, "text/csv; charset=utf-8; header=present"));
+    assert!(list.text.starts_with("component,referencePoint,id,"), "{}", list.text);
+    assert_eq!(list.header("link"), "</api/v1/components?format=csv&limit=1&tag=metro&cursor=mq%2Fm-1>; rel=\"next\"");
     let accept = agent().get(format!("{}/api/v1/alarms", manager.url)).header("Accept", "text/csv").call().unwrap();
     assert_eq!(reply_of_csv(accept), ["id", "3", "2", "1"]);
     let json = agent().get(format!("{}/api/v1/alarms?format=json", manager.url)).header("Accept", "text/csv");

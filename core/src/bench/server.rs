@@ -48,6 +48,8 @@ pub struct Server {
     child: Child,
     /// Where it listens.
     pub addresses: Addresses,
+    /// Where its API is, if it has one.
+    pub api: Option<SocketAddr>,
 }
 
 impl Drop for Server {
@@ -71,7 +73,7 @@ impl Server {
         let mut line = String::new();
         BufReader::new(out).read_line(&mut line)?;
         let address = line.trim().parse().context("the floor server did not tell its address")?;
-        Ok(Self { child, addresses: Addresses::everywhere(address) })
+        Ok(Self { child, addresses: Addresses::everywhere(address), api: None })
     }
 
     /// Starts a manager and waits until it is ready.
@@ -86,16 +88,18 @@ impl Server {
             .arg(&ready)
             .spawn()
             .context("cannot start the manager")?;
-        let mut server = Self { child, addresses: Addresses::default() };
-        server.addresses = server.wait_ready(&ready)?;
+        let mut server = Self { child, addresses: Addresses::default(), api: None };
+        let note = server.wait_ready(&ready)?;
+        server.addresses = Addresses::told(&note)?;
+        server.api = note.pointer("/api").and_then(|address| address.as_str()?.parse().ok());
         Ok(server)
     }
 
-    fn wait_ready(&mut self, ready: &Path) -> anyhow::Result<Addresses> {
+    fn wait_ready(&mut self, ready: &Path) -> anyhow::Result<serde_json::Value> {
         let until = Instant::now() + Duration::from_secs(120);
         while Instant::now() < until {
             if let Ok(text) = std::fs::read_to_string(ready) {
-                return Addresses::told(&serde_json::from_str(&text)?);
+                return Ok(serde_json::from_str(&text)?);
             }
             if let Some(status) = self.child.try_wait()? {
                 bail!("the manager ended with {status}");

@@ -3,13 +3,15 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{CommandResult, Exit, Output};
-use crate::bench::{floor, ingest, site::Site};
+use crate::bench::{api, floor, ingest, site::Site};
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Server CPU per status report, how long a lone reporter waits, what each handler and policy costs.
     Ingest(IngestArgs),
+    /// How long a reader of the HTTP API waits while thousands of components are known and report.
+    Api(ApiArgs),
     /// The floor server, for `ingest`.
     #[command(hide = true)]
     Floor {
@@ -44,10 +46,40 @@ pub struct IngestArgs {
     pub brief: bool,
 }
 
+/// Arguments of `api`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ApiArgs {
+    /// Components.
+    #[arg(long, default_value_t = 10_000)]
+    pub components: usize,
+    /// Seconds between two reports of a component.
+    #[arg(long, default_value_t = 30)]
+    pub interval: u64,
+    /// Seconds of the measurement of each request.
+    #[arg(long, default_value_t = 5)]
+    pub seconds: u64,
+    /// Folder for everything; a temporary one by default.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+}
+
 /// Measures.
 pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
     match command {
         Command::Floor { site } => floor::run(&Site::open(site))?,
+        Command::Api(args) => {
+            let report = api::run(&api::Options {
+                components: args.components,
+                interval: Duration::from_secs(args.interval.max(1)),
+                lasts: Duration::from_secs(args.seconds.max(1)),
+                folder: args.dir.clone(),
+            })?;
+            if output.is_data() {
+                output.document(&report)?;
+            } else {
+                report.table().lines().try_for_each(|line| output.line(line))?;
+            }
+        }
         Command::Ingest(args) => {
             let options = ingest::Options {
                 connections: args.connections,

@@ -15,7 +15,7 @@ use crate::{
     api::{
         listing::{ListFormat, Listing},
         page::Page,
-        params::{self, NoParameters, Parameters},
+        params::{self, NoParameters, Number, Parameters, TimeText},
         problem::Problem,
         router::ApiState,
         views::AlarmView,
@@ -49,14 +49,14 @@ pub(crate) struct ListQuery {
     operator_state: Option<OperatorState>,
     /// Of this FCAPS function, by its word or its letter.
     #[serde(default, deserialize_with = "function")]
-    #[param(schema_with = function_schema, required = false)]
+    #[param(inline, value_type = Option<FunctionWord>)]
     function: Option<FcapsFunction>,
     /// Whose severity, text or clearance changed at or after this time, or so long ago.
-    #[param(schema_with = params::time_schema, required = false)]
+    #[param(inline, value_type = Option<TimeText>)]
     since: Option<String>,
     /// `next` of the page before.
     #[serde(default, deserialize_with = "params::number")]
-    #[param(schema_with = params::number_schema, required = false)]
+    #[param(inline, value_type = Option<Number>)]
     cursor: Option<u64>,
     /// Most items of the page.
     #[param(minimum = 1, maximum = 1000)]
@@ -85,13 +85,20 @@ fn function<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
     })
 }
 
-fn function_schema() -> utoipa::openapi::schema::Schema {
-    let words = FUNCTIONS.iter().flat_map(|(word, letter, _)| [*word, *letter]);
-    utoipa::openapi::ObjectBuilder::new()
-        .schema_type(utoipa::openapi::schema::Type::String)
-        .enum_values(Some(words.collect::<Vec<_>>()))
-        .build()
-        .into()
+/// What [`function`] reads, in the description of the API.
+struct FunctionWord;
+
+impl ToSchema for FunctionWord {}
+
+impl utoipa::PartialSchema for FunctionWord {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        let words = FUNCTIONS.iter().flat_map(|(word, letter, _)| [*word, *letter]);
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .enum_values(Some(words.collect::<Vec<_>>()))
+            .build()
+            .into()
+    }
 }
 
 /// Lists alarms, the newest alarm first.

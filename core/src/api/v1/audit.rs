@@ -8,7 +8,7 @@ use crate::{
     api::{
         listing::{ListFormat, Listing},
         page::Page,
-        params::{self, Parameters},
+        params::{self, Number, Parameters, TimeText},
         problem::Problem,
         router::ApiState,
         views::{AuditEntryView, AuditFilter},
@@ -25,14 +25,14 @@ pub(crate) struct ListQuery {
     /// Of this operator, component or fingerprint.
     who: Option<String>,
     /// At or after this time, or so long ago.
-    #[param(schema_with = params::time_schema, required = false)]
+    #[param(inline, value_type = Option<TimeText>)]
     from: Option<String>,
     /// Before this time, or so long ago.
-    #[param(schema_with = params::time_schema, required = false)]
+    #[param(inline, value_type = Option<TimeText>)]
     to: Option<String>,
     /// `next` of the page before.
     #[serde(default, deserialize_with = "params::number")]
-    #[param(schema_with = params::number_schema, required = false)]
+    #[param(inline, value_type = Option<Number>)]
     cursor: Option<u64>,
     /// Most items of the page.
     #[param(minimum = 1, maximum = 1000)]

@@ -12,7 +12,7 @@ use crate::{
     api::{
         listing::{ListFormat, Listing},
         page::Page,
-        params::{self, Parameters},
+        params::{self, Parameters, TimeText},
         problem::Problem,
         router::ApiState,
         views::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueCursor, ValueFilter},
@@ -35,10 +35,10 @@ pub(crate) struct HistoryQuery {
     #[param(required = false)]
     resource: String,
     /// From this time on, or so long ago; an hour before `to`, if not said.
-    #[param(schema_with = params::time_schema, required = false)]
+    #[param(inline, value_type = Option<TimeText>)]
     from: Option<String>,
     /// Up to this time, or so long ago; now, if not said.
-    #[param(schema_with = params::time_schema, required = false)]
+    #[param(inline, value_type = Option<TimeText>)]
     to: Option<String>,
     /// Steps of this length instead of samples, such as `1m` or `1h`.
     #[param(pattern = "^[1-9][0-9]{0,3}(s|m|h|d)$")]
@@ -108,10 +108,10 @@ pub(crate) struct HistoriesQuery {
     /// Part of the component; left out or empty: the component itself.
     resource: Option<String>,
     /// From this time on, or so long ago; an hour before `to`, if not said.
-    #[param(schema_with = params::time_schema, required = false)]
+    #[param(inline, value_type = Option<TimeText>)]
     from: Option<String>,
     /// Up to this time, or so long ago; now, if not said.
-    #[param(schema_with = params::time_schema, required = false)]
+    #[param(inline, value_type = Option<TimeText>)]
     to: Option<String>,
     /// Steps of this length instead of samples, such as `1m` or `1h`.
     #[param(pattern = "^[1-9][0-9]{0,3}(s|m|h|d)$")]

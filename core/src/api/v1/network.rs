@@ -8,7 +8,7 @@ use crate::{
     api::{
         listing::{ListFormat, Listing},
         page::Page,
-        params::{self, Parameters},
+        params::{self, Number, Parameters, TimeText},
         problem::Problem,
         router::ApiState,
         views::{
@@ -53,7 +53,7 @@ pub(crate) struct ChangesQuery {
     name: Option<String>,
     /// `next` of the page before.
     #[serde(default, deserialize_with = "params::number")]
-    #[param(schema_with = params::number_schema, required = false)]
+    #[param(inline, value_type = Option<Number>)]
     cursor: Option<u64>,
     /// Most items of the page.
     #[param(minimum = 1, maximum = 1000)]
@@ -138,10 +138,10 @@ pub(crate) struct UsageQuery {
     #[param(inline)]
     component: Option<ComponentRef>,
     /// Intervals that ended at or after this time, or so long ago.
-    #[param(schema_with = params::time_schema, required = false)]
+    #[param(inline, value_type = Option<TimeText>)]
     from: Option<String>,
     /// Intervals that ended before this time, or so long ago.
-    #[param(schema_with = params::time_schema, required = false)]
+    #[param(inline, value_type = Option<TimeText>)]
     to: Option<String>,
     /// Goes before the header `Accept`.
     #[param(inline)]

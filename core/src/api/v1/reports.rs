@@ -8,7 +8,7 @@ use crate::{
     api::{
         listing::{ListFormat, Listing},
         page::Page,
-        params::{self, Parameters},
+        params::{self, Number, Parameters},
         problem::Problem,
         router::ApiState,
         views::{ReportCursor, ReportView},
@@ -25,7 +25,7 @@ pub(crate) struct ListQuery {
     component: ComponentRef,
     /// Only numbered reports, from this sequence number on.
     #[serde(default, deserialize_with = "params::number")]
-    #[param(schema_with = params::number_schema, required = false)]
+    #[param(inline, value_type = Option<Number>)]
     from_sequence: Option<u64>,
     /// `next` of the page before.
     #[param(inline)]
