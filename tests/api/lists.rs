@@ -32,7 +32,7 @@ fn resources_alarms_and_histories_are_found_by_what_they_are() {
     let policy = site.json("/api/v1/policies/store-low");
     assert_eq!((&policy["config"]["raise_below"], &policy["lastFailure"]), (&json!(0.2), &json!(null)));
     assert_eq!(site.json("/api/v1/catalogue")["performance"][0]["kind"].as_str().map(str::is_empty), Some(false));
-    assert_eq!(site.json("/api/v1/health")["interfaces"][0]["accepted"], 2, "Mk comes after Mq only if Mq is served");
+    assert_eq!(site.json("/api/v1/health")["interfaces"][1]["accepted"], 2, "Mq comes first, then Mk");
 }
 
 #[test]

@@ -426,3 +426,9 @@ pub enum ReadWithoutToken {
     /// Nowhere.
     Never,
 }
+
+impl ReadWithoutToken {
+    /// The words of the configuration.
+    pub const WORDS: [(&str, Self); 3] =
+        [("loopback", Self::Loopback), ("always", Self::Always), ("never", Self::Never)];
+}

@@ -589,13 +589,6 @@ fn api(table: &TableReader<'_>, found: &Found) -> RawApi {
     RawApi {
         listen: table.text("listen").and_then(|text| address(text, found)),
         tokens: tokens.iter().map(token).collect(),
-        read_without_token: table.word(
-            "read_without_token",
-            &[
-                ("loopback", ReadWithoutToken::Loopback),
-                ("always", ReadWithoutToken::Always),
-                ("never", ReadWithoutToken::Never),
-            ],
-        ),
+        read_without_token: table.word("read_without_token", &ReadWithoutToken::WORDS),
     }
 }
