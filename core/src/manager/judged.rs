@@ -3,13 +3,22 @@
 //! Policies that watch one value write its name as `value`, and their levels as `raise_above` with `clear_below`, or
 //! `raise_below` with `clear_above`, as `threshold` does. A policy that does otherwise has alarms without these members.
 
+use std::sync::Arc;
+
 use serde_json::Value;
+
+use super::{events::Judge, plugins::Plugins};
 
 use crate::{
     api::{unit, views::AlarmView},
     config::PolicyConfig,
     model::{Alarm, Catalogue},
 };
+
+/// Shows alarms by these policies, for those who tell them as they come.
+pub(super) fn by(plugins: Arc<Plugins>) -> Judge {
+    Box::new(move |alarm| shown(alarm, plugins.set.policies.iter().map(|active| &active.config)))
+}
 
 /// An alarm with what its policy says of it, if it is a policy's and the policy is in force.
 pub(super) fn shown<'a>(alarm: &Alarm, mut policies: impl Iterator<Item = &'a PolicyConfig>) -> AlarmView {

@@ -15,6 +15,7 @@ use super::{
     backend::ManagerBackend,
     events::{Events, Fan},
     housekeeping::House,
+    judged,
     live::{Connections, Interface, Sink},
     outward::Outward,
     plugins::{self, Plugins},
@@ -190,7 +191,8 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         next_alarm_id: recovered.next_alarm_id,
     };
     let subscriptions = shared.start_subscriptions(&data_dir, &audit, reached)?;
-    let events = Events::new(reached, Arc::clone(&shared.board), Arc::clone(&shared.symbols));
+    let judge = judged::by(Arc::clone(&shared.plugins));
+    let events = Events::new(reached, Arc::clone(&shared.board), Arc::clone(&shared.symbols), judge);
     let audience = Audience {
         progress: Arc::default(),
         board: Arc::clone(&shared.board),
