@@ -64,3 +64,30 @@ fn lists_are_tables_for_whoever_wants_them_so() {
         assert!(rows[0].len() >= 5, "{list}: {rows:?}");
     }
 }
+
+#[test]
+fn a_list_is_watched_for_as_many_rounds_as_asked_and_only_what_reads_can_be() {
+    let mut site = Site::start();
+    let watched = site.manager.command(&["component", "list", "--watch", "0.1", "--rounds", "2"]);
+    let text = String::from_utf8(watched.stdout).unwrap();
+    assert_eq!((watched.status.code(), text.matches("mk/km-2").count()), (Some(0), 2), "{text}");
+    let refused = site.manager.command(&["alarm", "acknowledge", "1", "--watch"]);
+    assert_eq!(refused.status.code(), Some(2));
+    // An event wakes a watch that was told no time: the second round comes with the report, not with the patience of ten
+    // seconds.
+    let root = site.manager.api().root().to_owned();
+    let child = std::process::Command::new(harness::binary::qkdnm())
+        .args(["alarm", "list", "--all", "--watch", "--rounds", "2", "-o", "json", "--api", &root])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let answer = site.client.ask(&harness::report(
+        "km-1",
+        json!([
+        { "type": "performance", "resource": "kma-3", "values": { "key_store_fill_ratio": 0.01 } }]),
+    ));
+    assert_eq!(harness::response_code(&answer), "success");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("kma-3"), "the second round has the new alarm");
+}

@@ -17,6 +17,10 @@ fn promtool_finds_nothing_to_mend_in_the_metrics() {
     let folder = tempfile::tempdir().unwrap();
     let text = site.manager.api().get("/metrics").text;
     assert!(text.contains("qkdn_alarm_alarms_raised{severity=\"major\"} 1"), "{text}");
+    let fill = "{reference_point=\"mk\",value=\"key_store_fill_ratio\",unit=\"ratio\"}";
+    for line in [format!("qkdn_network_value_least{fill} 0.1"), format!("qkdn_network_value_greatest{fill} 0.9")] {
+        assert!(text.contains(&line), "{line}\n{text}");
+    }
     std::fs::write(folder.path().join("metrics.txt"), text).unwrap();
     let mut command = Command::new("sh");
     command.args(["-c", "exec \"$0\" check metrics < metrics.txt"]).arg(promtool);

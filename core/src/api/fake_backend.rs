@@ -17,10 +17,10 @@ use super::{
         AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentMatchView,
         ComponentSummary, ConnectionView, FailureView, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
         HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView,
-        NetworkFilter, OutwardState, OutwardSubscriptionView, PluginCounters, PluginView, PolicyView, ReportCursor,
-        ReportOutcome, ReportView, ReportedValue, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView,
-        StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter,
-        ValueView,
+        NetworkFilter, NetworkLevel, OutwardState, OutwardSubscriptionView, PluginCounters, PluginView, PolicyView,
+        ReportCursor, ReportOutcome, ReportView, ReportedValue, ResourceCursor, ResourceDetail, ResourceFilter,
+        ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor,
+        ValueFilter, ValueView,
     },
 };
 use crate::{
@@ -518,6 +518,15 @@ impl Backend for FakeBackend {
             interfaces: vec![InterfaceGauges {
                 reference_point: ReferencePoint::Mk,
                 components: ComponentCount { known: 3, connected: 2 },
+            }],
+            silent: Vec::new(),
+            network: vec![NetworkLevel {
+                reference_point: ReferencePoint::Mk,
+                value: "key_store_fill_ratio".into(),
+                count: 2,
+                least: 0.1,
+                greatest: 0.5,
+                mean: 0.3,
             }],
             shard_mailboxes: vec![0, 2],
             symbols: 120,

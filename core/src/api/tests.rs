@@ -455,6 +455,7 @@ fn metrics_are_well_formed() {
         r#"qkdn_plugin_calls_made_total{plugin="say \"qber\"\\\n"} 3"#,
         r#"qkdn_plugin_call_seconds_total{plugin="say \"qber\"\\\n"} 1.5"#,
         r#"qkdn_state_components_connected{reference_point="mk"} 2.0"#,
+        r#"qkdn_network_value_least{reference_point="mk",value="key_store_fill_ratio",unit="ratio"} 0.1"#,
         "qkdn_manager_ready 1.0",
     ] {
         assert!(reply.text.lines().any(|found| found == line), "{line} is missing in\n{}", reply.text);

@@ -19,7 +19,7 @@ pub mod subscription;
 pub use alarm::AlarmView;
 pub use audit::{AuditEntryView, AuditFilter};
 pub use component::{ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, ValueView};
-pub use health::{ComponentCount, Gauges, Health, InterfaceGauges};
+pub use health::{ComponentCount, Gauges, Health, InterfaceGauges, NetworkLevel, SilentCount};
 pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueCursor, ValueFilter};
 pub use interface::InterfaceView;
 pub use network::{

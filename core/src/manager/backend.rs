@@ -6,7 +6,7 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     alarms::AlarmDesk,
-    audit_trail, described, history, judged, network,
+    audit_trail, described, history, judged, levels, network,
     plugins::Plugins,
     requests::{self, NotSent},
     resources,
@@ -44,7 +44,7 @@ use crate::{
 /// Readers of stored reports at a time; each scans the journal.
 pub const REPORT_READERS: usize = 2;
 /// Type of the alarm about a component that does not report.
-const SILENT: &str = "component-silent";
+pub(super) const SILENT: &str = "component-silent";
 
 /// The manager, seen from the API.
 pub struct ManagerBackend {
@@ -517,6 +517,8 @@ impl Backend for ManagerBackend {
                 .map(|(reference_point, components)| InterfaceGauges { reference_point, components })
                 .collect(),
             symbols: self.symbols.len() as u64,
+            silent: levels::silent(&self.board),
+            network: levels::of(&self.registry, &self.symbols),
             ..Gauges::default()
         }
     }

@@ -13,6 +13,7 @@ pub mod events;
 pub mod history;
 pub mod housekeeping;
 mod judged;
+mod levels;
 pub mod live;
 pub mod network;
 pub mod outward;

@@ -51,6 +51,10 @@ pub struct ComponentCount {
 pub struct Gauges {
     /// By reference point, in the order of `ReferencePoint::ALL`; absent ones are not served.
     pub interfaces: Vec<InterfaceGauges>,
+    /// Components that are held for silent, by reference point.
+    pub silent: Vec<SilentCount>,
+    /// Levels of the network, by reference point and value.
+    pub network: Vec<NetworkLevel>,
     /// Messages waiting in each shard's mailbox, by shard.
     pub shard_mailboxes: Vec<u64>,
     /// Symbols given so far.
@@ -59,6 +63,32 @@ pub struct Gauges {
     pub journal_size_bytes: u64,
     /// Timers that policies have set.
     pub policy_timers: u64,
+}
+
+/// Components of one reference point that are held for silent.
+#[derive(Clone, Copy, Debug)]
+pub struct SilentCount {
+    /// Which.
+    pub reference_point: ReferencePoint,
+    /// How many.
+    pub components: u64,
+}
+
+/// What a value of the catalogue amounts to over all of a reference point that report it.
+#[derive(Clone, Debug)]
+pub struct NetworkLevel {
+    /// Which.
+    pub reference_point: ReferencePoint,
+    /// Name of the value.
+    pub value: String,
+    /// How many report it, parts of components each for itself.
+    pub count: u64,
+    /// The least.
+    pub least: f64,
+    /// The greatest.
+    pub greatest: f64,
+    /// The mean.
+    pub mean: f64,
 }
 
 /// Components of one reference point.
