@@ -8,7 +8,7 @@ use crate::{
         Page,
         views::{HandlerView, InterfaceView, PluginCounters, PluginView, PolicyView},
     },
-    config::{FcapsFunction, OnFailure, PolicyMode},
+    config::{OnFailure, PolicyMode},
 };
 
 /// The commands of `policy`.
@@ -77,7 +77,7 @@ pub(super) fn run_policy(command: &PolicyCommand, api: &ApiArgs, output: &mut Ou
     let headings = ["POLICY", "FUNCTION", "MODE", "PLUGIN", "VERSION", "SHA-256", "CALLS", "FAILED", "MEAN TIME"];
     list(["policy", "policies"], api, output, headings, |policy: PolicyView| {
         let [calls, failures, mean] = counters(&policy.counters);
-        let (function, mode) = (function_word(policy.function), mode_word(policy.mode));
+        let (function, mode) = (policy.function.as_str(), mode_word(policy.mode));
         let digest = short(&policy.sha256);
         [policy.name, function.into(), mode.into(), policy.plugin, policy.version, digest, calls, failures, mean]
     })
@@ -139,16 +139,6 @@ fn counters(counters: &PluginCounters) -> [String; 3] {
 /// The start of a digest, enough to tell two versions apart.
 fn short(sha256: &str) -> String {
     sha256.chars().take(12).collect()
-}
-
-const fn function_word(function: FcapsFunction) -> &'static str {
-    match function {
-        FcapsFunction::Fault => "fault",
-        FcapsFunction::Configuration => "configuration",
-        FcapsFunction::Accounting => "accounting",
-        FcapsFunction::Performance => "performance",
-        FcapsFunction::Security => "security",
-    }
 }
 
 const fn mode_word(mode: PolicyMode) -> &'static str {

@@ -293,6 +293,20 @@ pub enum FcapsFunction {
     Security,
 }
 
+impl FcapsFunction {
+    /// The word used everywhere.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Fault => "fault",
+            Self::Configuration => "configuration",
+            Self::Accounting => "accounting",
+            Self::Performance => "performance",
+            Self::Security => "security",
+        }
+    }
+}
+
 /// `policies.mode`
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

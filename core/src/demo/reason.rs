@@ -49,19 +49,9 @@ impl Policies {
             };
         };
         match self.0.get(name) {
-            Some(policy) => format!("policy {name} ({}, {})", function_word(policy.function), policy.plugin),
+            Some(policy) => format!("policy {name} ({}, {})", policy.function.as_str(), policy.plugin),
             None => format!("policy {name}"),
         }
-    }
-}
-
-const fn function_word(function: FcapsFunction) -> &'static str {
-    match function {
-        FcapsFunction::Fault => "fault",
-        FcapsFunction::Configuration => "configuration",
-        FcapsFunction::Accounting => "accounting",
-        FcapsFunction::Performance => "performance",
-        FcapsFunction::Security => "security",
     }
 }
 

@@ -14,7 +14,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Event, Origin, filter::reference_point, function};
+use super::{Event, Origin, filter::reference_point};
 use crate::{
     config::FcapsFunction,
     model::{Alarm, Severity, Timestamp},
@@ -91,7 +91,7 @@ fn labels(alarm: &Alarm, function: FcapsFunction, severity: Severity, origin: &O
         ("reference_point", point),
         ("resource", &alarm.key.resource),
         ("qualifier", &alarm.key.alarm_type_qualifier),
-        ("function", function::word(function)),
+        ("function", function.as_str()),
         ("manager", &origin.manager),
         ("domain", &origin.domain),
     ];

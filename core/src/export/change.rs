@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Alarm, OperatorState, Severity, Timestamp};
+use crate::{
+    config::FcapsFunction,
+    model::{Alarm, OperatorState, Severity, Timestamp},
+};
 
 /// What happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -52,6 +55,9 @@ pub struct Known {
     pub severity: Severity,
     /// The worst severity since it was last raised.
     pub peak: Severity,
+    /// The FCAPS function that it had when it was last raised: it is told and ended under that one, whatever becomes of the
+    /// policy meanwhile.
+    pub function: FcapsFunction,
     /// What the operator says.
     pub operator_state: OperatorState,
     /// When severity or clearance changed.
@@ -72,9 +78,9 @@ fn peak(alarm: &Alarm) -> Severity {
 }
 
 impl Known {
-    /// What is to be remembered of an alarm of which `before` was remembered.
+    /// What is to be remembered of an alarm of which `before` was remembered, and which serves this function now.
     #[must_use]
-    pub fn of(alarm: &Alarm, before: Option<&Self>) -> Self {
+    pub fn of(alarm: &Alarm, before: Option<&Self>, function: FcapsFunction) -> Self {
         // The history is bounded; what was worse before it is remembered.
         let same = before.filter(|before| before.raise_count == alarm.raise_count);
         Self {
@@ -82,6 +88,7 @@ impl Known {
             is_cleared: alarm.is_cleared,
             severity: alarm.report.severity,
             peak: same.map_or_else(|| peak(alarm), |before| before.peak.max(peak(alarm))),
+            function: same.map_or(function, |before| before.function),
             operator_state: alarm.operator_state,
             last_changed: alarm.last_changed,
             last_action: last_action(alarm),
@@ -176,7 +183,7 @@ mod tests {
         #[test]
         fn what_happened_agrees_with_the_life_of_the_alarm(steps in steps()) {
             let mut alarm = alarm(1, "minor");
-            let mut known = Known::of(&alarm, None);
+            let mut known = Known::of(&alarm, None, FcapsFunction::Fault);
             let mut worst = alarm.report.severity;
             for (time, step) in (alarm.last_raised.0 + 1..).zip(&steps) {
                 let Some(next) = after(&alarm, step, Timestamp(time)) else { continue };
@@ -190,7 +197,7 @@ mod tests {
                     _ => prop_assert_eq!(expected, AlarmChange::Operated),
                 }
                 prop_assert!(!known.is_ahead_of(&next), "time does not go back");
-                let newer = Known::of(&next, Some(&known));
+                let newer = Known::of(&next, Some(&known), FcapsFunction::Fault);
                 prop_assert!(newer.is_ahead_of(&alarm), "what is older is known to be");
                 if kind == Some(EventKind::Raised) { worst = next.report.severity; }
                 worst = worst.max(next.report.severity);
@@ -209,7 +216,7 @@ mod tests {
         let cleared = clear(&raised, "", Timestamp(2)).unwrap();
         assert_eq!(Known::change(None, &cleared), None);
         let again = raise(Some(&cleared), cleared.key.clone(), raised.report.clone(), "x", || 0, Timestamp(3)).unwrap();
-        let known = Known::of(&raised, None);
+        let known = Known::of(&raised, None, FcapsFunction::Fault);
         assert_eq!(Known::change(Some(&known), &again), Some(EventKind::Raised), "its clear was not seen");
     }
 }

@@ -14,7 +14,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Event, EventKind, Origin, filter::reference_point, function};
+use super::{Event, EventKind, Origin, filter::reference_point};
 use crate::model::Timestamp;
 
 /// Of one event.
@@ -68,7 +68,7 @@ pub fn cloud_event(event: &Event, superseded: u64, origin: &Origin) -> Value {
             "manager": origin.manager,
             "domain": origin.domain,
             "event": event.kind,
-            "function": function::word(event.function),
+            "function": event.function.as_str(),
             "referencePoint": reference_point(alarm),
             "alarm": alarm,
         },

@@ -39,9 +39,9 @@ impl Filter {
     /// Whether the target is told of an alarm. What counts is the worst severity since the alarm was raised: who was told
     /// that it is critical is also told that it became minor, and that it is over.
     #[must_use]
-    pub fn wants(&self, alarm: &Alarm, known: &Known, function: FcapsFunction) -> bool {
+    pub fn wants(&self, alarm: &Alarm, known: &Known) -> bool {
         self.severity_at_least.is_none_or(|least| known.peak >= least)
-            && (self.functions.is_empty() || self.functions.contains(&function))
+            && (self.functions.is_empty() || self.functions.contains(&known.function))
             && self.alarm_types.matches(&alarm.key.alarm_type_id)
             && (self.reference_points.is_empty()
                 || reference_point(alarm).is_some_and(|point| self.reference_points.contains(&point)))
@@ -68,7 +68,7 @@ mod tests {
         let alarm = alarm(1, "major");
         let mut config = ExporterFilter::default();
         change(&mut config);
-        Filter::new(&config).wants(&alarm, &Known::of(&alarm, None), FcapsFunction::Performance)
+        Filter::new(&config).wants(&alarm, &Known::of(&alarm, None, FcapsFunction::Performance))
     }
 
     #[test]
@@ -91,18 +91,18 @@ mod tests {
         let filter =
             Filter::new(&ExporterFilter { severity_at_least: Some(Severity::Major), ..ExporterFilter::default() });
         let told = alarm(1, "critical");
-        let known = Known::of(&told, None);
+        let known = Known::of(&told, None, FcapsFunction::Fault);
         let mut report = told.report.clone();
         report.severity = Severity::Minor;
         let sunk = raise(Some(&told), told.key.clone(), report.clone(), "x", || 0, Timestamp(2)).unwrap();
-        let sunk_known = Known::of(&sunk, Some(&known));
-        assert!(filter.wants(&sunk, &sunk_known, FcapsFunction::Fault) && !filter.is_bad_enough(sunk.report.severity));
+        let sunk_known = Known::of(&sunk, Some(&known), FcapsFunction::Fault);
+        assert!(filter.wants(&sunk, &sunk_known) && !filter.is_bad_enough(sunk.report.severity));
         let cleared = clear(&sunk, "", Timestamp(3)).unwrap();
-        let cleared_known = Known::of(&cleared, Some(&sunk_known));
-        assert!(filter.wants(&cleared, &cleared_known, FcapsFunction::Fault));
+        let cleared_known = Known::of(&cleared, Some(&sunk_known), FcapsFunction::Fault);
+        assert!(filter.wants(&cleared, &cleared_known));
         let again = raise(Some(&cleared), cleared.key.clone(), report, "x", || 0, Timestamp(4)).unwrap();
         assert!(
-            !filter.wants(&again, &Known::of(&again, Some(&cleared_known)), FcapsFunction::Fault),
+            !filter.wants(&again, &Known::of(&again, Some(&cleared_known), FcapsFunction::Fault)),
             "a new beginning"
         );
     }

@@ -18,6 +18,12 @@ impl Functions {
         Self(policies.iter().map(|policy| (policy.name.clone(), policy.function)).collect())
     }
 
+    /// Those of a configuration that takes the place of the one before. Policies that are gone stay known: what they
+    /// raised may be on its way still.
+    pub fn learn(&mut self, policies: &[PolicyConfig]) {
+        self.0.extend(policies.iter().map(|policy| (policy.name.clone(), policy.function)));
+    }
+
     /// The function of an alarm: its policy's; of others by the event type, X.736's violations being security and X.733's
     /// quality of service performance, everything else fault.
     #[must_use]
@@ -31,18 +37,6 @@ impl Functions {
             "quality-of-service" => FcapsFunction::Performance,
             _ => FcapsFunction::Fault,
         }
-    }
-}
-
-/// The word used everywhere.
-#[must_use]
-pub const fn word(function: FcapsFunction) -> &'static str {
-    match function {
-        FcapsFunction::Fault => "fault",
-        FcapsFunction::Configuration => "configuration",
-        FcapsFunction::Accounting => "accounting",
-        FcapsFunction::Performance => "performance",
-        FcapsFunction::Security => "security",
     }
 }
 

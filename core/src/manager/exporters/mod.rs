@@ -150,6 +150,14 @@ impl Exporters {
         Ok(())
     }
 
+    /// Policies that a reload brings, before they are in force: what they raise is told under their function.
+    pub fn learn(&self, policies: &[PolicyConfig]) {
+        // All exporters have one store.
+        if let Some(post) = self.posts().first() {
+            post.store.learn(policies);
+        }
+    }
+
     /// Ends all of them; what waits is on disk.
     pub async fn stop(&self) {
         let group = self.group().take();

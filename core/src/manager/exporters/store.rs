@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::{
     alarm::AlarmBoard,
-    config::{ExporterConfig, exporter::ExporterKind, limits::EXPORTER_PARKED},
+    config::{ExporterConfig, FcapsFunction, PolicyConfig, exporter::ExporterKind, limits::EXPORTER_PARKED},
     export::{Event, EventKind, Filter, Functions, Known, outbox::Outbox},
     model::{Alarm, Severity, Timestamp},
     storage::{
@@ -151,6 +151,11 @@ impl Store {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Policies that a reload brings.
+    pub(super) fn learn(&self, policies: &[PolicyConfig]) {
+        self.inner().functions.learn(policies);
     }
 
     /// Told when there is something new for an exporter.
@@ -322,10 +327,10 @@ impl Store {
     }
 
     /// The FCAPS function of an alarm, and whether its severity is one that the exporter is to tell by itself.
-    pub(super) fn judge(&self, index: usize, alarm: &Alarm) -> (crate::config::FcapsFunction, bool) {
+    pub(super) fn judge(&self, index: usize, alarm: &Alarm) -> (FcapsFunction, bool) {
         let inner = self.inner();
         let bad = inner.trays.get(index).is_some_and(|tray| tray.filter.is_bad_enough(alarm.report.severity));
-        (inner.functions.of(alarm), bad)
+        (inner.judged(alarm).function, bad)
     }
 }
 
@@ -383,9 +388,14 @@ impl Inner {
     /// Remembers every alarm as it is on the list.
     fn remember(&mut self, board: &AlarmBoard) {
         for alarm in board.all() {
-            let before = self.known.get(&alarm.id);
-            self.note(alarm.id, Known::of(&alarm, before));
+            let known = self.judged(&alarm);
+            self.note(alarm.id, known);
         }
+    }
+
+    /// What is known of an alarm once it is as given.
+    fn judged(&self, alarm: &Alarm) -> Known {
+        Known::of(alarm, self.known.get(&alarm.id), self.functions.of(alarm))
     }
 
     fn note(&mut self, alarm: u64, known: Known) {
@@ -398,19 +408,19 @@ impl Inner {
         let before = self.known.get(&alarm.id).copied();
         let kind = Known::change(before.as_ref(), alarm);
         let is_old = before.is_some_and(|before| before.is_ahead_of(alarm));
-        let after = Known::of(alarm, before.as_ref());
+        let after = self.judged(alarm);
         if !is_old {
             self.note(alarm.id, after);
         }
         let Some(kind) = kind.filter(|_| !is_old) else { return };
-        let function = self.functions.of(alarm);
+        let function = after.function;
         for index in 0..self.trays.len() {
             let Some(tray) = self.trays.get_mut(index) else { continue };
             if tray.told_ahead.get(&alarm.id).is_some_and(|told| told.covers(alarm)) {
                 continue;
             }
             tray.told_ahead.remove(&alarm.id);
-            if tray.filter.wants(alarm, &after, function) {
+            if tray.filter.wants(alarm, &after) {
                 let event = Event { position: position.0, place, kind, resync: false, function, alarm: alarm.clone() };
                 self.put(index, &event);
             }
@@ -425,11 +435,11 @@ impl Inner {
         let mut told = 0;
         for (place, alarm) in (0..).zip(alarms) {
             let before = self.known.get(&alarm.id).copied();
-            let after = Known::of(&alarm, before.as_ref());
-            let function = self.functions.of(&alarm);
+            let after = self.judged(&alarm);
+            let function = after.function;
             let Some(tray) = self.trays.get_mut(index) else { return };
             let was_raised = before.is_some_and(|before| !before.is_cleared) || tray.firing.contains_key(&alarm.id);
-            let wanted = tray.filter.wants(&alarm, &after, function);
+            let wanted = tray.filter.wants(&alarm, &after);
             if !wanted && tray.firing.remove(&alarm.id).is_some() {
                 // It is not told of any more; the alert ends by itself.
                 self.unwritten.firing.push((tray.config.name.clone(), alarm.id, None));

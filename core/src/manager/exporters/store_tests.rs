@@ -6,7 +6,7 @@ use super::store::{Outgoing, Store};
 use crate::{
     alarm::{AlarmBoard, clear, raise},
     config::{
-        ExporterConfig,
+        ComponentMatch, ExporterConfig, FcapsFunction, PluginSource, PolicyConfig, PolicyMode,
         exporter::{ExporterFilter, ExporterKind, ExporterUrl},
     },
     export::Functions,
@@ -72,8 +72,20 @@ pub(super) fn batch(alarms: Vec<Alarm>) -> BatchRecord {
 }
 
 fn open(folder: &Path, configs: &[Arc<ExporterConfig>], board: &AlarmBoard, committed: u64) -> Store {
-    let metrics = Metrics::default();
-    Store::open(folder, configs, Functions::default(), board, JournalPosition(committed), &metrics).unwrap()
+    let (metrics, functions) = (Metrics::default(), Functions::default());
+    Store::open(folder, configs, functions, board, JournalPosition(committed), &metrics).unwrap()
+}
+
+fn policy(name: &str, function: FcapsFunction) -> PolicyConfig {
+    PolicyConfig {
+        name: name.into(),
+        function,
+        plugin: PluginSource::Builtin(name.into()),
+        sha256: None,
+        applies_to: ComponentMatch::default(),
+        mode: PolicyMode::Active,
+        config: serde_json::Value::Null,
+    }
 }
 
 /// What waits: alarm, what happened, whether it is a resync.
@@ -163,4 +175,33 @@ fn a_parked_state_that_is_no_longer_true_does_not_fire_again() {
     assert_eq!(store.retry(1).unwrap(), (1, 0));
     assert_eq!(waiting(&store, 0), [(1, "cleared", false)]);
     assert_eq!(waiting(&store, 1), [(1, "raised", false), (1, "cleared", false)]);
+}
+
+#[test]
+fn an_alarm_ends_under_the_function_that_it_was_raised_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut of_security = config("soc", ExporterKind::Webhook).as_ref().clone();
+    of_security.filter.functions = vec![FcapsFunction::Security];
+    let configs = [Arc::new(of_security)];
+    let store = open(folder.path(), &configs, &AlarmBoard::default(), 1);
+    let by = |policy: &str, id| Alarm { raised_by: format!("policy:{policy}"), ..raised(id, 10) };
+    let (first, second) = (by("watch", 1), by("watch", 2));
+    store.take(JournalPosition(2), &batch(vec![first]));
+    assert_eq!(waiting(&store, 0), [], "a policy that nobody knows is of the fault function");
+    // A reload brings the policy; then another takes it away, and its alarms end for that.
+    store.learn(&[policy("watch", FcapsFunction::Security)]);
+    store.take(JournalPosition(3), &batch(vec![second.clone()]));
+    store.learn(&[]);
+    let over = clear(&second, "the policy is gone", Timestamp(20)).unwrap();
+    store.take(JournalPosition(4), &batch(vec![over]));
+    assert_eq!(waiting(&store, 0), [(2, "raised", false), (2, "cleared", false)]);
+    // The same over a restart without the policy.
+    let third = by("watch", 3);
+    store.take(JournalPosition(5), &batch(vec![third.clone()]));
+    assert!(store.flush());
+    drop(store);
+    let store = open(folder.path(), &configs, &AlarmBoard::default(), 9);
+    store.take(JournalPosition(6), &batch(vec![clear(&third, "the policy is gone", Timestamp(30)).unwrap()]));
+    assert_eq!(waiting(&store, 0)[2..], [(3, "raised", false), (3, "cleared", false)]);
+    assert!(store.next(0, 9).unwrap().iter().all(|one| one.event.function == FcapsFunction::Security));
 }

@@ -61,6 +61,7 @@ impl Reloader {
             bound.push((interface.clone(), one.bound));
             interfaces.push(interface);
         }
+        self.exporters.learn(&in_force.config.policies);
         let held = self.change_over(&in_force, for_shards, &interfaces);
         // Shards find the change by themselves at the first report that was taken in under it; those without reports here.
         let shards = self.shards().iter().map(|mailbox| {

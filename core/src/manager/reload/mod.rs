@@ -26,8 +26,8 @@ use self::{
     prepare::{Prepared, Refused},
 };
 use super::{
-    alarms::AlarmDesk, contexts::Contexts, doors::Doors, in_force::Current, live::Connections, outward::Outward,
-    subscriptions::Subscriptions,
+    alarms::AlarmDesk, contexts::Contexts, doors::Doors, exporters::Exporters, in_force::Current, live::Connections,
+    outward::Outward, subscriptions::Subscriptions,
 };
 use crate::{
     api::{
@@ -114,6 +114,8 @@ pub struct Parts {
     pub subscriptions: Arc<Subscriptions>,
     /// Subscriptions at components.
     pub outward: Arc<Outward>,
+    /// Exporters of alarms.
+    pub exporters: Arc<Exporters>,
     /// How much of the journal is kept.
     pub journal_bounds: Arc<JournalBounds>,
     /// Way to the shard with the manager's own alarms.
@@ -134,6 +136,7 @@ pub struct Reloader {
     tokens: Arc<Tokens>,
     subscriptions: Arc<Subscriptions>,
     outward: Arc<Outward>,
+    exporters: Arc<Exporters>,
     journal_bounds: Arc<JournalBounds>,
     desk: AlarmDesk,
     audit: Audit,
@@ -157,6 +160,7 @@ impl Reloader {
             tokens,
             subscriptions,
             outward,
+            exporters,
             journal_bounds,
             desk,
             audit,
@@ -172,6 +176,7 @@ impl Reloader {
             tokens,
             subscriptions,
             outward,
+            exporters,
             journal_bounds,
             desk,
             audit,

@@ -131,7 +131,8 @@ impl Shared {
         contexts: Contexts,
         connections: &Arc<Connections>,
         doors: &Arc<Doors>,
-        (api, desk, parts, outward): (&ApiServer, &AlarmDesk, &Parts, &Arc<Outward>),
+        (api, desk, parts): (&ApiServer, &AlarmDesk, &Parts),
+        (outward, exporters): (&Arc<Outward>, &Arc<Exporters>),
     ) -> Arc<Reloader> {
         let parts = reload::Parts {
             current: self.current.clone(),
@@ -142,6 +143,7 @@ impl Shared {
             tokens: api.tokens(),
             subscriptions: Arc::clone(&parts.subscriptions),
             outward: Arc::clone(outward),
+            exporters: Arc::clone(exporters),
             journal_bounds: Arc::clone(&parts.journal_bounds),
             desk: desk.clone(),
             audit: parts.audit.clone(),
@@ -201,7 +203,8 @@ impl Shared {
             metrics: Arc::clone(&self.metrics),
         };
         tasks.spawn(house.run(doors_cancel.clone()));
-        let reloader = self.reloader(origin, contexts, &connections, &doors, (&closed.api, &desk, &parts, &outward));
+        let reloader =
+            self.reloader(origin, contexts, &connections, &doors, (&closed.api, &desk, &parts), (&outward, &exporters));
         tasks.spawn(Arc::clone(&reloader).watch(doors_cancel.clone()));
         let (api, backend) =
             (closed.api.address(), self.backend(desk, &parts, outward, &exporters, (&reloader, &doors)));
