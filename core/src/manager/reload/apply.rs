@@ -34,7 +34,7 @@ impl Reloader {
     /// Puts a prepared configuration in force. Blocks for a moment.
     pub(super) fn apply(&self, prepared: Prepared) -> Applied {
         let Prepared { in_force, change, interfaces: prepared, tokens, host, .. } = prepared;
-        let for_shards = in_force.for_shards(&self.contexts.symbols);
+        let for_shards = in_force.for_shards(&self.parts.contexts.symbols);
         let (mut interfaces, mut bound) = (Vec::new(), Vec::new());
         let mut trust_changed = false;
         for one in prepared {
@@ -49,19 +49,19 @@ impl Reloader {
                 }
                 Trust::New(trust) => Interface {
                     point,
-                    slot: ContextSlot::new(self.contexts.of(&in_force, one.config.clone())),
+                    slot: ContextSlot::new(self.parts.contexts.of(&in_force, one.config.clone())),
                     trust,
                     places: ConnectionRegistry::new(
                         point,
                         Bounds::from(&one.config),
-                        Arc::clone(&self.contexts.metrics),
+                        Arc::clone(&self.parts.contexts.metrics),
                     ),
                 },
             };
             bound.push((interface.clone(), one.bound));
             interfaces.push(interface);
         }
-        self.exporters.learn(&in_force.config.policies);
+        self.parts.exporters.learn(&in_force.config.policies);
         let held = self.change_over(&in_force, for_shards, &interfaces);
         // Shards find the change by themselves at the first report that was taken in under it; those without reports here.
         let shards = self.shards().iter().map(|mailbox| {
@@ -70,17 +70,17 @@ impl Reloader {
             tell
         });
         let shards = shards.collect();
-        self.connections.set_interfaces(interfaces);
-        bound.into_iter().for_each(|(interface, bound)| self.doors.open(&interface, bound));
-        self.doors.close_all_but(&in_force.config.interfaces);
-        let mut closed = if trust_changed { self.connections.check_again() } else { 0 };
-        closed += self.connections.follow_configuration();
-        self.connections.dial_these(in_force.dialled());
-        self.subscriptions.set_visibility(in_force.sees());
-        self.outward.want(&in_force.config.subscriptions, &self.contexts.registry);
+        self.parts.connections.set_interfaces(interfaces);
+        bound.into_iter().for_each(|(interface, bound)| self.parts.doors.open(&interface, bound));
+        self.parts.doors.close_all_but(&in_force.config.interfaces);
+        let mut closed = if trust_changed { self.parts.connections.check_again() } else { 0 };
+        closed += self.parts.connections.follow_configuration();
+        self.parts.connections.dial_these(in_force.dialled());
+        self.parts.subscriptions.set_visibility(in_force.sees());
+        self.parts.outward.want(&in_force.config.subscriptions, &self.parts.contexts.registry);
         let storage = &in_force.config.storage;
-        self.journal_bounds.set(storage.journal_retention, storage.journal_max_size);
-        self.tokens.replace(&tokens);
+        self.parts.journal_bounds.set(storage.journal_retention, storage.journal_max_size);
+        self.parts.tokens.replace(&tokens);
         self.state().host = host;
         if change.settings.contains(&"log.level")
             && let Err(error) = logs::set_level(&in_force.config.log.level)
@@ -97,8 +97,8 @@ impl Reloader {
         for_shards: Arc<crate::shard::ShardConfig>,
         interfaces: &[Interface],
     ) -> Duration {
-        let registry = &self.contexts.registry;
-        let was = self.current.get();
+        let registry = &self.parts.contexts.registry;
+        let was = self.parts.current.get();
         for config in &in_force.config.components {
             // Known from now on, and as the old configuration has it until the moment comes.
             registry.admit(&config.component, || was.rules.card(&config.component));
@@ -109,14 +109,14 @@ impl Reloader {
             (**entry.card.load() != card).then(|| (Arc::clone(entry), Arc::new(card)))
         };
         let cards: Vec<(Arc<ComponentEntry>, Arc<ComponentCard>)> = entries.iter().filter_map(changed).collect();
-        let before = self.connections.interfaces();
+        let before = self.parts.connections.interfaces();
         let contexts: Vec<Option<Arc<InterfaceContext>>> = before
             .iter()
             .map(|interface| {
                 let stays = interfaces.iter().any(|other| Arc::ptr_eq(&other.slot, &interface.slot));
                 let mut configs = in_force.config.interfaces.iter();
                 let config = configs.find(|config| config.reference_point == interface.point).filter(|_| stays)?;
-                Some(Arc::new(self.contexts.of(in_force, config.clone())))
+                Some(Arc::new(self.parts.contexts.of(in_force, config.clone())))
             })
             .collect();
         let begun = Instant::now();
@@ -130,7 +130,7 @@ impl Reloader {
                 entry.card.store(Arc::new(in_force.rules.card(&entry.component)));
             }
         }
-        self.current.set(Arc::clone(in_force), for_shards);
+        self.parts.current.set(Arc::clone(in_force), for_shards);
         for (slot, context) in slots.iter_mut().zip(contexts) {
             if let Some(context) = context {
                 **slot = context;

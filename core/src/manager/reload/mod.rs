@@ -100,8 +100,6 @@ struct State {
 pub struct Parts {
     /// The configuration in force.
     pub current: Current,
-    /// What loads plugins.
-    pub host: Arc<PluginHost>,
     /// Makes contexts of interfaces.
     pub contexts: Contexts,
     /// Connections and interfaces.
@@ -129,58 +127,22 @@ pub struct Parts {
 /// Reloads.
 pub struct Reloader {
     main: Option<PathBuf>,
-    current: Current,
-    contexts: Contexts,
-    connections: Arc<Connections>,
-    doors: Arc<Doors>,
-    tokens: Arc<Tokens>,
-    subscriptions: Arc<Subscriptions>,
-    outward: Arc<Outward>,
-    exporters: Arc<Exporters>,
-    journal_bounds: Arc<JournalBounds>,
-    desk: AlarmDesk,
-    audit: Audit,
-    manager: String,
+    parts: Parts,
     /// One at a time; shards that have not told yet that they took the last one over.
     turn: tokio::sync::Mutex<Vec<oneshot::Receiver<()>>>,
     state: Mutex<State>,
 }
 
 impl Reloader {
-    /// For a configuration from files, or (`None`) one that was never in a file and cannot be reloaded.
+    /// For a configuration from files, or (`None`) one that was never in a file and cannot be reloaded. `host` is
+    /// what loaded the plugins in force.
     #[must_use]
-    pub fn new(origin: Option<Origin>, parts: Parts) -> Arc<Self> {
+    pub fn new(origin: Option<Origin>, host: Arc<PluginHost>, parts: Parts) -> Arc<Self> {
         let in_force = origin.as_ref().map(|origin| (origin.set.clone(), origin.set.contents()));
-        let Parts {
-            current,
-            host,
-            contexts,
-            connections,
-            doors,
-            tokens,
-            subscriptions,
-            outward,
-            exporters,
-            journal_bounds,
-            desk,
-            audit,
-            manager,
-        } = parts;
-        contexts.metrics.reloads.started(contexts.clock.now());
+        parts.contexts.metrics.reloads.started(parts.contexts.clock.now());
         Arc::new(Self {
             main: origin.map(|origin| origin.main),
-            current,
-            contexts,
-            connections,
-            doors,
-            tokens,
-            subscriptions,
-            outward,
-            exporters,
-            journal_bounds,
-            desk,
-            audit,
-            manager,
+            parts,
             turn: tokio::sync::Mutex::default(),
             state: Mutex::new(State {
                 tried: in_force.clone(),
@@ -213,7 +175,7 @@ impl Reloader {
     /// How the configuration in force stands to the files.
     #[must_use]
     pub fn status(&self) -> ReloadStatusView {
-        let (in_force, state) = (self.current.get(), self.state());
+        let (in_force, state) = (self.parts.current.get(), self.state());
         ReloadStatusView {
             generation: in_force.generation,
             since: in_force.since,
@@ -252,8 +214,8 @@ impl Reloader {
     fn view(&self, result: ReloadResult, trigger: &Trigger, summary: String) -> ReloadView {
         ReloadView {
             result,
-            time: self.contexts.clock.now(),
-            generation: self.current.get().generation,
+            time: self.parts.contexts.clock.now(),
+            generation: self.parts.current.get().generation,
             by: trigger.who().to_owned(),
             summary,
             change: serde_json::Value::Null,
@@ -334,14 +296,14 @@ impl Reloader {
             Err(error) => tracing::error!(%error, "Taking the configuration over broke off."),
         }
         taken_over(waiting).await;
-        view.generation = self.current.get().generation;
+        view.generation = self.parts.current.get().generation;
         self.succeeded(files, view.time);
         view
     }
 
     /// Log, audit trail, counters, alarm.
     fn tell(&self, view: &ReloadView) {
-        let metrics = &self.contexts.metrics.reloads;
+        let metrics = &self.parts.contexts.metrics.reloads;
         let (who, summary) = (view.by.as_str(), view.summary.as_str());
         match view.result {
             ReloadResult::Applied => {
@@ -368,7 +330,7 @@ impl Reloader {
         // Everybody may read it: without what stands in the files.
         state.last = Some(ReloadView { problems: places(&view.problems), ..view.clone() });
         let key = AlarmKey {
-            component: self.manager.clone(),
+            component: self.parts.manager.clone(),
             resource: "configuration".to_owned(),
             alarm_type_id: REFUSED.to_owned(),
             alarm_type_qualifier: String::new(),
@@ -380,17 +342,17 @@ impl Reloader {
                 "Correct the files and reload, or put back what was in force; a start would meet the same problems.",
             ];
             let report = Some(own_report(REFUSED, text, repairs));
-            self.desk.put(AlarmRequest { key, report, text: String::new() });
+            self.parts.desk.put(AlarmRequest { key, report, text: String::new() });
         } else if state.is_raised {
             let text = "the files are in force".to_owned();
-            self.desk.put(AlarmRequest { key, report: None, text });
+            self.parts.desk.put(AlarmRequest { key, report: None, text });
         }
         state.is_raised = refused;
     }
 
     fn record(&self, view: &ReloadView, what: String) {
-        self.audit.record(AuditEntry {
-            time: self.contexts.clock.now(),
+        self.parts.audit.record(AuditEntry {
+            time: self.parts.contexts.clock.now(),
             kind: "configuration".to_owned(),
             who: view.by.clone(),
             what,
@@ -405,7 +367,7 @@ impl Reloader {
 
     /// Mailboxes of the shards.
     fn shards(&self) -> &[Mailbox] {
-        &self.contexts.shards
+        &self.parts.contexts.shards
     }
 }
 

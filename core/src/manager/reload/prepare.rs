@@ -86,7 +86,7 @@ impl Reloader {
         let mut read = read?;
         let mut interfaces = Vec::new();
         for (config, trust) in std::mem::take(&mut read.trusts) {
-            match self.doors.bind(&config).await {
+            match self.parts.doors.bind(&config).await {
                 Ok(bound) => interfaces.extend(trust.map(|trust| PreparedInterface { config, trust, bound })),
                 Err(errors) => {
                     let (point, place) = (config.reference_point, |key| {
@@ -102,8 +102,8 @@ impl Reloader {
         let (Some(plugins), Some(tokens), 0) = (plugins, tokens, problems.count(Level::Error)) else {
             return Err(Box::new(Refused { problems, needs_restart: change.needs_restart, files }));
         };
-        let generation = self.current.get().generation + 1;
-        let in_force = Arc::new(InForce::new(generation, self.contexts.clock.now(), config, plugins));
+        let generation = self.parts.current.get().generation + 1;
+        let in_force = Arc::new(InForce::new(generation, self.parts.contexts.clock.now(), config, plugins));
         Ok(Box::new(Prepared { in_force, change, warnings: problems, interfaces, tokens, host, files }))
     }
 
@@ -124,7 +124,7 @@ impl Reloader {
         };
         let set = FileSet::of(main, &loaded);
         let contents = set.contents();
-        let was = self.current.get();
+        let was = self.parts.current.get();
         let config = in_use(loaded.config.clone());
         let mut change = Change::between(&was.config, &config);
         let in_force = self.contents();
@@ -135,7 +135,7 @@ impl Reloader {
         let host = self.host();
         let host = if same_limits { host } else { host.with_limits(&config.plugins) };
         let before = same_limits.then_some(&was.plugins);
-        let plugins = plugins::load(&config.handlers, &config.policies, &host, &self.contexts.symbols, before);
+        let plugins = plugins::load(&config.handlers, &config.policies, &host, &self.parts.contexts.symbols, before);
         let plugins = plugins.map_err(|errors| {
             let complaints: Vec<_> =
                 errors.iter().flat_map(|problem| problem.error.complaints(problem.kind, &problem.name)).collect();
@@ -172,7 +172,7 @@ impl Reloader {
         problems: &mut Vec<Problem>,
     ) -> Option<Trust> {
         let point = interface.reference_point;
-        let known = self.connections.interface(point);
+        let known = self.parts.connections.interface(point);
         let of = |config: &Config| {
             let listed = config.components.iter().filter(|component| component.component.reference_point == point);
             let mut listed: Vec<_> = listed.map(|one| (one.component.clone(), one.identity.clone())).collect();

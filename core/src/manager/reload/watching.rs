@@ -40,11 +40,11 @@ impl Reloader {
             let mut state = self.state();
             let is = |known: &Option<(_, Contents)>| known.as_ref().is_some_and(|(_, contents)| *contents == now);
             state.differ = !is(&state.in_force);
-            self.contexts.metrics.reloads.differ.set(u64::from(state.differ));
+            self.parts.contexts.metrics.reloads.differ.set(u64::from(state.differ));
             (state.differ, is(&state.tried))
         };
         let again = self.state().is_raised && !differ;
-        let wanted = self.current.get().config.manager.reload_on_change;
+        let wanted = self.parts.current.get().config.manager.reload_on_change;
         if wanted && ((differ && !tried) || again) && !cancel.is_cancelled() {
             self.reload(Trigger::Files, false).await;
         }

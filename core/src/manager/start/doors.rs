@@ -136,7 +136,6 @@ impl Shared {
     ) -> Arc<Reloader> {
         let parts = reload::Parts {
             current: self.current.clone(),
-            host: Arc::clone(&self.host),
             contexts,
             connections: Arc::clone(connections),
             doors: Arc::clone(doors),
@@ -149,7 +148,7 @@ impl Shared {
             audit: parts.audit.clone(),
             manager: self.manager.clone(),
         };
-        Reloader::new(origin, parts)
+        Reloader::new(origin, Arc::clone(&self.host), parts)
     }
 
     /// Serves what is bound.
