@@ -38,6 +38,8 @@ pub struct Settings {
     pub environment: Vec<(String, String)>,
     /// Listen address of the API.
     pub api: String,
+    /// Lines for `[api]` beside `listen` and the tokens.
+    pub api_lines: String,
 }
 
 /// One `[interfaces.*]` table.
@@ -63,6 +65,7 @@ impl Default for Settings {
             log_level: "info".to_owned(),
             environment: Vec::new(),
             api: "127.0.0.1:0".to_owned(),
+            api_lines: String::new(),
         }
     }
 }
@@ -153,11 +156,11 @@ impl Settings {
         }
         let _ = writeln!(
             text,
-            "[api]\nlisten = {:?}\ntokens = [\n  \
-             {{ name = \"operator-test\", sha256 = \"{OPERATOR_TOKEN_SHA256}\", role = \"operator\" }},\n  \
-             {{ name = \"admin-test\", sha256 = \"{ADMIN_TOKEN_SHA256}\", role = \"admin\" }},\n  \
-             {{ name = \"viewer-test\", sha256 = \"{VIEWER_TOKEN_SHA256}\", role = \"viewer\" }},\n]\n",
-            self.api
+            "[api]\nlisten = {:?}\n{}\n\
+             [[api.tokens]]\nname = \"operator-test\"\nsha256 = \"{OPERATOR_TOKEN_SHA256}\"\nrole = \"operator\"\n\
+             [[api.tokens]]\nname = \"admin-test\"\nsha256 = \"{ADMIN_TOKEN_SHA256}\"\nrole = \"admin\"\n\
+             [[api.tokens]]\nname = \"viewer-test\"\nsha256 = \"{VIEWER_TOKEN_SHA256}\"\nrole = \"viewer\"\n",
+            self.api, self.api_lines
         );
         let _ = writeln!(text, "[plugins]\ncache_dir = {:?}\n{}\n", plugin_cache(), self.plugins);
         text.push_str(&self.more);

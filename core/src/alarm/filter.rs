@@ -1,8 +1,9 @@
 //! Which alarms a reader asked for, and how many there are of each severity (RFC 8632 alarm summary).
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::model::{Alarm, OperatorState, Severity};
+use crate::model::{Alarm, OperatorState, ReferencePoint, Severity, Timestamp};
 
 /// Criteria that an alarm has to meet, all that are given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub struct AlarmFilter {
     pub severity_at_least: Option<Severity>,
     /// Cleared alarms only, or raised ones only.
     pub cleared: Option<bool>,
+    /// Alarms of components on this reference point.
+    pub reference_point: Option<ReferencePoint>,
     /// Alarms of this component, written `mk/km-1`.
     pub component: Option<String>,
     /// Alarms of this part of the component; empty for the component itself.
@@ -19,6 +22,8 @@ pub struct AlarmFilter {
     pub alarm_type_id: Option<String>,
     /// Alarms of which the operator says this.
     pub operator_state: Option<OperatorState>,
+    /// Alarms whose severity, text or clearance changed at or after this.
+    pub since: Option<Timestamp>,
 }
 
 impl AlarmFilter {
@@ -28,6 +33,10 @@ impl AlarmFilter {
         let same = |wanted: &Option<String>, has: &str| wanted.as_deref().is_none_or(|wanted| wanted == has);
         self.severity_at_least.is_none_or(|least| alarm.report.severity >= least)
             && self.cleared.is_none_or(|cleared| alarm.is_cleared == cleared)
+            && self.since.is_none_or(|since| alarm.last_changed >= since)
+            && self
+                .reference_point
+                .is_none_or(|point| alarm.key.component.split_once('/').is_some_and(|(of, _)| of == point.as_str()))
             && same(&self.component, &alarm.key.component)
             && same(&self.resource, &alarm.key.resource)
             && same(&self.alarm_type_id, &alarm.key.alarm_type_id)
@@ -36,7 +45,7 @@ impl AlarmFilter {
 }
 
 /// Alarms of one severity, counted (RFC 8632 alarm-summary).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SeverityCount {
     /// Which severity; of cleared alarms the last they had.
@@ -58,7 +67,7 @@ pub struct SeverityCount {
 }
 
 /// Counts of all severities, the worst first.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct AlarmSummary(pub Vec<SeverityCount>);
 
@@ -108,7 +117,7 @@ mod tests {
     use super::*;
     use crate::{
         alarm::{clear, operate, raise},
-        model::{AlarmKey, AlarmReport, Timestamp},
+        model::{AlarmKey, AlarmReport},
     };
 
     fn alarm(component: &str, severity: Severity) -> Alarm {
@@ -144,6 +153,10 @@ mod tests {
         assert!(!with(|f| f.severity_at_least = Some(Severity::Critical)));
         assert!(!with(|f| f.cleared = Some(true)));
         assert!(with(|f| f.cleared = Some(false)));
+        assert!(with(|f| f.reference_point = Some(ReferencePoint::Mk)));
+        assert!(!with(|f| f.reference_point = Some(ReferencePoint::Mq)));
+        assert!(with(|f| f.since = Some(Timestamp(1))));
+        assert!(!with(|f| f.since = Some(Timestamp(2))));
         assert!(!with(|f| f.component = Some("mk/km-2".into())));
         assert!(!with(|f| f.resource = Some("link-1".into())));
         assert!(with(|f| f.resource = Some(String::new())));

@@ -10,15 +10,17 @@ use super::{
     exporter_desk::ExporterDesk,
     page::{Page, PageRequest},
     views::{
-        ComponentDetail, ComponentFilter, ComponentSummary, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
-        HistoryView, InterfaceView, LastValueView, NetworkChangeView, NetworkEntryView, NetworkFilter, PluginView,
-        PolicyView, ReloadStatusView, ReloadView, ReportCursor, ReportView, StatusAnswer, StatusQuery,
-        SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter,
+        AlarmView, AuditEntryView, AuditFilter, ComponentDetail, ComponentFilter, ComponentSummary, Gauges,
+        HandlerView, Health, HistoryError, HistoryFilter, HistoryView, InterfaceView, LastValueView, NetworkChangeView,
+        NetworkCursor, NetworkEntryView, NetworkFilter, PluginView, PolicyView, ReloadStatusView, ReloadView,
+        ReportCursor, ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer,
+        StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter,
     },
 };
 use crate::{
     alarm::{AlarmFilter, AlarmSummary, OperateError},
-    model::{Alarm, ComponentRef, OperatorState, Timestamp},
+    config::FcapsFunction,
+    model::{ComponentRef, OperatorState, Timestamp},
     telemetry::metrics::Metrics,
 };
 
@@ -36,12 +38,19 @@ pub trait Backend: Send + Sync + 'static {
     /// One component; `None` if the manager does not know it.
     fn component(&self, component: &ComponentRef) -> Option<ComponentDetail>;
 
-    /// Alarms that meet the filter, the highest number (the newest alarm) first; `after` is the number of the last
-    /// one seen.
-    fn alarms(&self, filter: &AlarmFilter, page: &PageRequest<u64>) -> Page<Alarm>;
+    /// Parts of components that meet the filter, in the order of components and names.
+    fn resources(&self, filter: &ResourceFilter, page: &PageRequest<ResourceCursor>) -> Page<ResourceView>;
+
+    /// One part of a component; `None` if nothing is known of it.
+    fn resource(&self, component: &ComponentRef, resource: &str) -> Option<ResourceDetail>;
+
+    /// Alarms that meet the filter and are of the function, the highest number (the newest alarm) first; `after` is the
+    /// number of the last one seen.
+    fn alarms(&self, filter: &AlarmFilter, function: Option<FcapsFunction>, page: &PageRequest<u64>)
+    -> Page<AlarmView>;
 
     /// One alarm.
-    fn alarm(&self, id: u64) -> Option<Alarm>;
+    fn alarm(&self, id: u64) -> Option<AlarmView>;
 
     /// All alarms, counted.
     fn alarm_summary(&self) -> AlarmSummary;
@@ -53,7 +62,7 @@ pub trait Backend: Send + Sync + 'static {
         operator: &str,
         state: OperatorState,
         comment: &str,
-    ) -> Answer<'_, Result<Alarm, OperateAlarmError>>;
+    ) -> Answer<'_, Result<AlarmView, OperateAlarmError>>;
 
     /// Sends a status report request (Q.QKDN_Mk 8.3) and waits for its answer.
     fn request_status(
@@ -72,14 +81,21 @@ pub trait Backend: Send + Sync + 'static {
         page: &PageRequest<ReportCursor>,
     ) -> Answer<'_, Result<Page<ReportView>, ReportsError>>;
 
+    /// Entries of the audit trail that meet the filter, the newest first; `after` is the number of the last one seen.
+    fn audit(
+        &self,
+        filter: &AuditFilter,
+        page: &PageRequest<u64>,
+    ) -> Answer<'_, Result<Page<AuditEntryView>, ReportsError>>;
+
     /// The history of a value.
     fn history(&self, filter: &HistoryFilter) -> Answer<'_, Result<HistoryView, HistoryError>>;
 
     /// The last value of everything, in the order of components.
-    fn values(&self, filter: &ValueFilter, page: &PageRequest<String>) -> Page<LastValueView>;
+    fn values(&self, filter: &ValueFilter, page: &PageRequest<ValueCursor>) -> Page<LastValueView>;
 
     /// What is known of inventory or topology, in the order of components, kinds and names.
-    fn network(&self, filter: &NetworkFilter, page: &PageRequest<String>) -> Page<NetworkEntryView>;
+    fn network(&self, filter: &NetworkFilter, page: &PageRequest<NetworkCursor>) -> Page<NetworkEntryView>;
 
     /// Changes of inventory or topology, the newest first; `after` is the number of the last one seen.
     fn network_changes(

@@ -3,32 +3,31 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    thread::JoinHandle,
     time::Duration,
 };
 
-use tokio_util::sync::CancellationToken;
-
 use super::{
-    ApiServer, Backend, Page, PageRequest,
+    Backend, Page, PageRequest,
     backend::{Answer, OperateAlarmError, ReportsError, RequestError},
     event_log::EventLog,
     exporter_desk::ExporterDesk,
     views::{
-        ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
-        Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView,
-        NetworkChangeView, NetworkEntryView, NetworkFilter, OutwardState, OutwardSubscriptionView, PluginCounters,
-        PluginView, PolicyView, ReloadResult, ReloadStatusView, ReloadView, ReportCursor, ReportOutcome, ReportView,
-        ReportedValue, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueFilter,
-        ValueView,
+        AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentMatchView,
+        ComponentSummary, ConnectionView, FailureView, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
+        HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView,
+        NetworkFilter, NetworkLevel, OutwardState, OutwardSubscriptionView, PluginCounters, PluginView, PolicyView,
+        ReloadResult, ReloadStatusView, ReloadView, ReportCursor, ReportOutcome, ReportView, ReportedValue,
+        ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView,
+        UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter, ValueView,
     },
 };
 use crate::{
     alarm::{self, AlarmFilter, AlarmSummary},
-    config::{ApiConfig, FcapsFunction, OnFailure, PolicyMode, Role, TokenConfig},
+    config::{FcapsFunction, OnFailure, PolicyMode},
     model::{
         Alarm, AlarmKey, AlarmReport, ComponentRef, OperatorState, ReasonCode, ReferencePoint, Severity, Timestamp,
     },
+    state::network::{EntryKind, Place},
     storage::JournalPosition,
     telemetry::metrics::Metrics,
 };
@@ -55,6 +54,7 @@ fn component(text: &str, connected: bool) -> ComponentDetail {
     summary.site = "vienna".into();
     summary.tags = vec!["metro".into()];
     summary.configured = true;
+    summary.expected_interval_ms = Some(30_000);
     let mut connections = Vec::new();
     if connected {
         summary.connection_count = 1;
@@ -71,7 +71,6 @@ fn component(text: &str, connected: bool) -> ComponentDetail {
         summary,
         connections,
         dial: None,
-        expected_interval_ms: Some(30_000),
         incarnation: connected.then_some(0),
         last_sequence: connected.then_some(41),
         gaps: 0,
@@ -111,6 +110,23 @@ fn values() -> Vec<ValueView> {
             time: NOW.plus(-5_000),
         },
     ]
+}
+
+/// The part of a component that its values name.
+fn resource(detail: &ComponentDetail) -> Option<ResourceView> {
+    let name = detail.values.iter().map(|value| value.resource.clone()).find(|name| !name.is_empty())?;
+    Some(ResourceView {
+        component: detail.summary.component.clone(),
+        reference_point: detail.summary.reference_point,
+        id: detail.summary.id.clone(),
+        resource: name,
+        site: detail.summary.site.clone(),
+        values: 1,
+        inventory: 0,
+        last_value: Some(NOW.plus(-5_000)),
+        worst_alarm: None,
+        raised_alarms: 0,
+    })
 }
 
 pub(crate) fn raised(id: u64, component: &str, severity: Severity, text: &str) -> Alarm {
@@ -186,15 +202,45 @@ impl Backend for FakeBackend {
         self.known(component).cloned()
     }
 
-    fn alarms(&self, filter: &AlarmFilter, page: &PageRequest<u64>) -> Page<Alarm> {
+    fn resources(&self, filter: &ResourceFilter, page: &PageRequest<ResourceCursor>) -> Page<ResourceView> {
+        let of = |detail: &ComponentDetail| {
+            resource(detail).filter(|part| {
+                filter.alarmed != Some(true) && filter.component.as_ref().is_none_or(|wanted| part.component == *wanted)
+            })
+        };
+        let all = self
+            .components
+            .iter()
+            .filter_map(of)
+            .filter(|part| page.after.as_ref().is_none_or(|after| part.component > after.component));
+        Page::take(all, page.limit, |last| {
+            ResourceCursor { component: last.component.clone(), resource: last.resource.clone() }.to_string()
+        })
+    }
+
+    fn resource(&self, component: &ComponentRef, name: &str) -> Option<ResourceDetail> {
+        let detail = self.known(component)?;
+        let summary = resource(detail).filter(|part| part.resource == name)?;
+        let last_values = detail.values.iter().filter(|value| value.resource == name).cloned().collect();
+        Some(ResourceDetail { summary, last_values, inventory_entries: Vec::new() })
+    }
+
+    fn alarms(
+        &self,
+        filter: &AlarmFilter,
+        function: Option<FcapsFunction>,
+        page: &PageRequest<u64>,
+    ) -> Page<AlarmView> {
         let alarms = self.alarms.lock().unwrap_or_else(PoisonError::into_inner);
         let rest = alarms.iter().rev();
         let rest = rest.filter(|alarm| filter.matches(alarm) && page.after.is_none_or(|after| alarm.id < after));
-        Page::take(rest.cloned(), page.limit, |alarm| alarm.id.to_string())
+        let views = rest.cloned().map(AlarmView::plain);
+        let views = views.filter(|view| function.is_none_or(|function| view.function == function));
+        Page::take(views, page.limit, |view| view.alarm.id.to_string())
     }
 
-    fn alarm(&self, id: u64) -> Option<Alarm> {
-        self.alarms.lock().unwrap().iter().find(|alarm| alarm.id == id).cloned()
+    fn alarm(&self, id: u64) -> Option<AlarmView> {
+        self.alarms.lock().unwrap().iter().find(|alarm| alarm.id == id).cloned().map(AlarmView::plain)
     }
 
     fn alarm_summary(&self) -> AlarmSummary {
@@ -207,12 +253,12 @@ impl Backend for FakeBackend {
         operator: &str,
         state: OperatorState,
         comment: &str,
-    ) -> Answer<'_, Result<Alarm, OperateAlarmError>> {
+    ) -> Answer<'_, Result<AlarmView, OperateAlarmError>> {
         let result = (|| {
             let mut alarms = self.alarms.lock().unwrap();
             let alarm = alarms.iter_mut().find(|alarm| alarm.id == id).ok_or(OperateAlarmError::UnknownAlarm(id))?;
             *alarm = alarm::operate(alarm, operator, state, comment, NOW)?;
-            Ok(alarm.clone())
+            Ok(AlarmView::plain(alarm.clone()))
         })();
         Box::pin(std::future::ready(result))
     }
@@ -291,6 +337,26 @@ impl Backend for FakeBackend {
         Box::pin(std::future::ready(result))
     }
 
+    fn audit(
+        &self,
+        filter: &AuditFilter,
+        page: &PageRequest<u64>,
+    ) -> Answer<'_, Result<Page<AuditEntryView>, ReportsError>> {
+        let entry = |number: u64| AuditEntryView {
+            number,
+            time: NOW.plus(-1_000),
+            kind: if number == 2 { "refused" } else { "operator" }.to_owned(),
+            who: "ops".to_owned(),
+            what: format!("did {number}"),
+            detail: serde_json::Value::Null,
+            previous: "0".repeat(64),
+        };
+        let newer_first = (1..=3).rev().filter(|number| page.after.is_none_or(|after| *number < after)).map(entry);
+        let page =
+            Page::take(newer_first.filter(|entry| filter.matches(entry)), page.limit, |last| last.number.to_string());
+        Box::pin(std::future::ready(Ok(page)))
+    }
+
     fn history(&self, filter: &HistoryFilter) -> Answer<'_, Result<HistoryView, HistoryError>> {
         let result = if filter.name == "none" {
             Err(HistoryError::Unknown("no component ever reported `none`".to_owned()))
@@ -310,16 +376,18 @@ impl Backend for FakeBackend {
         Box::pin(std::future::ready(result))
     }
 
-    fn values(&self, _: &ValueFilter, page: &PageRequest<String>) -> Page<LastValueView> {
+    fn values(&self, _: &ValueFilter, page: &PageRequest<ValueCursor>) -> Page<LastValueView> {
         let of = |detail: &ComponentDetail| {
             let component = detail.summary.component.clone();
             let one = move |value: &ValueView| LastValueView { component: component.clone(), value: value.clone() };
             detail.values.iter().map(one).collect::<Vec<_>>()
         };
-        Page::take(self.components.iter().flat_map(of), page.limit, |_| "next".to_owned())
+        Page::take(self.components.iter().flat_map(of), page.limit, |last| {
+            ValueCursor { component: last.component.clone(), place: 0 }.to_string()
+        })
     }
 
-    fn network(&self, filter: &NetworkFilter, page: &PageRequest<String>) -> Page<NetworkEntryView> {
+    fn network(&self, filter: &NetworkFilter, page: &PageRequest<NetworkCursor>) -> Page<NetworkEntryView> {
         let entry = |n: u32| NetworkEntryView {
             component: reference("mk/km-1"),
             kind: if filter.inventory { "inventory" } else { "link" }.to_owned(),
@@ -330,9 +398,13 @@ impl Backend for FakeBackend {
             changed: NOW,
             time: NOW,
         };
-        let after = page.after.clone().unwrap_or_default();
+        let after = page.after.as_ref().map(|after| after.place.name.to_string()).unwrap_or_default();
+        let kind = if filter.inventory { EntryKind::Inventory } else { EntryKind::Link };
         let known = (0..5).map(entry).filter(|entry| entry.name > after);
-        Page::take(known, page.limit, |last| last.name.clone())
+        Page::take(known, page.limit, |last| {
+            let place = Place { kind, resource: "".into(), name: last.name.as_str().into() };
+            NetworkCursor { component: last.component.clone(), place }.to_string()
+        })
     }
 
     fn network_changes(
@@ -377,7 +449,10 @@ impl Backend for FakeBackend {
             version: "0.1.0".into(),
             sha256: "ab".repeat(32),
             mode: PolicyMode::Shadow,
+            applies_to: ComponentMatchView::default(),
+            config: serde_json::json!({ "value": "qber_ratio" }),
             counters: PluginCounters { calls: 3, reports: 42, seconds: 1.5, ..PluginCounters::default() },
+            last_failure: Some(FailureView { time: NOW, text: "trapped".into() }),
         }]
     }
 
@@ -390,6 +465,7 @@ impl Backend for FakeBackend {
             sha256: "cd".repeat(32),
             on_failure: OnFailure::KeepRaw,
             counters: PluginCounters::default(),
+            last_failure: None,
         }]
     }
 
@@ -465,6 +541,7 @@ impl Backend for FakeBackend {
             started: NOW.plus(-3_600_000),
             uptime_seconds: 3_600,
             components: ComponentCount { known: 4, connected: 3 },
+            interfaces: self.interfaces(),
             alarms: self.alarm_summary(),
         }
     }
@@ -475,6 +552,15 @@ impl Backend for FakeBackend {
                 reference_point: ReferencePoint::Mk,
                 components: ComponentCount { known: 3, connected: 2 },
             }],
+            silent: Vec::new(),
+            network: vec![NetworkLevel {
+                reference_point: ReferencePoint::Mk,
+                value: "key_store_fill_ratio".into(),
+                count: 2,
+                least: 0.1,
+                greatest: 0.5,
+                mean: 0.3,
+            }],
             shard_mailboxes: vec![0, 2],
             symbols: 120,
             journal_size_bytes: 1 << 20,
@@ -484,57 +570,5 @@ impl Backend for FakeBackend {
 
     fn metrics(&self) -> Arc<Metrics> {
         Arc::clone(&self.metrics)
-    }
-}
-
-/// The API over a [`FakeBackend`] on a loopback port; stopped and joined on drop.
-pub(crate) struct FakeManager {
-    pub(crate) url: String,
-    stop: CancellationToken,
-    thread: Option<JoinHandle<()>>,
-}
-
-/// SHA-256 of `NAME-token`, as `api.tokens` has it.
-fn token(name: &str, role: Role, expires: Option<Timestamp>) -> TokenConfig {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, format!("{name}-token").as_bytes());
-    let sha256 = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    TokenConfig { name: name.into(), sha256, role, expires }
-}
-
-impl FakeManager {
-    pub(crate) fn start(backend: FakeBackend) -> Self {
-        let config = ApiConfig {
-            listen: "127.0.0.1:0".parse().unwrap(),
-            tokens: vec![
-                token("reader", Role::Viewer, None),
-                token("ops", Role::Operator, Some(NOW.plus(1))),
-                token("gone", Role::Admin, Some(NOW)),
-                token("admin", Role::Admin, None),
-            ],
-        };
-        Self::start_with(config, backend)
-    }
-
-    pub(crate) fn start_with(config: ApiConfig, backend: FakeBackend) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let server = runtime.block_on(ApiServer::bind(&config)).unwrap();
-        let (url, stop) = (format!("http://{}", server.address()), CancellationToken::new());
-        let stopped = stop.clone();
-        let thread = std::thread::spawn(move || runtime.block_on(server.serve(Arc::new(backend), stopped)));
-        Self { url, stop, thread: Some(thread) }
-    }
-
-    /// Stops it and waits until it is gone.
-    pub(crate) fn stop(&mut self) {
-        self.stop.cancel();
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
-}
-
-impl Drop for FakeManager {
-    fn drop(&mut self) {
-        self.stop();
     }
 }

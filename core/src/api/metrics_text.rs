@@ -1,7 +1,8 @@
 //! `/metrics`: what is counted, and the levels of the moment, as text for Prometheus (format 0.0.4).
 //!
 //! Names are `qkdn_<stage>_<noun>_<verb>_total` for what grows, the stages named as the modules. Labels are few and
-//! bounded: reference point, reason code, severity, shard, and plugins by their configured names. Everything is
+//! bounded: reference point, reason code, severity, shard, values of the catalogue, and plugins by their configured names;
+//! never a component, so that a large network has as many series as a small one. Everything is
 //! written from a snapshot on each scrape, so what is gone vanishes.
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -13,7 +14,10 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::views::{Gauges, Health};
+use super::{
+    unit,
+    views::{Gauges, Health, NetworkLevel},
+};
 use crate::{
     model::{ReasonCode, ReferencePoint, Severity},
     telemetry::{
@@ -48,6 +52,7 @@ impl Collector for Snapshot {
         self.manager(&mut out)?;
         self.interfaces(&mut out)?;
         self.reloads(&mut out)?;
+        self.network(&mut out)?;
         self.outward(&mut out)?;
         self.plugins(&mut out)?;
         self.exporters(&mut out)?;
@@ -206,6 +211,25 @@ impl Snapshot {
         out.gauge("qkdn_config_last_success_timestamp_seconds", "When the files were last taken over.", last)?;
         let differ = [(Vec::new(), number(reloads.differ.get()))];
         out.gauge("qkdn_config_files_differ", "Whether the files are other ones than those in force.", differ)
+    }
+
+    fn network(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let silent = self.gauges.silent.iter().map(|one| (of(one.reference_point), number(one.components)));
+        out.gauge("qkdn_network_components_silent", "Components that are held for silent.", silent)?;
+        let levels = &self.gauges.network;
+        let labels = |level: &NetworkLevel| {
+            let unit = unit::of(&level.value).unwrap_or("1");
+            let point = level.reference_point.to_string();
+            vec![("reference_point", point), ("value", level.value.clone()), ("unit", unit.to_owned())]
+        };
+        let least = levels.iter().map(|level| (labels(level), level.least));
+        out.gauge("qkdn_network_value_least", "The least of a value over all that report it.", least)?;
+        let greatest = levels.iter().map(|level| (labels(level), level.greatest));
+        out.gauge("qkdn_network_value_greatest", "The greatest of a value over all that report it.", greatest)?;
+        let mean = levels.iter().map(|level| (labels(level), level.mean));
+        out.gauge("qkdn_network_value_mean", "The mean of a value over all that report it.", mean)?;
+        let reporting = levels.iter().map(|level| (labels(level), number(level.count)));
+        out.gauge("qkdn_network_value_reporters", "Components and parts of them that report a value.", reporting)
     }
 
     fn outward(&self, out: &mut Writer<'_>) -> fmt::Result {

@@ -2,6 +2,7 @@
 //! anything being seen twice.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Which part of a list is asked for. `C` is what the list is ordered by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub struct PageRequest<C> {
 }
 
 /// One page of a list. JSON form: `{"items":[...],"next":null}`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Page<T> {
     /// The items, in the order of the list.
     pub items: Vec<T>,

@@ -8,73 +8,96 @@ use axum::{
     http::{HeaderValue, Method, StatusCode, Uri, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::get,
 };
 
 use tokio::sync::Semaphore;
+use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
     auth::Tokens,
     backend::Backend,
     dashboard,
     host_check::HostCheck,
+    openapi,
     problem::Problem,
-    v1::{alarms, components, configuration, events, exporters, history, manager, network, reports, subscriptions},
+    v1::{
+        alarms, audit, components, configuration, events, exporters, history, manager, network, reports, resources,
+        subscriptions,
+    },
 };
-use crate::config::limits;
+use crate::config::{Role, limits};
 
 /// What endpoints share.
 #[derive(Clone)]
 pub(crate) struct ApiState {
     /// The manager.
     pub(crate) backend: Arc<dyn Backend>,
-    /// Who may write.
+    /// Who may write, and read where not everybody may.
     pub(crate) tokens: Arc<Tokens>,
+    /// Whether reading needs no token.
+    pub(crate) reads_are_open: bool,
     /// Places of those who follow events.
     pub(crate) listeners: Arc<Semaphore>,
 }
 
+/// Endpoints with their descriptions: one line each says both, so that neither is without the other.
+pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
+    let v1 = OpenApiRouter::new()
+        .routes(routes!(components::list))
+        .routes(routes!(components::show))
+        .routes(routes!(components::request))
+        .routes(routes!(history::show))
+        .routes(routes!(history::several))
+        .routes(routes!(history::values))
+        .routes(routes!(resources::list))
+        .routes(routes!(resources::show))
+        .routes(routes!(alarms::list))
+        .routes(routes!(alarms::summary))
+        .routes(routes!(alarms::show))
+        .routes(routes!(alarms::operate))
+        .routes(routes!(configuration::status, configuration::reload))
+        .routes(routes!(exporters::list))
+        .routes(routes!(exporters::show))
+        .routes(routes!(exporters::retry))
+        .routes(routes!(exporters::test))
+        .routes(routes!(events::follow))
+        .routes(routes!(reports::list))
+        .routes(routes!(network::inventory))
+        .routes(routes!(network::inventory_changes))
+        .routes(routes!(network::topology))
+        .routes(routes!(network::topology_changes))
+        .routes(routes!(network::usage))
+        .routes(routes!(subscriptions::list))
+        .routes(routes!(subscriptions::show))
+        .routes(routes!(subscriptions::remove))
+        .routes(routes!(manager::policies))
+        .routes(routes!(manager::policy))
+        .routes(routes!(manager::handlers))
+        .routes(routes!(manager::handler))
+        .routes(routes!(manager::plugins))
+        .routes(routes!(manager::plugin))
+        .routes(routes!(manager::interfaces))
+        .routes(routes!(manager::interface))
+        .routes(routes!(manager::catalogue))
+        .routes(routes!(manager::health))
+        .routes(routes!(audit::list))
+        .routes(routes!(openapi::serve));
+    OpenApiRouter::with_openapi(openapi::start())
+        .nest("/api/v1", v1)
+        .routes(routes!(manager::metrics))
+        .routes(routes!(manager::livez))
+        .routes(routes!(manager::readyz))
+}
+
 /// All paths.
 pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
-    let v1 = Router::new()
-        .route("/components", get(components::list))
-        .route("/components/{point}/{id}", get(components::show))
-        .route("/components/{point}/{id}/history", get(history::show))
-        .route("/values", get(history::values))
-        .route("/components/{point}/{id}/request", post(components::request))
-        .route("/alarms", get(alarms::list))
-        .route("/alarms/summary", get(alarms::summary))
-        .route("/alarms/{id}", get(alarms::show))
-        .route("/alarms/{id}/{action}", post(alarms::operate))
-        .route("/configuration/reload", get(configuration::status).post(configuration::reload))
-        .route("/events", get(events::follow))
-        .route("/exporters", get(exporters::list))
-        .route("/exporters/{name}", get(exporters::show))
-        .route("/exporters/{name}/retry", post(exporters::retry))
-        .route("/exporters/{name}/test", post(exporters::test))
-        .route("/reports", get(reports::list))
-        .route("/inventory", get(network::inventory))
-        .route("/inventory/changes", get(network::inventory_changes))
-        .route("/topology", get(network::topology))
-        .route("/topology/changes", get(network::topology_changes))
-        .route("/usage", get(network::usage))
-        .route("/subscriptions", get(subscriptions::list))
-        .route("/subscriptions/{id}", get(subscriptions::show))
-        .route("/subscriptions/{id}/remove", post(subscriptions::remove))
-        .route("/policies", get(manager::policies))
-        .route("/handlers", get(manager::handlers))
-        .route("/plugins", get(manager::plugins))
-        .route("/interfaces", get(manager::interfaces))
-        .route("/health", get(manager::health));
-    Router::new()
-        .nest("/api/v1", v1)
+    Router::from(endpoints())
+        .layer(middleware::from_fn_with_state(state.clone(), for_readers))
         .route("/", get(dashboard::root))
         .route("/ui", get(dashboard::root))
         .route("/ui/", get(dashboard::index))
         .route("/ui/{*path}", get(dashboard::file))
-        .route("/metrics", get(manager::metrics))
-        .route("/livez", get(manager::livez))
-        .route("/readyz", get(manager::readyz))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(limits::API_BODY_BYTES))
@@ -84,11 +107,24 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
         .with_state(state)
 }
 
+/// Paths that say nothing of the network, and are for supervisors and clients that have no token yet.
+const FOR_EVERYBODY: [&str; 3] = ["/livez", "/readyz", openapi::PATH];
+
+/// Lets those read who may: everybody where reading needs no token, else whoever has one. What writes asks for its role
+/// itself.
+async fn for_readers(State(state): State<ApiState>, request: Request, next: Next) -> Response {
+    let open = state.reads_are_open || FOR_EVERYBODY.contains(&request.uri().path());
+    if !open && let Err(problem) = state.tokens.authorise(request.headers(), Role::Viewer, state.backend.now()) {
+        return problem.into_response();
+    }
+    next.run(request).await
+}
+
 async fn no_such_path(uri: Uri) -> Problem {
     Problem::not_found(format!(
-        "there is no `{}`; try /api/v1/components, /api/v1/values, /api/v1/alarms, /api/v1/events, /api/v1/exporters, /api/v1/reports, /api/v1/inventory, \
-         /api/v1/topology, /api/v1/usage, /api/v1/policies, /api/v1/handlers, /api/v1/plugins, /api/v1/interfaces, /api/v1/subscriptions, /api/v1/configuration/reload, /api/v1/health, /metrics, /livez or /readyz",
-        uri.path()
+        "there is no `{}`; try /api/v1/components, /api/v1/alarms or /api/v1/health; {} describes everything",
+        uri.path(),
+        openapi::PATH
     ))
 }
 

@@ -12,7 +12,7 @@ use super::{
     host_check::HostCheck,
     router::{ApiState, router},
 };
-use crate::config::{ApiConfig, limits};
+use crate::config::{ApiConfig, ReadWithoutToken, limits};
 
 /// Why the API cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,7 @@ pub struct ApiServer {
     listener: TcpListener,
     address: SocketAddr,
     tokens: Arc<Tokens>,
+    reads_are_open: bool,
 }
 
 impl ApiServer {
@@ -48,7 +49,12 @@ impl ApiServer {
         let failed = |source| ApiError::Bind { address: config.listen, source };
         let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, tokens })
+        let reads_are_open = match config.read_without_token {
+            ReadWithoutToken::Loopback => address.ip().to_canonical().is_loopback(),
+            ReadWithoutToken::Always => true,
+            ReadWithoutToken::Never => false,
+        };
+        Ok(Self { listener, address, tokens, reads_are_open })
     }
 
     /// Where it listens.
@@ -68,12 +74,17 @@ impl ApiServer {
     pub async fn serve(self, backend: Arc<dyn Backend>, stop: CancellationToken) {
         tracing::info!(address = %self.address, "The HTTP API serves.");
         if !self.address.ip().to_canonical().is_loopback() {
-            tracing::warn!(address = %self.address,
-                "The HTTP API listens without TLS on an address that others can reach: everybody there can read, and \
-                 tokens travel in the clear. Put a TLS proxy before it.");
+            let readers = if self.reads_are_open { "everybody" } else { "whoever has a token" };
+            tracing::warn!(address = %self.address, readers,
+                "The HTTP API listens without TLS on an address that others can reach: what is read, and tokens, travel \
+                 in the clear. Put a TLS proxy before it.");
         }
-        let state =
-            ApiState { backend, tokens: self.tokens, listeners: Arc::new(Semaphore::new(limits::API_LISTENERS)) };
+        let state = ApiState {
+            backend,
+            tokens: self.tokens,
+            reads_are_open: self.reads_are_open,
+            listeners: Arc::new(Semaphore::new(limits::API_LISTENERS)),
+        };
         let router = router(state, HostCheck::new(self.address));
         let listener = BoundedListener::new(self.listener, limits::API_CONNECTIONS, limits::API_IDLE_TIMEOUT);
         let stopped = stop.clone();

@@ -4,8 +4,11 @@ use std::io::{Read, Write};
 
 use serde_json::{Value, json};
 
-use super::fake_backend::{FakeBackend, FakeManager};
-use crate::config::{ApiConfig, limits};
+use super::{
+    fake_backend::FakeBackend,
+    fake_manager::{self, FakeManager},
+};
+use crate::config::{ApiConfig, ReadWithoutToken, limits};
 
 struct Reply {
     status: u16,
@@ -204,7 +207,11 @@ fn writing_needs_a_token_of_enough_role_that_has_not_expired() {
         assert_eq!(manager.post(&path.replace("km-1", "km-9").replace('3', "9"), "", "").status, 401);
     }
     assert_eq!(manager.get("/api/v1/alarms/3").ok()["operatorState"], "none");
-    let config = ApiConfig { listen: "127.0.0.1:0".parse().unwrap(), tokens: Vec::new() };
+    let config = ApiConfig {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        tokens: Vec::new(),
+        read_without_token: ReadWithoutToken::Loopback,
+    };
     let closed = FakeManager::start_with(config, FakeBackend::default());
     assert!(closed.post("/api/v1/alarms/3/close", "ops-token", "").problem(401, "unauthorized").contains("no tokens"));
 }
@@ -309,8 +316,117 @@ fn a_second_server_on_the_address_is_told_so() {
     let manager = manager();
     let listen = manager.url.trim_start_matches("http://").parse().unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let error = runtime.block_on(super::ApiServer::bind(&ApiConfig { listen, tokens: Vec::new() })).unwrap_err();
+    let error = runtime
+        .block_on(super::ApiServer::bind(&ApiConfig {
+            listen,
+            tokens: Vec::new(),
+            read_without_token: ReadWithoutToken::Loopback,
+        }))
+        .unwrap_err();
     assert!(error.to_string().contains("another manager running"), "{error}");
+}
+
+#[test]
+fn lists_are_csv_for_whoever_asks_for_it_and_say_where_they_go_on() {
+    let manager = manager();
+    let list = manager.get("/api/v1/components?format=csv&limit=1&tag=metro");
+    assert_eq!((list.status, list.header("content-type")), (200, "text/csv; charset=utf-8; header=present"));
+    assert!(list.text.starts_with("component,referencePoint,id,"), "{}", list.text);
+    assert_eq!(list.header("link"), "</api/v1/components?format=csv&limit=1&tag=metro&cursor=mq%2Fm-1>; rel=\"next\"");
+    let accept = agent().get(format!("{}/api/v1/alarms", manager.url)).header("Accept", "text/csv").call().unwrap();
+    assert_eq!(reply_of_csv(accept), ["id", "3", "2", "1"]);
+    let json = agent().get(format!("{}/api/v1/alarms?format=json", manager.url)).header("Accept", "text/csv");
+    assert_eq!(ids(&reply(json.call().unwrap()).ok(), "id"), ["3", "2", "1"]);
+    assert!(manager.get("/api/v1/alarms?format=xml").problem(400, "bad-parameter").contains("csv"));
+}
+
+/// The first column of a table.
+fn reply_of_csv(response: ureq::http::Response<ureq::Body>) -> Vec<String> {
+    let text = reply(response).text;
+    text.lines().filter_map(|line| line.split(',').next()).map(str::to_owned).collect()
+}
+
+#[test]
+fn single_things_resources_and_the_audit_trail_are_shown() {
+    let manager = manager();
+    assert_eq!(manager.get("/api/v1/policies/qber").ok()["config"]["value"], "qber_ratio");
+    assert_eq!(manager.get("/api/v1/policies/qber").ok()["lastFailure"]["text"], "trapped");
+    assert_eq!(manager.get("/api/v1/handlers/mk").ok()["referencePoint"], "mk");
+    assert_eq!(manager.get("/api/v1/plugins/threshold").ok()["items"][0]["role"], "policy");
+    assert_eq!(manager.get("/api/v1/interfaces/mk").ok()["maxConnections"], 10_000);
+    for path in ["policies/x", "handlers/x", "plugins/x", "interfaces/mq", "interfaces/x", "resources/mk/km-1/x"] {
+        let detail = manager.get(&format!("/api/v1/{path}")).problem(404, "not-found");
+        assert!(detail.contains("GET /api/v1/"), "{detail}");
+    }
+    let parts = manager.get("/api/v1/resources?limit=2").ok();
+    assert_eq!(ids(&parts, "component"), ["mq/m-1", "mk/km-1"]);
+    let rest = manager.get(&format!("/api/v1/resources?cursor={}", parts["next"].as_str().unwrap())).ok();
+    assert_eq!(ids(&rest, "component"), ["mk/site a/ü%"]);
+    assert_eq!(manager.get("/api/v1/resources/mk/km-1/link-1").ok()["lastValues"][0]["value"], "up");
+    assert!(manager.get("/api/v1/catalogue").ok()["alarms"].as_array().is_some_and(|alarms| !alarms.is_empty()));
+
+    manager.get("/api/v1/audit").problem(401, "unauthorized");
+    let audit = |token: &str, query: &str| {
+        let request = agent().get(format!("{}/api/v1/audit{query}", manager.url));
+        reply(request.header("Authorization", format!("Bearer {token}")).call().unwrap())
+    };
+    audit("reader-token", "").problem(403, "forbidden");
+    assert_eq!(ids(&audit("ops-token", "").ok(), "number"), ["3", "2", "1"]);
+    assert_eq!(ids(&audit("ops-token", "?kind=refused&from=-1h").ok(), "number"), ["2"]);
+    assert_eq!(audit("ops-token", "?limit=1").ok()["next"], "3");
+    for cursor in ["x", "-1", "9223372036854775808"] {
+        audit("ops-token", &format!("?cursor={cursor}")).problem(400, "bad-parameter");
+    }
+}
+
+#[test]
+fn alarms_are_found_by_function_and_time() {
+    let manager = manager();
+    let list = |query: &str| ids(&manager.get(&format!("/api/v1/alarms{query}")).ok(), "id");
+    assert_eq!(list("?function=P"), ["3", "2", "1"]);
+    assert_eq!(list("?function=security"), Vec::<String>::new());
+    assert_eq!(list("?since=-45s"), ["2"], "cleared half a minute ago");
+    assert_eq!(list("?referencePoint=mk"), ["1"]);
+    assert!(manager.get("/api/v1/alarms?function=X").problem(400, "bad-parameter").contains("performance"));
+    assert!(manager.get("/api/v1/alarms?since=soon").problem(400, "bad-parameter").contains("-6h"));
+}
+
+#[test]
+fn several_histories_come_at_once() {
+    let manager = manager();
+    let several = |query: &str| manager.get(&format!("/api/v1/components/mk/km-1/histories?{query}"));
+    assert_eq!(ids(&several("name=a&name=none&name=b&from=-2h&step=1m").ok(), "name"), ["a", "b"]);
+    for (query, part) in
+        [("", "`name`"), ("name=a&nam=b", "`nam`"), ("name=a&step=1m&step=2m", "twice"), ("name=a&from=x", "`from`")]
+    {
+        assert!(several(query).problem(400, "bad-parameter").contains(part), "{query}");
+    }
+    several(&["name=a"; 17].join("&")).problem(400, "bad-parameter");
+    manager.get("/api/v1/components/mk/km-9/histories?name=a").problem(404, "not-found");
+}
+
+#[test]
+fn reading_needs_a_token_where_the_configuration_or_the_address_says_so() {
+    let config = |listen: &str, read_without_token| ApiConfig {
+        listen: listen.parse().unwrap(),
+        tokens: fake_manager::tokens(),
+        read_without_token,
+    };
+    let closed = FakeManager::start_with(config("127.0.0.1:0", ReadWithoutToken::Never), FakeBackend::default());
+    for path in ["/api/v1/components", "/api/v1/health", "/metrics"] {
+        closed.get(path).problem(401, "unauthorized");
+        let with = agent().get(format!("{}{path}", closed.url)).header("Authorization", "Bearer reader-token");
+        assert_eq!(with.call().unwrap().status(), 200, "{path}");
+        let gone = agent().get(format!("{}{path}", closed.url)).header("Authorization", "Bearer gone-token");
+        assert_eq!(gone.call().unwrap().status(), 401, "{path}");
+    }
+    for path in ["/livez", "/readyz", "/ui/", "/api/v1/openapi.json"] {
+        assert_eq!(closed.get(path).status, 200, "{path}");
+    }
+    let elsewhere = |reading| FakeManager::start_with(config("0.0.0.0:0", reading), FakeBackend::default());
+    let path = "/api/v1/components";
+    assert_eq!(elsewhere(ReadWithoutToken::Loopback).get(path).status, 401, "an address that others can reach");
+    assert_eq!(elsewhere(ReadWithoutToken::Always).get(path).status, 200);
 }
 
 /// The text format's rules: a family once, its help and type before its samples, no sample twice, counters in `_total`.
@@ -342,6 +458,7 @@ fn metrics_are_well_formed() {
         r#"qkdn_plugin_calls_made_total{plugin="say \"qber\"\\\n"} 3"#,
         r#"qkdn_plugin_call_seconds_total{plugin="say \"qber\"\\\n"} 1.5"#,
         r#"qkdn_state_components_connected{reference_point="mk"} 2.0"#,
+        r#"qkdn_network_value_least{reference_point="mk",value="key_store_fill_ratio",unit="ratio"} 0.1"#,
         "qkdn_manager_ready 1.0",
     ] {
         assert!(reply.text.lines().any(|found| found == line), "{line} is missing in\n{}", reply.text);

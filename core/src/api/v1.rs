@@ -1,6 +1,7 @@
 //! The endpoints of `/api/v1`, one resource a file: read the request, ask the backend, show the answer.
 
 pub(crate) mod alarms;
+pub(crate) mod audit;
 pub(crate) mod components;
 pub(crate) mod configuration;
 pub(crate) mod events;
@@ -9,4 +10,5 @@ pub(crate) mod history;
 pub(crate) mod manager;
 pub(crate) mod network;
 pub(crate) mod reports;
+pub(crate) mod resources;
 pub(crate) mod subscriptions;

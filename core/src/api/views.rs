@@ -1,8 +1,10 @@
 //! What the API shows: the documents of `/api/v1`, as Rust values. They are the public contract of the API and of
 //! `qkdnm -o json`: members are added, never renamed or removed. Times are RFC 3339, names lowerCamelCase.
 //!
-//! Alarms are shown as they are ([`crate::model::Alarm`]).
+//! Alarms are shown as they are ([`crate::model::Alarm`]), with what the configuration says of their policy beside it.
 
+pub mod alarm;
+pub mod audit;
 pub mod component;
 pub mod exporter;
 pub mod health;
@@ -13,16 +15,22 @@ pub mod outward;
 pub mod plugin;
 pub mod reload;
 pub mod report;
+pub mod resource;
 pub mod subscription;
 
+pub use alarm::AlarmView;
+pub use audit::{AuditEntryView, AuditFilter};
 pub use component::{ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, ValueView};
 pub use exporter::{ExporterState, ExporterView, ParkedEventView, RetryView, TestView};
-pub use health::{ComponentCount, Gauges, Health, InterfaceGauges};
-pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueFilter};
+pub use health::{ComponentCount, Gauges, Health, InterfaceGauges, NetworkLevel, SilentCount};
+pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueCursor, ValueFilter};
 pub use interface::InterfaceView;
-pub use network::{NetworkChangeView, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView};
+pub use network::{
+    NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView,
+};
 pub use outward::{OutwardState, OutwardSubscriptionView};
-pub use plugin::{HandlerView, PluginCounters, PluginView, PolicyView};
+pub use plugin::{ComponentMatchView, FailureView, HandlerView, PluginCounters, PluginView, PolicyView};
 pub use reload::{ReloadResult, ReloadStatusView, ReloadView};
 pub use report::{ReportCursor, ReportOutcome, ReportView, StatusAnswer, StatusQuery};
+pub use resource::{ResourceCursor, ResourceDetail, ResourceFilter, ResourceView};
 pub use subscription::SubscriptionView;

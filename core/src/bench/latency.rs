@@ -22,7 +22,9 @@ pub struct Latency {
 }
 
 impl Latency {
-    fn of(mut times: Vec<Duration>) -> Self {
+    /// Of these times.
+    #[must_use]
+    pub fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
         let at = |share: usize| {
             times.get((times.len() * share / 100).min(times.len().saturating_sub(1))).copied().unwrap_or_default()

@@ -4,6 +4,7 @@
 //! plugin, no storage. Figures of a machine drift, ratios to the floor much less. Server processes are measured from
 //! outside (`/proc`), the load comes from this process; nothing here is used by the manager.
 
+pub mod api;
 pub mod costs;
 pub mod floor;
 pub mod ingest;

@@ -55,11 +55,18 @@ pub struct Setup {
 pub struct Site {
     folder: PathBuf,
     members: Vec<Member>,
+    /// Members that share a certificate; 1: each has its own, named as it.
+    per_certificate: usize,
 }
 
 impl Site {
     /// Makes the folder's certificates.
     pub fn make(folder: &Path, members: Vec<Member>) -> anyhow::Result<Self> {
+        Self::make_shared(folder, members, 1)
+    }
+
+    /// The same, with one certificate for so many members in turn. They have to be of one reference point.
+    pub fn make_shared(folder: &Path, members: Vec<Member>, per_certificate: usize) -> anyhow::Result<Self> {
         let pki_folder = folder.join("pki");
         pki::init(&pki_folder, "qkdnm bench CA", 90)?;
         let issue = |components: Vec<ComponentRef>, name: &str| {
@@ -68,10 +75,12 @@ impl Site {
             pki::issue(&pki_folder, &request)
         };
         issue(vec![component(ReferencePoint::Mx, "bench")?], "manager")?;
-        for member in &members {
-            issue(vec![component(member.point, &member.id)?], &member.id)?;
+        for sharing in members.chunks(per_certificate.max(1)) {
+            let components = sharing.iter().map(|member| component(member.point, &member.id));
+            let name = sharing.first().map(|member| member.id.clone()).unwrap_or_default();
+            issue(components.collect::<anyhow::Result<_>>()?, &name)?;
         }
-        Ok(Self { folder: folder.to_path_buf(), members })
+        Ok(Self { folder: folder.to_path_buf(), members, per_certificate: per_certificate.max(1) })
     }
 
     /// Writes a configuration for all members, with a data directory of its own.
@@ -112,7 +121,7 @@ impl Site {
     /// A folder that [`Self::make`] filled; without its members.
     #[must_use]
     pub fn open(folder: &Path) -> Self {
-        Self { folder: folder.to_path_buf(), members: Vec::new() }
+        Self { folder: folder.to_path_buf(), members: Vec::new(), per_certificate: 1 }
     }
 
     /// The folder.
@@ -158,7 +167,8 @@ impl Site {
     ) -> anyhow::Result<tokio_rustls::client::TlsStream<TcpStream>> {
         let member = self.members.get(number).with_context(|| format!("the site has no member {number}"))?;
         let address = server.of(member.point)?;
-        let (chain, key) = self.identity(&member.id)?;
+        let named = self.members.get(number - number % self.per_certificate).unwrap_or(member);
+        let (chain, key) = self.identity(&named.id)?;
         let config = rustls::ClientConfig::builder_with_provider(provider(KeyExchange::HybridPreferred))
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_root_certificates(self.roots()?)

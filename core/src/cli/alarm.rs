@@ -3,7 +3,11 @@
 use serde_json::json;
 
 use super::{ApiArgs, Client, CommandError, CommandResult, Exit, Output, output::count};
-use crate::model::{Alarm, ComponentRef, OperatorState, Severity};
+use crate::{
+    alarm::AlarmSummary,
+    api::views::AlarmView,
+    model::{ComponentRef, OperatorState, ReferencePoint, Severity},
+};
 
 /// The commands.
 #[derive(Debug, clap::Subcommand)]
@@ -13,6 +17,9 @@ pub enum Command {
         after_help = "Examples:\n  qkdnm alarm list\n  qkdnm alarm list --severity major --component mq/module-1\n  qkdnm alarm list --all -o json\n  qkdnm alarm list --fail-on critical    # exit code 3 if one stands"
     )]
     List(ListArgs),
+    /// Count alarms by severity (RFC 8632 alarm summary).
+    #[command(after_help = "Example:\n  qkdnm alarm summary")]
+    Summary,
     /// Show one alarm with its history.
     #[command(after_help = "Example:\n  qkdnm alarm show 17")]
     Show {
@@ -39,9 +46,21 @@ pub struct ListArgs {
     /// Of this severity or a worse one: indeterminate, warning, minor, major or critical.
     #[arg(long)]
     severity: Option<Severity>,
+    /// Of components on this reference point: mq, mops, mqrp, mk, mc, mu or mx.
+    #[arg(long, value_name = "POINT")]
+    reference_point: Option<ReferencePoint>,
     /// Of this component, such as mk/km-1.
     #[arg(long)]
     component: Option<ComponentRef>,
+    /// Of this part of a component.
+    #[arg(long)]
+    resource: Option<String>,
+    /// Of this FCAPS function: fault, configuration, accounting, performance or security, or its letter.
+    #[arg(long)]
+    function: Option<String>,
+    /// Changed at or after this time (RFC 3339), or so long ago, such as -6h.
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
+    since: Option<String>,
     /// Of this type, such as qber-threshold-exceeded.
     #[arg(long = "type", value_name = "TYPE")]
     alarm_type: Option<String>,
@@ -86,6 +105,7 @@ pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> C
     let client = &Client::new(api)?;
     match command {
         Command::List(args) => list(args, client, output),
+        Command::Summary => summary(client, output),
         Command::Show { id } => show(id, client, output),
         Command::Acknowledge(args) => operate(&args, "acknowledge", client, output),
         Command::Close(args) => operate(&args, "close", client, output),
@@ -96,6 +116,10 @@ pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> C
 fn list(args: ListArgs, client: &Client, output: &mut Output<'_>) -> CommandResult {
     let query: Vec<(&str, String)> = [
         ("severity", args.severity.map(|severity| severity.to_string())),
+        ("referencePoint", args.reference_point.map(|point| point.to_string())),
+        ("resource", args.resource),
+        ("function", args.function),
+        ("since", args.since),
         ("component", args.component.map(|component| component.to_string())),
         ("type", args.alarm_type),
         ("operatorState", args.operator_state.map(|state| state_word(state).to_owned())),
@@ -104,22 +128,24 @@ fn list(args: ListArgs, client: &Client, output: &mut Output<'_>) -> CommandResu
     .into_iter()
     .filter_map(|(name, value)| value.map(|value| (name, value)))
     .collect();
-    let mut page = client.list::<Alarm>("/api/v1/alarms", &query, usize::MAX)?;
-    let stands = |alarm: &Alarm| !alarm.is_cleared && args.fail_on.is_some_and(|least| alarm.report.severity >= least);
+    let mut page = client.list::<AlarmView>("/api/v1/alarms", &query, usize::MAX)?;
+    let stands = |AlarmView { alarm, .. }: &AlarmView| {
+        !alarm.is_cleared && args.fail_on.is_some_and(|least| alarm.report.severity >= least)
+    };
     let exit = if page.items.iter().any(stands) { Exit::AlarmStands } else { Exit::Success };
-    if output.is_json() {
-        output.json(&page)?;
+    if output.is_data() {
+        output.list(&page)?;
         return Ok(exit);
     }
     if page.items.is_empty() {
         output.line("No alarms.")?;
         return Ok(exit);
     }
-    page.items.sort_by_key(|alarm| {
+    page.items.sort_by_key(|AlarmView { alarm, .. }| {
         (alarm.is_cleared, std::cmp::Reverse(alarm.report.severity), std::cmp::Reverse(alarm.last_changed))
     });
     let total = count(page.items.len(), "alarm");
-    let rows = page.items.into_iter().map(|alarm| {
+    let rows = page.items.into_iter().map(|AlarmView { alarm, .. }| {
         let state = if alarm.is_cleared { "cleared" } else { "raised" };
         [
             alarm.id.to_string(),
@@ -146,17 +172,34 @@ const fn operator_column(state: OperatorState) -> &'static str {
     }
 }
 
-fn show(id: u64, client: &Client, output: &mut Output<'_>) -> CommandResult {
-    let path = format!("/api/v1/alarms/{id}");
-    if output.is_json() {
-        let document: serde_json::Value = client.get(&path, &[])?;
-        output.json(&document)?;
+fn summary(client: &Client, output: &mut Output<'_>) -> CommandResult {
+    let summary: AlarmSummary = client.get("/api/v1/alarms/summary", &[])?;
+    if output.is_data() {
+        output.document(&summary)?;
         return Ok(Exit::Success);
     }
-    let alarm: Alarm = client.get(&path, &[])?;
+    let rows = summary.0.into_iter().map(|count| {
+        let figures = [count.not_cleared_not_closed, count.not_cleared, count.cleared_not_closed, count.cleared];
+        let [attention, raised, open, cleared] = figures.map(|figure| figure.to_string());
+        [count.severity.to_string(), attention, raised, open, cleared, count.total.to_string()]
+    });
+    let headings = ["SEVERITY", "RAISED, NOT CLOSED", "RAISED", "CLEARED, NOT CLOSED", "CLEARED", "TOTAL"];
+    output.table(headings, rows.collect())?;
+    Ok(Exit::Success)
+}
+
+fn show(id: u64, client: &Client, output: &mut Output<'_>) -> CommandResult {
+    let path = format!("/api/v1/alarms/{id}");
+    if output.is_data() {
+        let document: serde_json::Value = client.get(&path, &[])?;
+        output.document(&document)?;
+        return Ok(Exit::Success);
+    }
+    let AlarmView { alarm, function, value_name, unit, clear_threshold } = client.get(&path, &[])?;
     let evidence: Vec<String> =
         alarm.report.additional_information.iter().map(|fact| format!("{}: {}", fact.name, fact.value)).collect();
-    let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let unit = unit.map(|unit| format!(" {unit}")).unwrap_or_default();
+    let number = |value: Option<f64>| value.map(|value| format!("{value}{unit}")).unwrap_or_default();
     output.fields(&[
         ("Alarm", alarm.id.to_string()),
         ("Severity", alarm.report.severity.to_string()),
@@ -167,10 +210,13 @@ fn show(id: u64, client: &Client, output: &mut Output<'_>) -> CommandResult {
         ("Type", alarm.key.alarm_type_id),
         ("Qualifier", alarm.key.alarm_type_qualifier),
         ("Text", alarm.report.text),
+        ("Function", function.as_str().to_owned()),
         ("Event type", alarm.report.event_type),
         ("Cause", alarm.report.probable_cause),
+        ("Value", value_name.unwrap_or_default()),
         ("Observed", number(alarm.report.observed)),
         ("Threshold", number(alarm.report.threshold)),
+        ("Clears at", number(clear_threshold)),
         ("Repair", alarm.report.repair_actions.join(" ")),
         ("Evidence", evidence.join("\n")),
         ("Raised by", alarm.raised_by),
@@ -205,9 +251,9 @@ fn operate(args: &OperateArgs, action: &str, client: &Client, output: &mut Outpu
     let mut done = Vec::new();
     for id in &args.ids {
         let path = format!("/api/v1/alarms/{id}/{action}");
-        match client.post::<Alarm>(&path, &json!({ "comment": args.comment })) {
-            Ok(alarm) if output.is_json() => done.push(alarm),
-            Ok(alarm) => {
+        match client.post::<AlarmView>(&path, &json!({ "comment": args.comment })) {
+            Ok(view) if output.is_data() => done.push(view),
+            Ok(AlarmView { alarm, .. }) => {
                 let state = match alarm.operator_state {
                     OperatorState::None => "open again",
                     other => state_word(other),
@@ -217,8 +263,8 @@ fn operate(args: &OperateArgs, action: &str, client: &Client, output: &mut Outpu
             Err(error) => failures.push(format!("{error:#}")),
         }
     }
-    if output.is_json() {
-        output.json(&crate::api::Page::whole(done))?;
+    if output.is_data() {
+        output.list(&crate::api::Page::whole(done))?;
     }
     if failures.is_empty() {
         return Ok(Exit::Success);

@@ -1,4 +1,5 @@
-//! `qkdnm audit`: reads and verifies the audit trail of a data directory on this machine. Needs no manager.
+//! `qkdnm audit`: lists the audit trail over the API; reads and verifies that of a data directory on this machine, without a
+//! manager.
 
 use std::{
     fs::File,
@@ -8,10 +9,14 @@ use std::{
 
 use anyhow::Context as _;
 
-use super::{CommandError, CommandResult, Exit, Output, output::count};
-use crate::telemetry::audit::{
-    chain::{Break, Link, Verified, Verifier},
-    files,
+use super::{ApiArgs, Client, CommandError, CommandResult, Exit, Output, output::count};
+use crate::{
+    api::views::AuditEntryView,
+    config::limits,
+    telemetry::audit::{
+        chain::{Break, Link, Verified, Verifier},
+        files,
+    },
 };
 
 /// The commands.
@@ -30,6 +35,11 @@ pub enum Command {
         #[arg(long, value_name = "HASH")]
         head: Option<String>,
     },
+    /// List entries over the manager's API, the newest first. Needs QKDNM_TOKEN.
+    #[command(
+        after_help = "Examples:\n  qkdnm audit list --kind refused\n  qkdnm audit list --who ops --from -7d -o csv"
+    )]
+    List(ListArgs),
     /// Show entries, oldest first.
     Show {
         /// The data directory (`manager.data_dir`).
@@ -46,12 +56,55 @@ pub enum Command {
     },
 }
 
+/// Which entries.
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// Only of this kind: refused, operator, configuration, start, stop, audit.
+    #[arg(long)]
+    kind: Option<String>,
+    /// Only of this operator, component or fingerprint.
+    #[arg(long)]
+    who: Option<String>,
+    /// At or after this time (RFC 3339), or so long ago, such as -7d.
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
+    from: Option<String>,
+    /// Before this time.
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
+    to: Option<String>,
+    /// At most so many.
+    #[arg(long, value_name = "N", default_value_t = limits::API_PAGE, value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    limit: usize,
+}
+
 /// Does what was asked.
-pub fn run(command: Command, output: &mut Output<'_>) -> CommandResult {
+pub fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
     match command {
+        Command::List(args) => list(args, api, output),
         Command::Verify { dir, head } => verify(&dir, head, output),
         Command::Show { dir, kind, who, last } => show(&dir, kind.as_deref(), who.as_deref(), last, output),
     }
+}
+
+fn list(args: ListArgs, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
+    let query = [("kind", args.kind), ("who", args.who), ("from", args.from), ("to", args.to)];
+    let query: Vec<(&str, String)> =
+        query.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect();
+    let page = Client::new(api)?.list::<AuditEntryView>("/api/v1/audit", &query, args.limit)?;
+    if output.is_data() {
+        output.list(&page)?;
+        return Ok(Exit::Success);
+    }
+    if page.items.is_empty() {
+        output.line("No entries.")?;
+        return Ok(Exit::Success);
+    }
+    let rows = page.items.into_iter();
+    let rows = rows.map(|entry| [entry.number.to_string(), entry.time.to_string(), entry.kind, entry.who, entry.what]);
+    output.table(["NUMBER", "TIME", "KIND", "WHO", "WHAT"], rows.collect())?;
+    if page.next.is_some() {
+        output.line("There are more, see --limit.")?;
+    }
+    Ok(Exit::Success)
 }
 
 fn known(dir: &Path) -> Result<Vec<PathBuf>, CommandError> {
@@ -98,17 +151,17 @@ fn verify(dir: &Path, head: Option<String>, output: &mut Output<'_>) -> CommandR
     let found = match walked.and_then(|()| verifier.finish().map_err(Into::into)) {
         Ok(found) => found,
         Err(error) if error.is::<Break>() => {
-            if output.is_json() {
-                output.json(&serde_json::json!({ "verified": false, "break": error.to_string() }))?;
+            if output.is_data() {
+                output.document(&serde_json::json!({ "verified": false, "break": error.to_string() }))?;
             }
             return Err(error.context("the audit trail does not hold together").into());
         }
         Err(error) => return Err(error.into()),
     };
-    if output.is_json() {
+    if output.is_data() {
         let mut document = serde_json::to_value(&found)?;
         document["verified"] = true.into();
-        output.json(&document)?;
+        output.document(&document)?;
     } else {
         told(&found, output)?;
     }
@@ -146,8 +199,8 @@ fn show(dir: &Path, kind: Option<&str>, who: Option<&str>, last: usize, output: 
         }
         Ok::<_, anyhow::Error>(())
     })?;
-    if output.is_json() {
-        output.json(&links)?;
+    if output.is_data() {
+        output.document(&links)?;
         return Ok(Exit::Success);
     }
     let rows = links.into_iter().map(|link| {

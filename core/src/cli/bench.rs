@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{CommandResult, Exit, Output};
-use crate::bench::{floor, ingest, reload, site::Site};
+use crate::bench::{api, floor, ingest, reload, site::Site};
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
@@ -12,6 +12,8 @@ pub enum Command {
     Ingest(IngestArgs),
     /// Reloads of the configuration under load: how long they take, and what senders notice of them.
     Reload(ReloadArgs),
+    /// How long a reader of the HTTP API waits while thousands of components are known and report.
+    Api(ApiArgs),
     /// The floor server, for `ingest`.
     #[command(hide = true)]
     Floor {
@@ -66,6 +68,23 @@ pub struct ReloadArgs {
     pub dir: Option<PathBuf>,
 }
 
+/// Arguments of `api`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ApiArgs {
+    /// Components.
+    #[arg(long, default_value_t = 10_000)]
+    pub components: usize,
+    /// Seconds between two reports of a component.
+    #[arg(long, default_value_t = 30)]
+    pub interval: u64,
+    /// Seconds of the measurement of each request.
+    #[arg(long, default_value_t = 5)]
+    pub seconds: u64,
+    /// Folder for everything; a temporary one by default.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+}
+
 /// Measures.
 pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
     match command {
@@ -81,8 +100,21 @@ pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
                 costs: false,
             };
             let report = reload::run(&options, args.components)?;
-            if output.is_json() {
-                output.json(&report)?;
+            if output.is_data() {
+                output.document(&report)?;
+            } else {
+                report.table().lines().try_for_each(|line| output.line(line))?;
+            }
+        }
+        Command::Api(args) => {
+            let report = api::run(&api::Options {
+                components: args.components,
+                interval: Duration::from_secs(args.interval.max(1)),
+                lasts: Duration::from_secs(args.seconds.max(1)),
+                folder: args.dir.clone(),
+            })?;
+            if output.is_data() {
+                output.document(&report)?;
             } else {
                 report.table().lines().try_for_each(|line| output.line(line))?;
             }
@@ -98,8 +130,8 @@ pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
                 costs: !args.brief,
             };
             let report = ingest::run(&options)?;
-            if output.is_json() {
-                output.json(&report)?;
+            if output.is_data() {
+                output.document(&report)?;
             } else {
                 report.table().lines().try_for_each(|line| output.line(line))?;
             }

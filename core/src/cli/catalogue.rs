@@ -8,8 +8,8 @@ use crate::{api::unit, model::Catalogue};
 
 /// Shows the catalogue that this manager was built with.
 pub fn run(output: &mut Output<'_>) -> CommandResult {
-    if output.is_json() {
-        output.json(Catalogue::get())?;
+    if output.is_data() {
+        output.document(Catalogue::get())?;
     } else {
         markdown(Catalogue::get()).lines().try_for_each(|line| output.line(line))?;
     }

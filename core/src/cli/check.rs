@@ -53,7 +53,7 @@ pub struct Verdict {
 
 /// `qkdnm check`, plugins and all.
 pub fn command(args: &CheckArgs, output: &super::Output<'_>) -> super::CommandResult {
-    let code = run(args, output.is_json(), parts::problems);
+    let code = run(args, output.is_data(), parts::problems);
     Ok(if code == 0 { super::Exit::Success } else { super::Exit::NotInOrder })
 }
 

@@ -33,7 +33,7 @@ pub struct ApiArgs {
         help_heading = "Global options"
     )]
     pub api: String,
-    /// For writing. From the environment only: arguments are seen by everybody on the machine.
+    /// For writing, and for reading where that needs one. From the environment only: arguments are seen by everybody on the machine.
     #[arg(skip = Token::of_environment())]
     pub token: Token,
 }
@@ -95,16 +95,21 @@ impl Client {
     /// Reads a document; `query` holds names and values of parameters.
     pub fn get<T: DeserializeOwned>(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<T> {
         let url = self.url(path, query)?;
-        self.answer(self.agent.get(&url).call())
+        self.answer(self.authorised(self.agent.get(&url)).call())
     }
 
     /// Sends a document.
     pub fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize) -> anyhow::Result<T> {
-        let mut request = self.agent.post(format!("{}{path}", self.base));
-        if let Some(token) = &self.token.0 {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
+        let request = self.authorised(self.agent.post(format!("{}{path}", self.base)));
         self.answer(request.send_json(body))
+    }
+
+    /// The request with the token, if there is one.
+    fn authorised<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.token.0 {
+            Some(token) => request.header("Authorization", format!("Bearer {token}")),
+            None => request,
+        }
     }
 
     /// Reads a list, page after page, up to `most` items.
@@ -134,7 +139,12 @@ impl Client {
     /// Follows `/api/v1/events`: the stream as it comes, without an end of its own.
     pub fn follow(&self, query: &[(&str, String)]) -> anyhow::Result<impl io::Read + use<>> {
         let url = self.url("/api/v1/events", query)?;
-        let request = self.agent.get(&url).config().timeout_global(None).build().header("Accept", "text/event-stream");
+        let request = self
+            .authorised(self.agent.get(&url))
+            .config()
+            .timeout_global(None)
+            .build()
+            .header("Accept", "text/event-stream");
         let answer = request.call().map_err(|error| self.unreachable(error))?;
         if !answer.status().is_success() {
             self.answer::<Value>(Ok(answer))?;
@@ -228,7 +238,14 @@ pub(super) fn component_path(component: &ComponentRef) -> String {
     format!("/api/v1/components/{point}/{}", percent_encoded(component.id.as_str()))
 }
 
-fn percent_encoded(text: &str) -> String {
+/// The path of a part of a component.
+pub(super) fn resource_path(component: &ComponentRef, resource: &str) -> String {
+    let point = component.reference_point;
+    format!("/api/v1/resources/{point}/{}/{}", percent_encoded(component.id.as_str()), percent_encoded(resource))
+}
+
+/// A text as one segment of a path, or one value of a query.
+pub(super) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {

@@ -53,6 +53,9 @@ pub struct ListArgs {
     /// With this tag.
     #[arg(long)]
     tag: Option<String>,
+    /// Silent for longer than it may be (true), or not (false).
+    #[arg(long, value_name = "BOOL")]
+    silent: Option<bool>,
 }
 
 /// Whom to ask for what; without any option: for everything it has.
@@ -89,13 +92,14 @@ fn list(args: ListArgs, client: &Client, output: &mut Output<'_>) -> CommandResu
         ("model", args.model),
         ("site", args.site),
         ("tag", args.tag),
+        ("silent", args.silent.map(|silent| silent.to_string())),
     ]
     .into_iter()
     .filter_map(|(name, value)| value.map(|value| (name, value)))
     .collect();
     let page = client.list::<ComponentSummary>("/api/v1/components", &query, usize::MAX)?;
-    if output.is_json() {
-        output.json(&page)?;
+    if output.is_data() {
+        output.list(&page)?;
         return Ok(Exit::Success);
     }
     if page.items.is_empty() {
@@ -122,9 +126,9 @@ fn list(args: ListArgs, client: &Client, output: &mut Output<'_>) -> CommandResu
 }
 
 fn show(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -> CommandResult {
-    if output.is_json() {
+    if output.is_data() {
         let document: serde_json::Value = client.get(&component_path(component), &[])?;
-        output.json(&document)?;
+        output.document(&document)?;
         return Ok(Exit::Success);
     }
     let detail: ComponentDetail = client.get(&component_path(component), &[])?;
@@ -143,6 +147,8 @@ fn show(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -> C
         ("Policies", detail.policies.join(", ")),
         ("Dialled at", detail.dial.unwrap_or_default()),
         ("Last report", time(summary.last_report)),
+        ("Expected every", summary.expected_interval_ms.map(|ms| format!("{} s", ms / 1_000)).unwrap_or_default()),
+        ("Silent since", summary.silent_since.map(|since| since.to_string()).unwrap_or_default()),
         ("Reports", format!("{} accepted, {} with parts kept as text", summary.reports, detail.kept)),
         ("Numbering", numbering),
         ("Alarms", alarms(summary.raised_alarms, summary.worst_alarm)),
@@ -207,9 +213,9 @@ pub(super) fn values(values: Vec<ValueView>, output: &mut Output<'_>) -> std::io
 fn request(args: RequestArgs, client: &Client, output: &mut Output<'_>) -> CommandResult {
     let query = StatusQuery { types: args.types, names: args.names, resources: args.resources };
     let path = format!("{}/request", component_path(&args.component));
-    if output.is_json() {
+    if output.is_data() {
         let document: serde_json::Value = client.post(&path, &query)?;
-        output.json(&document)?;
+        output.document(&document)?;
         return Ok(Exit::Success);
     }
     let answer: StatusAnswer = client.post(&path, &query)?;

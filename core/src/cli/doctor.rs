@@ -80,8 +80,8 @@ pub(super) fn run(api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
     findings.push(of_alarms(&health.alarms));
     findings.sort_by_key(|finding| finding.grade);
     let worst = findings.first().map_or(Grade::Good, |finding| finding.grade);
-    if output.is_json() {
-        output.json(&findings)?;
+    if output.is_data() {
+        output.document(&findings)?;
     } else {
         show(&findings, output)?;
     }

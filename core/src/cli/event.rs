@@ -102,9 +102,8 @@ fn next_event(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> Opti
 
 fn show(event: &Event, output: &mut Output<'_>) -> std::io::Result<()> {
     let data: Value = serde_json::from_str(&event.data).unwrap_or_default();
-    if output.is_json() {
-        let line = serde_json::json!({ "event": event.kind, "id": event.id, "data": data });
-        return output.line(&line.to_string());
+    if output.is_data() {
+        return output.next_document(&serde_json::json!({ "event": event.kind, "id": event.id, "data": data }));
     }
     output.line(&sentence(event, &data))
 }

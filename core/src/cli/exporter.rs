@@ -57,8 +57,8 @@ pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> C
         }
         Command::Retry { name } => {
             let done: RetryView = client.post(&format!("/api/v1/exporters/{name}/retry"), &nothing)?;
-            if output.is_json() {
-                output.json(&done)?;
+            if output.is_data() {
+                output.document(&done)?;
                 return Ok(Exit::Success);
             }
             let outdated = match done.outdated {
@@ -77,8 +77,8 @@ pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> C
 
 fn list(client: &Client, output: &mut Output<'_>) -> CommandResult {
     let page: Page<ExporterView> = client.get("/api/v1/exporters", &[])?;
-    if output.is_json() {
-        output.json(&page)?;
+    if output.is_data() {
+        output.list(&page)?;
         return Ok(Exit::Success);
     }
     let total = page.items.len();
@@ -96,8 +96,8 @@ fn list(client: &Client, output: &mut Output<'_>) -> CommandResult {
 }
 
 fn show(shown: &Shown, output: &mut Output<'_>) -> CommandResult {
-    if output.is_json() {
-        output.json(shown)?;
+    if output.is_data() {
+        output.document(shown)?;
         return Ok(Exit::Success);
     }
     let one = &shown.exporter;
@@ -135,8 +135,8 @@ fn show(shown: &Shown, output: &mut Output<'_>) -> CommandResult {
 }
 
 fn test(name: &str, outcome: &TestView, output: &mut Output<'_>) -> CommandResult {
-    if output.is_json() {
-        output.json(outcome)?;
+    if output.is_data() {
+        output.document(outcome)?;
     } else if outcome.delivered {
         let status = outcome.status.unwrap_or_default();
         output.line(&format!(

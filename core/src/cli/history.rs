@@ -2,6 +2,7 @@
 
 use super::{ApiArgs, Client, CommandResult, Exit, Output, output::count};
 use crate::{
+    api::Page,
     api::views::{HistoryPoint, HistoryView, LastValueView, ReportedValue},
     config::limits,
     model::{ComponentRef, ReferencePoint},
@@ -16,8 +17,9 @@ use crate::{
 pub struct HistoryArgs {
     /// Reference point and component ID, such as mq/qm-1.
     component: ComponentRef,
-    /// Name of the value.
-    name: String,
+    /// Name of the value; several at once are shown one after the other.
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
     /// Part of the component that the value speaks of.
     #[arg(long, default_value = "")]
     resource: String,
@@ -61,18 +63,38 @@ pub struct ValueArgs {
 
 /// Runs `history`.
 pub(super) fn run(args: HistoryArgs, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
-    let path = format!("{}/history", super::client::component_path(&args.component));
-    let mut query = vec![("name", args.name), ("resource", args.resource), ("from", args.from)];
+    let path = super::client::component_path(&args.component);
+    let several = args.names.len() > 1;
+    let mut query: Vec<(&str, String)> = args.names.into_iter().map(|name| ("name", name)).collect();
+    query.extend([("resource", args.resource), ("from", args.from)]);
     query.extend(args.to.map(|to| ("to", to)));
     query.extend(args.step.map(|step| ("step", step)));
-    let history: HistoryView = Client::new(api)?.get(&path, &query)?;
-    if output.is_json() {
-        output.json(&history)?;
+    let client = Client::new(api)?;
+    if several {
+        let page: Page<HistoryView> = client.get(&format!("{path}/histories"), &query)?;
+        if output.is_data() {
+            output.document(&page)?;
+            return Ok(Exit::Success);
+        }
+        for history in page.items {
+            output.line(&format!("{}:", history.name))?;
+            show(history, output)?;
+            output.line("")?;
+        }
         return Ok(Exit::Success);
     }
+    let history: HistoryView = client.get(&format!("{path}/history"), &query)?;
+    if output.is_data() {
+        output.rows::<HistoryPoint, _>(history, |history| history.points)?;
+    } else {
+        show(history, output)?;
+    }
+    Ok(Exit::Success)
+}
+
+fn show(history: HistoryView, output: &mut Output<'_>) -> std::io::Result<()> {
     if history.points.is_empty() {
-        output.line("Nothing was reported in that time.")?;
-        return Ok(Exit::Success);
+        return output.line("Nothing was reported in that time.");
     }
     let total = count(history.points.len(), if history.step_ms.is_some() { "step" } else { "sample" });
     let unit = history.unit.map(|unit| format!(" ({unit})")).unwrap_or_default();
@@ -88,8 +110,7 @@ pub(super) fn run(args: HistoryArgs, api: &ApiArgs, output: &mut Output<'_>) -> 
         let rows = history.points.into_iter().map(step);
         output.table(["FROM", "LEAST", "GREATEST", "MEAN", &format!("LAST{unit}"), "VALUES"], rows.collect())?;
     }
-    output.line(&total)?;
-    Ok(Exit::Success)
+    output.line(&total)
 }
 
 fn step(point: HistoryPoint) -> [String; 6] {
@@ -116,8 +137,8 @@ pub(super) fn run_values(command: ValueCommand, api: &ApiArgs, output: &mut Outp
     query.extend(args.resource.map(|resource| ("resource", resource)));
     query.extend(args.name.map(|name| ("name", name)));
     let page = Client::new(api)?.list::<LastValueView>("/api/v1/values", &query, args.limit)?;
-    if output.is_json() {
-        output.json(&page)?;
+    if output.is_data() {
+        output.list(&page)?;
         return Ok(Exit::Success);
     }
     let total = count(page.items.len(), "value");

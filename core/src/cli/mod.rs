@@ -16,6 +16,7 @@ pub mod demo;
 mod doctor;
 mod event;
 pub mod exporter;
+mod health;
 pub mod history;
 mod manual;
 pub mod network;
@@ -23,9 +24,12 @@ pub mod pki;
 pub mod plugin;
 mod reload;
 pub mod report;
+pub mod resource;
 pub mod run;
 pub mod storage;
 pub mod subscription;
+pub mod token;
+mod watch;
 
 mod client;
 mod exit;
@@ -44,14 +48,14 @@ pub use output::{Format, Output};
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
-  1  it failed: the manager cannot be reached, or refused, or something broke
+  1  it failed: the manager cannot be reached, or refused, or something broke, or a check found something
   2  the command line or the configuration is wrong
   3  `alarm list --fail-on SEVERITY` found such an alarm
   4  `run`: a part of the manager broke, which is a defect; nothing acknowledged is lost, start it again
 
 Environment:
   QKDNM_API    where the manager's API is (as --api)
-  QKDNM_TOKEN  token for commands that change something (api.tokens in the configuration)";
+  QKDNM_TOKEN  token for commands that change something, or read where that needs one (qkdnm token new)";
 
 /// QKDN manager: watches over a quantum key distribution network.
 #[derive(Debug, Parser)]
@@ -74,6 +78,25 @@ pub struct Cli {
         help_heading = "Global options"
     )]
     pub output: Format,
+    /// Shows it again and again: when something changes at the manager, or every so many seconds.
+    #[arg(
+        long,
+        global = true,
+        value_name = "SECONDS",
+        num_args = 0..=1,
+        default_missing_value = "0",
+        value_parser = seconds,
+        help_heading = "Global options"
+    )]
+    pub watch: Option<f64>,
+    /// With --watch: ends after so many rounds.
+    #[arg(long, global = true, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Global options")]
+    pub rounds: Option<u64>,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.0..=86_400.0).contains(seconds));
+    seconds.ok_or_else(|| "expected seconds, 0 to 86400".to_owned())
 }
 
 /// The commands.
@@ -113,6 +136,9 @@ pub enum Command {
     /// Exporters of alarms: list them, show one, send parked events again, try one.
     #[command(subcommand)]
     Exporter(exporter::Command),
+    /// Parts of components: list them, show one.
+    #[command(subcommand)]
+    Resource(resource::Command),
     /// Stored status reports of a component.
     #[command(subcommand)]
     Report(report::Command),
@@ -133,6 +159,15 @@ pub enum Command {
     /// Subscriptions at the manager: list them, show one, end one.
     #[command(subcommand)]
     Subscription(subscription::Command),
+    /// How the manager is; exit code 1 if it does not take reports.
+    #[command(after_help = "Examples:\n  qkdnm health\n  qkdnm health -o yaml")]
+    Health,
+    /// Tokens for the HTTP API: make one.
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Prints the description of the HTTP API (OpenAPI 3.1), for makers of clients.
+    #[command(after_help = "Example:\n  qkdnm openapi > openapi.json")]
+    Openapi,
     /// What is the matter with a manager that runs, and what to try.
     #[command(after_help = "Example:\n  qkdnm doctor\n\nExit code 1 if something does not work.")]
     Doctor,
@@ -166,11 +201,51 @@ pub enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Some(every) = cli.watch {
+        let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
+        return watch::run(&arguments, every, cli.rounds).map_or_else(|error| error.report(), Into::into);
+    }
     let mut output = Output::stdout(cli.output);
     match dispatch(cli, &mut output) {
         Ok(exit) => exit.into(),
         Err(error) => error.report(),
     }
+}
+
+impl Command {
+    /// Whether it asks a manager something and changes nothing: only then can it be watched.
+    const fn only_reads(&self) -> bool {
+        match self {
+            Self::Component(command) => !matches!(command, component::Command::Request(_)),
+            Self::Alarm(command) => {
+                matches!(command, alarm::Command::List(_) | alarm::Command::Summary | alarm::Command::Show { .. })
+            }
+            Self::Subscription(command) => !matches!(command, subscription::Command::Remove { .. }),
+            Self::Audit(command) => matches!(command, audit::Command::List(_)),
+            Self::Exporter(command) => matches!(command, exporter::Command::List | exporter::Command::Show { .. }),
+            Self::Config(command) => matches!(command, reload::Command::Status),
+            Self::Resource(_)
+            | Self::Report(_)
+            | Self::History(_)
+            | Self::Value(_)
+            | Self::Inventory(_)
+            | Self::Topology(_)
+            | Self::Usage(_)
+            | Self::Plugin(_)
+            | Self::Interface(_)
+            | Self::Policy(_)
+            | Self::Handler(_)
+            | Self::Health
+            | Self::Doctor => true,
+            _ => false,
+        }
+    }
+}
+
+/// The description of the API, as it is whatever the form asked for.
+fn openapi(output: &mut Output<'_>) -> CommandResult {
+    crate::api::openapi::text().lines().try_for_each(|line| output.line(line))?;
+    Ok(Exit::Success)
 }
 
 /// Runs a command.
@@ -184,12 +259,13 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Demo(args) => demo::command(&args),
         Command::Pki(args) => pki::command(args, output),
         Command::Storage(command) => storage::run(&command, output),
-        Command::Audit(command) => audit::run(command, output),
+        Command::Audit(command) => audit::run(command, api, output),
         Command::Bench(command) => bench::run(&command, output),
         Command::Component(command) => component::run(command, api, output),
         Command::Alarm(command) => alarm::run(command, api, output),
         Command::Event(command) => event::run(command, api, output),
         Command::Exporter(command) => exporter::run(command, api, output),
+        Command::Resource(command) => resource::run(command, api, output),
         Command::Report(command) => report::run(command, api, output),
         Command::History(args) => history::run(args, api, output),
         Command::Value(command) => history::run_values(command, api, output),
@@ -197,6 +273,9 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Topology(command) => network::run("topology", command, api, output),
         Command::Usage(command) => network::run_usage(command, api, output),
         Command::Subscription(command) => subscription::run(command, api, output),
+        Command::Health => health::run(api, output),
+        Command::Token(command) => token::run(command, output),
+        Command::Openapi => openapi(output),
         Command::Doctor => doctor::run(api, output),
         Command::Plugin(command) => plugin::run_plugin(&command, api, output),
         Command::Interface(command) => plugin::run_interface(&command, api, output),

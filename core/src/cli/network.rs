@@ -2,8 +2,8 @@
 
 use super::{ApiArgs, Client, CommandResult, Exit, Output, output::count};
 use crate::{
-    api::Page,
     api::views::{NetworkChangeView, NetworkEntryView, UsageTotalView},
+    api::{Page, csv::Tabular},
     config::limits,
     model::ComponentRef,
 };
@@ -107,15 +107,15 @@ pub(super) fn run_usage(command: UsageCommand, api: &ApiArgs, output: &mut Outpu
     })
 }
 
-fn show<T: serde::Serialize>(
+fn show<T: Tabular>(
     page: Page<T>,
     output: &mut Output<'_>,
     headings: [&str; 6],
     what: &str,
     row: impl Fn(T) -> [String; 6],
 ) -> CommandResult {
-    if output.is_json() {
-        output.json(&page)?;
+    if output.is_data() {
+        output.list(&page)?;
         return Ok(Exit::Success);
     }
     if page.items.is_empty() {

@@ -1,4 +1,4 @@
-//! What commands print: tables for people, JSON for programs.
+//! What commands print: tables for people; JSON, YAML or CSV for programs.
 //!
 //! Texts come from components and may hold anything, control sequences for the terminal included; [`printable`] takes
 //! those out before a person's terminal sees them. JSON escapes them by itself.
@@ -9,7 +9,13 @@ use clap::ValueEnum;
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, TableStyle};
 use serde::Serialize;
 
-use crate::model::{Severity, Timestamp};
+use crate::{
+    api::{
+        Page,
+        csv::{self, Tabular},
+    },
+    model::{Severity, Timestamp},
+};
 
 /// `-o`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -19,6 +25,10 @@ pub enum Format {
     Table,
     /// For programs: what the HTTP API answers, stable.
     Json,
+    /// The same as YAML.
+    Yaml,
+    /// For spreadsheets: a line for each item of a list, or for each part of a document.
+    Csv,
 }
 
 /// Where a command prints to, and how.
@@ -44,16 +54,58 @@ impl<'a> Output<'a> {
         Self { out: Box::new(out), format, terminal: false }
     }
 
-    /// Whether the caller wants JSON.
-    #[must_use]
-    pub const fn is_json(&self) -> bool {
-        matches!(self.format, Format::Json)
+    /// Prints to a writer what a terminal will show, or what goes elsewhere.
+    pub fn buffered(out: impl Write + 'a, format: Format, terminal: bool) -> Self {
+        Self { out: Box::new(out), format, terminal }
     }
 
-    /// A document, indented.
-    pub fn json(&mut self, document: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer_pretty(&mut self.out, document)?;
+    /// Whether the caller wants data for a program, and not a table.
+    #[must_use]
+    pub const fn is_data(&self) -> bool {
+        !matches!(self.format, Format::Table)
+    }
+
+    /// A document for a program; a table's caller gets JSON.
+    pub fn document(&mut self, document: &impl Serialize) -> io::Result<()> {
+        match self.format {
+            Format::Table | Format::Json => {
+                serde_json::to_writer_pretty(&mut self.out, document)?;
+                writeln!(self.out)
+            }
+            Format::Yaml => self.yaml(document),
+            Format::Csv => write!(self.out, "{}", csv::document(document).map_err(io::Error::other)?),
+        }
+    }
+
+    /// A list for a program: a document like any other, but for CSV.
+    pub fn list<T: Tabular>(&mut self, page: &Page<T>) -> io::Result<()> {
+        match self.format {
+            Format::Csv => write!(self.out, "{}", csv::table(&page.items).map_err(io::Error::other)?),
+            _ => self.document(page),
+        }
+    }
+
+    /// A document for a program; as CSV its rows alone.
+    pub fn rows<T: Tabular, D: Serialize>(&mut self, document: D, rows: impl FnOnce(D) -> Vec<T>) -> io::Result<()> {
+        match self.format {
+            Format::Csv => self.list(&Page::whole(rows(document))),
+            _ => self.document(&document),
+        }
+    }
+
+    /// One of many documents that come one by one: a line of JSON, or a YAML document behind its mark.
+    pub fn next_document(&mut self, document: &impl Serialize) -> io::Result<()> {
+        if self.format == Format::Yaml {
+            writeln!(self.out, "---")?;
+            return self.yaml(document);
+        }
+        serde_json::to_writer(&mut self.out, document)?;
         writeln!(self.out)
+    }
+
+    fn yaml(&mut self, document: &impl Serialize) -> io::Result<()> {
+        let text = serde_saphyr::to_string(document).map_err(io::Error::other)?;
+        writeln!(self.out, "{}", text.trim_end())
     }
 
     /// A line for a person.

@@ -1,11 +1,12 @@
 //! `qkdnm policy`, `handler` and `plugin`: plugins as configured and as loaded, and what they did. `qkdnm interface`: what is served.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 
-use super::{ApiArgs, Client, CommandResult, Exit, Output};
+use super::{ApiArgs, Client, CommandResult, Exit, Output, client::percent_encoded};
 use crate::{
     api::{
         Page,
+        csv::{self, Tabular},
         views::{HandlerView, InterfaceView, PluginCounters, PluginView, PolicyView},
     },
     config::{OnFailure, PolicyMode},
@@ -17,6 +18,12 @@ pub enum PolicyCommand {
     /// List policies in the order of the configuration.
     #[command(after_help = "Example:\n  qkdnm policy list")]
     List,
+    /// Show one policy: what it watches, how it is configured, what it did.
+    #[command(after_help = "Example:\n  qkdnm policy show store-low")]
+    Show {
+        /// Its name in the configuration.
+        name: String,
+    },
 }
 
 /// The commands of `handler`.
@@ -25,6 +32,12 @@ pub enum HandlerCommand {
     /// List handlers in the order of the configuration; the first that matches a component takes its reports.
     #[command(after_help = "Example:\n  qkdnm handler list")]
     List,
+    /// Show one handler, and what it did.
+    #[command(after_help = "Example:\n  qkdnm handler show mk")]
+    Show {
+        /// Its name in the configuration.
+        name: String,
+    },
 }
 
 /// The commands of `plugin`.
@@ -33,6 +46,12 @@ pub enum PluginCommand {
     /// List plugins that are loaded. `-o json` has the schema of each one's configuration.
     #[command(after_help = "Example:\n  qkdnm plugin list")]
     List,
+    /// Show the plugins of a name, with the schema of their configuration.
+    #[command(after_help = "Example:\n  qkdnm plugin show threshold")]
+    Show {
+        /// The name that it gives itself, or where it comes from, such as builtin:mk.
+        name: String,
+    },
 }
 
 /// The commands of `interface`.
@@ -41,10 +60,18 @@ pub enum InterfaceCommand {
     /// List the reference points that are served.
     #[command(after_help = "Example:\n  qkdnm interface list")]
     List,
+    /// Show one reference point that is served.
+    #[command(after_help = "Example:\n  qkdnm interface show mk")]
+    Show {
+        /// mq, mops, mqrp, mk, mc, mu or mx.
+        point: String,
+    },
 }
 
 pub(super) fn run_plugin(command: &PluginCommand, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
-    let PluginCommand::List = command;
+    if let PluginCommand::Show { name } = command {
+        return show(&format!("/api/v1/plugins/{}", percent_encoded(name)), api, output);
+    }
     let headings = ["PLUGIN", "ROLE", "NAME", "VERSION", "SHA-256", "USED BY", "WHAT IT DOES"];
     list(["plugin", "plugins"], api, output, headings, |plugin: PluginView| {
         let (digest, used_by) = (short(&plugin.sha256), plugin.used_by.join(", "));
@@ -53,7 +80,9 @@ pub(super) fn run_plugin(command: &PluginCommand, api: &ApiArgs, output: &mut Ou
 }
 
 pub(super) fn run_interface(command: &InterfaceCommand, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
-    let InterfaceCommand::List = command;
+    if let InterfaceCommand::Show { point } = command {
+        return show(&format!("/api/v1/interfaces/{}", percent_encoded(point)), api, output);
+    }
     let headings =
         ["REFERENCE POINT", "LISTENS ON", "KEY EXCHANGE", "COMPONENTS", "CONNECTIONS", "LINES", "ACCEPTED", "REFUSED"];
     list(["interface", "interfaces"], api, output, headings, |interface: InterfaceView| {
@@ -73,7 +102,9 @@ pub(super) fn run_interface(command: &InterfaceCommand, api: &ApiArgs, output: &
 }
 
 pub(super) fn run_policy(command: &PolicyCommand, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
-    let PolicyCommand::List = command;
+    if let PolicyCommand::Show { name } = command {
+        return show(&format!("/api/v1/policies/{}", percent_encoded(name)), api, output);
+    }
     let headings = ["POLICY", "FUNCTION", "MODE", "PLUGIN", "VERSION", "SHA-256", "CALLS", "FAILED", "MEAN TIME"];
     list(["policy", "policies"], api, output, headings, |policy: PolicyView| {
         let [calls, failures, mean] = counters(&policy.counters);
@@ -84,7 +115,9 @@ pub(super) fn run_policy(command: &PolicyCommand, api: &ApiArgs, output: &mut Ou
 }
 
 pub(super) fn run_handler(command: &HandlerCommand, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
-    let HandlerCommand::List = command;
+    if let HandlerCommand::Show { name } = command {
+        return show(&format!("/api/v1/handlers/{}", percent_encoded(name)), api, output);
+    }
     let headings =
         ["HANDLER", "REFERENCE POINT", "ON FAILURE", "PLUGIN", "VERSION", "SHA-256", "CALLS", "FAILED", "MEAN TIME"];
     list(["handler", "handlers"], api, output, headings, |handler: HandlerView| {
@@ -99,7 +132,20 @@ pub(super) fn run_handler(command: &HandlerCommand, api: &ApiArgs, output: &mut 
     })
 }
 
-fn list<T: DeserializeOwned + Serialize, const N: usize>(
+/// Shows one as the API has it: for people as paths and values, since most of it is the plugin's own.
+fn show(path: &str, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
+    let document: serde_json::Value = Client::new(api)?.get(path, &[])?;
+    if output.is_data() {
+        output.document(&document)?;
+    } else {
+        let parts = csv::parts(&document);
+        let rows = parts.into_iter().map(|(name, value)| [name, value]).collect();
+        output.table(["NAME", "IS"], rows)?;
+    }
+    Ok(Exit::Success)
+}
+
+fn list<T: DeserializeOwned + Tabular, const N: usize>(
     [one, many]: [&str; 2],
     api: &ApiArgs,
     output: &mut Output<'_>,
@@ -107,8 +153,8 @@ fn list<T: DeserializeOwned + Serialize, const N: usize>(
     row: impl FnMut(T) -> [String; N],
 ) -> CommandResult {
     let page: Page<T> = Client::new(api)?.get(&format!("/api/v1/{many}"), &[])?;
-    if output.is_json() {
-        output.json(&page)?;
+    if output.is_data() {
+        output.list(&page)?;
         return Ok(Exit::Success);
     }
     let total = match page.items.len() {

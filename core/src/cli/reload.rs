@@ -34,8 +34,8 @@ pub(super) fn run(command: &Command, api: &ApiArgs, output: &mut Output<'_>) -> 
 }
 
 fn reloaded(view: &ReloadView, output: &mut Output<'_>) -> CommandResult {
-    if output.is_json() {
-        output.json(view)?;
+    if output.is_data() {
+        output.document(view)?;
         return Ok(Exit::Success);
     }
     let line = match view.result {
@@ -57,8 +57,8 @@ fn reloaded(view: &ReloadView, output: &mut Output<'_>) -> CommandResult {
 }
 
 fn status(status: &ReloadStatusView, output: &mut Output<'_>) -> CommandResult {
-    if output.is_json() {
-        output.json(status)?;
+    if output.is_data() {
+        output.document(status)?;
         return Ok(Exit::Success);
     }
     match &status.file {

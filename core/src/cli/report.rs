@@ -37,8 +37,8 @@ pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> C
     let mut query = vec![("component", args.component.to_string())];
     query.extend(args.from_sequence.map(|from| ("fromSequence", from.to_string())));
     let page = client.list::<ReportView>("/api/v1/reports", &query, args.limit)?;
-    if output.is_json() {
-        output.json(&page)?;
+    if output.is_data() {
+        output.list(&page)?;
         return Ok(Exit::Success);
     }
     if page.items.is_empty() {

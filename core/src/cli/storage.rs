@@ -52,8 +52,8 @@ fn check(dir: &std::path::Path, output: &mut Output<'_>) -> CommandResult {
     // Whoever has the lock may be writing just now: an unfinished block at the end is no fault then.
     let mode = if DataDir::lock(dir).is_ok() { ReadMode::Still } else { ReadMode::Live };
     let found = verify(dir, mode)?;
-    if output.is_json() {
-        output.json(&found)?;
+    if output.is_data() {
+        output.document(&found)?;
         return Ok(Exit::Success);
     }
     output.line(&format!(
@@ -88,9 +88,9 @@ fn replay_check(dir: &std::path::Path, show: usize, output: &mut Output<'_>) -> 
             differences.push(difference);
         }
     })?;
-    if output.is_json() {
+    if output.is_data() {
         let shown: Vec<String> = differences.iter().map(ToString::to_string).collect();
-        output.json(&serde_json::json!({ "replayed": replayed, "differences": count, "shown": shown }))?;
+        output.document(&serde_json::json!({ "replayed": replayed, "differences": count, "shown": shown }))?;
     } else {
         for note in &replayed.notes {
             output.line(&format!("note: {note}"))?;

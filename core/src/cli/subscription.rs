@@ -1,6 +1,6 @@
 //! `qkdnm subscription`: who subscribed to what at the manager.
 
-use super::{ApiArgs, Client, CommandResult, Exit, Output, output::count};
+use super::{ApiArgs, Client, CommandResult, Exit, Output, client::percent_encoded, output::count};
 use crate::api::{Page, views::SubscriptionView};
 
 /// The commands.
@@ -31,13 +31,18 @@ pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> C
     match command {
         Command::List => list(&client, output),
         Command::Show { id } => {
-            let one: SubscriptionView = client.get(&format!("/api/v1/subscriptions/{id}"), &[])?;
+            let one: SubscriptionView = client.get(&format!("/api/v1/subscriptions/{}", percent_encoded(&id)), &[])?;
             show(&one, output)
         }
         Command::Remove { id } => {
             let nothing = serde_json::json!({});
-            let _removed: serde_json::Value = client.post(&format!("/api/v1/subscriptions/{id}/remove"), &nothing)?;
-            output.line(&format!("Subscription {id} removed."))?;
+            let removed: serde_json::Value =
+                client.post(&format!("/api/v1/subscriptions/{}/remove", percent_encoded(&id)), &nothing)?;
+            if output.is_data() {
+                output.document(&removed)?;
+            } else {
+                output.line(&format!("Subscription {id} removed."))?;
+            }
             Ok(Exit::Success)
         }
     }
@@ -45,8 +50,8 @@ pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> C
 
 fn list(client: &Client, output: &mut Output<'_>) -> CommandResult {
     let page: Page<SubscriptionView> = client.get("/api/v1/subscriptions", &[])?;
-    if output.is_json() {
-        output.json(&page)?;
+    if output.is_data() {
+        output.list(&page)?;
         return Ok(Exit::Success);
     }
     let total = page.items.len();
@@ -67,8 +72,8 @@ fn list(client: &Client, output: &mut Output<'_>) -> CommandResult {
 }
 
 fn show(one: &SubscriptionView, output: &mut Output<'_>) -> CommandResult {
-    if output.is_json() {
-        output.json(one)?;
+    if output.is_data() {
+        output.document(one)?;
         return Ok(Exit::Success);
     }
     output.line(&format!("{}  {}  since {}", one.id, one.subscriber, one.created))?;

@@ -4,7 +4,7 @@ use clap::{CommandFactory, Parser};
 
 use super::*;
 use crate::{
-    api::fake_backend::{FakeBackend, FakeManager},
+    api::{fake_backend::FakeBackend, fake_manager::FakeManager},
     model::Severity,
 };
 
@@ -74,17 +74,18 @@ fn one_component() {
         &manager,
         "component show mk/km-1",
         "\
-Component:    mk/km-1 (key manager)
-Vendor:       acme
-Model:        k2
-Site:         vienna
-Tags:         metro
-Handler:      mk
-Policies:     qber
-Last report:  2026-11-26T07:59:55.000Z
-Reports:      42 accepted, 0 with parts kept as text
-Numbering:    at 41 of incarnation 0, 0 missing
-Alarms:       none raised
+Component:       mk/km-1 (key manager)
+Vendor:          acme
+Model:           k2
+Site:            vienna
+Tags:            metro
+Handler:         mk
+Policies:        qber
+Last report:     2026-11-26T07:59:55.000Z
+Expected every:  30 s
+Reports:         42 accepted, 0 with parts kept as text
+Numbering:       at 41 of incarnation 0, 0 missing
+Alarms:          none raised
 
 CONNECTION       DIRECTION  SINCE                     KEY EXCHANGE
 192.0.2.7:50000  accepted   2026-11-26T07:00:00.000Z  X25519MLKEM768
@@ -134,6 +135,7 @@ Resource:     link-1
 Type:         qber-threshold-exceeded
 Qualifier:    qber
 Text:         QBER 3 %
+Function:     performance
 Event type:   quality-of-service
 Cause:        threshold-crossed
 Observed:     0.07
@@ -352,4 +354,67 @@ fn a_reload_says_what_would_change_and_what_is_wrong_and_needs_an_admin() {
     let (result, printed) = run(&manager, "config status");
     assert_eq!(result, Ok(Exit::Success));
     assert!(printed.starts_with("manager.toml and what belongs to it are in force.\n"), "{printed}");
+}
+
+#[test]
+fn lists_come_as_yaml_and_csv() {
+    let manager = manager();
+    let (result, printed) = run(&manager, "component list --reference-point mq -o csv");
+    assert_eq!(result, Ok(Exit::Success));
+    assert!(printed.starts_with("component,referencePoint,") && printed.contains("\r\nmq/m-1,mq,m-1,"), "{printed}");
+    let (_, printed) = run(&manager, "alarm list --function P --since -1h -o yaml");
+    assert!(printed.starts_with("items:\n- id: 3\n  component: mq/m-1\n"), "{printed}");
+    let (_, printed) = run(&manager, "health -o csv");
+    assert!(printed.contains("\r\ncomponents.known,4\r\n"), "{printed}");
+    let (_, printed) = run(&manager, "history mk/km-1 qber_ratio -o csv");
+    assert_eq!(printed, "time,value,min,max,mean,last,count\r\n");
+}
+
+#[test]
+fn resources_and_single_plugins_are_shown() {
+    let manager = manager();
+    prints(
+        &manager,
+        "resource list --component mk/km-1",
+        "\
+COMPONENT  RESOURCE  SITE    VALUES  LAST VALUE                ALARMS  WORST ALARM
+mk/km-1    link-1    vienna  1       2026-11-26T07:59:55.000Z  0       -
+1 resource
+",
+    );
+    let (result, printed) = run(&manager, "resource show mk/km-1 link-1");
+    assert_eq!(result, Ok(Exit::Success));
+    assert!(printed.contains("Resource:    link-1 of mk/km-1") && printed.contains("kma_link_state"), "{printed}");
+    for (command, part) in [
+        ("policy show qber", "trapped"),
+        ("handler show mk", "onFailure"),
+        ("plugin show threshold", "items.0.summary"),
+        ("interface show mk", "maxConnections"),
+        ("alarm summary", "critical"),
+        ("health", "manager-east of domain east"),
+    ] {
+        let (result, printed) = run(&manager, command);
+        assert_eq!(result, Ok(Exit::Success), "{command}");
+        assert!(printed.contains(part), "{command}: {printed}");
+    }
+    let (result, _) = run(&manager, "policy show nobody");
+    assert!(result.unwrap_err().contains("GET /api/v1/policies lists them"));
+    let (result, _) = run(&manager, "audit list");
+    assert!(result.unwrap_err().contains("QKDNM_TOKEN"), "says what to try");
+    let (_, printed) = run_as(&manager, "ops-token", "audit list --kind refused");
+    assert!(printed.contains("did 2") && !printed.contains("did 1"), "{printed}");
+}
+
+#[test]
+fn only_what_reads_can_be_watched() {
+    let reads = |line: &str| Cli::try_parse_from(line.split_whitespace()).unwrap().command.only_reads();
+    for line in ["qkdnm alarm list", "qkdnm component show mk/km-1", "qkdnm health", "qkdnm audit list", "qkdnm doctor"]
+    {
+        assert!(reads(line), "{line}");
+    }
+    for line in
+        ["qkdnm alarm ack 1", "qkdnm component request mk/km-1", "qkdnm run --config x", "qkdnm subscription remove s"]
+    {
+        assert!(!reads(line), "{line}");
+    }
 }

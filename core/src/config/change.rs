@@ -208,6 +208,8 @@ fn read_at_start(was: &Config, is: &Config) -> Vec<Setting> {
     compare("storage.history.minute", time(s.history.minute), time(t.history.minute));
     compare("storage.history.hour", time(s.history.hour), time(t.history.hour));
     compare("api.listen", was.api.listen.to_string(), is.api.listen.to_string());
+    let readers = |config: &Config| config.api.read_without_token.as_str().to_owned();
+    compare("api.read_without_token", readers(was), readers(is));
     if was.exporters != is.exporters {
         // Names only: addresses and files are nobody's business in a refusal.
         let names =

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Change, Config, load::load_text, source::SourceText};
+use super::{Change, Config, ReadWithoutToken, load::load_text, source::SourceText};
 
 const BASE: &str = "[manager]\nid = \"m\"\ndomain = \"d\"\nshards = 2\n[tls]\ncertificate = \"c\"\nprivate_key = \
                     \"c\"\ntrust_anchors = \"c\"\n";
@@ -168,6 +168,7 @@ fn every_single_difference_is_told() {
         ("storage.history.minute", |config| config.storage.history.minute *= 2),
         ("storage.history.hour", |config| config.storage.history.hour *= 2),
         ("api.listen", |config| config.api.listen.set_port(1)),
+        ("api.read_without_token", |config| config.api.read_without_token = ReadWithoutToken::Never),
     ];
     let was = read(&text(&[1], &[1], &[0, 1], 1));
     for (words, alter) in alterations {

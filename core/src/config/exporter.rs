@@ -8,7 +8,7 @@ use super::FcapsFunction;
 use crate::model::{ReferencePoint, Severity};
 
 /// `exporters.kind`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ExporterKind {
     /// Prometheus Alertmanager, API v2.

@@ -185,6 +185,10 @@ pub const CONFIGURATION_FILES: usize = 1_000;
 pub const API_PAGE: usize = 100;
 /// Most items on a page of the API.
 pub const API_PAGE_MAX: usize = 1_000;
+/// Bytes of the text of a plugin's last failure, as the API shows it.
+pub const PLUGIN_FAILURE_BYTES: usize = 512;
+/// Values whose history one request may ask for.
+pub const API_HISTORIES: usize = 16;
 /// Bytes of a request body at the API.
 pub const API_BODY_BYTES: usize = 64 * 1024;
 /// Bytes of the target and headers of a request at the API, together.

@@ -228,7 +228,7 @@ impl std::fmt::Display for PluginSource {
 }
 
 /// What becomes of a report whose handler failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// Answered `internal`.
@@ -278,7 +278,7 @@ pub struct ComponentMatch {
 }
 
 /// `policies.function`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FcapsFunction {
     /// F
@@ -305,10 +305,21 @@ impl FcapsFunction {
             Self::Security => "security",
         }
     }
+
+    /// The function that an event type belongs to: the five of X.733 are faults, but for quality of service, which is
+    /// performance; X.736's violations are security.
+    #[must_use]
+    pub fn of_event_type(event_type: &str) -> Self {
+        match event_type {
+            "quality-of-service" => Self::Performance,
+            event if event.ends_with("-violation") => Self::Security,
+            _ => Self::Fault,
+        }
+    }
 }
 
 /// `policies.mode`
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PolicyMode {
     /// Its verdicts take effect.
@@ -421,6 +432,37 @@ pub struct TokenConfig {
 pub struct ApiConfig {
     /// Address of the HTTP API; loopback by default.
     pub listen: SocketAddr,
-    /// Who may write.
+    /// Who may write, and read where not everybody may.
     pub tokens: Vec<TokenConfig>,
+    /// Where reading needs no token.
+    pub read_without_token: ReadWithoutToken,
+}
+
+/// `api.read_without_token`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadWithoutToken {
+    /// If the API listens on a loopback address.
+    #[default]
+    Loopback,
+    /// Everywhere.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+impl ReadWithoutToken {
+    /// The words of the configuration.
+    pub const WORDS: [(&str, Self); 3] =
+        [("loopback", Self::Loopback), ("always", Self::Always), ("never", Self::Never)];
+
+    /// The word of the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Loopback => "loopback",
+            Self::Always => "always",
+            Self::Never => "never",
+        }
+    }
 }

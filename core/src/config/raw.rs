@@ -4,7 +4,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
-    Durability, Enrolment, FcapsFunction, KeyExchange, OnFailure, PolicyMode, Role, limits,
+    Durability, Enrolment, FcapsFunction, KeyExchange, OnFailure, PolicyMode, ReadWithoutToken, Role, limits,
     problem::Problem,
     reader::{Found, TableReader},
     source::{Place, Spot},
@@ -118,7 +118,7 @@ pub mod keys {
     /// `storage.history`
     pub const HISTORY: &[&str] = &["raw", "minute", "hour"];
     /// `[api]`
-    pub const API: &[&str] = &["listen", "tokens"];
+    pub const API: &[&str] = &["listen", "tokens", "read_without_token"];
     /// `api.tokens`
     pub const TOKEN: &[&str] = &["name", "sha256", "role", "expires"];
 }
@@ -294,6 +294,7 @@ pub struct RawStorage {
 pub struct RawApi {
     pub(super) listen: Option<Spot<SocketAddr>>,
     pub(super) tokens: Vec<RawToken>,
+    pub(super) read_without_token: Option<Spot<ReadWithoutToken>>,
 }
 
 /// `api.tokens`
@@ -594,5 +595,6 @@ fn api(table: &TableReader<'_>, found: &Found) -> RawApi {
     RawApi {
         listen: table.text("listen").and_then(|text| address(text, found)),
         tokens: tokens.iter().map(token).collect(),
+        read_without_token: table.word("read_without_token", &ReadWithoutToken::WORDS),
     }
 }

@@ -32,6 +32,8 @@ pub struct ComponentCard {
     pub tags: Vec<String>,
     /// Whether it stands in `[[components]]`.
     pub listed: bool,
+    /// Silence for longer raises an alarm; absent: silence raises nothing.
+    pub expected_interval: Option<std::time::Duration>,
     /// Position of its handler in the manager's list.
     pub handler: usize,
     /// For each policy in the manager's list, whether it sees this component.

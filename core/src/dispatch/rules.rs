@@ -71,6 +71,7 @@ impl Rules {
             card.model.clone_from(&config.model);
             card.site.clone_from(&config.site);
             card.tags.clone_from(&config.tags);
+            card.expected_interval = config.expected_interval;
         }
         let handles = |(point, rule): &(ReferencePoint, Matcher)| {
             *point == component.reference_point && rule.matches(component, &card)

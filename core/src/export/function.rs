@@ -24,19 +24,11 @@ impl Functions {
         self.0.extend(policies.iter().map(|policy| (policy.name.clone(), policy.function)));
     }
 
-    /// The function of an alarm: its policy's; of others by the event type, X.736's violations being security and X.733's
-    /// quality of service performance, everything else fault.
+    /// The function of an alarm: its policy's; of others that of the event type.
     #[must_use]
     pub fn of(&self, alarm: &Alarm) -> FcapsFunction {
-        let policy = alarm.raised_by.strip_prefix("policy:").and_then(|name| self.0.get(name));
-        if let Some(function) = policy {
-            return *function;
-        }
-        match alarm.report.event_type.as_str() {
-            event if event.ends_with("-violation") => FcapsFunction::Security,
-            "quality-of-service" => FcapsFunction::Performance,
-            _ => FcapsFunction::Fault,
-        }
+        let policy = alarm.raised_by.strip_prefix("policy:").and_then(|name| self.0.get(name)).copied();
+        policy.unwrap_or_else(|| FcapsFunction::of_event_type(&alarm.report.event_type))
     }
 }
 

@@ -6,13 +6,14 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::{
     alarms::AlarmDesk,
-    described,
+    audit_trail, described,
     doors::Doors,
     history,
     in_force::Current,
-    network,
+    judged, levels, network,
     reload::{Reloader, Trigger},
     requests::{self, NotSent},
+    resources,
 };
 use crate::{
     alarm::{AlarmBoard, AlarmFilter, AlarmSummary},
@@ -22,14 +23,16 @@ use crate::{
         event_log::EventLog,
         exporter_desk::ExporterDesk,
         views::{
-            ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, Gauges, HandlerView,
-            Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView,
-            NetworkChangeView, NetworkEntryView, NetworkFilter, PluginCounters, PluginView, PolicyView,
-            ReloadStatusView, ReloadView, ReportCursor, ReportView, StatusAnswer, StatusQuery, SubscriptionView,
-            UsageBy, UsageFilter, UsageTotalView, ValueFilter, ValueView,
+            AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary,
+            ConnectionView, Gauges, HandlerView, Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges,
+            InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter,
+            PluginCounters, PluginView, PolicyView, ReloadStatusView, ReloadView, ReportCursor, ReportView,
+            ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView,
+            UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter, ValueView,
         },
     },
     clock::Clock,
+    config::FcapsFunction,
     connection::RequestOutcome,
     dispatch::{ComponentEntry, Registry},
     model::{Alarm, ComponentRef, OperatorState, ReferencePoint, ReportBatch, Response, SymbolTable, Timestamp},
@@ -45,6 +48,8 @@ use crate::{
 
 /// Readers of stored reports at a time; each scans the journal.
 pub const REPORT_READERS: usize = 2;
+/// Type of the alarm about a component that does not report.
+pub(super) const SILENT: &str = "component-silent";
 
 /// The manager, seen from the API.
 pub struct ManagerBackend {
@@ -93,6 +98,7 @@ impl ManagerBackend {
         summary.site.clone_from(&card.site);
         summary.tags.clone_from(&card.tags);
         summary.configured = card.listed;
+        summary.expected_interval_ms = card.expected_interval.map(|interval| interval.as_millis() as u64);
         summary.connection_count = entry.connections().len();
         if let Some(view) = view {
             summary.last_report = view.last_report;
@@ -119,9 +125,6 @@ impl ManagerBackend {
         let policies = in_force.plugins.set.policies.iter().zip(&card.policies).filter(|(_, sees)| **sees);
         ComponentDetail {
             connections: entry.connections().into_iter().rev().map(connection).collect(),
-            expected_interval_ms: config
-                .and_then(|config| config.expected_interval)
-                .map(|interval| interval.as_millis() as u64),
             incarnation: view.sequence.map(|(incarnation, _)| incarnation),
             last_sequence: view.sequence.map(|(_, last)| last),
             gaps: view.gaps,
@@ -149,6 +152,8 @@ impl ManagerBackend {
             let Some(alarms) = by_component.get(&summary.component.to_string()) else { continue };
             summary.raised_alarms = alarms.len();
             summary.worst_alarm = alarms.iter().map(|alarm| alarm.report.severity).max();
+            let silent = |alarm: &&Arc<Alarm>| alarm.key.alarm_type_id == SILENT && alarm.raised_by == "manager";
+            summary.silent_since = alarms.iter().find(silent).map(|alarm| alarm.last_raised);
         }
     }
 
@@ -167,6 +172,10 @@ impl ManagerBackend {
         counts
     }
 
+    fn judged(&self, alarm: &Alarm) -> AlarmView {
+        judged::shown(alarm, self.current.get().plugins.set.policies.iter().map(|active| &active.config))
+    }
+
     fn not_ready(&self) -> Vec<String> {
         let broken = |thread| format!("the manager's thread {thread} broke; it ends now and has to be started again");
         let mut reasons: Vec<String> = self.metrics.vital.lost().into_iter().map(broken).collect();
@@ -177,9 +186,9 @@ impl ManagerBackend {
     }
 
     /// Reads what is stored, off the runtime's threads, if there is a place for one more reader.
-    fn read_stored<T: Send + 'static>(
+    fn read_stored<T: Send + 'static, E: std::fmt::Display + Send + 'static>(
         &self,
-        read: impl FnOnce(&std::path::Path) -> Result<T, crate::storage::error::StorageError> + Send + 'static,
+        read: impl FnOnce(&std::path::Path) -> Result<T, E> + Send + 'static,
     ) -> Answer<'_, Result<T, ReportsError>> {
         Box::pin(async move {
             let permit = Arc::clone(&self.readers).try_acquire_owned().map_err(|_| ReportsError::Busy)?;
@@ -230,8 +239,15 @@ impl Backend for ManagerBackend {
         let mut entries = self.registry.all();
         entries.retain(|entry| page.after.as_ref().is_none_or(|after| entry.component > *after));
         entries.sort_unstable_by(|a, b| a.component.cmp(&b.component));
-        let summaries = entries.iter().map(|entry| self.summary(entry)).filter(|summary| filter.matches(summary));
-        let mut page = Page::take(summaries, page.limit, |last| last.component.to_string());
+        let cursor = |last: &ComponentSummary| last.component.to_string();
+        let summaries = entries.iter().map(|entry| self.summary(entry));
+        if filter.silent.is_some() {
+            // Silence is told by alarms, so these have to be counted before anything is left out.
+            let mut all: Vec<ComponentSummary> = summaries.collect();
+            self.count_alarms(&mut all);
+            return Page::take(all.into_iter().filter(|summary| filter.matches(summary)), page.limit, cursor);
+        }
+        let mut page = Page::take(summaries.filter(|summary| filter.matches(summary)), page.limit, cursor);
         self.count_alarms(&mut page.items);
         page
     }
@@ -240,15 +256,30 @@ impl Backend for ManagerBackend {
         self.registry.find(component).map(|entry| self.detail(&entry))
     }
 
-    fn alarms(&self, filter: &AlarmFilter, page: &PageRequest<u64>) -> Page<Alarm> {
+    fn resources(&self, filter: &ResourceFilter, page: &PageRequest<ResourceCursor>) -> Page<ResourceView> {
+        resources::list(&self.registry, &self.symbols, &self.board, filter, page)
+    }
+
+    fn resource(&self, component: &ComponentRef, resource: &str) -> Option<ResourceDetail> {
+        resources::one(&self.registry, &self.symbols, &self.board, component, resource)
+    }
+
+    fn alarms(
+        &self,
+        filter: &AlarmFilter,
+        function: Option<FcapsFunction>,
+        page: &PageRequest<u64>,
+    ) -> Page<AlarmView> {
         let mut alarms = self.board.all();
         alarms.retain(|alarm| page.after.is_none_or(|after| alarm.id < after) && filter.matches(alarm));
         alarms.sort_unstable_by_key(|alarm| std::cmp::Reverse(alarm.id));
-        Page::take(alarms.iter().map(|alarm| alarm.as_ref().clone()), page.limit, |last| last.id.to_string())
+        let views = alarms.iter().map(|alarm| self.judged(alarm));
+        let views = views.filter(|view| function.is_none_or(|function| view.function == function));
+        Page::take(views, page.limit, |last| last.alarm.id.to_string())
     }
 
-    fn alarm(&self, id: u64) -> Option<Alarm> {
-        self.board.find(id).map(|alarm| alarm.as_ref().clone())
+    fn alarm(&self, id: u64) -> Option<AlarmView> {
+        self.board.find(id).map(|alarm| self.judged(&alarm))
     }
 
     fn alarm_summary(&self) -> AlarmSummary {
@@ -261,7 +292,7 @@ impl Backend for ManagerBackend {
         operator: &str,
         state: OperatorState,
         comment: &str,
-    ) -> Answer<'_, Result<Alarm, OperateAlarmError>> {
+    ) -> Answer<'_, Result<AlarmView, OperateAlarmError>> {
         let (operator, comment) = (operator.to_owned(), comment.to_owned());
         Box::pin(async move {
             let unavailable = |reason: &str| OperateAlarmError::Unavailable { reason: reason.to_owned() };
@@ -298,7 +329,7 @@ impl Backend for ManagerBackend {
                     detail: serde_json::json!({ "comment": comment }),
                 })
                 .await;
-            Ok(changed.as_ref().clone())
+            Ok(self.judged(&changed))
         })
     }
 
@@ -355,17 +386,17 @@ impl Backend for ManagerBackend {
             if self.registry.find(&component).is_none() {
                 return Err(ReportsError::UnknownComponent(component));
             }
-            let permit = Arc::clone(&self.readers).try_acquire_owned().map_err(|_| ReportsError::Busy)?;
-            let data_dir = self.current.get().config.manager.data_dir.clone();
-            let read = tokio::task::spawn_blocking(move || {
-                let _place = permit;
-                super::reports::read(&data_dir, &component, from_sequence, &page)
-            });
-            match read.await {
-                Ok(result) => result.map_err(|error| ReportsError::Unavailable { reason: error.to_string() }),
-                Err(error) => Err(ReportsError::Unavailable { reason: error.to_string() }),
-            }
+            self.read_stored(move |data_dir| super::reports::read(data_dir, &component, from_sequence, &page)).await
         })
+    }
+
+    fn audit(
+        &self,
+        filter: &AuditFilter,
+        page: &PageRequest<u64>,
+    ) -> Answer<'_, Result<Page<AuditEntryView>, ReportsError>> {
+        let (filter, page) = (filter.clone(), page.clone());
+        self.read_stored(move |data_dir| audit_trail::entries(data_dir, &filter, &page))
     }
 
     fn history(&self, filter: &HistoryFilter) -> Answer<'_, Result<HistoryView, HistoryError>> {
@@ -384,11 +415,11 @@ impl Backend for ManagerBackend {
         })
     }
 
-    fn values(&self, filter: &ValueFilter, page: &PageRequest<String>) -> Page<LastValueView> {
+    fn values(&self, filter: &ValueFilter, page: &PageRequest<ValueCursor>) -> Page<LastValueView> {
         history::values(&self.registry, &self.symbols, filter, page)
     }
 
-    fn network(&self, filter: &NetworkFilter, page: &PageRequest<String>) -> Page<NetworkEntryView> {
+    fn network(&self, filter: &NetworkFilter, page: &PageRequest<NetworkCursor>) -> Page<NetworkEntryView> {
         network::list(&self.registry, filter, page)
     }
 
@@ -435,7 +466,10 @@ impl Backend for ManagerBackend {
             version: loaded.description().version.clone(),
             sha256: loaded.digest().to_owned(),
             mode: active.config.mode,
+            applies_to: (&active.config.applies_to).into(),
+            config: active.config.config.clone(),
             counters: self.counters(&active.config.name),
+            last_failure: described::last_failure(&self.metrics, &active.config.name),
         };
         let in_force = self.current.get();
         in_force.plugins.set.policies.iter().zip(&in_force.plugins.policies).map(view).collect()
@@ -450,6 +484,7 @@ impl Backend for ManagerBackend {
             sha256: loaded.digest().to_owned(),
             on_failure: active.config.on_failure,
             counters: self.counters(&active.config.name),
+            last_failure: described::last_failure(&self.metrics, &active.config.name),
         };
         let in_force = self.current.get();
         in_force.plugins.set.handlers.iter().zip(&in_force.plugins.handlers).map(view).collect()
@@ -496,6 +531,7 @@ impl Backend for ManagerBackend {
                 known: counts.iter().map(|count| count.known).sum(),
                 connected: counts.iter().map(|count| count.connected).sum(),
             },
+            interfaces: described::interfaces(&self.config, &counts, &self.metrics),
             alarms: self.alarm_summary(),
         }
     }
@@ -516,6 +552,8 @@ impl Backend for ManagerBackend {
                 .map(|(reference_point, components)| InterfaceGauges { reference_point, components })
                 .collect(),
             symbols: self.symbols.len() as u64,
+            silent: levels::silent(&self.board),
+            network: levels::of(&self.registry, &self.symbols),
             ..Gauges::default()
         }
     }

@@ -4,9 +4,9 @@ use std::net::SocketAddr;
 
 use super::plugins::Plugins;
 use crate::{
-    api::views::{ComponentCount, InterfaceView, PluginView},
+    api::views::{ComponentCount, FailureView, InterfaceView, PluginView},
     config::{Config, KeyExchange},
-    model::ReferencePoint,
+    model::{ReferencePoint, Timestamp},
     plugin::PluginDescription,
     telemetry::metrics::Metrics,
 };
@@ -37,6 +37,12 @@ pub(super) fn plugins(plugins: &Plugins) -> Vec<PluginView> {
         add("policy", &active.config.name, active.config.plugin.to_string(), loaded.digest(), loaded.description());
     }
     views
+}
+
+/// A plugin's last failed call.
+pub(super) fn last_failure(metrics: &Metrics, plugin: &str) -> Option<FailureView> {
+    let (at, text) = metrics.plugins.get(plugin)?.last_failure.load_full()?.as_ref().clone();
+    Some(FailureView { time: Timestamp::of(at), text })
 }
 
 /// Interfaces of the configuration with what came over them; `counts` by reference point in the order of all.

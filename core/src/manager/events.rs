@@ -14,18 +14,21 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     alarm::AlarmBoard,
-    api::event_log::EventLog,
+    api::{event_log::EventLog, views::AlarmView},
     config::limits::{EVENT_COMPONENTS, EVENT_COMPONENTS_EVERY, EVENT_LOG_EVENTS},
     model::{Alarm, Symbol, SymbolTable},
     storage::{JournalPosition, follow::Follower, record::BatchRecord},
 };
 
+/// An alarm as the API shows it.
+pub type Judge = Box<dyn Fn(&Alarm) -> AlarmView + Send + Sync>;
+
 /// Where events come from.
-#[derive(Debug)]
 pub struct Events {
     log: Arc<EventLog>,
     board: Arc<AlarmBoard>,
     symbols: Arc<SymbolTable>,
+    judge: Judge,
     noted: Mutex<Noted>,
     /// An alarm was noted.
     alarmed: Notify,
@@ -47,9 +50,9 @@ struct Noted {
 impl Events {
     /// Events of what comes behind a position.
     #[must_use]
-    pub fn new(behind: JournalPosition, board: Arc<AlarmBoard>, symbols: Arc<SymbolTable>) -> Arc<Self> {
+    pub fn new(behind: JournalPosition, board: Arc<AlarmBoard>, symbols: Arc<SymbolTable>, judge: Judge) -> Arc<Self> {
         let log = Arc::new(EventLog::new(behind));
-        Arc::new(Self { log, board, symbols, noted: Mutex::default(), alarmed: Notify::new() })
+        Arc::new(Self { log, board, symbols, judge, noted: Mutex::default(), alarmed: Notify::new() })
     }
 
     /// The log that listeners read.
@@ -104,7 +107,7 @@ impl Events {
             self.log.lose();
         }
         for (position, alarm) in alarms {
-            if let Ok(data) = serde_json::to_string(alarm.as_ref()) {
+            if let Ok(data) = serde_json::to_string(&(self.judge)(&alarm)) {
                 self.log.add(position, "alarm", data);
             }
         }

@@ -6,13 +6,13 @@ use crate::{
     api::{
         Page, PageRequest, unit,
         views::{
-            HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ReportedValue, ValueFilter,
-            ValueView,
+            HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ReportedValue, ValueCursor,
+            ValueFilter, ValueView,
         },
     },
     config::limits::HISTORY_POINTS,
     dispatch::Registry,
-    model::{Catalogue, ComponentRef, ReferencePoint, Symbol, SymbolTable},
+    model::{Catalogue, ReferencePoint, Symbol, SymbolTable},
     storage::history::{
         Retention, Rollup, SeriesKey,
         read::{History, HistoryQuery, read},
@@ -128,22 +128,23 @@ pub fn values(
     registry: &Registry,
     symbols: &SymbolTable,
     filter: &ValueFilter,
-    page: &PageRequest<String>,
+    page: &PageRequest<ValueCursor>,
 ) -> Page<LastValueView> {
-    let after = page.after.as_deref().and_then(read_cursor);
+    let after = page.after.as_ref();
     let mut entries = registry.all();
     entries.retain(|entry| {
         let point: ReferencePoint = entry.component.reference_point;
         filter.reference_point.is_none_or(|wanted| wanted == point)
             && filter.component.as_ref().is_none_or(|wanted| entry.component == *wanted)
-            && after.as_ref().is_none_or(|(component, _)| entry.component >= *component)
+            && after.is_none_or(|after| entry.component >= after.component)
     });
     entries.sort_unstable_by(|a, b| a.component.cmp(&b.component));
     let mut items = Vec::new();
     let mut next = None;
     for entry in entries {
         let Some(view) = entry.view.load_full() else { continue };
-        let skipped = after.as_ref().filter(|(component, _)| entry.component == *component).map_or(0, |(_, n)| n + 1);
+        let skipped =
+            after.filter(|after| entry.component == after.component).map_or(0, |after| after.place.saturating_add(1));
         for (place, value) in view.values.0.iter().enumerate().skip(skipped) {
             let value = ValueView::new(value, symbols);
             let matches = filter.name.as_ref().is_none_or(|name| value.name == *name)
@@ -155,16 +156,10 @@ pub fn values(
                 return Page { items, next };
             }
             items.push(LastValueView { component: entry.component.clone(), value });
-            next = Some(format!("{place}.{}", entry.component));
+            next = Some(ValueCursor { component: entry.component.clone(), place }.to_string());
         }
     }
     Page { items, next: None }
-}
-
-/// Component, and place among its values.
-fn read_cursor(text: &str) -> Option<(ComponentRef, usize)> {
-    let (place, component) = text.split_once('.')?;
-    Some((component.parse().ok()?, place.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -175,7 +170,5 @@ mod tests {
     fn the_step_advised_gives_no_more_points_than_an_answer_holds() {
         assert_eq!(advice(3_600_000), "1s");
         assert_eq!(advice(7 * 86_400_000), "10m");
-        assert_eq!(read_cursor("7.mk/a.b"), Some(("mk/a.b".parse().unwrap(), 7)));
-        assert_eq!(read_cursor("x"), None);
     }
 }

@@ -6,6 +6,7 @@
 //! command line and tests.
 
 pub mod alarms;
+mod audit_trail;
 pub mod backend;
 pub mod contexts;
 mod described;
@@ -15,6 +16,8 @@ pub mod exporters;
 pub mod history;
 pub mod housekeeping;
 pub mod in_force;
+mod judged;
+mod levels;
 pub mod live;
 pub mod network;
 pub mod outward;
@@ -23,6 +26,7 @@ pub mod reload;
 pub mod replay;
 pub mod reports;
 pub mod requests;
+mod resources;
 pub mod start;
 pub mod start_entry;
 pub mod start_error;

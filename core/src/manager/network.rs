@@ -6,7 +6,9 @@ use std::path::Path;
 use crate::{
     api::{
         Page, PageRequest,
-        views::{NetworkChangeView, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView},
+        views::{
+            NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView,
+        },
     },
     dispatch::Registry,
     model::ComponentRef,
@@ -21,30 +23,12 @@ fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).unwrap_or_default()
 }
 
-/// Where a list goes on, as text that needs no quoting anywhere.
-fn cursor(component: &ComponentRef, place: &Place) -> String {
-    let parts =
-        [component.to_string(), place.kind.as_str().to_owned(), place.resource.to_string(), place.name.to_string()];
-    parts.join("\u{1f}").bytes().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// What a cursor says; one that nobody gave out is the start of the list.
-fn read_cursor(text: &str) -> Option<(ComponentRef, Place)> {
-    let bytes: Option<Vec<u8>> =
-        text.as_bytes().chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect();
-    let text = String::from_utf8(bytes?).ok()?;
-    let mut parts = text.split('\u{1f}');
-    let component = parts.next()?.parse().ok()?;
-    let kind = EntryKind::parse(parts.next()?)?;
-    Some((component, Place { kind, resource: parts.next()?.into(), name: parts.next()?.into() }))
-}
-
 /// What is known now.
-pub fn list(registry: &Registry, filter: &NetworkFilter, page: &PageRequest<String>) -> Page<NetworkEntryView> {
-    let after = page.after.as_deref().and_then(read_cursor);
+pub fn list(registry: &Registry, filter: &NetworkFilter, page: &PageRequest<NetworkCursor>) -> Page<NetworkEntryView> {
+    let after = page.after.as_ref();
     let mut entries = registry.all();
     entries.retain(|entry| filter.component.as_ref().is_none_or(|component| entry.component == *component));
-    entries.retain(|entry| after.as_ref().is_none_or(|(component, _)| entry.component >= *component));
+    entries.retain(|entry| after.is_none_or(|after| entry.component >= after.component));
     entries.sort_unstable_by(|a, b| a.component.cmp(&b.component));
     let matches = |place: &Place| {
         (place.kind == EntryKind::Inventory) == filter.inventory
@@ -55,21 +39,21 @@ pub fn list(registry: &Registry, filter: &NetworkFilter, page: &PageRequest<Stri
     let mut last = None;
     for entry in entries {
         let Some(view) = entry.view.load_full() else { continue };
-        let behind = |place: &Place| {
-            after.as_ref().is_none_or(|(component, after)| entry.component > *component || *place > *after)
-        };
+        let behind =
+            |place: &Place| after.is_none_or(|after| entry.component > after.component || *place > after.place);
         for (place, known) in view.network.0.iter().filter(|(place, _)| matches(place) && behind(place)) {
             if items.len() == page.limit {
                 return Page { items, next: last };
             }
             items.push(shown(&entry.component, place, known));
-            last = Some(cursor(&entry.component, place));
+            last = Some(NetworkCursor { component: entry.component.clone(), place: place.clone() }.to_string());
         }
     }
     Page { items, next: None }
 }
 
-fn shown(component: &ComponentRef, place: &Place, known: &Entry) -> NetworkEntryView {
+/// An entry as the API shows it.
+pub(super) fn shown(component: &ComponentRef, place: &Place, known: &Entry) -> NetworkEntryView {
     NetworkEntryView {
         component: component.clone(),
         kind: place.kind.as_str().to_owned(),
@@ -135,21 +119,4 @@ pub fn usage(data_dir: &Path, by: UsageBy, filter: &UsageFilter) -> Result<Vec<U
         }
     });
     Ok(shown.collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_comes_back_as_it_was() {
-        let component: ComponentRef = "mk/km 1|x".parse().unwrap();
-        let place = Place { kind: EntryKind::Link, resource: "".into(), name: "l/1 é".into() };
-        let text = cursor(&component, &place);
-        assert!(text.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        assert_eq!(read_cursor(&text), Some((component, place)));
-        for bad in ["", "zz", "6", "é", "ff"] {
-            assert_eq!(read_cursor(bad), None, "{bad}");
-        }
-    }
 }

@@ -12,6 +12,7 @@ use super::{
     Followers, Running,
     events::{Events, Fan},
     in_force::{Current, InForce, in_use},
+    judged,
     plugins::{self, Plugins},
     reload::Origin,
     start_error::StartError,
@@ -119,7 +120,8 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let followers = shared.start_history(&data_dir, reached)?;
     let (requester, wishes) = mpsc::channel(POLICY_REQUEST_QUEUE);
     let subscriptions = shared.start_subscriptions(&data_dir, &audit, reached)?;
-    let events = Events::new(reached, Arc::clone(&shared.board), Arc::clone(&shared.symbols));
+    let judge = judged::by(shared.current.clone());
+    let events = Events::new(reached, Arc::clone(&shared.board), Arc::clone(&shared.symbols), judge);
     let audience = Audience {
         progress: Arc::default(),
         board: Arc::clone(&shared.board),

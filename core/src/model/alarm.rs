@@ -7,11 +7,12 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Timestamp;
 
 /// Perceived severity (RFC 8632, X.733), in rising order. "Cleared" is a state of the alarm, not a severity of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The severity could not be determined.
@@ -62,7 +63,7 @@ impl FromStr for Severity {
 }
 
 /// What identifies an alarm (RFC 8632: resource, alarm-type-id, alarm-type-qualifier).
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AlarmKey {
     /// The component, written `mk/km-1`; the manager itself is `mx/` and its manager ID.
@@ -89,7 +90,7 @@ impl fmt::Display for AlarmKey {
 }
 
 /// What a policy, a component or the manager says when it raises or changes an alarm.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AlarmReport {
     /// How bad it is.
@@ -112,7 +113,7 @@ pub struct AlarmReport {
 }
 
 /// A fact kept with an alarm.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Fact {
     /// What it is, such as `QBER before`.
     pub name: String,
@@ -121,7 +122,7 @@ pub struct Fact {
 }
 
 /// What the operator says of an alarm (RFC 8632 operator-state).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OperatorState {
     /// Nothing yet.
@@ -133,7 +134,7 @@ pub enum OperatorState {
 }
 
 /// One entry of the status history. `severity` is absent where the alarm was cleared.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusChange {
     /// When it changed.
@@ -145,7 +146,7 @@ pub struct StatusChange {
 }
 
 /// One entry of the operator's history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OperatorAction {
     /// When.
@@ -159,7 +160,7 @@ pub struct OperatorAction {
 }
 
 /// An alarm with its history.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Alarm {
     /// Number of this alarm, given once and never again; for URLs and commands.

@@ -7,11 +7,12 @@
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::SymbolTable;
 
 /// A `performance` value.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct PerformanceName {
     /// The name, its unit as the suffix.
     pub name: String,
@@ -35,7 +36,7 @@ pub struct PerformanceName {
 }
 
 /// A `state` value: one of `words`, or a flag.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct StateName {
     /// The name.
     pub name: String,
@@ -56,7 +57,7 @@ pub struct StateName {
 }
 
 /// An `inventory` value.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct InventoryName {
     /// The name.
     pub name: String,
@@ -73,7 +74,7 @@ pub struct InventoryName {
 }
 
 /// An alarm type that policies and components share.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct AlarmType {
     /// `alarmTypeId`.
     pub id: String,
@@ -88,7 +89,7 @@ pub struct AlarmType {
 }
 
 /// The whole catalogue.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 pub struct Catalogue {
     /// Version of the data file.
     pub version: u32,

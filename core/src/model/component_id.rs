@@ -118,6 +118,19 @@ impl ComponentRef {
     }
 }
 
+impl utoipa::PartialSchema for ComponentRef {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .pattern(Some("^(mq|mops|mqrp|mk|mc|mu|mx)/[^\\x00-\\x1f\\x7f-\\x9f]{1,256}$"))
+            .description(Some("Reference point and component ID."))
+            .examples(["mk/km-1"])
+            .into()
+    }
+}
+
+impl utoipa::ToSchema for ComponentRef {}
+
 impl fmt::Display for ComponentRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.reference_point, self.id)

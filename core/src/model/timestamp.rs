@@ -1,14 +1,26 @@
 //! Points in time as the manager stores them: milliseconds since 1970-01-01T00:00:00Z; RFC 3339 at the rim.
 
-use std::fmt;
+use std::{
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Milliseconds since the Unix epoch, UTC. JSON form: RFC 3339 with milliseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, ToSchema)]
+#[schema(value_type = String, format = DateTime, example = "2026-11-26T08:00:00.000Z")]
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
+    /// A time of the system's clock; what is before 1970 is 1970.
+    #[must_use]
+    pub fn of(time: SystemTime) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+    }
+
     /// Reads RFC 3339 and nothing else; `None` if the text is not such a time. Digits beyond milliseconds are dropped; a
     /// leap second is the second before it.
     #[must_use]

@@ -5,7 +5,7 @@ use std::{
     collections::VecDeque,
     fmt::Write as _,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
@@ -105,8 +105,10 @@ pub(super) fn counted<T>(
     setup.counters.calls.increment();
     setup.counters.nanoseconds.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
     setup.counters.reports.add(reports as u64);
-    if result.is_err() {
+    if let Err(failure) = &result {
         setup.counters.failures.increment();
+        let text = shortened(failure.to_string(), limits::PLUGIN_FAILURE_BYTES);
+        setup.counters.last_failure.store(Some(Arc::new((SystemTime::now(), text))));
     }
     result
 }

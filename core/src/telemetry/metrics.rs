@@ -4,7 +4,9 @@ use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
+use std::time::SystemTime;
 
+use arc_swap::ArcSwapOption;
 use dashmap::DashMap;
 
 use crate::model::{ReasonCode, ReferencePoint};
@@ -89,6 +91,8 @@ pub struct PluginMetrics {
     pub log_lines_dropped: Counter,
     /// Verdicts not applied (shadow mode, limits).
     pub verdicts_dropped: Counter,
+    /// The last call that failed: when, and why.
+    pub last_failure: ArcSwapOption<(SystemTime, String)>,
 }
 
 /// Everything counted.

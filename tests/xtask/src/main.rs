@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo | test | ci | bench | fuzz | catalogue | dashboard`.
+//! The project's own commands: `cargo xtask demo | test | ci | bench | fuzz | catalogue | openapi | dashboard`.
 //!
 //! Standard library only, so that it is built in a moment. Every command works from any folder of the repository, says
 //! what it does before it does it, and ends with an exit code that a script can rely on: 0 good, 1 something failed, 2
@@ -6,6 +6,7 @@
 
 mod ci;
 mod dashboard;
+mod programs;
 mod run_manager;
 mod steps;
 mod test;
@@ -21,6 +22,7 @@ The project's own commands.
   cargo xtask ci               what has to be clean: format, lints, documentation, licences, house rules
   cargo xtask bench [ARGS...]  builds with full optimisation and runs `qkdnm bench`
   cargo xtask catalogue        writes wit/CATALOGUE.md and wit/catalogue.json from wit/catalogue.toml
+  cargo xtask openapi          writes core/openapi.json, the description of the HTTP API, from the code
   cargo xtask dashboard        builds the dashboard from core/ui and tests it; needs Node.js, and Chromium for a part
   cargo xtask fuzz [SECONDS]   every fuzz target for SECONDS (20); needs cargo-fuzz and a nightly toolchain
 
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         "test" => test::test(rest),
         "ci" => ci::ci(),
         "dashboard" => dashboard::dashboard(),
+        "openapi" => run_manager::openapi(),
         "catalogue" => run_manager::catalogue(),
         "fuzz" => test::fuzz(rest),
         "help" | "--help" | "-h" => {

@@ -24,21 +24,33 @@ fn run(cargo_arguments: &[&str], arguments: &[String]) -> Result<bool, String> {
     if status.success() { Ok(true) } else { Err(format!("`cargo {}` ended with {status}", cargo_arguments.join(" "))) }
 }
 
+/// Writes the description of the API, as the code has it.
+pub(crate) fn openapi() -> Result<bool, String> {
+    generate(&["openapi"], "core/openapi.json")
+}
+
 /// Writes what is generated from the catalogue's data file: a page, and JSON for clients.
 pub(crate) fn catalogue() -> Result<bool, String> {
     for (format, file) in [("table", "wit/CATALOGUE.md"), ("json", "wit/catalogue.json")] {
-        let arguments =
-            ["run", "--quiet", "--package=qkdn-manager", "--bin=qkdnm", "--", "catalogue", "--output", format];
-        println!("==> {file}");
-        let output = crate::workspace::cargo(&arguments)
-            .stderr(std::process::Stdio::inherit())
-            .output()
-            .map_err(|error| format!("cargo does not start: {error}"))?;
-        if !output.status.success() {
+        if !generate(&["catalogue", "--output", format], file)? {
             return Ok(false);
         }
-        let path = crate::workspace::root().join(file);
-        std::fs::write(&path, &output.stdout).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     }
+    Ok(true)
+}
+
+/// Writes what a command of the manager prints into a file of the repository.
+fn generate(command: &[&str], file: &str) -> Result<bool, String> {
+    println!("==> {file}");
+    let output = cargo(&["run", "--quiet", "--package=qkdn-manager", "--bin=qkdnm", "--"])
+        .args(command)
+        .stderr(std::process::Stdio::inherit())
+        .output()
+        .map_err(|error| format!("cargo does not start: {error}"))?;
+    if !output.status.success() {
+        return Ok(false);
+    }
+    let path = crate::workspace::root().join(file);
+    std::fs::write(&path, &output.stdout).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     Ok(true)
 }

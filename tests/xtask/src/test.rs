@@ -11,6 +11,7 @@ use std::{
 };
 
 use crate::{
+    programs,
     steps::Steps,
     workspace::{cargo, ensure_guest_target, is_there, root, target_dir},
 };
@@ -31,6 +32,9 @@ pub(crate) fn test(arguments: &[String]) -> Result<bool, String> {
     } else {
         cargo(&["test", "--workspace", "--bins", "--tests", FEATURES, "--no-fail-fast"])
     };
+    for (variable, program) in programs::of_the_tests(&mut steps, &target_dir()?) {
+        tests.env(variable, program);
+    }
     steps.run("tests", tests.args(arguments).env("QKDNM_BIN", binary));
     if arguments.is_empty() {
         steps.run("documentation examples", &mut cargo(&["test", "--workspace", "--doc", "--quiet", FEATURES]));

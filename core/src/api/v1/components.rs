@@ -5,11 +5,14 @@ use axum::{
     body::Bytes,
     extract::{Path, State},
     http::HeaderMap,
+    response::Response,
 };
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::{
     api::{
+        listing::{ListFormat, Listing},
         page::Page,
         params::{self, NoParameters, Parameters},
         problem::Problem,
@@ -20,24 +23,44 @@ use crate::{
     model::{ComponentRef, ReferencePoint},
 };
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct ListQuery {
+    /// On this reference point.
+    #[param(inline)]
     reference_point: Option<ReferencePoint>,
+    /// Connected now (true), or not (false).
     connected: Option<bool>,
+    /// Silent for longer than its expected interval allows (true), or not (false).
+    silent: Option<bool>,
+    /// Of this vendor.
     vendor: Option<String>,
+    /// Of this model.
     model: Option<String>,
+    /// At this site.
     site: Option<String>,
+    /// With this tag.
     tag: Option<String>,
+    /// `next` of the page before.
+    #[param(inline)]
     cursor: Option<ComponentRef>,
+    /// Most items of the page.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+    /// Goes before the header `Accept`.
+    #[param(inline)]
+    format: Option<ListFormat>,
 }
 
-/// Components that meet the query.
+/// Lists components, in the order of reference points and IDs.
+#[utoipa::path(get, path = "/components", tag = "components", operation_id = "listComponents", params(ListQuery),
+    responses((status = 200, description = "A page of components.", body = Page<ComponentSummary>)))]
 pub(crate) async fn list(
     State(state): State<ApiState>,
     Parameters(query): Parameters<ListQuery>,
-) -> Result<Json<Page<ComponentSummary>>, Problem> {
+    listing: Listing,
+) -> Result<Response, Problem> {
     let page = params::page(query.cursor, query.limit)?;
     let filter = ComponentFilter {
         reference_point: query.reference_point,
@@ -46,25 +69,34 @@ pub(crate) async fn list(
         model: query.model,
         site: query.site,
         tag: query.tag,
+        silent: query.silent,
     };
-    Ok(Json(state.backend.components(&filter, &page)))
+    listing.answer(query.format, state.backend.components(&filter, &page))
 }
 
-/// One component with its last values.
+/// Shows one component with its connections and last values.
+#[utoipa::path(get, path = "/components/{point}/{id}", tag = "components", operation_id = "getComponent",
+    params(params::ComponentPath),
+    responses((status = 200, description = "The component.", body = ComponentDetail)))]
 pub(crate) async fn show(
     State(state): State<ApiState>,
     Path((point, id)): Path<(String, String)>,
     Parameters(NoParameters {}): Parameters<NoParameters>,
 ) -> Result<Json<ComponentDetail>, Problem> {
     let component = params::component(&point, &id)?;
-    state.backend.component(&component).map(Json).ok_or_else(|| {
-        Problem::not_found(format!(
-            "the manager knows no component `{component}`; GET /api/v1/components lists those that are known"
-        ))
-    })
+    state.backend.component(&component).map(Json).ok_or_else(|| params::unknown_component(&component))
 }
 
-/// Asks a component for a status report and shows its answer.
+/// Asks a component for a status report (Q.QKDN_Mk 7.2) and shows its answer.
+#[utoipa::path(post, path = "/components/{point}/{id}/request", tag = "components", operation_id = "requestStatus",
+    params(params::ComponentPath),
+    request_body(content = Option<StatusQuery>, description = "May be left out: then for everything it has."),
+    responses((status = 200, description = "What the component answered.", body = StatusAnswer),
+        (status = 409, description = "The component is not connected."),
+        (status = 429, description = "Too many requests are open at the component."),
+        (status = 502, description = "The component refused, or its answer was refused."),
+        (status = 504, description = "The component did not answer in time.")),
+    security(("token" = ["operator"])))]
 pub(crate) async fn request(
     State(state): State<ApiState>,
     Path((point, id)): Path<(String, String)>,

@@ -6,6 +6,8 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 
+use utoipa::IntoParams;
+
 use crate::{
     api::{
         params::{NoParameters, Parameters},
@@ -16,14 +18,17 @@ use crate::{
     config::Role,
 };
 
-#[derive(Debug, Default, serde::Deserialize)]
+#[derive(Debug, Default, serde::Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub(crate) struct ReloadParameters {
     /// Only say what would be done.
     dry_run: bool,
 }
 
-/// How the configuration in force stands to the files.
+/// Says how the configuration in force stands to the files, and what became of the last reload.
+#[utoipa::path(get, path = "/configuration/reload", tag = "configuration", operation_id = "getReloadStatus",
+    responses((status = 200, description = "How it stands.", body = ReloadStatusView)))]
 pub(crate) async fn status(
     State(state): State<ApiState>,
     Parameters(NoParameters {}): Parameters<NoParameters>,
@@ -32,6 +37,11 @@ pub(crate) async fn status(
 }
 
 /// Takes the files over, whole or not at all.
+#[utoipa::path(post, path = "/configuration/reload", tag = "configuration", operation_id = "reloadConfiguration",
+    params(ReloadParameters),
+    responses((status = 200, description = "They are in force, or would be.", body = ReloadView),
+        (status = 422, description = "Nothing was changed: `problems` and `needsRestart` say why.")),
+    security(("token" = ["admin"])))]
 pub(crate) async fn reload(
     State(state): State<ApiState>,
     Parameters(ReloadParameters { dry_run }): Parameters<ReloadParameters>,

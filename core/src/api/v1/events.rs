@@ -14,6 +14,7 @@ use axum::{
 use futures_util::stream;
 use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
+use utoipa::IntoParams;
 
 use crate::{
     api::{
@@ -28,7 +29,8 @@ use crate::{
 /// Kinds that a listener may ask for.
 const KINDS: [&str; 2] = ["alarm", "components"];
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct Query {
     /// Kinds wanted, with commas between them; all, if absent.
@@ -47,7 +49,10 @@ struct Listener {
     permit: OwnedSemaphorePermit,
 }
 
-/// Follows what changes.
+/// Follows what changes, as server-sent events; the header `Last-Event-ID` resumes.
+#[utoipa::path(get, path = "/events", tag = "events", operation_id = "followEvents", params(Query),
+    responses((status = 200, description = "Events without end: `ready`, `alarm`, `components`, `resync`.",
+        body = String, content_type = "text/event-stream")))]
 pub(crate) async fn follow(
     State(state): State<ApiState>,
     Parameters(query): Parameters<Query>,

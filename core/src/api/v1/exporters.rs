@@ -4,13 +4,16 @@ use axum::{
     Json,
     extract::{Path, State},
     http::HeaderMap,
+    response::Response,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     api::{
+        listing::Listing,
         page::Page,
-        params::{NoParameters, Parameters},
+        params::{FormatOnly, NoParameters, Parameters},
         problem::Problem,
         router::ApiState,
         views::{ExporterView, ParkedEventView, RetryView, TestView},
@@ -22,24 +25,32 @@ fn unknown(name: &str) -> Problem {
     Problem::not_found(format!("there is no exporter `{name}`; GET /api/v1/exporters lists them"))
 }
 
-/// All exporters, in the order of the configuration.
+/// Lists exporters, in the order of the configuration.
+#[utoipa::path(get, path = "/exporters", tag = "exporters", operation_id = "listExporters", params(FormatOnly),
+    responses((status = 200, description = "All exporters.", body = Page<ExporterView>)))]
 pub(crate) async fn list(
     State(state): State<ApiState>,
-    Parameters(NoParameters {}): Parameters<NoParameters>,
-) -> Json<Page<ExporterView>> {
-    Json(Page::whole(state.backend.exporters().list()))
+    Parameters(query): Parameters<FormatOnly>,
+    listing: Listing,
+) -> Result<Response, Problem> {
+    listing.answer(query.format, Page::whole(state.backend.exporters().list()))
 }
 
 /// One exporter with the events that its target refused.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
+#[schema(as = ExporterDetail)]
 pub(crate) struct Shown {
     #[serde(flatten)]
     exporter: ExporterView,
+    /// Events that its target refused, oldest first.
     parked_events: Vec<ParkedEventView>,
 }
 
-/// One exporter.
+/// Shows one exporter with the events that its target refused.
+#[utoipa::path(get, path = "/exporters/{name}", tag = "exporters", operation_id = "getExporter",
+    params(("name" = String, Path, description = "Its name in the configuration.", min_length = 1, example = "noc")),
+    responses((status = 200, description = "The exporter.", body = Shown)))]
 pub(crate) async fn show(
     State(state): State<ApiState>,
     Path(name): Path<String>,
@@ -52,6 +63,10 @@ pub(crate) async fn show(
 }
 
 /// Puts parked events back and tries at once.
+#[utoipa::path(post, path = "/exporters/{name}/retry", tag = "exporters", operation_id = "retryExporter",
+    params(("name" = String, Path, description = "Its name in the configuration.", min_length = 1, example = "noc")),
+    responses((status = 200, description = "How many events wait again.", body = RetryView)),
+    security(("token" = ["operator"])))]
 pub(crate) async fn retry(
     State(state): State<ApiState>,
     Path(name): Path<String>,
@@ -64,6 +79,10 @@ pub(crate) async fn retry(
 }
 
 /// Sends a test event. The answer says what came of it; that the target did not take it is no error of this API.
+#[utoipa::path(post, path = "/exporters/{name}/test", tag = "exporters", operation_id = "testExporter",
+    params(("name" = String, Path, description = "Its name in the configuration.", min_length = 1, example = "noc")),
+    responses((status = 200, description = "What became of the test event.", body = TestView)),
+    security(("token" = ["operator"])))]
 pub(crate) async fn test(
     State(state): State<ApiState>,
     Path(name): Path<String>,

@@ -4,12 +4,15 @@ use axum::{
     Json,
     extract::{Path, State},
     http::HeaderMap,
+    response::Response,
 };
+use utoipa::ToSchema;
 
 use crate::{
     api::{
+        listing::Listing,
         page::Page,
-        params::{NoParameters, Parameters},
+        params::{FormatOnly, NoParameters, Parameters},
         problem::Problem,
         router::ApiState,
         views::SubscriptionView,
@@ -25,16 +28,22 @@ fn unknown(id: &str) -> Problem {
     Problem::not_found(format!("there is no subscription `{id}`; GET /api/v1/subscriptions lists them"))
 }
 
-/// All subscriptions, the oldest first.
+/// Lists subscriptions at the manager, the oldest first.
+#[utoipa::path(get, path = "/subscriptions", tag = "subscriptions", operation_id = "listSubscriptions", params(FormatOnly),
+    responses((status = 200, description = "All of them.", body = Page<SubscriptionView>)))]
 pub(crate) async fn list(
     State(state): State<ApiState>,
-    Parameters(NoParameters {}): Parameters<NoParameters>,
-) -> Result<Json<Page<SubscriptionView>>, Problem> {
+    Parameters(query): Parameters<FormatOnly>,
+    listing: Listing,
+) -> Result<Response, Problem> {
     let items = state.backend.subscriptions().await.ok_or_else(busy)?;
-    Ok(Json(Page { items, next: None }))
+    listing.answer(query.format, Page::whole(items))
 }
 
-/// One subscription.
+/// Shows one subscription: what was granted, how far its notifications are.
+#[utoipa::path(get, path = "/subscriptions/{id}", tag = "subscriptions", operation_id = "getSubscription",
+    params(("id" = String, Path, description = "Its ID.", min_length = 1)),
+    responses((status = 200, description = "The subscription.", body = SubscriptionView)))]
 pub(crate) async fn show(
     State(state): State<ApiState>,
     Path(id): Path<String>,
@@ -44,17 +53,28 @@ pub(crate) async fn show(
     all.into_iter().find(|one| one.id == id).map(Json).ok_or_else(|| unknown(&id))
 }
 
+/// The subscription that was ended.
+#[derive(serde::Serialize, ToSchema)]
+pub(crate) struct Removed {
+    /// Its ID.
+    removed: String,
+}
+
 /// Ends a subscription.
+#[utoipa::path(post, path = "/subscriptions/{id}/remove", tag = "subscriptions", operation_id = "removeSubscription",
+    params(("id" = String, Path, description = "Its ID.", min_length = 1)),
+    responses((status = 200, description = "It is gone.", body = Removed)),
+    security(("token" = ["operator"])))]
 pub(crate) async fn remove(
     State(state): State<ApiState>,
     Path(id): Path<String>,
     Parameters(NoParameters {}): Parameters<NoParameters>,
     headers: HeaderMap,
-) -> Result<Json<serde_json::Value>, Problem> {
+) -> Result<Json<Removed>, Problem> {
     let caller = state.tokens.authorise(&headers, Role::Operator, state.backend.now())?;
     if !state.backend.remove_subscription(&id, &caller.name).await.ok_or_else(busy)? {
         return Err(unknown(&id));
     }
     tracing::info!(subscription = id, operator = caller.name, "Subscription removed over the API.");
-    Ok(Json(serde_json::json!({ "removed": id })))
+    Ok(Json(Removed { removed: id }))
 }

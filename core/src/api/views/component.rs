@@ -1,6 +1,7 @@
 //! Components as the API shows them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::outward::OutwardSubscriptionView;
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
 };
 
 /// A component in a list: who it is and whether it is well.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentSummary {
     /// Reference point and ID together: `mk/km-1`.
@@ -37,6 +38,12 @@ pub struct ComponentSummary {
     pub last_report: Option<Timestamp>,
     /// Reports accepted, repeats not counted.
     pub reports: u64,
+    /// Silence for longer raises an alarm; absent: silence raises nothing.
+    #[serde(default)]
+    pub expected_interval_ms: Option<u64>,
+    /// Since when the manager holds it for silent (its alarm `component-silent`); absent: it does not.
+    #[serde(default)]
+    pub silent_since: Option<Timestamp>,
     /// The worst severity among its alarms that are not cleared.
     pub worst_alarm: Option<Severity>,
     /// Alarms of it that are not cleared.
@@ -60,6 +67,8 @@ impl ComponentSummary {
             connection_count: 0,
             last_report: None,
             reports: 0,
+            expected_interval_ms: None,
+            silent_since: None,
             worst_alarm: None,
             raised_alarms: 0,
         }
@@ -67,7 +76,7 @@ impl ComponentSummary {
 }
 
 /// A component with all that the manager knows of it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentDetail {
     /// What lists show of it.
@@ -77,8 +86,6 @@ pub struct ComponentDetail {
     pub connections: Vec<ConnectionView>,
     /// Where the manager dials it, if it does.
     pub dial: Option<String>,
-    /// Silence for longer raises an alarm.
-    pub expected_interval_ms: Option<u64>,
     /// Incarnation of its numbering; absent before the first numbered report.
     pub incarnation: Option<u64>,
     /// Highest sequence number accepted in it.
@@ -99,7 +106,7 @@ pub struct ComponentDetail {
 }
 
 /// A connection of a component.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionView {
     /// Address of the other side.
@@ -113,7 +120,7 @@ pub struct ConnectionView {
 }
 
 /// A value that a component reported.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ValueView {
     /// Name, as in the catalogue.
@@ -130,7 +137,7 @@ pub struct ValueView {
 }
 
 /// A number, a word of the catalogue or a flag, plain in JSON.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum ReportedValue {
     /// A `state` value that is true or false.
@@ -197,6 +204,8 @@ pub struct ComponentFilter {
     pub site: Option<String>,
     /// With this tag.
     pub tag: Option<String>,
+    /// Silent for too long (true), or not.
+    pub silent: Option<bool>,
 }
 
 impl ComponentFilter {
@@ -209,6 +218,7 @@ impl ComponentFilter {
             && same(&self.vendor, &component.vendor)
             && same(&self.model, &component.model)
             && same(&self.site, &component.site)
+            && self.silent.is_none_or(|silent| silent == component.silent_since.is_some())
             && self.tag.as_ref().is_none_or(|tag| component.tags.contains(tag))
     }
 }
@@ -256,6 +266,8 @@ mod tests {
         assert!(!with(|f| f.vendor = Some("ACME".into())));
         assert!(!with(|f| f.model = Some("k2".into())));
         assert!(!with(|f| f.site = Some("vienna".into())));
+        assert!(with(|f| f.silent = Some(false)));
+        assert!(!with(|f| f.silent = Some(true)));
         assert!(with(|f| f.tag = Some("metro".into())));
         assert!(!with(|f| f.tag = Some("core".into())));
     }

@@ -1,6 +1,7 @@
 //! Exporters of alarms.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     config::exporter::ExporterKind,
@@ -8,7 +9,7 @@ use crate::{
 };
 
 /// How an exporter is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ExporterState {
     /// Nothing was sent since the start.
@@ -33,7 +34,7 @@ impl std::fmt::Display for ExporterState {
 }
 
 /// An exporter and how far it is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExporterView {
     /// Its name.
@@ -73,7 +74,7 @@ pub struct ExporterView {
 }
 
 /// An event that a target refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ParkedEventView {
     /// ID of the event, as the target saw it.
@@ -95,7 +96,7 @@ pub struct ParkedEventView {
 }
 
 /// What came of putting parked events back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RetryView {
     /// Events that wait again.
@@ -105,7 +106,7 @@ pub struct RetryView {
 }
 
 /// What came of a test.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TestView {
     /// Whether the target took it.

@@ -1,14 +1,16 @@
 //! The manager itself as the API shows it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+use super::InterfaceView;
 use crate::{
     alarm::AlarmSummary,
     model::{ReferencePoint, Timestamp},
 };
 
 /// How the manager is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
     /// Whether it takes reports and stores them.
@@ -27,12 +29,15 @@ pub struct Health {
     pub uptime_seconds: u64,
     /// Components, counted.
     pub components: ComponentCount,
+    /// Reference points that are served, with what came over them.
+    #[serde(default)]
+    pub interfaces: Vec<InterfaceView>,
     /// Alarms by severity (RFC 8632 alarm-summary).
     pub alarms: AlarmSummary,
 }
 
 /// Components, counted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentCount {
     /// Configured, or heard of.
@@ -46,6 +51,10 @@ pub struct ComponentCount {
 pub struct Gauges {
     /// By reference point, in the order of `ReferencePoint::ALL`; absent ones are not served.
     pub interfaces: Vec<InterfaceGauges>,
+    /// Components that are held for silent, by reference point.
+    pub silent: Vec<SilentCount>,
+    /// Levels of the network, by reference point and value.
+    pub network: Vec<NetworkLevel>,
     /// Messages waiting in each shard's mailbox, by shard.
     pub shard_mailboxes: Vec<u64>,
     /// Symbols given so far.
@@ -54,6 +63,32 @@ pub struct Gauges {
     pub journal_size_bytes: u64,
     /// Timers that policies have set.
     pub policy_timers: u64,
+}
+
+/// Components of one reference point that are held for silent.
+#[derive(Clone, Copy, Debug)]
+pub struct SilentCount {
+    /// Which.
+    pub reference_point: ReferencePoint,
+    /// How many.
+    pub components: u64,
+}
+
+/// What a value of the catalogue amounts to over all of a reference point that report it.
+#[derive(Clone, Debug)]
+pub struct NetworkLevel {
+    /// Which.
+    pub reference_point: ReferencePoint,
+    /// Name of the value.
+    pub value: String,
+    /// How many report it, parts of components each for itself.
+    pub count: u64,
+    /// The least.
+    pub least: f64,
+    /// The greatest.
+    pub greatest: f64,
+    /// The mean.
+    pub mean: f64,
 }
 
 /// Components of one reference point.

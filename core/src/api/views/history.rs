@@ -1,6 +1,9 @@
 //! History of a value, and last values, as the API shows them.
 
+use std::{fmt, str::FromStr};
+
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ReportedValue;
 use crate::model::{ComponentRef, Timestamp};
@@ -23,7 +26,7 @@ pub struct HistoryFilter {
 }
 
 /// The history of a value.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HistoryView {
     /// Whose.
@@ -50,7 +53,7 @@ pub struct HistoryView {
 }
 
 /// A sample, or a step.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 pub enum HistoryPoint {
     /// A step: its begin, and what its values amount to.
@@ -116,7 +119,7 @@ pub enum HistoryError {
 }
 
 /// A last value and whose it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct LastValueView {
     /// Whose.
@@ -137,4 +140,57 @@ pub struct ValueFilter {
     pub resource: Option<String>,
     /// Of this name.
     pub name: Option<String>,
+}
+
+/// Where a value stands in the list of all: by component, then by its place among the component's values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValueCursor {
+    /// Whose.
+    pub component: ComponentRef,
+    /// Its place.
+    pub place: usize,
+}
+
+/// No page of values ends with this cursor.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is no cursor of this list; send back what `next` of the page before says")]
+pub struct ValueCursorError(pub String);
+
+impl fmt::Display for ValueCursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.place, self.component)
+    }
+}
+
+impl FromStr for ValueCursor {
+    type Err = ValueCursorError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let read = || {
+            let (place, component) = text.split_once('.')?;
+            Some(Self { component: component.parse().ok()?, place: place.parse().ok()? })
+        };
+        read().ok_or_else(|| ValueCursorError(text.to_owned()))
+    }
+}
+
+impl<'de> Deserialize<'de> for ValueCursor {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_comes_back_as_it_was() {
+        let cursor = ValueCursor { component: "mk/a.b".parse().unwrap(), place: 7 };
+        assert_eq!(cursor.to_string(), "7.mk/a.b");
+        assert_eq!("7.mk/a.b".parse::<ValueCursor>().unwrap(), cursor);
+        for bad in ["", "x", "x.mk/a", "7.a", "mk/a"] {
+            assert!(bad.parse::<ValueCursor>().is_err(), "{bad}");
+        }
+    }
 }

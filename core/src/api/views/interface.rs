@@ -3,17 +3,19 @@
 use std::net::SocketAddr;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ComponentCount;
 use crate::model::ReferencePoint;
 
 /// A reference point that is served.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InterfaceView {
     /// Which.
     pub reference_point: ReferencePoint,
     /// Addresses of the configuration; empty: its components are only dialled.
+    #[schema(value_type = Vec<String>)]
     pub listen: Vec<SocketAddr>,
     /// `hybrid-required`, `hybrid-preferred` or `classical`.
     pub key_exchange: String,

@@ -1,11 +1,12 @@
 //! The manager's subscriptions at a component, as the API shows them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::model::Timestamp;
 
 /// How a subscription at a component stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutwardState {
     /// The component is not connected.
@@ -38,7 +39,7 @@ impl OutwardState {
 }
 
 /// A subscription of the manager at a component.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OutwardSubscriptionView {
     /// Its name in the configuration.

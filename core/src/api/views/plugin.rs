@@ -1,15 +1,16 @@
 //! Handlers and policies as the API shows them: what is configured, what runs, what it did.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
-    config::{FcapsFunction, OnFailure, PolicyMode},
-    model::ReferencePoint,
+    config::{ComponentMatch, FcapsFunction, OnFailure, PolicyMode},
+    model::{ReferencePoint, Timestamp},
     telemetry::metrics::PluginMetrics,
 };
 
 /// A handler as configured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HandlerView {
     /// Its name in the configuration.
@@ -26,10 +27,12 @@ pub struct HandlerView {
     pub on_failure: OnFailure,
     /// What it did since the start.
     pub counters: PluginCounters,
+    /// Its last failed call since the start.
+    pub last_failure: Option<FailureView>,
 }
 
 /// A policy as configured.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PolicyView {
     /// Its name in the configuration.
@@ -44,12 +47,53 @@ pub struct PolicyView {
     pub sha256: String,
     /// Whether its verdicts count.
     pub mode: PolicyMode,
+    /// Which components it sees: globs, an empty list matches all.
+    pub applies_to: ComponentMatchView,
+    /// Its own configuration, as the plugin got it.
+    pub config: serde_json::Value,
     /// What it did since the start.
     pub counters: PluginCounters,
+    /// Its last failed call since the start.
+    pub last_failure: Option<FailureView>,
+}
+
+/// A call of a plugin that failed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureView {
+    /// When.
+    pub time: Timestamp,
+    /// Why, shortened; without the plugin's own words about reports.
+    pub text: String,
+}
+
+/// Globs over a component's attributes; an empty list matches everything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ComponentMatchView {
+    /// Reference points.
+    pub reference_points: Vec<ReferencePoint>,
+    /// Component IDs.
+    pub id: Vec<String>,
+    /// Vendors.
+    pub vendor: Vec<String>,
+    /// Models.
+    pub model: Vec<String>,
+    /// Sites.
+    pub site: Vec<String>,
+    /// Tags; one that matches is enough.
+    pub tags: Vec<String>,
+}
+
+impl From<&ComponentMatch> for ComponentMatchView {
+    fn from(matches: &ComponentMatch) -> Self {
+        let ComponentMatch { reference_points, id, vendor, model, site, tags } = matches.clone();
+        Self { reference_points, id, vendor, model, site, tags }
+    }
 }
 
 /// A plugin that is loaded, whatever it is configured for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PluginView {
     /// Where it comes from: `builtin:threshold`, a file, `native:` and a file.
@@ -71,7 +115,7 @@ pub struct PluginView {
 }
 
 /// What a plugin did since the manager started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PluginCounters {
     /// Calls.

@@ -1,11 +1,12 @@
 //! What became of reloading the configuration.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::model::Timestamp;
 
 /// What became of one reload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReloadResult {
     /// The files are in force.
@@ -19,7 +20,7 @@ pub enum ReloadResult {
 }
 
 /// A reload.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReloadView {
     /// What became of it.
@@ -33,10 +34,13 @@ pub struct ReloadView {
     /// What is different, or what is wrong, in a sentence.
     pub summary: String,
     /// What is different, by lists of the configuration.
+    #[schema(value_type = Object)]
     pub change: serde_json::Value,
     /// Errors and warnings, each with file, line and column where it has them.
+    #[schema(value_type = Vec<Object>)]
     pub problems: Vec<serde_json::Value>,
     /// Keys that a start alone takes over, with the value in force and the file's.
+    #[schema(value_type = Vec<Object>)]
     pub needs_restart: serde_json::Value,
     /// Connections that were closed for it.
     pub connections_closed: usize,
@@ -47,7 +51,7 @@ pub struct ReloadView {
 }
 
 /// How the configuration in force stands to the files.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReloadStatusView {
     /// Counts the configurations since the start, from 1.

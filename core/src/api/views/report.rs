@@ -3,9 +3,11 @@
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::ValueView;
 use crate::{
+    config::limits,
     model::{ComponentRef, Timestamp},
     storage::JournalPosition,
 };
@@ -46,6 +48,19 @@ impl FromStr for ReportCursor {
     }
 }
 
+impl utoipa::PartialSchema for ReportCursor {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        utoipa::openapi::ObjectBuilder::new()
+            .schema_type(utoipa::openapi::schema::Type::String)
+            .pattern(Some("^[0-9]{1,14}\\.[0-9]{1,4}\\.[0-9]{1,9}$"))
+            .description(Some("Place of a report in the journal: block, batch, place in the batch."))
+            .examples(["12.0.3"])
+            .into()
+    }
+}
+
+impl ToSchema for ReportCursor {}
+
 impl Serialize for ReportCursor {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
@@ -59,7 +74,7 @@ impl<'de> Deserialize<'de> for ReportCursor {
 }
 
 /// What became of a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReportOutcome {
     /// Accepted and applied.
@@ -86,7 +101,7 @@ impl ReportOutcome {
 }
 
 /// A report as the journal holds it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReportView {
     /// Its number in the journal, unique and rising.
@@ -116,15 +131,26 @@ pub struct ReportView {
 }
 
 /// What a status report request asks for (PROTOCOL section 5); all empty: everything the component has.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct StatusQuery {
     /// Types of extension objects, such as `performance`.
+    #[schema(schema_with = query_texts)]
     pub types: Vec<String>,
     /// Names of values, such as `qber_ratio`.
+    #[schema(schema_with = query_texts)]
     pub names: Vec<String>,
     /// Parts of the component.
+    #[schema(schema_with = query_texts)]
     pub resources: Vec<String>,
+}
+
+/// At most so many texts, none of them empty or too long.
+fn query_texts() -> utoipa::openapi::schema::Schema {
+    let text = utoipa::openapi::ObjectBuilder::new().schema_type(utoipa::openapi::schema::Type::String);
+    let text = text.min_length(Some(1)).max_length(Some(limits::RESOURCE_CHARS));
+    let texts = utoipa::openapi::schema::ArrayBuilder::new().items(text);
+    texts.max_items(Some(limits::REQUEST_QUERY_ITEMS)).build().into()
 }
 
 impl StatusQuery {
@@ -136,7 +162,7 @@ impl StatusQuery {
 }
 
 /// A component's answer to a status report request that it met with success.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct StatusAnswer {
     /// Who answered.

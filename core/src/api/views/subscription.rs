@@ -1,6 +1,7 @@
 //! Subscriptions at the manager.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     model::{ComponentRef, Timestamp},
@@ -8,7 +9,7 @@ use crate::{
 };
 
 /// One subscription and how far it is.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SubscriptionView {
     /// Its ID, as the subscriber knows it.
@@ -18,6 +19,7 @@ pub struct SubscriptionView {
     /// When it was granted.
     pub created: Timestamp,
     /// What was granted, in the words of the protocol.
+    #[schema(value_type = Object)]
     pub granted: SubscriptionSpec,
     /// Whether notifications can go out now.
     pub connected: bool,

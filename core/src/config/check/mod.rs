@@ -14,8 +14,8 @@ mod transport;
 use std::{collections::HashMap, fs, path::PathBuf};
 
 use super::{
-    ApiConfig, Config, Durability, Enrolment, HistoryConfig, LogConfig, ManagerConfig, PluginsConfig, StorageConfig,
-    TokenConfig, limits,
+    ApiConfig, Config, Durability, Enrolment, HistoryConfig, LogConfig, ManagerConfig, PluginsConfig, ReadWithoutToken,
+    StorageConfig, TokenConfig, limits,
     problem::Problem,
     raw::{Raw, RawApi, RawManager, RawPlugins, RawStorage},
     reader::Found,
@@ -185,14 +185,11 @@ impl Checker<'_> {
 
     fn api(&self, raw: RawApi) -> ApiConfig {
         let listen = raw.listen.as_ref().map_or(limits::API_LISTEN, |spot| spot.value);
+        let read_without_token = raw.read_without_token.as_ref().map(|spot| spot.value).unwrap_or_default();
         if let Some(spot) = &raw.listen
             && !spot.value.ip().is_loopback()
-            && raw.tokens.is_empty()
         {
-            let problem = Problem::warning(spot.place, "the API is open to other machines and there are no tokens")
-                .label("whoever reaches this address can read everything")
-                .help("add [[api.tokens]], or listen on 127.0.0.1 and put a proxy in front");
-            self.found.add(problem);
+            self.open_to_others(spot.place, read_without_token, raw.tokens.is_empty());
         }
         self.unique("token", raw.tokens.iter().filter_map(|token| token.name.clone()));
         let tokens = raw.tokens.into_iter().filter_map(|token| {
@@ -208,7 +205,21 @@ impl Checker<'_> {
             let sha256 = token.sha256.and_then(|spot| self.digest(&spot, "sha256"));
             Some(TokenConfig { name, sha256: sha256?, role: token.role?.value, expires })
         });
-        ApiConfig { listen, tokens: tokens.collect() }
+        ApiConfig { listen, tokens: tokens.collect(), read_without_token }
+    }
+
+    /// Warns of what an API means that other machines can reach.
+    fn open_to_others(&self, place: Place, reading: ReadWithoutToken, no_tokens: bool) {
+        let problem = match reading {
+            ReadWithoutToken::Always => Problem::warning(place, "the API is open to other machines")
+                .label("whoever reaches this address can read everything")
+                .help("leave `read_without_token` out, or listen on 127.0.0.1 and put a proxy in front"),
+            _ if no_tokens => Problem::warning(place, "the API is open to other machines and there are no tokens")
+                .label("nobody can read or write here")
+                .help("add [[api.tokens]] (`qkdnm token new` makes one), or listen on 127.0.0.1"),
+            _ => return,
+        };
+        self.found.add(problem);
     }
 
     /// The name of a handler, policy or token.
