@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     costs,
+    event::{self, Told},
     ingest::micros,
     latency::Latency,
     lines::Reporter,
@@ -75,13 +76,43 @@ pub struct Report {
     pub cores: usize,
     /// By endpoint.
     pub endpoints: Vec<Figures>,
+    /// From a report to its answer and to the event at a listener.
+    pub told: ToldFigures,
+}
+
+/// How long a report that raises or clears an alarm takes to be known.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ToldFigures {
+    /// Reports sent, one at a time.
+    pub reports: usize,
+    /// Half were acknowledged faster, microseconds.
+    pub acknowledged_p50_us: f64,
+    /// 99 of 100 were.
+    pub acknowledged_p99_us: f64,
+    /// Half of the events were read faster, microseconds.
+    pub event_p50_us: f64,
+    /// 99 of 100 were.
+    pub event_p99_us: f64,
+}
+
+impl From<Told> for ToldFigures {
+    fn from(Told { acknowledged, event, reports }: Told) -> Self {
+        Self {
+            reports,
+            acknowledged_p50_us: micros(acknowledged.p50),
+            acknowledged_p99_us: micros(acknowledged.p99),
+            event_p50_us: micros(event.p50),
+            event_p99_us: micros(event.p99),
+        }
+    }
 }
 
 impl Report {
     /// As a table in Markdown.
     #[must_use]
     pub fn table(&self) -> String {
-        let Self { components, reports_per_second, cores, endpoints } = self;
+        let Self { components, reports_per_second, cores, endpoints, told } = self;
         let mut text = format!(
             "{components} components, {reports_per_second:.0} reports a second meanwhile, {cores} cores\n\n| request | bytes | p50, ms | p99, ms | requests |\n|---|---|---|---|---|\n"
         );
@@ -94,6 +125,11 @@ impl Report {
                 p99_us / 1_000.0
             );
         }
+        let row = |what: &str, p50: f64, p99: f64| {
+            format!("| {what} | | {:.2} | {:.2} | {} |\n", p50 / 1_000.0, p99 / 1_000.0, told.reports)
+        };
+        text.push_str(&row("report to its answer", told.acknowledged_p50_us, told.acknowledged_p99_us));
+        text.push_str(&row("report to the event at a listener", told.event_p50_us, told.event_p99_us));
         text
     }
 }
@@ -122,8 +158,10 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     let temporary = tempfile::tempdir()?;
     let folder = options.folder.clone().unwrap_or_else(|| temporary.path().to_path_buf());
     let member = |n: usize| Member { point: ReferencePoint::Mk, id: format!("km-{n:06}") };
-    let members: Vec<Member> = (0..options.components.max(1)).map(member).collect();
+    let mut members: Vec<Member> = (0..options.components.max(1)).map(member).collect();
     let last = members.last().map(|member| format!("{}/{}", member.point, member.id)).unwrap_or_default();
+    // One more, which alarms.
+    members.push(Member { point: ReferencePoint::Mk, id: "km-alarming".to_owned() });
     eprintln!("certificates and configuration for {} components", members.len());
     let site = Site::make_shared(&folder, members, PER_CONNECTION)?;
     let config = site.configure(&Setup {
@@ -131,11 +169,13 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         policies: costs::POLICIES.iter().map(costs::SixPolicies::table).collect(),
         durability: "sync".to_owned(),
         history: true,
+        ..Setup::default()
     })?;
     let server = Server::manager(&site, &config)?;
     let api = server.api.context("the manager does not say where its API is")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let mut reporting = runtime.block_on(Reporting::begin(&site, &server.addresses))?;
+    let alone = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let stop = CancellationToken::new();
     let (interval, stopped) = (options.interval, stop.clone());
     let background = std::thread::spawn(move || runtime.block_on(reporting.go_on(interval, &stopped)));
@@ -146,6 +186,8 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         measure(api, path, options.lasts)
     });
     let endpoints = endpoints.collect::<anyhow::Result<Vec<_>>>();
+    eprintln!("events");
+    let told = alone.block_on(event::told(&site, &server.addresses, api, options.components.max(1), options.lasts));
     let took = started.elapsed().as_secs_f64();
     stop.cancel();
     let answered = background.join().map_err(|_| anyhow::anyhow!("the reporting thread failed"))??;
@@ -154,6 +196,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         reports_per_second: answered as f64 / took,
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         endpoints: endpoints?,
+        told: told?.into(),
     })
 }
 
@@ -170,7 +213,9 @@ impl Reporting {
     /// Connects, and has every component report once, so that all are known with their values.
     async fn begin(site: &Site, addresses: &Addresses) -> anyhow::Result<Self> {
         let mut lines = Vec::new();
-        for (number, members) in site.members().chunks(PER_CONNECTION).enumerate() {
+        // All but the last, which reports by itself.
+        let reporting = site.members().split_last().map(|(_, others)| others).unwrap_or_default();
+        for (number, members) in reporting.chunks(PER_CONNECTION).enumerate() {
             let stream = site.connect(addresses, number * PER_CONNECTION).await?;
             let reporter = |member: &Member| Reporter::new(member.point, &member.id, 1, wall_time());
             let mut line = Line { stream, reporters: members.iter().map(reporter).collect() };

@@ -531,7 +531,7 @@ impl Backend for ManagerBackend {
                 known: counts.iter().map(|count| count.known).sum(),
                 connected: counts.iter().map(|count| count.connected).sum(),
             },
-            interfaces: described::interfaces(&self.config, &counts, &self.metrics),
+            interfaces: described::interfaces(&in_force.config, &self.doors.addresses(), &counts, &self.metrics),
             alarms: self.alarm_summary(),
         }
     }
