@@ -13,6 +13,8 @@ pub enum Exit {
     NotInOrder,
     /// 3: an alarm stands that the caller asked about.
     AlarmStands,
+    /// 3: two things that were compared are different.
+    Differs,
     /// 4: a thread of the manager broke; it has to be started again.
     Broken,
 }
@@ -23,7 +25,7 @@ impl From<Exit> for ExitCode {
             Exit::Success => Self::SUCCESS,
             Exit::Failure => Self::FAILURE,
             Exit::NotInOrder => Self::from(2),
-            Exit::AlarmStands => Self::from(3),
+            Exit::AlarmStands | Exit::Differs => Self::from(3),
             Exit::Broken => Self::from(4),
         }
     }

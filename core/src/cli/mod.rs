@@ -12,6 +12,7 @@ pub mod bench;
 pub mod catalogue;
 pub mod check;
 pub mod component;
+mod configuration;
 pub mod demo;
 mod doctor;
 mod event;
@@ -50,7 +51,7 @@ Exit codes:
   0  done
   1  it failed: the manager cannot be reached, or refused, or something broke, or a check found something
   2  the command line or the configuration is wrong
-  3  `alarm list --fail-on SEVERITY` found such an alarm
+  3  `alarm list --fail-on SEVERITY` found such an alarm; `config diff` found differences
   4  `run`: a part of the manager broke, which is a defect; nothing acknowledged is lost, start it again
 
 Environment:
@@ -108,9 +109,9 @@ pub enum Command {
     Demo(demo::DemoArgs),
     /// Checks a configuration and says what the manager would do with it.
     Check(check::CheckArgs),
-    /// The configuration of a manager that runs: have it taken over from its files, see whether it is.
+    /// The configuration: show it, compare it, have a manager that runs take it over.
     #[command(subcommand)]
-    Config(reload::Command),
+    Config(configuration::Command),
     /// Shows the catalogue of value names, units, words and alarm types (-o json for programs).
     Catalogue,
     /// Makes a certificate authority and certificates for the manager and its components.
@@ -254,7 +255,7 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
     match cli.command {
         Command::Run(args) => run::run(&args),
         Command::Check(args) => check::command(&args, output),
-        Command::Config(command) => reload::run(&command, api, output),
+        Command::Config(command) => configuration::run(&command, api, output),
         Command::Catalogue => catalogue::run(output),
         Command::Demo(args) => demo::command(&args),
         Command::Pki(args) => pki::command(args, output),

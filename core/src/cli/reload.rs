@@ -1,36 +1,18 @@
 //! `qkdnm config reload` and `qkdnm config status`: whether the files are in force, and putting them in force.
 
-use super::{ApiArgs, Client, CommandResult, Exit, Output};
+use super::{Client, CommandResult, Exit, Output};
 use crate::api::views::{ReloadResult, ReloadStatusView, ReloadView};
 
-/// The commands.
-#[derive(Debug, clap::Subcommand)]
-pub enum Command {
-    /// Have the manager take its configuration's files over, whole or not at all. Needs QKDNM_TOKEN with the role admin.
-    ///
-    /// Everything is checked and made ready first: files, plugins, certificates, addresses. With any problem nothing changes,
-    /// and all of them are named. Keys that are read at a start only (`data_dir`, `shards` and their like) count as one.
-    #[command(after_help = "Examples:\n  qkdnm config reload --dry-run\n  qkdnm config reload")]
-    Reload {
-        /// Only say what would change.
-        #[arg(long)]
-        dry_run: bool,
-    },
-    /// Say whether the files are in force, and what became of the last reload.
-    #[command(after_help = "Example:\n  qkdnm config status")]
-    Status,
+/// Has the files taken over, or only says what would change.
+pub(super) fn reload(client: &Client, dry_run: bool, output: &mut Output<'_>) -> CommandResult {
+    let path = format!("/api/v1/configuration/reload?dryRun={dry_run}");
+    let view: ReloadView = client.post(&path, &serde_json::json!({}))?;
+    reloaded(&view, output)
 }
 
-pub(super) fn run(command: &Command, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
-    let client = Client::new(api)?;
-    match command {
-        Command::Reload { dry_run } => {
-            let view: ReloadView =
-                client.post(&format!("/api/v1/configuration/reload?dryRun={dry_run}"), &serde_json::json!({}))?;
-            reloaded(&view, output)
-        }
-        Command::Status => status(&client.get("/api/v1/configuration/reload", &[])?, output),
-    }
+/// Says whether the files are in force.
+pub(super) fn status(client: &Client, output: &mut Output<'_>) -> CommandResult {
+    told(&client.get("/api/v1/configuration/reload", &[])?, output)
 }
 
 fn reloaded(view: &ReloadView, output: &mut Output<'_>) -> CommandResult {
@@ -56,7 +38,7 @@ fn reloaded(view: &ReloadView, output: &mut Output<'_>) -> CommandResult {
     Ok(Exit::Success)
 }
 
-fn status(status: &ReloadStatusView, output: &mut Output<'_>) -> CommandResult {
+fn told(status: &ReloadStatusView, output: &mut Output<'_>) -> CommandResult {
     if output.is_data() {
         output.document(status)?;
         return Ok(Exit::Success);

@@ -178,6 +178,31 @@ fn token_keys(was: &TokenConfig, is: &TokenConfig) -> Vec<&'static str> {
     differing!(was, is, sha256, role, expires)
 }
 
+/// Keys that are read at a start only, as in the file.
+const READ_AT_START: [&str; 13] = [
+    "manager.id",
+    "manager.domain",
+    "manager.data_dir",
+    "manager.shards",
+    "log.format",
+    "plugins.cache_dir",
+    "storage.durability",
+    "storage.journal_segment_size",
+    "storage.history.raw",
+    "storage.history.minute",
+    "storage.history.hour",
+    "api.listen",
+    "exporters",
+];
+
+/// Whether a key, such as `log.format`, is read at a start only. Of a list each table and key counts: `exporters[noc].url`.
+#[must_use]
+pub fn is_read_at_start(key: &str) -> bool {
+    READ_AT_START
+        .iter()
+        .any(|known| key.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with(['[', '.'])))
+}
+
 /// Keys that are read at a start only.
 fn read_at_start(was: &Config, is: &Config) -> Vec<Setting> {
     let mut settings = Vec::new();

@@ -43,7 +43,8 @@ pub struct Loaded {
     /// Further files that became part of it (`config_files`).
     pub files: Vec<std::path::PathBuf>,
     places: PluginPlaces,
-    table: Table,
+    /// What is written, layered.
+    pub(super) table: Table,
 }
 
 /// Which of the two tables a plugin is configured in.

@@ -8,22 +8,33 @@ pub mod change;
 #[cfg(test)]
 mod change_tests;
 pub mod check;
+pub mod contract;
+pub mod difference;
+pub mod effective;
 pub mod exporter;
 #[cfg(test)]
 mod exporter_tests;
 pub mod limits;
 pub mod load;
+pub mod origin;
+#[cfg(test)]
+mod origin_tests;
 pub mod problem;
 pub mod quantity;
 pub mod raw;
 pub mod raw_exporter;
 pub mod raw_subscription;
 pub mod reader;
+pub mod schema;
+#[cfg(test)]
+mod schema_tests;
+pub mod secrets;
 pub mod source;
 pub mod subscription;
 #[cfg(test)]
 mod tests;
 pub mod tree;
+pub mod written_out;
 
 pub use change::Change;
 pub use exporter::ExporterConfig;

@@ -113,6 +113,30 @@ impl PluginHost {
         LoadedPolicy::load(loading, start, symbols)
     }
 
+    /// What a handler says about itself, whatever it is going to be configured with.
+    pub fn describe_handler(&self, source: &PluginSource) -> Result<PluginDescription, PluginError> {
+        let (artifact, loading) = self.begin(&source.to_string(), source, None, &Value::Null)?;
+        let start = match artifact.form {
+            Form::Component => self.components.handler(artifact),
+            Form::Library => native::handler(artifact, &self.config),
+        };
+        let start = start.map_err(|problem| loading.unusable(problem))?;
+        let mut instance = start(&loading.setup).map_err(|failure| loading.failed("start", failure))?;
+        loading.description(instance.describe().map_err(|failure| loading.failed("describe", failure))?)
+    }
+
+    /// What a policy says about itself, whatever it is going to be configured with.
+    pub fn describe_policy(&self, source: &PluginSource) -> Result<PluginDescription, PluginError> {
+        let (artifact, loading) = self.begin(&source.to_string(), source, None, &Value::Null)?;
+        let start = match artifact.form {
+            Form::Component => self.components.policy(artifact),
+            Form::Library => native::policy(artifact, &self.config),
+        };
+        let start = start.map_err(|problem| loading.unusable(problem))?;
+        let mut instance = start(&loading.setup).map_err(|failure| loading.failed("start", failure))?;
+        loading.description(instance.describe().map_err(|failure| loading.failed("describe", failure))?)
+    }
+
     fn begin(
         &self,
         plugin: &str,
@@ -165,9 +189,15 @@ impl Loading {
 
     /// The description, its schema parsed and the configuration checked with it.
     pub(super) fn described(&self, told: types::Description) -> Result<PluginDescription, PluginError> {
-        let schema = schema::parse(&told.config_schema).map_err(|problem| self.unusable(problem))?;
-        let problems = schema::problems(&schema, &self.config).map_err(|problem| self.unusable(problem))?;
+        let description = self.description(told)?;
+        let problems = schema::problems(&description.schema, &self.config).map_err(|problem| self.unusable(problem))?;
         self.refuse(problems)?;
+        Ok(description)
+    }
+
+    /// The description, its schema parsed.
+    fn description(&self, told: types::Description) -> Result<PluginDescription, PluginError> {
+        let schema = schema::parse(&told.config_schema).map_err(|problem| self.unusable(problem))?;
         let short = |text| shortened(text, limits::PLUGIN_IDENTIFIER_BYTES);
         Ok(PluginDescription {
             name: short(told.name),

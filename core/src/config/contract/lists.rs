@@ -1,0 +1,290 @@
+//! Lists of tables: `[[components]]`, `[[handlers]]`, `[[policies]]`, `[[subscriptions]]`, `[[exporters]]`, `[[peers]]`.
+
+use super::{
+    Absent::{Default, Means, Required},
+    DAY, FUNCTIONS, Key,
+    Kind::{Duration, Files, Flag, Path, Paths, PluginConfig, Real, Table, Tables, Text, Texts, Whole, Word, Words},
+    POINTS, SECOND, TableSpec, key,
+};
+
+pub(super) static COMPONENT: TableSpec = TableSpec {
+    name: "components",
+    about: "A component of the domain.",
+    keys: &[
+        key("id", Text, Required, "Its ID, unique on its reference point: 1 to 256 characters."),
+        key("reference_point", Word(POINTS), Required, "Where it reports."),
+        key(
+            "identity",
+            Table(&IDENTITY),
+            Means("the URI urn:qkdn:<reference point>:<id> in its certificate"),
+            IDENTITY.about,
+        ),
+        key("vendor", Text, Default("\"\""), "For handlers, policies and people."),
+        key("model", Text, Default("\"\""), "For handlers, policies and people."),
+        key("site", Text, Default("\"\""), "For handlers, policies and people."),
+        key("tags", Texts, Default("[]"), "For handlers, policies and people."),
+        key(
+            "expected_interval",
+            Duration(SECOND / 10, super::YEAR),
+            Means("silence means nothing"),
+            "Silence for longer than this is an alarm (component-silent).",
+        ),
+        key("dial", Text, Means("the component connects to the manager"), "HOST:PORT that the manager connects to."),
+        key("sees", Tables(&SEES), Default("[]"), SEES.about),
+    ],
+};
+
+static IDENTITY: TableSpec = TableSpec {
+    name: "components.identity",
+    about: "How its certificate is known: exactly one of the keys.",
+    keys: &[
+        key("san", Text, Means("another key is given"), "A URI or DNS name of the certificate, as urn:qkdn:mq:rack-7."),
+        key("fingerprint", Text, Means("another key is given"), "\"sha256:\" and the digest of the certificate."),
+        key("subject", Text, Means("another key is given"), "The subject (RFC 4514), as CN=alice-1,O=Acme."),
+    ],
+};
+
+static SEES: TableSpec = TableSpec {
+    name: "components.sees",
+    about: "What a user network manager, or a manager on Mx, may subscribe to beside its own component.",
+    keys: &[
+        key("components", Texts, Required, "Globs on REFERENCE-POINT/ID, as mk/km-*. An empty list means nothing."),
+        key("resources", Texts, Default("[]"), "Globs on resources; empty: all."),
+        key("types", Texts, Default("[]"), "Globs on the types of extension objects; empty: all."),
+        key("names", Texts, Default("[]"), "Globs on names of values and types of alarms; empty: all."),
+    ],
+};
+
+const PLUGIN: Key = key(
+    "plugin",
+    Text,
+    Required,
+    "builtin:NAME for a plugin inside the binary, the path of a .wasm file, or native:PATH of a shared library.",
+);
+const SHA256: Key =
+    key("sha256", Text, Default("\"\""), "Digest of the plugin's file: another file is refused. Empty: not compared.");
+const CONFIG: Key = key("config", PluginConfig, Means("{}"), "What the plugin's own documentation says.");
+const CONFIG_FILES: Key = key(
+    "config_files",
+    Files,
+    Means("none"),
+    "TOML or JSON files whose content becomes a key of config, as { baseline = \"baseline.toml\" }; 16 MiB at most.",
+);
+
+pub(super) static HANDLER: TableSpec = TableSpec {
+    name: "handlers",
+    about: "Reads the reports of components. The first that matches counts; behind them stands a standard handler for each \
+            reference point, which matches everybody.",
+    keys: &[
+        key("name", Text, Required, "Unique; not MQ-standard and its like in lower case, which are there already."),
+        key("reference_point", Word(POINTS), Required, "Whose reports it reads."),
+        key("match", Table(&MATCH), Means("every component"), MATCH.about),
+        PLUGIN,
+        SHA256,
+        key(
+            "on_failure",
+            Word(&["reject", "keep-raw", "fallback"]),
+            Default("\"reject\""),
+            "When it fails: the report is answered internal, stored as received, or given to the standard handler.",
+        ),
+        key(
+            "allow_key_names",
+            Texts,
+            Default("[]"),
+            "Paths in reports that are exempt from the search for key material.",
+        ),
+        CONFIG,
+        CONFIG_FILES,
+    ],
+};
+
+const ABOUT_GLOB: &str = "A pattern or a list of them; * and ? are special.";
+
+static MATCH: TableSpec = TableSpec {
+    name: "handlers.match",
+    about: "Which components; everything that is given has to match.",
+    keys: &[
+        key("id", Texts, Means("all"), ABOUT_GLOB),
+        key("vendor", Texts, Means("all"), ABOUT_GLOB),
+        key("model", Texts, Means("all"), ABOUT_GLOB),
+        key("site", Texts, Means("all"), ABOUT_GLOB),
+        key("tags", Texts, Means("all"), "A pattern or a list of them; one tag that matches is enough."),
+    ],
+};
+
+static APPLIES_TO: TableSpec = TableSpec {
+    name: "applies_to",
+    about: "Which components; everything that is given has to match.",
+    keys: &[
+        key("reference_point", Words(POINTS), Means("all"), "A reference point or a list of them."),
+        key("id", Texts, Means("all"), ABOUT_GLOB),
+        key("vendor", Texts, Means("all"), ABOUT_GLOB),
+        key("model", Texts, Means("all"), ABOUT_GLOB),
+        key("site", Texts, Means("all"), ABOUT_GLOB),
+        key("tags", Texts, Means("all"), "A pattern or a list of them; one tag that matches is enough."),
+    ],
+};
+
+pub(super) static POLICY: TableSpec = TableSpec {
+    name: "policies",
+    about: "Watches what components report, and raises and clears alarms.",
+    keys: &[
+        key("name", Text, Required, "Unique; the qualifier of its alarms unless the policy says otherwise."),
+        key("function", Word(FUNCTIONS), Required, "The FCAPS function that it serves."),
+        PLUGIN,
+        SHA256,
+        key("applies_to", Table(&APPLIES_TO), Means("every component"), APPLIES_TO.about),
+        key(
+            "mode",
+            Word(&["active", "shadow", "off"]),
+            Default("\"active\""),
+            "active; shadow: its verdicts are counted and change nothing; off.",
+        ),
+        CONFIG,
+        CONFIG_FILES,
+    ],
+};
+
+pub(super) static SUBSCRIPTION: TableSpec = TableSpec {
+    name: "subscriptions",
+    about: "What the manager subscribes at components.",
+    keys: &[
+        key("name", Text, Required, "Unique; the correlationId of its notifications."),
+        key("applies_to", Table(&APPLIES_TO), Means("every component"), APPLIES_TO.about),
+        key("events", Tables(&EVENT), Required, EVENT.about),
+        key("method", Word(&["periodic", "one-time", "on-change"]), Required, "When it is told."),
+        key("period", Duration(SECOND / 10, DAY), Means("for periodic alone"), "How often; with periodic, required."),
+        key("thresholds", Tables(&THRESHOLD), Default("[]"), THRESHOLD.about),
+        key(
+            "dampening",
+            Duration(1, DAY),
+            Means("none is asked for"),
+            "Least time between two notifications; with on-change.",
+        ),
+        key("immediate", Flag, Default("true"), "Whether the first notification comes at once."),
+        key("durable", Flag, Default("false"), "Whether it outlives its connection; not with one-time."),
+        key(
+            "poll_interval",
+            Duration(SECOND, DAY),
+            Means("not asked"),
+            "How often a component is asked that serves no subscriptions.",
+        ),
+    ],
+};
+
+static EVENT: TableSpec = TableSpec {
+    name: "subscriptions.events",
+    about: "What is wanted; {} is everything.",
+    keys: &[
+        key(
+            "types",
+            Texts,
+            Default("[]"),
+            "Types of extension objects: performance, state, inventory, topology, alarm, usage, event. Empty: all.",
+        ),
+        key("names", Texts, Default("[]"), "Names of values. Empty: all."),
+        key("resources", Texts, Default("[]"), "Parts of the component. Empty: all."),
+    ],
+};
+
+static THRESHOLD: TableSpec = TableSpec {
+    name: "subscriptions.thresholds",
+    about: "With on-change: numbers are told when they cross a level and not at every change.",
+    keys: &[
+        key("name", Text, Required, "Name of a value."),
+        key("level", Real, Required, "Where the threshold lies, in the value's unit."),
+        key("direction", Word(&["ascending", "descending", "crossed"]), Default("\"crossed\""), "Which way it counts."),
+        key("hysteresis", Real, Default("0"), "How far the value has to go back before it counts again; 0 or more."),
+    ],
+};
+
+pub(super) static EXPORTER: TableSpec = TableSpec {
+    name: "exporters",
+    about: "Where alarms are told. Needs a restart.",
+    keys: &[
+        key("name", Text, Required, "Unique: letters, digits, -, _ and . ."),
+        key(
+            "kind",
+            Word(&["alertmanager", "webhook"]),
+            Required,
+            "webhook: CloudEvents, signed; alertmanager: its API v2.",
+        ),
+        key("url", Text, Required, "http:// or https://; with alertmanager the path may be left out."),
+        key("filter", Table(&FILTER), Means("every alarm"), FILTER.about),
+        key(
+            "secret_file",
+            Path,
+            Means("none, or secret_env"),
+            "File with the key of the signature (webhook) or the bearer token (alertmanager).",
+        ),
+        key("secret_env", Text, Means("none, or secret_file"), "Variable of the environment that holds it."),
+        key("trust_anchors", Paths, Means("required with https"), "CAs that may vouch for the target, in PEM."),
+        key("certificate", Path, Means("none is shown"), "Certificate that the manager shows to the target, in PEM."),
+        key("private_key", Path, Means("none"), "Its key, in PEM."),
+        key("allow_tls12", Flag, Default("false"), "Whether TLS 1.2 will do; with https."),
+        key(
+            "timeout",
+            Duration(SECOND / 10, 300 * SECOND),
+            Default("\"10s\""),
+            "One request, from dialling to the last byte of the answer.",
+        ),
+        key(
+            "retry_min",
+            Duration(SECOND / 100, 3_600 * SECOND),
+            Default("\"1s\""),
+            "First wait between tries; doubles, with a random part.",
+        ),
+        key("retry_max", Duration(SECOND / 100, DAY), Default("\"5m\""), "Longest such wait."),
+        key("batch_size", Whole(1, 1_000), Means("1 for a webhook, 64 for an Alertmanager"), "Events in one request."),
+        key(
+            "outbox",
+            Whole(1, 1_000_000),
+            Default("10000"),
+            "More waiting events than this: superseded ones are left out and counted, never the newest of an alarm.",
+        ),
+        key("refused_after", Whole(1, 1_000), Default("5"), "An event that the target refuses so often is parked."),
+        key(
+            "unreachable_after",
+            Duration(SECOND / 10, DAY),
+            Default("\"5m\""),
+            "Nothing arrives for so long: the alarm exporter-unreachable.",
+        ),
+        key(
+            "resend_interval",
+            Duration(SECOND / 2, DAY),
+            Means("1m for an Alertmanager"),
+            "How often a raised alarm is told again; for an Alertmanager alone.",
+        ),
+    ],
+};
+
+static FILTER: TableSpec = TableSpec {
+    name: "exporters.filter",
+    about: "Which alarms; everything that is given has to match.",
+    keys: &[
+        key(
+            "severity_at_least",
+            Word(&["indeterminate", "warning", "minor", "major", "critical"]),
+            Means("all"),
+            "This severity or a worse one.",
+        ),
+        key("functions", Words(FUNCTIONS), Means("all"), "FCAPS functions."),
+        key("alarm_types", Texts, Means("all"), "Globs on the alarm type."),
+        key("reference_points", Words(POINTS), Means("all"), "Reference points."),
+        key("components", Texts, Means("all"), "Globs on REFERENCE-POINT/ID, as mk/km-*."),
+    ],
+};
+
+pub(super) static PEER: TableSpec = TableSpec {
+    name: "peers",
+    about: "Managers of other networks. Not served by this version: the form is checked, the entry is ignored.",
+    keys: &[
+        key("id", Text, Required, "The other manager's ID on Mx."),
+        key("domain", Text, Required, "The network that it speaks for."),
+        key("address", Text, Means("it connects to us"), "HOST:PORT."),
+        key("trust_anchors", Paths, Default("[]"), "CAs that vouch for this peer alone."),
+        key("signing_keys", Paths, Default("[]"), "Keys that it signs with."),
+        key("export", Paths, Default("[]"), "What it is told."),
+        key("import", Paths, Default("[]"), "What is taken from it."),
+    ],
+};

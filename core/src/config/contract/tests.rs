@@ -1,0 +1,278 @@
+//! The contract against what reads the files: names, defaults, bounds, words and types of every key.
+
+use std::{fs, path::Path};
+
+use super::*;
+use crate::config::{
+    effective,
+    load::{Examined, examine_text},
+    raw::keys,
+    raw_exporter,
+    source::SourceText,
+};
+
+/// A file with every table in it and nothing that has a default.
+const BASE: &str = r#"[manager]
+id = "m"
+domain = "d"
+[log]
+[tls]
+certificate = "c"
+private_key = "k"
+trust_anchors = "a"
+[interfaces.mq]
+[[components]]
+id = "net"
+reference_point = "mu"
+[components.identity]
+san = "urn:qkdn:mu:net"
+[[components.sees]]
+components = ["mk/*"]
+[[handlers]]
+name = "h"
+reference_point = "mq"
+plugin = "builtin:mq"
+[handlers.match]
+[[policies]]
+name = "p"
+function = "fault"
+plugin = "builtin:state"
+[policies.applies_to]
+[[subscriptions]]
+name = "s"
+method = "on-change"
+[subscriptions.applies_to]
+[[subscriptions.events]]
+[[subscriptions.thresholds]]
+name = "qber_ratio"
+level = 1
+[[exporters]]
+name = "e"
+kind = "webhook"
+url = "https://localhost/"
+trust_anchors = "a"
+[exporters.filter]
+[[peers]]
+id = "w"
+domain = "w"
+[plugins]
+[storage]
+[storage.history]
+[api]
+[[api.tokens]]
+name = "t"
+sha256 = "0000000000000000000000000000000000000000000000000000000000000000"
+role = "viewer"
+"#;
+
+fn folder() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a", "c", "k"] {
+        fs::write(folder.path().join(name), "").unwrap();
+        fs::set_permissions(folder.path().join(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    folder
+}
+
+fn examined(folder: &Path, text: &str) -> Examined {
+    examine_text(SourceText { name: "m.toml".into(), folder: folder.into(), text: text.into() }, &[])
+}
+
+/// Headers of a table in [`BASE`].
+fn headers(table: &TableSpec) -> Vec<&'static str> {
+    let names: &[&str] = match table.name {
+        "interfaces.*" => &["interfaces.mq"],
+        "applies_to" => &["policies.applies_to", "subscriptions.applies_to"],
+        name => &[name],
+    };
+    let lines: Vec<&str> = BASE.lines().filter(|line| line.starts_with('[')).collect();
+    let header = |name: &&str| lines.iter().find(|line| line.trim_matches(['[', ']']) == *name).copied();
+    names.iter().filter_map(header).collect()
+}
+
+/// [`BASE`] with a key of a table set.
+fn with(header: &str, key: &str, value: &str) -> String {
+    let (mut text, mut inside, line) = (String::new(), false, format!("{key} = {value}\n"));
+    for one in BASE.lines() {
+        if one.starts_with('[') {
+            inside = one == header;
+            text.push_str(&format!("{one}\n"));
+            text.push_str(if inside { &line } else { "" });
+        } else if !(inside && one.starts_with(&format!("{key} = "))) {
+            text.push_str(&format!("{one}\n"));
+        }
+    }
+    text
+}
+
+/// Every table, each once.
+fn tables() -> Vec<&'static TableSpec> {
+    fn add(table: &'static TableSpec, list: &mut Vec<&'static TableSpec>) {
+        if list.iter().any(|known| std::ptr::eq(*known, table)) {
+            return;
+        }
+        list.push(table);
+        for key in table.keys {
+            if let Kind::Table(inner) | Kind::Tables(inner) = key.kind {
+                add(inner, list);
+            }
+        }
+    }
+    let mut list = Vec::new();
+    add(&TOP, &mut list);
+    list
+}
+
+fn each(mut look: impl FnMut(&str, &Key)) {
+    for table in tables() {
+        for header in headers(table) {
+            table.keys.iter().for_each(|key| look(header, key));
+        }
+    }
+}
+
+#[test]
+fn it_has_the_keys_that_are_read() {
+    let read: &[(&str, &[&str])] = &[
+        ("", keys::TOP),
+        ("manager", keys::MANAGER),
+        ("log", keys::LOG),
+        ("tls", keys::TLS),
+        ("interfaces", keys::INTERFACES),
+        ("interfaces.*", keys::INTERFACE),
+        ("components", keys::COMPONENT),
+        ("components.identity", keys::IDENTITY),
+        ("components.sees", keys::SEES),
+        ("handlers", keys::HANDLER),
+        ("handlers.match", keys::MATCH),
+        ("policies", keys::POLICY),
+        ("applies_to", keys::APPLIES_TO),
+        ("subscriptions", keys::SUBSCRIPTION),
+        ("subscriptions.events", keys::EVENT),
+        ("subscriptions.thresholds", keys::THRESHOLD),
+        ("exporters", raw_exporter::EXPORTER),
+        ("exporters.filter", raw_exporter::FILTER),
+        ("peers", keys::PEER),
+        ("plugins", keys::PLUGINS),
+        ("storage", keys::STORAGE),
+        ("storage.history", keys::HISTORY),
+        ("api", keys::API),
+        ("api.tokens", keys::TOKEN),
+    ];
+    assert_eq!(tables().len(), read.len());
+    for table in tables() {
+        let (_, read) = read.iter().find(|(name, _)| *name == table.name).unwrap();
+        let mut told: Vec<&str> = table.keys.iter().map(|key| key.name).collect();
+        // `secret` is known only to be refused.
+        let mut read: Vec<&str> = read.iter().copied().filter(|key| *key != "secret").collect();
+        told.sort_unstable();
+        read.sort_unstable();
+        assert_eq!(told, read, "[{}]", table.name);
+        assert!(table.keys.iter().all(|key| key.about.ends_with('.')), "[{}]", table.name);
+    }
+}
+
+#[test]
+fn what_is_absent_has_the_default_that_it_tells() {
+    let folder = folder();
+    let here = Path::new("/");
+    let base = examined(folder.path(), BASE);
+    let expected = effective::values(&base.clone().into_result().unwrap().config, here);
+    let mut tried = 0;
+    each(|header, key| {
+        if let Absent::Default(value) = key.absent {
+            let text = with(header, key.name, value);
+            // `sees` and `thresholds` stand in the file as tables of their own.
+            if examined(folder.path(), &text).loaded.is_none() || BASE.contains(&format!("{}]]", key.name)) {
+                assert!(matches!(key.kind, Kind::Tables(_)), "{header} {}", key.name);
+                return;
+            }
+            let loaded = examined(folder.path(), &text).into_result().unwrap();
+            assert_eq!(effective::values(&loaded.config, here), expected, "{header} {} = {value}", key.name);
+            tried += 1;
+        }
+    });
+    assert!(tried > 50, "{tried}");
+}
+
+#[test]
+fn required_keys_are_missed_and_others_are_not() {
+    let folder = folder();
+    each(|header, key| {
+        let line = |one: &&str| one.starts_with(&format!("{} = ", key.name));
+        let mut inside = false;
+        let without: Vec<&str> = BASE
+            .lines()
+            .filter(|one| {
+                inside = if one.starts_with('[') { *one == header } else { inside };
+                !(inside && line(one))
+            })
+            .collect();
+        if without.len() == BASE.lines().count() {
+            return;
+        }
+        let is_missed = examined(folder.path(), &without.join("\n")).into_result().is_err();
+        // Exactly one of the keys of `identity`, and anchors with https: required, and not by themselves.
+        let by_another =
+            header == "[components.identity]" || (header == "[[exporters]]" && key.name == "trust_anchors");
+        assert_eq!(is_missed, matches!(key.absent, Absent::Required) || by_another, "{header} {}", key.name);
+    });
+}
+
+#[test]
+fn bounds_are_those_of_the_reader() {
+    let folder = folder();
+    let is_out = |header: &str, key: &Key, value: String| {
+        let problems = examined(folder.path(), &with(header, key.name, &value)).problems;
+        problems.list.iter().any(|problem| problem.message == format!("`{}` is out of range", key.name))
+    };
+    each(|header, key| {
+        let (least, most, show): (u64, u64, fn(u64) -> String) = match key.kind {
+            Kind::Whole(least, most) => (least, most, |number| number.to_string()),
+            Kind::Duration(least, most) => (least, most, |number| format!("\"{number}ms\"")),
+            Kind::Size(least, most) => (least, most, |number| format!("\"{number}B\"")),
+            _ => return,
+        };
+        for (number, out) in [(least, false), (most, false), (most + 1, true), (least.saturating_sub(1), least > 0)] {
+            assert_eq!(is_out(header, key, show(number)), out, "{header} {} = {number}", key.name);
+        }
+    });
+}
+
+#[test]
+fn words_are_those_of_the_reader() {
+    let folder = folder();
+    let refused = |header: &str, key: &Key, word: &str| {
+        let problems = examined(folder.path(), &with(header, key.name, &format!("\"{word}\""))).problems;
+        problems.list.iter().any(|problem| problem.message.contains(word))
+    };
+    each(|header, key| {
+        if let Kind::Word(words) | Kind::Words(words) = key.kind {
+            // `approve` is warned about by its name.
+            for word in words.iter().filter(|word| **word != "approve") {
+                assert!(!refused(header, key, word), "{header} {} = {word}", key.name);
+            }
+            assert!(refused(header, key, "nonsense"), "{header} {}", key.name);
+        }
+    });
+}
+
+#[test]
+fn a_value_of_another_type_is_refused_everywhere() {
+    let folder = folder();
+    each(|header, key| {
+        let wrong = match key.kind {
+            Kind::Table(_) | Kind::Tables(_) | Kind::PluginConfig | Kind::Files => "7",
+            _ => "{ wrong = 1 }",
+        };
+        if matches!(key.kind, Kind::Table(_) | Kind::Tables(_)) {
+            // Those that stand in the file as tables cannot stand there twice.
+            if BASE.contains(&format!("{}]", key.name)) {
+                return;
+            }
+        }
+        let examined = examined(folder.path(), &with(header, key.name, wrong));
+        assert!(examined.into_result().is_err(), "{header} {} = {wrong}", key.name);
+    });
+}
