@@ -12,6 +12,7 @@
 mod alarms;
 mod audit;
 mod commands;
+mod configuration;
 mod demo;
 mod events;
 mod full_disk;

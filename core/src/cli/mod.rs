@@ -51,7 +51,8 @@ Exit codes:
   0  done
   1  it failed: the manager cannot be reached, or refused, or something broke, or a check found something
   2  the command line or the configuration is wrong
-  3  `alarm list --fail-on SEVERITY` found such an alarm; `config diff` found differences
+  3  `alarm list --fail-on SEVERITY` found such an alarm
+     `config diff` found a difference
   4  `run`: a part of the manager broke, which is a defect; nothing acknowledged is lost, start it again
 
 Environment:

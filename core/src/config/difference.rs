@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     change,
-    origin::{Document, Origin},
+    origin::{Document, Origin, token},
     secrets,
 };
 
@@ -90,7 +90,7 @@ fn tables(was: &Side<'_>, is: &Side<'_>, before: &str, now: &str, key: &str, fou
             names.sort_unstable();
             names.dedup();
             for name in names {
-                let token = name.replace('~', "~0").replace('/', "~1");
+                let token = token(name);
                 let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
                 tables(was, is, &format!("{before}/{token}"), &format!("{now}/{token}"), &key, found);
             }

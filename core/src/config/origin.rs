@@ -153,7 +153,7 @@ struct Tracer<'a> {
 impl Tracer<'_> {
     fn table(&mut self, values: &Map<String, Json>, written: Option<&Table>, spec: Option<&TableSpec>, path: &str) {
         for (key, value) in values {
-            let path = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
+            let path = format!("{path}/{}", token(key));
             let entry = written.and_then(|table| table.get(key));
             let kind = spec.and_then(|spec| spec.key(key)).map(|key| &key.kind);
             match (value, kind) {
@@ -204,20 +204,34 @@ impl Tracer<'_> {
         let (mut own, mut read) = (Map::new(), Vec::new());
         for (key, value) in values {
             match files.and_then(|files| files.get(key)) {
-                Some(entry) if config.is_none_or(|config| !config.contains_key(key)) => read.push((key, entry)),
+                Some(entry) if config.is_none_or(|config| !config.contains_key(key)) => {
+                    read.push((key, value, entry));
+                }
                 _ => {
                     own.insert(key.clone(), value.clone());
                 }
             }
         }
         self.table(&own, config, None, path);
-        for (key, entry) in read {
+        for (key, value, entry) in read {
             let file = match &entry.node.value {
                 Value::String(path) => self.sources.resolve(path, entry.node.place).display().to_string(),
                 _ => continue,
             };
             let origin = Origin::File { file, line: None, column: None, inherited_from: None };
-            self.origins.insert(format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")), origin);
+            self.all(value, &format!("{path}/{}", token(key)), &origin);
+        }
+    }
+
+    /// The same origin for everything in a value.
+    fn all(&mut self, value: &Json, path: &str, origin: &Origin) {
+        match value {
+            Json::Object(values) if !values.is_empty() => {
+                values.iter().for_each(|(key, value)| self.all(value, &format!("{path}/{}", token(key)), origin));
+            }
+            _ => {
+                self.origins.insert(path.to_owned(), origin.clone());
+            }
         }
     }
 
@@ -237,6 +251,11 @@ impl Tracer<'_> {
         let (line, column) = self.sources.line_and_column(Place { ..place }).unzip();
         Origin::File { file: source.name.clone(), line, column, inherited_from }
     }
+}
+
+/// A key in a JSON pointer.
+pub(super) fn token(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
 }
 
 /// Whether a list of tables is one that files add to, so that each of its tables has places of its own.

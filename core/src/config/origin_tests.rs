@@ -127,7 +127,10 @@ fn every_value_says_where_it_came_from() {
     assert_eq!(origin("/interfaces/mq/key_exchange"), "default");
     assert_eq!(origin("/storage/history/raw"), "default");
     assert_eq!(origin("/policies/0/config/severity"), "conf.d/a.toml:11");
-    assert_eq!(origin("/policies/0/config/baseline"), folder.path().join("baseline.toml").display().to_string());
+    assert_eq!(
+        origin("/policies/0/config/baseline/components"),
+        folder.path().join("baseline.toml").display().to_string()
+    );
     assert!(matches!(document.origins["/log/level"], Origin::File { column: Some(9), .. }));
 
     // Whatever is shown has an origin, and nothing else has.

@@ -64,29 +64,47 @@ fn the_complete_sample_says_the_defaults_and_nothing_is_wrong_with_it() {
     assert_eq!(ports, crate::model::ReferencePoint::ALL.map(crate::model::ReferencePoint::default_port));
 }
 
+/// The text between a header (`[log]`, or `[[handlers]]` as a comment) and the next one.
+fn sections(header: &str) -> String {
+    let mut inside = false;
+    let lines = COMPLETE.lines().filter(|line| {
+        let bare = line.trim_start_matches("# ");
+        inside =
+            if bare.starts_with('[') && !bare.contains('=') { bare.trim_matches(['[', ']']) == header } else { inside };
+        inside
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The keys of a table, with those of the tables within it, which the sample writes as `{ ... }`.
+fn names_every_key(table: &contract::TableSpec, text: &str) {
+    for key in table.keys {
+        assert!(text.contains(&format!("{} = ", key.name)), "[{}] {}", table.name, key.name);
+        if let contract::Kind::Table(inner) | contract::Kind::Tables(inner) = &key.kind {
+            // The same in policies and subscriptions.
+            let policies = sections("policies");
+            names_every_key(inner, if inner.name == "applies_to" { &policies } else { text });
+        }
+    }
+}
+
 #[test]
 fn the_complete_sample_names_every_key() {
-    let commented: String = COMPLETE.lines().map(|line| line.trim_start_matches("# ")).collect::<Vec<_>>().join("\n");
-    let every = [
-        raw::keys::MANAGER,
-        raw::keys::LOG,
-        raw::keys::TLS,
-        raw::keys::INTERFACE,
-        raw::keys::COMPONENT,
-        raw::keys::HANDLER,
-        raw::keys::POLICY,
-        raw::keys::SUBSCRIPTION,
-        raw::keys::EVENT,
-        raw::keys::THRESHOLD,
-        raw_exporter::FILTER,
-        raw_exporter::EXPORTER,
-        raw::keys::PLUGINS,
-        raw::keys::STORAGE,
-        raw::keys::API,
-    ];
-    // `secret` is known only to be refused.
-    for key in every.into_iter().flatten().filter(|key| **key != "secret") {
-        assert!(commented.contains(&format!("{key} = ")), "{key}");
+    for key in contract::TOP.keys {
+        let (contract::Kind::Table(table) | contract::Kind::Tables(table)) = &key.kind else { panic!("{}", key.name) };
+        match key.name {
+            // One of them has all keys but those of [tls], which it may set again.
+            "interfaces" => {
+                let contract::Kind::Table(one) = &table.keys[0].kind else { panic!("no table") };
+                let text = format!("{}{}", sections("interfaces.mq"), sections("tls"));
+                names_every_key(one, &text);
+                table
+                    .keys
+                    .iter()
+                    .for_each(|point| assert!(!sections(&format!("interfaces.{}", point.name)).is_empty()));
+            }
+            name => names_every_key(table, &sections(name)),
+        }
     }
 }
 

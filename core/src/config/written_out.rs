@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     contract::{self, Kind, TableSpec},
-    origin::Document,
+    origin::{Document, token},
 };
 
 /// Column that comments begin in, where the line is not longer.
@@ -110,7 +110,7 @@ fn ordered<'a>(values: &'a Map<String, Json>, spec: Option<&TableSpec>) -> Vec<(
 }
 
 fn path(pointer: &str, key: &str) -> String {
-    format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"))
+    format!("{pointer}/{}", token(key))
 }
 
 /// A key as TOML wants it.
@@ -125,7 +125,8 @@ fn text(text: &str) -> String {
 }
 
 /// A value on one line; `None` for null.
-fn inline(value: &Json) -> Option<String> {
+#[must_use]
+pub fn inline(value: &Json) -> Option<String> {
     Some(match value {
         Json::Null => return None,
         Json::Bool(flag) => flag.to_string(),

@@ -11,6 +11,7 @@ use crate::config::{
     load::examine,
     origin::{Document, Origin},
     problem::Level,
+    written_out::inline,
 };
 
 /// What `diff` answers with `-o json`.
@@ -76,7 +77,8 @@ fn lines(one: &Difference) -> Vec<String> {
     let mut lines = vec![format!("{} {word}{restart}", one.key)];
     let value = |mark: &str, value: &Option<Value>, from: &Option<Origin>| {
         let from = from.as_ref().map(|from| format!("  # {from}")).unwrap_or_default();
-        value.as_ref().map(|value| format!("  {mark} {value}{from}"))
+        let shown = |value| inline(value).unwrap_or_else(|| "null".to_owned());
+        value.as_ref().map(|value| format!("  {mark} {}{from}", shown(value)))
     };
     lines.extend(value("-", &one.was, &one.was_from));
     lines.extend(value("+", &one.is, &one.is_from));
