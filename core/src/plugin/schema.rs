@@ -38,9 +38,24 @@ pub(super) fn problems(schema: &Value, config: &Value) -> Result<Vec<(String, St
 }
 
 fn unknown_key(schema: &Value, place: &str, key: &str) -> String {
-    let known = if place.is_empty() { schema.get("properties").and_then(Value::as_object) } else { None };
+    let known = place.split('/').skip(1).try_fold(followed(schema, schema), |here, step| {
+        let inner = match here.get("properties").and_then(|properties| properties.get(step)) {
+            Some(inner) => inner,
+            // A position in a list, or a key that the schema does not name.
+            None if step.bytes().all(|byte| byte.is_ascii_digit()) => here.get("items")?,
+            None => here.get("additionalProperties")?,
+        };
+        Some(followed(schema, inner))
+    });
+    let known = known.and_then(|known| known.get("properties")).and_then(Value::as_object);
     let keys = known.into_iter().flat_map(|known| known.keys().map(String::as_str));
     format!("the plugin knows no key `{key}`{}", super::vocabulary::did_you_mean(key, keys))
+}
+
+/// What a schema refers to inside the whole, if it does; one reference deep, as schemas are written.
+fn followed<'a>(whole: &'a Value, schema: &'a Value) -> &'a Value {
+    let reference = schema.get("$ref").and_then(Value::as_str).and_then(|text| text.strip_prefix('#'));
+    reference.and_then(|pointer| whole.pointer(pointer)).unwrap_or(schema)
 }
 
 fn validator(schema: &Value) -> Result<jsonschema::Validator, String> {
@@ -71,6 +86,17 @@ mod tests {
         assert!(found[0].1.contains("\"value\" is a required property"), "{found:?}");
         assert!(found[1].1.contains("did you mean `raise_above`?"), "{found:?}");
         assert_eq!(problems(&schema, &json!({ "value": "qber_ratio" })).unwrap(), []);
+    }
+
+    #[test]
+    fn a_slip_deep_inside_is_met_with_the_key_that_was_meant() {
+        let text = r##"{
+            "type": "object", "properties": { "levels": { "$ref": "#/$defs/levels" } },
+            "$defs": { "levels": { "type": "array", "items": {
+                "type": "object", "additionalProperties": false, "properties": { "raise_above": { "type": "number" } } } } } }"##;
+        let found = problems(&parse(text).unwrap(), &json!({ "levels": [{ "raise_abov": 1 }] })).unwrap();
+        let expected = "the plugin knows no key `raise_abov`, did you mean `raise_above`?";
+        assert_eq!(found, [("/levels/0/raise_abov".to_owned(), expected.to_owned())]);
     }
 
     #[test]

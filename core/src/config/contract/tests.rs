@@ -4,8 +4,11 @@ use std::{fs, path::Path};
 
 use super::*;
 use crate::config::{
+    Change,
+    difference::{self, Difference},
     effective,
     load::{Examined, examine_text},
+    origin::Document,
     problem::Level,
     raw::keys,
     raw_exporter,
@@ -276,4 +279,59 @@ fn a_value_of_another_type_is_refused_everywhere() {
         let examined = examined(folder.path(), &with(header, key.name, wrong));
         assert!(examined.into_result().is_err(), "{header} {} = {wrong}", key.name);
     });
+}
+
+/// Another value than the one in [`BASE`] or the default.
+fn another(key: &Key) -> String {
+    match key.kind {
+        Kind::Text if key.name == "sha256" => format!("\"{}\"", "1".repeat(64)),
+        Kind::Text if key.name == "level" => "\"warn\"".to_owned(),
+        Kind::Text if key.name == "url" => "\"https://localhost/other\"".to_owned(),
+        Kind::Text if key.name == "dial" => "\"host:1\"".to_owned(),
+        Kind::Text if key.name == "plugin" => "\"builtin:other\"".to_owned(),
+        Kind::Text | Kind::Texts => "\"mk/other\"".to_owned(),
+        Kind::Path if matches!(key.name, "data_dir" | "cache_dir") => "\"other\"".to_owned(),
+        Kind::Path | Kind::Paths => "\"k\"".to_owned(),
+        Kind::Address | Kind::Addresses => "\"127.0.0.1:9\"".to_owned(),
+        Kind::Flag if matches!(key.absent, Absent::Default("true")) => "false".to_owned(),
+        Kind::Flag => "true".to_owned(),
+        Kind::Whole(least, _) => (least + 1).to_string(),
+        Kind::Real => "7.5".to_owned(),
+        Kind::Duration(least, _) => format!("\"{}ms\"", least + 1),
+        Kind::Size(_, most) => format!("\"{}B\"", most / 2),
+        Kind::Word(words) | Kind::Words(words) => format!("\"{}\"", words[1]),
+        Kind::Time => "\"2027-01-31T00:00:00Z\"".to_owned(),
+        Kind::PluginConfig => "{ a = 1 }".to_owned(),
+        Kind::Table(_) | Kind::Tables(_) | Kind::Files => "{}".to_owned(),
+    }
+}
+
+/// What a reload does and what a person is told of two configurations, key by key: neither misses what the other sees.
+#[test]
+fn every_key_that_differs_is_told_by_the_change_and_by_the_differences() {
+    let folder = folder();
+    let here = Path::new("/");
+    let base = examined(folder.path(), BASE).into_result().unwrap();
+    let was = Document::effective(&base, here);
+    assert_eq!(difference::between(&was, &was), Vec::new());
+    let mut tried = 0;
+    each(|header, key| {
+        let text = with(header, key.name, &another(key));
+        let Ok(loaded) = examined(folder.path(), &text).into_result() else { return };
+        let is = Document::effective(&loaded, here);
+        let change = Change::between(&base.config, &loaded.config);
+        let (there, back) = (difference::between(&was, &is), difference::between(&is, &was));
+        let name = format!("{header} {} = {}\n{change}\n{there:#?}", key.name, another(key));
+        assert_eq!(change.is_empty(), there.is_empty(), "{name}");
+        assert_eq!(change.needs_restart.is_empty(), !there.iter().any(|one| one.needs_restart), "{name}");
+        let mirrored = |list: &[Difference]| {
+            let mut list: Vec<_> = list.iter().map(|one| (one.key.clone(), one.was.clone(), one.is.clone())).collect();
+            list.sort_by(|a, b| a.0.cmp(&b.0));
+            list
+        };
+        let turned: Vec<_> = mirrored(&back).into_iter().map(|(key, was, is)| (key, is, was)).collect();
+        assert_eq!(mirrored(&there), turned, "{name}");
+        tried += usize::from(!there.is_empty());
+    });
+    assert!(tried > 70, "{tried}");
 }
