@@ -90,6 +90,54 @@ fn what_is_different_is_told_key_by_key() {
 }
 
 #[test]
+fn a_manager_that_runs_tells_its_configuration_to_operators() {
+    let policy = |hold_off: &str| {
+        format!(
+            "[[policies]]\nname = \"p\"\nfunction = \"fault\"\nplugin = \"builtin:state\"\nconfig = {{ hold_off = \"{hold_off}\" }}\n"
+        )
+    };
+    let mut manager = ManagerProcess::start(Settings::one("mk", &["km-1"]).with(&policy("5s")));
+    let path = "/api/v1/configuration";
+    assert_eq!(manager.api().get(path).status, 401, "it tells what security policies do not see");
+    let running = |arguments: &[&str]| {
+        let output = manager.admin_command(arguments);
+        (String::from_utf8(output.stdout).unwrap(), output.status.code())
+    };
+    let (json, code) = running(&["config", "show", "--running", "-o", "json"]);
+    let view: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((code, &view["by"], &view["filesDiffer"]), (Some(0), &json!("start"), &json!(false)), "{json}");
+    assert_eq!(view["configuration"]["policies"][0]["config"]["hold_off"], "5s");
+    assert_eq!(view["configuration"]["api"]["tokens"][0]["sha256"], "(hidden)");
+    assert_eq!(view["configuration"]["storage"]["durability"], "sync");
+    assert_eq!(view["origins"]["/storage/durability"], json!({ "kind": "default" }));
+    assert_eq!(view["origins"]["/manager/id"]["line"], 2, "{json}");
+
+    // What is in force and the file are compared, also before a reload.
+    let file = manager.root().join("manager.toml");
+    let file = file.to_str().unwrap();
+    let (told, code) = running(&["config", "diff", file]);
+    assert_eq!((told.as_str(), code), ("Nothing is different.\n", Some(0)));
+    let (told, code) = running(&["config", "diff"]);
+    assert_eq!(code, Some(0), "{told}");
+    let candidate = manager.root().join("new.toml");
+    fs::write(&candidate, fs::read_to_string(file).unwrap().replace("\"5s\"", "\"9s\"")).unwrap();
+    let (told, code) = running(&["config", "diff", candidate.to_str().unwrap()]);
+    assert_eq!(code, Some(3), "{told}");
+    assert!(told.contains("policies[p].config.hold_off changed\n  - \"5s\""), "{told}");
+
+    // After a reload it tells the new one, and who did it.
+    manager.settings_mut().more = policy("9s");
+    assert_eq!(manager.reload_settings().status, 200);
+    let (told, code) = {
+        let output = manager.admin_command(&["config", "show", "--running", "--origin"]);
+        (String::from_utf8(output.stdout).unwrap(), output.status.code())
+    };
+    assert_eq!(code, Some(0));
+    assert!(told.starts_with("# In force since ") && told.contains("by admin-test"), "{told}");
+    assert!(told.contains("hold_off = \"9s\"  "), "{told}");
+}
+
+#[test]
 fn editors_get_a_schema_with_the_plugins_that_ship() {
     let dir = tempfile::tempdir().unwrap();
     let (schema, errors, code) = qkdnm(dir.path(), &["config", "schema"], &[]);

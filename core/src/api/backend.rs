@@ -10,11 +10,11 @@ use super::{
     exporter_desk::ExporterDesk,
     page::{Page, PageRequest},
     views::{
-        AlarmView, AuditEntryView, AuditFilter, ComponentDetail, ComponentFilter, ComponentSummary, Gauges,
-        HandlerView, Health, HistoryError, HistoryFilter, HistoryView, InterfaceView, LastValueView, NetworkChangeView,
-        NetworkCursor, NetworkEntryView, NetworkFilter, PluginView, PolicyView, ReloadStatusView, ReloadView,
-        ReportCursor, ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer,
-        StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter,
+        AlarmView, AuditEntryView, AuditFilter, ComponentDetail, ComponentFilter, ComponentSummary, ConfigurationView,
+        Gauges, HandlerView, Health, HistoryError, HistoryFilter, HistoryView, InterfaceView, LastValueView,
+        NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, PluginView, PolicyView, ReloadStatusView,
+        ReloadView, ReportCursor, ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView,
+        StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter,
     },
 };
 use crate::{
@@ -130,6 +130,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// How the configuration in force stands to the files.
     fn reload_status(&self) -> ReloadStatusView;
+
+    /// The configuration in force, as used, without secrets.
+    fn configuration(&self) -> ConfigurationView;
 
     /// What changed lately, for those who follow.
     fn events(&self) -> Arc<EventLog>;

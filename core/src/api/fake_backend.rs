@@ -13,12 +13,12 @@ use super::{
     exporter_desk::ExporterDesk,
     views::{
         AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentMatchView,
-        ComponentSummary, ConnectionView, FailureView, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
-        HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView,
-        NetworkFilter, NetworkLevel, OutwardState, OutwardSubscriptionView, PluginCounters, PluginView, PolicyView,
-        ReloadResult, ReloadStatusView, ReloadView, ReportCursor, ReportOutcome, ReportView, ReportedValue,
-        ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView,
-        UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter, ValueView,
+        ComponentSummary, ConfigurationView, ConnectionView, FailureView, Gauges, HandlerView, Health, HistoryError,
+        HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView, NetworkCursor,
+        NetworkEntryView, NetworkFilter, NetworkLevel, OutwardState, OutwardSubscriptionView, PluginCounters,
+        PluginView, PolicyView, ReloadResult, ReloadStatusView, ReloadView, ReportCursor, ReportOutcome, ReportView,
+        ReportedValue, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery,
+        SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter, ValueView,
     },
 };
 use crate::{
@@ -524,6 +524,20 @@ impl Backend for FakeBackend {
             reloads_on_change: true,
             last_success: None,
             last: None,
+        }
+    }
+
+    fn configuration(&self) -> ConfigurationView {
+        let from =
+            crate::config::origin::Origin::Environment { variable: "QKDNM__LOG__LEVEL".into(), inherited_from: None };
+        ConfigurationView {
+            generation: 1,
+            since: NOW,
+            by: "start".into(),
+            file: Some("manager.toml".into()),
+            files_differ: false,
+            configuration: serde_json::json!({ "log": { "level": "debug" } }),
+            origins: [("/log/level".to_owned(), from)].into(),
         }
     }
 

@@ -56,6 +56,7 @@ pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
         .routes(routes!(alarms::summary))
         .routes(routes!(alarms::show))
         .routes(routes!(alarms::operate))
+        .routes(routes!(configuration::show))
         .routes(routes!(configuration::status, configuration::reload))
         .routes(routes!(exporters::list))
         .routes(routes!(exporters::show))

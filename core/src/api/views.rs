@@ -30,7 +30,7 @@ pub use network::{
 };
 pub use outward::{OutwardState, OutwardSubscriptionView};
 pub use plugin::{ComponentMatchView, FailureView, HandlerView, PluginCounters, PluginView, PolicyView};
-pub use reload::{ReloadResult, ReloadStatusView, ReloadView};
+pub use reload::{ConfigurationView, ReloadResult, ReloadStatusView, ReloadView};
 pub use report::{ReportCursor, ReportOutcome, ReportView, StatusAnswer, StatusQuery};
 pub use resource::{ResourceCursor, ResourceDetail, ResourceFilter, ResourceView};
 pub use subscription::SubscriptionView;

@@ -2,7 +2,7 @@
 //! having it taken over.
 //!
 //! `show`, `schema` and `diff OLD NEW` work on files of this machine and ask no manager; they open no port and change
-//! nothing.
+//! nothing. `show --running` and `diff NEW` ask the manager what is in force.
 
 mod comparison;
 mod schemas;
@@ -10,7 +10,10 @@ mod schemas;
 use std::path::{Path, PathBuf};
 
 use super::{ApiArgs, Client, CommandError, CommandResult, Exit, Output, reload};
-use crate::config::{Loaded, Problems, load::examine, origin::Document, problem::Level, written_out};
+use crate::{
+    api::views::ConfigurationView,
+    config::{Loaded, Problems, load::examine, origin::Document, problem::Level, written_out},
+};
 
 /// The commands.
 #[derive(Debug, clap::Subcommand)]
@@ -45,19 +48,24 @@ pub enum Command {
         /// The main file.
         #[arg(long, value_name = "FILE", env = "QKDNM_CONFIG", default_value = "manager.toml")]
         config: PathBuf,
+        /// Instead of a file: what is in force at the manager. Needs QKDNM_TOKEN with the role operator.
+        #[arg(long)]
+        running: bool,
     },
     /// Say what is different between two configurations, key by key, and what of it needs a restart.
     ///
+    /// With two files, between them; no manager is asked. With one, between what is in force at the manager (QKDNM_TOKEN with
+    /// the role operator) and the file; secrets are not compared then. With none, what a reload would change (role admin).
+    ///
     /// Paths are compared as they stand to the folder of their main file, so that a copy in another folder is no difference.
-    /// Secrets are compared and not shown. Exit code 0: nothing is different; 3: something is; 2: one of them is not in order.
-    #[command(after_help = "Example:\n  qkdnm config diff manager.toml manager.new.toml")]
+    /// Secrets are not shown. Exit code 0: nothing is different; 3: something is; 2: a file is not in order.
+    #[command(
+        after_help = "Examples:\n  qkdnm config diff manager.toml manager.new.toml\n  qkdnm config diff manager.new.toml\n  qkdnm config diff"
+    )]
     Diff {
-        /// The main file of the old one.
-        #[arg(value_name = "OLD")]
-        old: PathBuf,
-        /// The main file of the new one.
-        #[arg(value_name = "NEW")]
-        new: PathBuf,
+        /// The old and the new main file, or the new one alone, or none.
+        #[arg(value_name = "FILE", num_args = 0..=2)]
+        files: Vec<PathBuf>,
     },
     /// Print the JSON Schema (draft 7) of the configuration, for editors.
     ///
@@ -79,8 +87,13 @@ pub(super) fn run(command: &Command, api: &ApiArgs, output: &mut Output<'_>) -> 
     match command {
         Command::Reload { dry_run } => reload::reload(&Client::new(api)?, *dry_run, output),
         Command::Status => reload::status(&Client::new(api)?, output),
-        Command::Show { effective, origin, config } => show(config, *effective, *origin, output),
-        Command::Diff { old, new } => comparison::files(old, new, output),
+        Command::Show { running: true, origin, .. } => running(&Client::new(api)?, *origin, output),
+        Command::Show { effective, origin, config, .. } => show(config, *effective, *origin, output),
+        Command::Diff { files } => match files.as_slice() {
+            [old, new, ..] => comparison::files(old, new, output),
+            [new] => comparison::running(&Client::new(api)?, new, output),
+            [] => reload::would_change(&Client::new(api)?, output),
+        },
         Command::Schema { part, config } => schemas::print(*part, config.as_deref(), output),
     }
 }
@@ -126,10 +139,29 @@ fn show(file: &Path, effective: bool, origin: bool, output: &mut Output<'_>) -> 
     };
     let document = if effective { Document::effective(&loaded, &here()?) } else { Document::written(&loaded) };
     let document = document.hidden();
-    if output.is_json() {
-        output.json(&Shown { file: file.display().to_string(), effective, document: &document })?;
+    if output.is_data() {
+        output.document(&Shown { file: file.display().to_string(), effective, document: &document })?;
     } else {
         written_out::toml(&document, origin).lines().try_for_each(|line| output.line(line))?;
     }
+    Ok(Exit::Success)
+}
+
+/// What is in force at the manager.
+fn in_force(client: &Client) -> anyhow::Result<ConfigurationView> {
+    client.get("/api/v1/configuration", &[])
+}
+
+fn running(client: &Client, origin: bool, output: &mut Output<'_>) -> CommandResult {
+    let view = in_force(client)?;
+    if output.is_data() {
+        output.document(&view)?;
+        return Ok(Exit::Success);
+    }
+    let file = view.file.as_deref().unwrap_or("no file");
+    let differ = if view.files_differ { "; the files have changed since" } else { "" };
+    output.line(&format!("# In force since {}, by {}, from {file}{differ}.", view.since, view.by))?;
+    let document = Document { configuration: view.configuration, origins: view.origins };
+    written_out::toml(&document, origin).lines().try_for_each(|line| output.line(line))?;
     Ok(Exit::Success)
 }

@@ -10,6 +10,14 @@ pub(super) fn reload(client: &Client, dry_run: bool, output: &mut Output<'_>) ->
     reloaded(&view, output)
 }
 
+/// Says what a reload would change; the exit code says whether it would change anything.
+pub(super) fn would_change(client: &Client, output: &mut Output<'_>) -> CommandResult {
+    let view: ReloadView = client.post("/api/v1/configuration/reload?dryRun=true", &serde_json::json!({}))?;
+    let is_same = view.result == ReloadResult::Unchanged;
+    reloaded(&view, output)?;
+    Ok(if is_same { Exit::Success } else { Exit::Differs })
+}
+
 /// Says whether the files are in force.
 pub(super) fn status(client: &Client, output: &mut Output<'_>) -> CommandResult {
     told(&client.get("/api/v1/configuration/reload", &[])?, output)

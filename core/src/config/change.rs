@@ -179,7 +179,7 @@ fn token_keys(was: &TokenConfig, is: &TokenConfig) -> Vec<&'static str> {
 }
 
 /// Keys that are read at a start only, as in the file.
-const READ_AT_START: [&str; 13] = [
+const READ_AT_START: [&str; 14] = [
     "manager.id",
     "manager.domain",
     "manager.data_dir",
@@ -192,6 +192,7 @@ const READ_AT_START: [&str; 13] = [
     "storage.history.minute",
     "storage.history.hour",
     "api.listen",
+    "api.read_without_token",
     "exporters",
 ];
 

@@ -25,7 +25,7 @@ use crate::model::ReferencePoint;
 #[must_use]
 pub fn values(config: &Config, here: &Path) -> Value {
     let shown = Shown { here };
-    let own = config.handlers.len().saturating_sub(ReferencePoint::ALL.len());
+    let own = config.handlers.iter().filter(|one| !is_standard(&one.name));
     let list = |items: Vec<Value>| if items.is_empty() { Value::Null } else { Value::Array(items) };
     let interfaces: Map<String, Value> =
         config.interfaces.iter().map(|one| (one.reference_point.to_string(), shown.interface(one))).collect();
@@ -42,7 +42,7 @@ pub fn values(config: &Config, here: &Path) -> Value {
         "tls": shown.tls(&config.tls),
         "interfaces": if interfaces.is_empty() { Value::Null } else { Value::Object(interfaces) },
         "components": list(config.components.iter().map(component).collect()),
-        "handlers": list(config.handlers.iter().take(own).map(|one| shown.handler(one)).collect()),
+        "handlers": list(own.map(|one| shown.handler(one)).collect()),
         "policies": list(config.policies.iter().map(|one| shown.policy(one)).collect()),
         "subscriptions": list(config.subscriptions.iter().map(subscription).collect()),
         "exporters": list(config.exporters.iter().map(|one| shown.exporter(one)).collect()),
@@ -69,9 +69,15 @@ pub fn values(config: &Config, here: &Path) -> Value {
         },
         "api": {
             "listen": config.api.listen,
+            "read_without_token": config.api.read_without_token,
             "tokens": list(config.api.tokens.iter().map(token).collect()),
         },
     }))
+}
+
+/// Whether a handler is one of those that are there by themselves; nobody else may have such a name.
+fn is_standard(name: &str) -> bool {
+    name.strip_suffix("-standard").is_some_and(|point| point.parse::<ReferencePoint>().is_ok())
 }
 
 /// Without the keys that are absent (null) here. What a plugin is configured with is not looked into: null may be a value.

@@ -24,11 +24,11 @@ use crate::{
         exporter_desk::ExporterDesk,
         views::{
             AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary,
-            ConnectionView, Gauges, HandlerView, Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges,
-            InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter,
-            PluginCounters, PluginView, PolicyView, ReloadStatusView, ReloadView, ReportCursor, ReportView,
-            ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView,
-            UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter, ValueView,
+            ConfigurationView, ConnectionView, Gauges, HandlerView, Health, HistoryError, HistoryFilter, HistoryView,
+            InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView,
+            NetworkFilter, PluginCounters, PluginView, PolicyView, ReloadStatusView, ReloadView, ReportCursor,
+            ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery,
+            SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter, ValueView,
         },
     },
     clock::Clock,
@@ -510,6 +510,10 @@ impl Backend for ManagerBackend {
 
     fn reload_status(&self) -> ReloadStatusView {
         self.reloader.status()
+    }
+
+    fn configuration(&self) -> ConfigurationView {
+        self.reloader.configuration()
     }
 
     fn events(&self) -> Arc<EventLog> {

@@ -1,4 +1,4 @@
-//! `/api/v1/configuration/reload`
+//! `/api/v1/configuration` and `/api/v1/configuration/reload`
 
 use axum::{
     Json,
@@ -13,7 +13,7 @@ use crate::{
         params::{NoParameters, Parameters},
         problem::Problem,
         router::ApiState,
-        views::{ReloadResult, ReloadStatusView, ReloadView},
+        views::{ConfigurationView, ReloadResult, ReloadStatusView, ReloadView},
     },
     config::Role,
 };
@@ -24,6 +24,20 @@ use crate::{
 pub(crate) struct ReloadParameters {
     /// Only say what would be done.
     dry_run: bool,
+}
+
+/// Tells the configuration in force: defaults filled in, with the origin of each value, without secrets. For operators:
+/// limits of security policies say what these do not see.
+#[utoipa::path(get, path = "/configuration", tag = "configuration", operation_id = "getConfiguration",
+    responses((status = 200, description = "The configuration in force.", body = ConfigurationView)),
+    security(("token" = ["operator"])))]
+pub(crate) async fn show(
+    State(state): State<ApiState>,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
+    headers: HeaderMap,
+) -> Result<Json<ConfigurationView>, Problem> {
+    state.tokens.authorise(&headers, Role::Operator, state.backend.now())?;
+    Ok(Json(state.backend.configuration()))
 }
 
 /// Says how the configuration in force stands to the files, and what became of the last reload.

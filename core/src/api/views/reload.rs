@@ -1,9 +1,11 @@
 //! What became of reloading the configuration.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::model::Timestamp;
+use crate::{config::origin::Origin, model::Timestamp};
 
 /// What became of one reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -71,4 +73,26 @@ pub struct ReloadStatusView {
     /// The last one, whatever became of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<ReloadView>,
+}
+
+/// The configuration in force, as the manager uses it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigurationView {
+    /// Counts the configurations since the start, from 1.
+    pub generation: u64,
+    /// Since when this one is in force.
+    pub since: Timestamp,
+    /// What put it in force: `start`, the name of a token, `SIGHUP`, `files`.
+    pub by: String,
+    /// Path of the main file, in full; absent where the manager was not started from one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Whether the files are other ones than those in force.
+    pub files_differ: bool,
+    /// Every value in the shape of `manager.toml`: defaults filled in, paths in full, secrets hidden.
+    #[schema(value_type = Object)]
+    pub configuration: serde_json::Value,
+    /// Where each value came from, by JSON pointer into `configuration`.
+    pub origins: BTreeMap<String, Origin>,
 }

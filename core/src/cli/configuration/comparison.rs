@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{CommandError, CommandResult, Exit, Output, complain, here};
+use super::{Client, CommandError, CommandResult, Exit, Output, complain, here, in_force};
 use crate::config::{
     difference::{Difference, Kind, between},
     load::examine,
@@ -37,6 +37,19 @@ pub(super) fn files(old: &Path, new: &Path, output: &mut Output<'_>) -> CommandR
     Ok(if was_sound && is_sound { exit } else { Exit::NotInOrder })
 }
 
+/// Compares what is in force at a manager with a file. What the manager hides cannot be compared.
+pub(super) fn running(client: &Client, new: &Path, output: &mut Output<'_>) -> CommandResult {
+    let view = in_force(client)?;
+    let Some((is, is_sound)) = document(new)? else { return Ok(Exit::NotInOrder) };
+    let was = Document { configuration: view.configuration, origins: view.origins };
+    let was = match view.file.as_deref().and_then(|file| Path::new(file).parent()) {
+        Some(folder) => was.relative_to(folder),
+        None => was,
+    };
+    let exit = tell(["running", &new.display().to_string()], &was, &is.hidden(), output)?;
+    Ok(if is_sound { exit } else { Exit::NotInOrder })
+}
+
 /// What a file says, as far as it can be made out, and whether it is in order; what is wrong goes to standard error.
 fn document(file: &Path) -> Result<Option<(Document, bool)>, CommandError> {
     let examined = examine(file);
@@ -52,8 +65,8 @@ fn document(file: &Path) -> Result<Option<(Document, bool)>, CommandError> {
 fn tell([old, new]: [&str; 2], was: &Document, is: &Document, output: &mut Output<'_>) -> CommandResult {
     let differences = between(was, is);
     let (same, needs_restart) = (differences.is_empty(), differences.iter().any(|one| one.needs_restart));
-    if output.is_json() {
-        output.json(&Compared { old, new, same, needs_restart, differences: &differences })?;
+    if output.is_data() {
+        output.document(&Compared { old, new, same, needs_restart, differences: &differences })?;
     } else if same {
         output.line("Nothing is different.")?;
     } else {

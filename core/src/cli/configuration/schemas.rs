@@ -21,7 +21,7 @@ pub(super) fn print(part: bool, file: Option<&Path>, output: &mut Output<'_>) ->
         Err(exit) => return Ok(exit),
     };
     let schemas = plugins(loaded.as_ref()).map_err(CommandError::usage)?;
-    output.json(&schema(&schemas, part))?;
+    output.document(&schema(&schemas, part))?;
     Ok(Exit::Success)
 }
 

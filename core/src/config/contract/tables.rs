@@ -282,6 +282,13 @@ static API: TableSpec = TableSpec {
             "Where it listens. It has no TLS: put a proxy in front before you open it to other machines. Needs a \
              restart.",
         ),
+        key(
+            "read_without_token",
+            Word(&["loopback", "always", "never"]),
+            Default("\"loopback\""),
+            "Who may read without a token: whoever reaches the API where it listens on a loopback address, whoever reaches \
+             it anywhere, or nobody. Needs a restart.",
+        ),
         key("tokens", Tables(&TOKEN), Default("[]"), TOKEN.about),
     ],
 };

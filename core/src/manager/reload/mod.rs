@@ -32,9 +32,9 @@ use super::{
 use crate::{
     api::{
         auth::Tokens,
-        views::{ReloadResult, ReloadStatusView, ReloadView},
+        views::{ConfigurationView, ReloadResult, ReloadStatusView, ReloadView},
     },
-    config::{Loaded, Problems, problem::Level},
+    config::{Loaded, Problems, effective, origin::Document, problem::Level},
     model::{AlarmKey, Timestamp},
     plugin::PluginHost,
     shard::{AlarmRequest, Mailbox, alarms::own_report},
@@ -52,14 +52,20 @@ const REFUSED: &str = "configuration-refused";
 pub struct Origin {
     main: PathBuf,
     set: FileSet,
+    document: Document,
 }
 
 impl Origin {
     /// This main file, read as this.
     #[must_use]
     pub fn new(main: &Path, loaded: &Loaded) -> Self {
-        Self { main: main.to_path_buf(), set: FileSet::of(main, loaded) }
+        Self { main: main.to_path_buf(), set: FileSet::of(main, loaded), document: shown(loaded) }
     }
+}
+
+/// A configuration as it is told at the API: as used, with the origin of each value, without secrets.
+fn shown(loaded: &Loaded) -> Document {
+    Document::effective(loaded, &std::env::current_dir().unwrap_or_default()).hidden()
 }
 
 /// What set a reload off.
@@ -90,6 +96,10 @@ struct State {
     /// Files and contents that were looked at last, applied or not.
     tried: Option<(FileSet, Contents)>,
     host: Arc<PluginHost>,
+    /// What is in force, to be shown; `None` where it was in no file.
+    document: Option<Document>,
+    /// What put it in force.
+    by: String,
     last: Option<ReloadView>,
     last_success: Option<Timestamp>,
     differ: bool,
@@ -140,6 +150,7 @@ impl Reloader {
     pub fn new(origin: Option<Origin>, host: Arc<PluginHost>, parts: Parts) -> Arc<Self> {
         let in_force = origin.as_ref().map(|origin| (origin.set.clone(), origin.set.contents()));
         parts.contexts.metrics.reloads.started(parts.contexts.clock.now());
+        let document = origin.as_ref().map(|origin| origin.document.clone());
         Arc::new(Self {
             main: origin.map(|origin| origin.main),
             parts,
@@ -148,6 +159,8 @@ impl Reloader {
                 tried: in_force.clone(),
                 in_force,
                 host,
+                document,
+                by: "start".to_owned(),
                 last: None,
                 last_success: None,
                 differ: false,
@@ -184,6 +197,29 @@ impl Reloader {
             reloads_on_change: self.main.is_some() && in_force.config.manager.reload_on_change,
             last_success: state.last_success,
             last: state.last.clone(),
+        }
+    }
+
+    /// The configuration in force, as used, with the origin of each value, without secrets.
+    #[must_use]
+    pub fn configuration(&self) -> ConfigurationView {
+        let (in_force, state) = (self.parts.current.get(), self.state());
+        let here = std::env::current_dir().unwrap_or_default();
+        let Document { configuration, origins } = match &state.document {
+            Some(document) => document.clone(),
+            None => {
+                let configuration = effective::values(&in_force.config, &here);
+                Document { configuration, origins: Default::default() }.hidden()
+            }
+        };
+        ConfigurationView {
+            generation: in_force.generation,
+            since: in_force.since,
+            by: state.by.clone(),
+            file: self.main.as_ref().map(|main| here.join(main).display().to_string()),
+            files_differ: state.differ,
+            configuration,
+            origins,
         }
     }
 
@@ -264,12 +300,13 @@ impl Reloader {
     /// Nothing is different, but perhaps comments and order.
     fn leave(&self, prepared: Prepared, trigger: &Trigger) -> ReloadView {
         let view = self.accepted(ReloadResult::Unchanged, &prepared, trigger);
-        self.succeeded(prepared.files, view.time);
+        self.succeeded(prepared.files, prepared.document, view.time);
         view
     }
 
-    fn succeeded(&self, files: (FileSet, Contents), time: Timestamp) {
+    fn succeeded(&self, files: (FileSet, Contents), document: Document, time: Timestamp) {
         let mut state = self.state();
+        state.document = Some(document);
         (state.in_force, state.tried) = (Some(files.clone()), Some(files));
         (state.differ, state.last_success) = (false, Some(time));
     }
@@ -284,7 +321,7 @@ impl Reloader {
         for line in lines(&prepared.warnings) {
             tracing::warn!("{line}");
         }
-        let files = prepared.files.clone();
+        let (files, document) = (prepared.files.clone(), prepared.document.clone());
         // Waits for turns of connections, and perhaps for room in the shards' mailboxes: not on a thread of the runtime.
         let itself = Arc::clone(self);
         match tokio::task::spawn_blocking(move || itself.apply(*prepared)).await {
@@ -297,7 +334,8 @@ impl Reloader {
         }
         taken_over(waiting).await;
         view.generation = self.parts.current.get().generation;
-        self.succeeded(files, view.time);
+        self.succeeded(files, document, view.time);
+        self.state().by = trigger.who().to_owned();
         view
     }
 

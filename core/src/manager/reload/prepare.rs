@@ -14,6 +14,7 @@ use crate::{
         Change, Config, Examined, InterfaceConfig, Loaded, Problems,
         change::Setting,
         load,
+        origin::Document,
         problem::{Level, Problem},
     },
     manager::{
@@ -50,6 +51,8 @@ pub(super) struct Prepared {
     pub(super) tokens: Tokens,
     pub(super) host: Arc<PluginHost>,
     pub(super) files: (FileSet, Contents),
+    /// To be shown.
+    pub(super) document: Document,
 }
 
 /// Why it is refused.
@@ -98,13 +101,14 @@ impl Reloader {
             }
         }
         let Read { loaded, config, change, problems, plugins, host, tokens, files, .. } = read;
+        let document = super::shown(&loaded);
         let problems = Problems::new(loaded.sources, problems);
         let (Some(plugins), Some(tokens), 0) = (plugins, tokens, problems.count(Level::Error)) else {
             return Err(Box::new(Refused { problems, needs_restart: change.needs_restart, files }));
         };
         let generation = self.parts.current.get().generation + 1;
         let in_force = Arc::new(InForce::new(generation, self.parts.contexts.clock.now(), config, plugins));
-        Ok(Box::new(Prepared { in_force, change, warnings: problems, interfaces, tokens, host, files }))
+        Ok(Box::new(Prepared { in_force, change, warnings: problems, interfaces, tokens, host, files, document }))
     }
 
     fn refused(&self, problems: Vec<Problem>, main: &Path) -> Box<Refused> {
