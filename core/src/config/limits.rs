@@ -175,6 +175,20 @@ pub const VERDICTS_PER_CALL: usize = 1_024;
 pub const QUARANTINE_ENTRIES: usize = 1_000;
 /// Bytes of a quarantined report's text.
 pub const QUARANTINE_TEXT_BYTES: usize = 16 * 1024;
+/// Components that wait for approval at a time (`enrolment = "approve"`). At the limit one that is not connected gives way,
+/// the one gone longest; where all are connected, a further one is refused.
+pub const ENROLMENT_WAITING: usize = 256;
+/// Alarms about components that wait for approval, raised at a time; those that wait longest have one.
+pub const ENROLMENT_ALARMS: usize = 32;
+/// A component that waits for approval and has not been connected for so long is forgotten.
+pub const ENROLMENT_ABSENCE: Duration = Duration::from_secs(7 * 86_400);
+/// Components that began to wait since the last look and are named in the audit trail one by one; of further ones only the
+/// number is told.
+pub const ENROLMENT_AUDITED: usize = 20;
+/// Decisions of operators about components that are kept; at the limit only those that are there can be changed.
+pub const ENROLMENT_DECISIONS: usize = 100_000;
+/// Characters of the note of such a decision.
+pub const ENROLMENT_NOTE_CHARS: usize = 1_000;
 /// How often the files of the configuration are looked at. A change is taken over once two looks in a row see the same.
 pub const RELOAD_LOOK: Duration = Duration::from_secs(1);
 /// How long a reload waits for the shards to take it over and have it in the journal; the next reload has to wait longer.

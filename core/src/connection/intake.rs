@@ -350,12 +350,14 @@ impl Intake {
             self.note("unauthorized-report", None, sentence.clone());
             return Err(refuse(ReasonCode::NotAuthorized, sentence));
         }
-        let entry = self.context.admit(&component).map_err(|why| match why {
+        let entry = self.context.admit(&component, &self.identity).map_err(|why| match why {
             NotAdmitted::Unknown => refuse(
                 ReasonCode::UnknownComponent,
                 format!("{component} is not in the manager's configuration ([[components]]); ask its operator"),
             ),
             NotAdmitted::AwaitingApproval => refuse(ReasonCode::NotAuthorized, "awaiting approval".to_owned()),
+            NotAdmitted::NoRoom => refuse(ReasonCode::NotAuthorized, super::no_room()),
+            NotAdmitted::Rejected => refuse(ReasonCode::NotAuthorized, super::REJECTED.to_owned()),
         })?;
         let handler = entry.card.load().handler;
         let exempt = self.context.exempt_paths.get(handler).is_some_and(|paths| !paths.is_empty());

@@ -17,10 +17,10 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::{
     clock::Clock,
-    config::{Enrolment, InterfaceConfig},
-    dispatch::{ComponentEntry, Registry, Rules},
-    model::{AlarmKey, AlarmReport, ComponentRef, ReferencePoint, SymbolTable},
-    net::Identity,
+    config::{Enrolment, InterfaceConfig, limits::ENROLMENT_WAITING},
+    dispatch::{ComponentEntry, Enrolments, Registry, Rules},
+    model::{AlarmKey, AlarmReport, ComponentRef, ReasonCode, ReferencePoint, Refusal, SymbolTable, Verdict},
+    net::{Cause, Identity},
     shard::Mailbox,
     telemetry::metrics::Metrics,
 };
@@ -40,6 +40,8 @@ pub struct InterfaceContext {
     pub rules: Arc<Rules>,
     /// Components known.
     pub registry: Arc<Registry>,
+    /// Who was approved or rejected, and who waits.
+    pub enrolments: Arc<Enrolments>,
     /// Names and numbers.
     pub symbols: Arc<SymbolTable>,
     /// Mailboxes of the shards.
@@ -69,17 +71,54 @@ impl InterfaceContext {
 
     /// The components that an identity covers and that may report.
     pub fn speaks_for<'a>(&'a self, identity: &'a Identity) -> impl Iterator<Item = Arc<ComponentEntry>> + 'a {
-        identity.components.iter().filter_map(|component| self.admit(component).ok())
+        identity.components.iter().filter_map(|component| self.admit(component, identity).ok())
+    }
+
+    /// The components of an identity about which nobody has decided yet, where somebody has to.
+    #[must_use]
+    pub fn undecided(&self, identity: &Identity) -> Vec<ComponentRef> {
+        if self.rules.enrolment() != Enrolment::Approve {
+            return Vec::new();
+        }
+        let is_open = |component: &&ComponentRef| {
+            self.rules.listed(component).is_none() && self.enrolments.verdict(component, &identity.authority).is_none()
+        };
+        identity.components.iter().filter(is_open).cloned().collect()
+    }
+
+    /// Why an identity has no business here at all: it speaks for nobody who may report or waits for being allowed to.
+    /// `None`: it has, or `enrolment` leaves it to the answers.
+    #[must_use]
+    pub fn turned_away(&self, identity: &Identity) -> Option<TurnedAway> {
+        if self.rules.enrolment() != Enrolment::Approve {
+            return None;
+        }
+        let mut why = TurnedAway::Rejected;
+        for component in &identity.components {
+            match self.admit(component, identity) {
+                Ok(_) | Err(NotAdmitted::AwaitingApproval | NotAdmitted::Unknown) => return None,
+                Err(NotAdmitted::NoRoom) => why = TurnedAway::NoRoom,
+                Err(NotAdmitted::Rejected) => {}
+            }
+        }
+        Some(why)
     }
 
     /// A component that may report, entered now if the enrolment allows it; else why not.
-    fn admit(&self, component: &ComponentRef) -> Result<Arc<ComponentEntry>, NotAdmitted> {
+    fn admit(&self, component: &ComponentRef, identity: &Identity) -> Result<Arc<ComponentEntry>, NotAdmitted> {
         let known = self.registry.find(component);
         let enrolment = self.rules.enrolment();
         match (enrolment, known) {
             (_, Some(entry)) if entry.card.load().listed || enrolment == Enrolment::Certificate => Ok(entry),
             (Enrolment::Certificate, _) => Ok(self.registry.admit(component, || self.rules.card(component))),
-            (Enrolment::Approve, _) => Err(NotAdmitted::AwaitingApproval),
+            (Enrolment::Approve, _) => match self.enrolments.verdict(component, &identity.authority) {
+                Some(Verdict::Approved) => Ok(self.registry.admit(component, || self.rules.card(component))),
+                Some(Verdict::Rejected) => Err(NotAdmitted::Rejected),
+                None if self.enrolments.is_waiting(component, &identity.fingerprint) => {
+                    Err(NotAdmitted::AwaitingApproval)
+                }
+                None => Err(NotAdmitted::NoRoom),
+            },
             (Enrolment::Listed, _) => Err(NotAdmitted::Unknown),
         }
     }
@@ -114,6 +153,44 @@ impl ContextSlot {
 enum NotAdmitted {
     Unknown,
     AwaitingApproval,
+    /// It would wait for approval, but too many do.
+    NoRoom,
+    Rejected,
+}
+
+/// Why a connection is closed as soon as it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TurnedAway {
+    /// An operator has rejected it.
+    Rejected,
+    /// Too many wait for approval.
+    NoRoom,
+}
+
+impl TurnedAway {
+    /// The name of the cause, for counters and the audit trail.
+    #[must_use]
+    pub const fn cause(self) -> Cause {
+        match self {
+            Self::Rejected => Cause::RejectedByOperator,
+            Self::NoRoom => Cause::WaitingFull,
+        }
+    }
+
+    /// What the peer is told.
+    #[must_use]
+    pub fn refusal(self) -> Refusal {
+        match self {
+            Self::Rejected => Refusal::new(ReasonCode::NotAuthorized, REJECTED),
+            Self::NoRoom => Refusal::new(ReasonCode::NotAuthorized, no_room()),
+        }
+    }
+}
+
+const REJECTED: &str = "an operator of the manager has rejected this component; ask its operator";
+
+fn no_room() -> String {
+    format!("{ENROLMENT_WAITING} others await approval already, and the manager keeps no more; ask its operator")
 }
 
 /// Something that concerns security and was refused.

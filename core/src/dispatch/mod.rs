@@ -4,10 +4,12 @@
 //! The tables are built from the configuration and grow when a component appears; connections read them without
 //! waiting. Nothing here knows TLS, JSON or plugins.
 
+pub mod enrolment;
 pub mod matching;
 pub mod registry;
 pub mod rules;
 
+pub use enrolment::{Enrolments, Unclear, Waiting};
 pub use matching::Matcher;
 pub use registry::{ComponentCard, ComponentEntry, Connected, Registry};
 pub use rules::Rules;

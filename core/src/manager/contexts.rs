@@ -7,7 +7,7 @@ use crate::{
     clock::Clock,
     config::InterfaceConfig,
     connection::{InterfaceContext, SecurityWatch, Subscriber, SubscriptionDesk},
-    dispatch::Registry,
+    dispatch::{Enrolments, Registry},
     model::SymbolTable,
     shard::Mailbox,
     telemetry::metrics::Metrics,
@@ -18,6 +18,8 @@ use crate::{
 pub struct Contexts {
     /// Components known.
     pub registry: Arc<Registry>,
+    /// Who was approved or rejected, and who waits.
+    pub enrolments: Arc<Enrolments>,
     /// Names and numbers.
     pub symbols: Arc<SymbolTable>,
     /// Mailboxes of the shards.
@@ -47,6 +49,7 @@ impl Contexts {
             config,
             rules: Arc::clone(&in_force.rules),
             registry: Arc::clone(&self.registry),
+            enrolments: Arc::clone(&self.enrolments),
             symbols: Arc::clone(&self.symbols),
             shards: self.shards.clone(),
             subscriptions: Arc::clone(&self.subscriptions),

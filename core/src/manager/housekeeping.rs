@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{alarms::AlarmDesk, live::Connections, watch::Watch};
+use super::{alarms::AlarmDesk, enrolment::EnrolmentDesk, live::Connections, watch::Watch};
 use crate::{
     clock::{Clock, wall_time},
     model::AlarmKey,
@@ -29,6 +29,8 @@ pub struct House {
     pub clock: Clock,
     /// Connections that are up.
     pub connections: Arc<Connections>,
+    /// Components that wait for approval.
+    pub enrolment: Arc<EnrolmentDesk>,
     /// Refusals.
     pub watch: Arc<Watch>,
     /// Alarms.
@@ -84,6 +86,7 @@ impl House {
             self.look_at_load(&mut seen);
             self.desk.retry();
             self.watch.look();
+            self.enrolment.look();
             if round.is_multiple_of(CHECK_EVERY) {
                 self.connections.check_again();
                 self.look_at_certificates(&mut seen);

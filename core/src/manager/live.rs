@@ -17,8 +17,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::{Clock, wall_time},
+    config::{Enrolment, limits::RETRY_UNAVAILABLE_MS},
     connection::{
-        ContextSlot, InterfaceContext, ManagerRequest, SecurityNote, SecurityWatch,
+        ContextSlot, InterfaceContext, ManagerRequest, SecurityNote, SecurityWatch, TurnedAway,
         answers::AnswerBox,
         intake::Intake,
         task::{ConnectionTask, End, REQUEST_QUEUE},
@@ -41,6 +42,14 @@ pub struct Interface {
     pub places: Arc<ConnectionRegistry>,
 }
 
+impl Interface {
+    /// Whether decisions of operators count, which are about an authority.
+    fn needs_authority(&self) -> bool {
+        self.slot.hold().rules.enrolment() == Enrolment::Approve
+    }
+}
+
+/// A connection that is up.
 struct Live {
     identity: Arc<Identity>,
     point: ReferencePoint,
@@ -61,18 +70,35 @@ impl Live {
 
     /// Enters it at the components that it speaks for now, and takes it off those that it does not speak for any more.
     /// Those that it was entered at.
-    fn enter(&self, id: u64, context: &InterfaceContext) -> Vec<Arc<ComponentEntry>> {
+    fn enter(&self, id: u64, context: &InterfaceContext) -> Entered {
+        if context.rules.enrolment() == Enrolment::Approve {
+            let (undecided, peer, now) = (context.undecided(&self.identity), self.connected.peer, context.clock.now());
+            let places = context.enrolments.waits(id, &undecided, &self.identity.shown(), peer, now);
+            context.metrics.enrolment_no_room.add(places.iter().filter(|has_place| !**has_place).count() as u64);
+        }
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let now: Vec<_> = context.speaks_for(&self.identity).collect();
+        let mut lost = false;
         for gone in entries.iter().filter(|one| !now.iter().any(|other| other.component == one.component)) {
             gone.disconnected(id);
+            lost = true;
         }
         let is_new = |one: &&Arc<ComponentEntry>| !entries.iter().any(|other| other.component == one.component);
         let fresh: Vec<_> = now.iter().filter(is_new).cloned().collect();
         fresh.iter().for_each(|entry| entry.connected(self.connected.clone()));
         *entries = now;
-        fresh
+        Entered { fresh, lost, turned_away: context.turned_away(&self.identity) }
     }
+}
+
+/// What came of entering a connection.
+struct Entered {
+    /// Components that it speaks for now and did not before.
+    fresh: Vec<Arc<ComponentEntry>>,
+    /// Whether it does not speak for one any more.
+    lost: bool,
+    /// Why it has no business here, if it has none.
+    turned_away: Option<TurnedAway>,
 }
 
 /// All connections that are up.
@@ -144,14 +170,24 @@ impl Connections {
             entries: Mutex::default(),
         };
         // Entered under the context that it is held for: a change of the configuration finds it, or comes before it.
-        let (intake, fresh, subscriber) = {
+        let (intake, entered, context, decisions) = {
             let context = interface.slot.hold();
+            let decisions = context.enrolments.changes();
             let intake = Intake::new(Arc::clone(&context), Arc::clone(&identity), peer, Arc::clone(&answers));
-            let fresh = live.enter(id, &context);
+            let entered = live.enter(id, &context);
+            if let Some(why) = entered.turned_away {
+                live.close(why.refusal());
+            }
             self.live.insert(id, live);
-            (intake, fresh, Arc::clone(&context.subscriber))
+            (intake, entered, Arc::clone(&context), decisions)
         };
-        fresh.iter().for_each(|entry| subscriber.connected(entry));
+        entered.fresh.iter().for_each(|entry| context.subscriber.connected(entry));
+        if let Some(why) = entered.turned_away {
+            self.turned_away(&context, why, &identity, peer);
+        } else if context.enrolments.changes() != decisions {
+            // Somebody decided meanwhile, and may have looked at all connections before this one was among them.
+            self.follow_decisions(|live| live.connected.id == id);
+        }
         tracing::debug!(interface = %point, %peer, subject = %identity.subject, key_exchange = agreed.key_exchange, "Connection opened.");
         self.check_if_missed(id, &interface.trust, trust_changes);
         let task = ConnectionTask::new(stream, Arc::clone(&interface.slot), intake, answers, waiting, cancel, farewell);
@@ -160,6 +196,7 @@ impl Connections {
             let entries = live.entries.into_inner().unwrap_or_else(PoisonError::into_inner);
             entries.iter().for_each(|entry| entry.disconnected(id));
         }
+        context.enrolments.gone(id, self.clock.now());
         match &end {
             End::Failed(reason) => tracing::info!(interface = %point, %peer, reason, "Connection failed."),
             End::Closed(reason) => tracing::info!(interface = %point, %peer, reason, "Connection closed."),
@@ -198,9 +235,12 @@ impl Connections {
                 continue;
             };
             let context = interface.slot.hold();
-            let fresh = live.enter(*live.key(), &context);
+            let Entered { fresh, turned_away, .. } = live.enter(*live.key(), &context);
             entered.extend(fresh.into_iter().map(|entry| (entry, Arc::clone(&context.subscriber))));
-            if live.entries.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+            if let Some(why) = turned_away {
+                live.close(why.refusal());
+                closed += 1;
+            } else if live.entries.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
                 && live.identity.components.iter().all(|component| context.rules.excludes(component))
             {
                 let names: Vec<String> = live.identity.components.iter().map(ToString::to_string).collect();
@@ -215,11 +255,57 @@ impl Connections {
         closed
     }
 
+    /// Has connections go by what operators have decided about components meanwhile: they are entered at those that were
+    /// approved. One that speaks for nobody any more is closed, and so is one that has lost a component: it may have handed
+    /// in reports of it, and comes back for the others. How many were closed.
+    fn follow_decisions(&self, concerns: impl Fn(&Live) -> bool) -> usize {
+        let (mut closed, mut fresh) = (0, Vec::new());
+        for live in self.live.iter().filter(|live| concerns(live)) {
+            let Some(interface) = self.interface(live.point) else { continue };
+            let context = interface.slot.hold();
+            let entered = live.enter(*live.key(), &context);
+            fresh.extend(entered.fresh.into_iter().map(|entry| (entry, Arc::clone(&context.subscriber))));
+            let why = match (entered.turned_away, entered.lost) {
+                (Some(why), _) => why.refusal(),
+                (None, true) => {
+                    let sentence = "what this connection may speak for has changed; connect again";
+                    Refusal::retry(ReasonCode::Unavailable, sentence, RETRY_UNAVAILABLE_MS)
+                }
+                (None, false) => continue,
+            };
+            live.close(why);
+            closed += 1;
+        }
+        fresh.iter().for_each(|(entry, subscriber)| subscriber.connected(entry));
+        closed
+    }
+
+    /// Has the connections that cover a component go by what was decided about it. How many were closed.
+    pub fn follow_decision(&self, component: &ComponentRef) -> usize {
+        self.follow_decisions(|live| live.point == component.reference_point && live.identity.covers(component))
+    }
+
+    /// Counts and notes a connection that was closed at once.
+    fn turned_away(&self, context: &InterfaceContext, why: TurnedAway, identity: &Identity, peer: SocketAddr) {
+        let refused = Refused::new(why.cause(), why.refusal().sentence);
+        context.metrics.handshakes_refused.entry(refused.cause.as_str()).or_default().increment();
+        if refused.cause.is_about_identity() {
+            self.refused_peer(context.point(), Some(peer), &refused, &identity.subject);
+        } else {
+            tracing::info!(interface = %context.point(), %peer, subject = %identity.subject, "Not let wait for approval: too many do.");
+        }
+    }
+
     /// Closes a connection that is no longer entitled; whether it did.
     fn close_unless_entitled(&self, live: &Live, now: Timestamp) -> bool {
         let Some(interface) = self.interface(live.point) else { return false };
         match interface.trust.still_entitled(&live.identity, now) {
-            Ok(identity) if identity.components == live.identity.components => return false,
+            Ok(identity)
+                if identity.components == live.identity.components
+                    && (!interface.needs_authority() || identity.authority == live.identity.authority) =>
+            {
+                return false;
+            }
             // It speaks for others than before: it may come back as what it is now.
             Ok(_) => {}
             Err(refused) => self.refused_peer(live.point, None, &refused, &live.identity.subject),

@@ -11,6 +11,7 @@ pub mod backend;
 pub mod contexts;
 mod described;
 pub mod doors;
+pub mod enrolment;
 pub mod events;
 pub mod exporters;
 pub mod history;

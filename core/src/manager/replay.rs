@@ -284,7 +284,7 @@ impl Reexecute for Again {
                     handler.map(|handler| core.reports(input.input.clone(), handler, input.time))
                 }
                 Cause::Tick => core.tick(input.time, |_| true),
-                Cause::Manager | Cause::Operator | Cause::Start | Cause::Reload => {
+                Cause::Manager | Cause::Operator | Cause::Start | Cause::Reload | Cause::Decision => {
                     for alarm in &input.effects.alarms {
                         core.restore_alarm(Arc::new(alarm.clone()));
                     }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use self::{doors::ClosedDoors, shards::Past};
 use super::{
     Followers, Running,
+    enrolment::Decided,
     events::{Events, Fan},
     in_force::{Current, InForce, in_use},
     judged,
@@ -21,9 +22,9 @@ use super::{
 use crate::{
     alarm::AlarmBoard,
     clock::Clock,
-    config::{ComponentConfig, Config},
-    dispatch::{Registry, registry::ComponentView},
-    model::{ComponentRef, Symbol, SymbolTable, Timestamp},
+    config::{ComponentConfig, Config, Enrolment},
+    dispatch::{Enrolments, Registry, registry::ComponentView},
+    model::{ComponentRef, Symbol, SymbolTable, Timestamp, Verdict},
     plugin::PluginHost,
     shard::{Mailbox, commit::Audience},
     storage::{
@@ -65,6 +66,7 @@ struct Shared {
     current: Current,
     symbols: Arc<SymbolTable>,
     registry: Arc<Registry>,
+    enrolments: Arc<Enrolments>,
     metrics: Arc<Metrics>,
     board: Arc<AlarmBoard>,
     host: Arc<PluginHost>,
@@ -80,7 +82,7 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let lock = DataDir::lock(&data_dir)?;
     let faults = Faults::from_env().map_err(StartError::Faults)?;
     let (audit, audit_writer) = Audit::open(&data_dir, Arc::clone(&metrics))?;
-    let recovered = recover(&data_dir, &faults)?;
+    let mut recovered = recover(&data_dir, &faults)?;
     let clock = Clock::start(latest(&recovered));
     let symbols = Arc::clone(&recovered.symbols);
     let host = PluginHost::new(&config.plugins, Arc::clone(&metrics)).map_err(StartError::Engine)?;
@@ -89,7 +91,8 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let (manager, board) = (format!("mx/{}", config.manager.id), Arc::new(AlarmBoard::default()));
     let storage = config.storage.clone();
     let current = Current::new(InForce::new(1, clock.now(), config, plugins), &symbols);
-    let shared = Shared { current, symbols, registry, metrics, board, host, clock, manager };
+    let enrolments = Arc::new(Enrolments::new(std::mem::take(&mut recovered.decisions)));
+    let shared = Shared { current, symbols, registry, enrolments, metrics, board, host, clock, manager };
     shared.enter_components(&recovered);
 
     let doors = ClosedDoors::open(&shared).await?;
@@ -129,7 +132,11 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
         feed: Arc::clone(&followers.feed),
         requester,
         metrics: Arc::clone(&shared.metrics),
-        follower: Fan::of([Arc::clone(&subscriptions) as _, Arc::clone(&events) as _]),
+        follower: Fan::of([
+            Arc::new(Decided(Arc::clone(&shared.enrolments))) as _,
+            Arc::clone(&subscriptions) as _,
+            Arc::clone(&events) as _,
+        ]),
     };
     let past = Past {
         components: recovered.components,
@@ -174,6 +181,13 @@ impl Shared {
         let in_force = self.current.get();
         for ComponentConfig { component, .. } in &in_force.config.components {
             self.registry.admit(component, || in_force.rules.card(component));
+        }
+        if in_force.config.manager.enrolment == Enrolment::Approve {
+            for decision in self.enrolments.decisions() {
+                if decision.verdict == Verdict::Approved {
+                    self.registry.admit(&decision.component, || in_force.rules.card(&decision.component));
+                }
+            }
         }
         let mut unnamed = 0;
         for (symbol, state) in &recovered.components {

@@ -13,6 +13,7 @@
 pub mod alarm;
 pub mod catalogue;
 pub mod component_id;
+pub mod enrolment;
 pub mod reference_point;
 pub mod report_batch;
 pub mod response;
@@ -22,6 +23,7 @@ pub mod timestamp;
 pub use alarm::{Alarm, AlarmKey, AlarmReport, OperatorState, Severity, StatusChange};
 pub use catalogue::Catalogue;
 pub use component_id::{ComponentId, ComponentRef};
+pub use enrolment::{EnrolmentDecision, ShownCertificate, Verdict};
 pub use reference_point::ReferencePoint;
 pub use report_batch::{Fault, ObjectKind, ReportBatch, ReportHead, SampleKind};
 pub use response::{ReasonCode, Refusal, Response};

@@ -57,6 +57,10 @@ pub enum Cause {
     Full,
     /// This identity has as many connections as it may have.
     IdentityFull,
+    /// An operator has rejected what it speaks for.
+    RejectedByOperator,
+    /// It would wait for approval, but as many do as may.
+    WaitingFull,
 }
 
 impl Cause {
@@ -87,6 +91,8 @@ impl Cause {
             Self::Closed => "closed",
             Self::Full => "connections-full",
             Self::IdentityFull => "identity-connections-full",
+            Self::RejectedByOperator => "rejected-by-operator",
+            Self::WaitingFull => "waiting-full",
         }
     }
 
@@ -101,6 +107,7 @@ impl Cause {
                 | Self::Closed
                 | Self::Full
                 | Self::IdentityFull
+                | Self::WaitingFull
         )
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use rustls::{
-    CertificateError, DigitallySignedStruct, DistinguishedName, Error as TlsError, SignatureScheme,
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error as TlsError, RootCertStore, SignatureScheme,
     client::{
         WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -62,6 +62,7 @@ struct Voucher {
     clients: Arc<dyn ClientCertVerifier>,
     servers: Arc<WebPkiServerVerifier>,
     scope: Scope,
+    roots: Arc<RootCertStore>,
 }
 
 impl fmt::Debug for Trust {
@@ -150,7 +151,31 @@ impl Trust {
             return Err(Box::new((refused.clone().into_tls(), refused)));
         }
         identity.covers_unlisted = identity.components.iter().any(|component| !self.rules.is_listed(component));
+        if identity.covers_unlisted {
+            identity.authority = self.authority(role, leaf, intermediates, now).unwrap_or_default();
+        }
         Ok(identity)
+    }
+
+    /// SHA-256 of the key of the anchor that a chain, already found good, ends in. rustls does not tell which it was.
+    fn authority(
+        &self,
+        role: &Role,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Option<String> {
+        let leaf = webpki::EndEntityCert::try_from(leaf).ok()?;
+        let usage = || match role {
+            Role::Client => webpki::KeyUsage::client_auth(),
+            Role::Dialled(_) => webpki::KeyUsage::server_auth(),
+        };
+        let algorithms = self.provider.signature_verification_algorithms.all;
+        self.vouchers.iter().find_map(|voucher| {
+            let roots = &voucher.roots.roots;
+            let path = leaf.verify_for_usage(algorithms, roots, intermediates, now, usage(), None, None).ok()?;
+            Some(fingerprint(&path.anchor().subject_public_key_info))
+        })
     }
 }
 
@@ -198,12 +223,12 @@ impl Voucher {
             .with_crls(lists.iter().cloned())
             .allow_unknown_revocation_status()
             .build();
-        let servers = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
+        let servers = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider))
             .with_crls(lists)
             .allow_unknown_revocation_status()
             .build();
         match (clients, servers) {
-            (Ok(clients), Ok(servers)) => Some(Self { clients, servers, scope: source.scope.clone() }),
+            (Ok(clients), Ok(servers)) => Some(Self { clients, servers, scope: source.scope.clone(), roots }),
             (Err(error), _) | (_, Err(error)) => {
                 problems.errors.push(CredentialError::Content {
                     key: "revocation_lists",

@@ -15,7 +15,7 @@ use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude
 use super::{Cause, Refused, subject};
 use crate::{
     config::{ComponentConfig, IdentityRule},
-    model::{ComponentRef, ReferencePoint, Timestamp},
+    model::{ComponentRef, ReferencePoint, ShownCertificate, Timestamp},
 };
 
 /// Which side of TLS the peer is.
@@ -38,6 +38,11 @@ pub struct Identity {
     pub fingerprint: String,
     /// Subject as RFC 4514 text.
     pub subject: String,
+    /// Issuer as RFC 4514 text.
+    pub issuer: String,
+    /// SHA-256 of the public key of the trust anchor that the chain ends in, lower-case hex; looked for only where the
+    /// identity covers components that are not in `[[components]]`, else empty.
+    pub authority: String,
     /// Serial number, lower-case hex.
     pub serial: String,
     /// Start of validity.
@@ -55,6 +60,18 @@ impl Identity {
     #[must_use]
     pub fn covers(&self, component: &ComponentRef) -> bool {
         self.components.binary_search(component).is_ok()
+    }
+
+    /// What an operator has to see of it to decide about one of its components.
+    #[must_use]
+    pub fn shown(&self) -> ShownCertificate {
+        ShownCertificate {
+            fingerprint: self.fingerprint.clone(),
+            subject: self.subject.clone(),
+            issuer: self.issuer.clone(),
+            authority: self.authority.clone(),
+            not_after: self.not_after,
+        }
     }
 
     /// The component, if it speaks for exactly one.
@@ -144,6 +161,8 @@ impl IdentityRules {
             components,
             fingerprint: seen.fingerprint,
             subject: seen.subject,
+            issuer: seen.issuer,
+            authority: String::new(),
             serial: seen.serial,
             not_before: seen.not_before,
             not_after: seen.not_after,
@@ -223,6 +242,7 @@ struct Seen {
     fingerprint: String,
     subject: String,
     subject_key: String,
+    issuer: String,
     serial: String,
     not_before: Timestamp,
     not_after: Timestamp,
@@ -247,6 +267,7 @@ impl Seen {
             fingerprint,
             subject_key: subject::normalized(&subject),
             subject,
+            issuer: subject::rfc4514(certificate.issuer()),
             serial: hex(certificate.raw_serial()),
             not_before: Timestamp(certificate.validity().not_before.timestamp().saturating_mul(1000)),
             not_after: Timestamp(certificate.validity().not_after.timestamp().saturating_mul(1000)),

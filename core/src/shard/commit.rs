@@ -14,7 +14,7 @@ use crate::{
     config::limits::RETRY_UNAVAILABLE_MS,
     connection::answers::{AnswerBox, Answered},
     dispatch::{ComponentEntry, registry::ComponentView},
-    model::{Alarm, ReasonCode, ReferencePoint, Refusal, Response},
+    model::{Alarm, EnrolmentDecision, ReasonCode, ReferencePoint, Refusal, Response},
     storage::{
         JournalPosition, Tell,
         feed::Feed,
@@ -75,8 +75,24 @@ pub struct Audience {
     pub follower: Arc<dyn Follower>,
 }
 
-/// An operator's request and what became of it.
-pub type OperateReply = (oneshot::Sender<Option<Result<Arc<Alarm>, OperateError>>>, Result<Arc<Alarm>, OperateError>);
+/// An operator who waits, and what became of the request once it is stored.
+pub enum OperatorReply {
+    /// About an alarm.
+    Alarm(oneshot::Sender<Option<Result<Arc<Alarm>, OperateError>>>, Result<Arc<Alarm>, OperateError>),
+    /// About a component.
+    Decision(oneshot::Sender<Option<EnrolmentDecision>>, EnrolmentDecision),
+}
+
+impl OperatorReply {
+    /// Tells it: `stored`, or that it could not be stored. The operator may have gone away meanwhile; the action stands all
+    /// the same.
+    fn tell(self, stored: bool) {
+        match self {
+            Self::Alarm(reply, result) => drop(reply.send(stored.then_some(result))),
+            Self::Decision(reply, decision) => drop(reply.send(stored.then_some(decision))),
+        }
+    }
+}
 
 /// Answers of a batch for one connection.
 pub type AnswersOf = (Arc<AnswerBox>, Vec<Answered>);
@@ -102,7 +118,7 @@ pub struct Told {
     /// Status report requests of policies.
     pub requests: Vec<PolicyRequest>,
     /// An operator who waits.
-    pub operate: Option<OperateReply>,
+    pub operator: Option<OperatorReply>,
     /// The batch, for who follows.
     pub record: Arc<BatchRecord>,
 }
@@ -168,11 +184,11 @@ impl Tell for Told {
                 self.audience.metrics.policy_requests_dropped.increment();
             }
         }
-        if let Some((reply, result)) = self.operate.take() {
-            // The operator may have gone away meanwhile; the action stands all the same.
-            let _gone = reply.send(Some(result));
-        }
+        // Who follows knows of it before the operator does.
         self.audience.follower.committed(position, &self.record);
+        if let Some(reply) = self.operator.take() {
+            reply.tell(true);
+        }
         self.audience.progress.position.store(position.0, Ordering::Release);
         self.audience.progress.committed.store(self.number, Ordering::Release);
     }
@@ -190,8 +206,8 @@ impl Tell for Told {
             }
             to.put(answers);
         }
-        if let Some((reply, _)) = self.operate.take() {
-            let _gone = reply.send(None);
+        if let Some(reply) = self.operator.take() {
+            reply.tell(false);
         }
     }
 }

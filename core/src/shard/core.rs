@@ -13,7 +13,7 @@ use hashbrown::HashMap;
 
 use crate::{
     dispatch::{ComponentEntry, Registry, registry::shard_of},
-    model::{Alarm, AlarmKey, ReportBatch, ReportHead, Symbol, SymbolTable, Timestamp},
+    model::{Alarm, AlarmKey, EnrolmentDecision, ReportBatch, ReportHead, Symbol, SymbolTable, Timestamp},
     plugin::NormalSample,
     shard::{
         alarms::{AlarmChanges, AlarmTable},
@@ -332,6 +332,13 @@ impl ShardCore {
             self.alarms.operate(&request.key, &request.operator, request.state, &request.comment, now, &mut changes);
         let worked = (!changes.after.is_empty()).then(|| self.finish(worked, changes));
         (worked, result)
+    }
+
+    /// The record of what an operator decided about a component.
+    pub fn decided(&mut self, decision: &EnrolmentDecision, now: Timestamp) -> Worked {
+        let mut worked = self.begin(Cause::Decision, now);
+        worked.record.note = serde_json::to_string(decision).unwrap_or_default();
+        worked
     }
 
     /// The record that a start leaves in the journal.

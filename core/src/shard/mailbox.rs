@@ -8,7 +8,7 @@ use crate::{
     alarm::OperateError,
     config::limits::SHARD_MAILBOX,
     connection::answers::AnswerBox,
-    model::{Alarm, AlarmKey, AlarmReport, OperatorState, ReportBatch},
+    model::{Alarm, AlarmKey, AlarmReport, EnrolmentDecision, OperatorState, ReportBatch},
     state::ComponentState,
 };
 
@@ -52,6 +52,15 @@ pub struct OperateRequest {
     pub reply: oneshot::Sender<Option<Result<Arc<Alarm>, OperateError>>>,
 }
 
+/// What an operator decides about a component, to be stored.
+#[derive(Debug)]
+pub struct DecideRequest {
+    /// The decision; its time is the shard's to fill in.
+    pub decision: EnrolmentDecision,
+    /// Answered after the commit, with the decision as stored; `None`: it could not be stored.
+    pub reply: oneshot::Sender<Option<EnrolmentDecision>>,
+}
+
 /// A message to a shard.
 #[derive(Debug)]
 pub enum ShardMessage {
@@ -61,6 +70,8 @@ pub enum ShardMessage {
     Alarm(AlarmRequest),
     /// An operator's action.
     Operate(OperateRequest),
+    /// An operator's decision about a component.
+    Decide(Box<DecideRequest>),
     /// State of a component from before the start.
     Restore(u32, Box<ComponentState>),
     /// Take over the latest configuration; told once that is committed.

@@ -22,5 +22,5 @@ pub mod undo;
 mod verdicts;
 pub mod worker;
 
-pub use mailbox::{AlarmRequest, Delivery, Mailbox, OperateRequest, ShardMessage};
+pub use mailbox::{AlarmRequest, DecideRequest, Delivery, Mailbox, OperateRequest, ShardMessage};
 pub use plugins::{ActiveHandler, ActivePolicy, PluginSet, ShardConfig};

@@ -17,11 +17,13 @@ use crate::{
     config::limits::{BATCH_REPORTS, BATCH_SAMPLES, RETRY_UNAVAILABLE_MS, STATE_FLUSH, TICK},
     connection::answers::{AnswerBox, Answered},
     dispatch::registry::ComponentView,
-    model::{Alarm, ReasonCode, ReferencePoint, Refusal, ReportBatch, ReportHead, Response, Timestamp},
+    model::{
+        Alarm, EnrolmentDecision, ReasonCode, ReferencePoint, Refusal, ReportBatch, ReportHead, Response, Timestamp,
+    },
     shard::{
-        commit::{AnswersOf, Audience, OperateReply, Told},
+        commit::{AnswersOf, Audience, OperatorReply, Told},
         core::{ShardCore, Worked},
-        mailbox::{AlarmRequest, Delivery, Mailbox, ShardMessage},
+        mailbox::{AlarmRequest, DecideRequest, Delivery, Mailbox, ShardMessage},
         observing::SubjectImage,
         owed::OwedAlarms,
         plugins::ShardConfig,
@@ -56,6 +58,7 @@ struct Changed {
     quarantined: Vec<(u64, Quarantined)>,
     network: Vec<(u64, NetworkChange)>,
     usage: Vec<(u64, UsageEntry)>,
+    decisions: Vec<(u64, EnrolmentDecision)>,
     /// Subjects without a state any more, and their timers.
     forgotten: Vec<(u64, Vec<PolicyStates>, Vec<TimerChange>)>,
 }
@@ -67,6 +70,7 @@ impl Changed {
             && self.alarms.is_empty()
             && self.quarantined.is_empty()
             && self.forgotten.is_empty()
+            && self.decisions.is_empty()
         // Changes of the network and usage come with a component that changed.
     }
 
@@ -77,6 +81,7 @@ impl Changed {
         self.quarantined.extend(other.quarantined);
         self.network.extend(other.network);
         self.usage.extend(other.usage);
+        self.decisions.extend(other.decisions);
         self.forgotten.extend(other.forgotten);
     }
 }
@@ -214,6 +219,7 @@ impl Running {
             self.changed.quarantined.retain(|(number, _)| *number <= committed);
             self.changed.network.retain(|(number, _)| *number <= committed);
             self.changed.usage.retain(|(number, _)| *number <= committed);
+            self.changed.decisions.retain(|(number, _)| *number <= committed);
             self.changed.forgotten.retain(|(number, ..)| *number <= committed);
             if let Some(switching) = &mut self.switching {
                 switching.is_owed = true;
@@ -252,14 +258,25 @@ impl Running {
             ShardMessage::Operate(request) => {
                 let (worked, result) = self.worker.core.operate(&request, now);
                 match (worked, result) {
-                    (Some(worked), Some(result)) => self.seal(worked, Vec::new(), None, Some((request.reply, result))),
+                    (Some(worked), Some(result)) => {
+                        self.seal(worked, Vec::new(), None, Some(OperatorReply::Alarm(request.reply, result)));
+                    }
                     // Nothing to commit. Whoever asked may have gone.
                     (_, result) => drop(request.reply.send(result)),
                 }
             }
+            ShardMessage::Decide(request) => self.decide(*request, now),
             ShardMessage::Restore(symbol, state) => self.worker.core.restore_component(symbol, *state),
             ShardMessage::Stop => {}
         }
+    }
+
+    fn decide(&mut self, request: DecideRequest, now: Timestamp) {
+        let DecideRequest { mut decision, reply } = request;
+        decision.time = now;
+        let worked = self.worker.core.decided(&decision, now);
+        self.changed.decisions.push((worked.undo.number, decision.clone()));
+        self.seal(worked, Vec::new(), None, Some(OperatorReply::Decision(reply, decision)));
     }
 
     /// Reports of a connection that did not hear of a change: its interface is not served any more.
@@ -398,7 +415,7 @@ impl Running {
         worked: Worked,
         portions: Vec<Portion>,
         point: Option<ReferencePoint>,
-        operate: Option<OperateReply>,
+        operator: Option<OperatorReply>,
     ) {
         let Worked { record, undo, alarms, touched, subjects, requests, about_plugins, network, usage, uncounted: _ } =
             worked;
@@ -432,7 +449,7 @@ impl Running {
             alarms,
             flush,
             requests,
-            operate,
+            operator,
         };
         let reports = u32::try_from(record.input.len()).unwrap_or(u32::MAX);
         let epoch = self.epoch;
@@ -507,6 +524,7 @@ impl Running {
             quarantined: changed.quarantined.into_iter().map(|(_, entry)| entry).collect(),
             network: changed.network.into_iter().map(|(_, change)| change).collect(),
             usage: changed.usage.into_iter().map(|(_, entry)| entry).collect(),
+            decisions: changed.decisions.into_iter().map(|(_, decision)| decision).collect(),
             ..StateFlush::default()
         }
     }

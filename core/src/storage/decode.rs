@@ -67,6 +67,7 @@ impl BatchEnvelope {
             3 => Cause::Operator,
             4 => Cause::Start,
             5 => Cause::Reload,
+            6 => Cause::Decision,
             _ => return Err(DecodeError::Inconsistent("causes")),
         };
         Ok(Self { shard, cause, reports, time, raw_bytes })

@@ -101,12 +101,12 @@ prop_compose! {
 
 prop_compose! {
     fn record()(
-        input in batch(), shard in any::<u16>(), time in time(), cause in 0_usize..6, handler in any::<u32>(),
+        input in batch(), shard in any::<u16>(), time in time(), cause in 0_usize..7, handler in any::<u32>(),
         states in vec(policy_states(), 0..3), timers in vec(any::<(u64, [u32; 3])>(), 0..3), alarms in vec(alarm(), 0..3),
         added in vec((any::<[u32; 4]>(), number()), 0..4), refused in any::<bool>(), note in "[a-z]{0,9}",
     ) -> BatchRecord {
         let reports = u32::try_from(input.len()).unwrap();
-        let cause = [Cause::Reports, Cause::Tick, Cause::Manager, Cause::Operator, Cause::Start, Cause::Reload][cause];
+        let cause = [Cause::Reports, Cause::Tick, Cause::Manager, Cause::Operator, Cause::Start, Cause::Reload, Cause::Decision][cause];
         let added = added.into_iter().filter(|_| reports > 0);
         let detail = RefusalDetail::Sequence { incarnation: 3, last: u64::MAX };
         BatchRecord {

@@ -1,6 +1,6 @@
 //! What the journal holds of a shard's batch: what came in, what was answered, what followed.
 
-use crate::model::{Alarm, Refusal, ReportBatch, Timestamp};
+use crate::model::{Alarm, EnrolmentDecision, Refusal, ReportBatch, Timestamp};
 
 /// What set a batch off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub enum Cause {
     Start = 4,
     /// The shard took over a changed configuration, which is in `note`, or ended at its start what that configuration ends; batches behind it were worked through under it.
     Reload = 5,
+    /// An operator decided whether a component may report: an [`crate::model::EnrolmentDecision`] is in `note`.
+    Decision = 6,
 }
 
 /// Inputs and effects of one batch. Applying the effects in journal order rebuilds the state exactly; running the
@@ -40,8 +42,26 @@ pub struct BatchRecord {
     pub refusals: Vec<(u32, Refusal)>,
     /// What followed.
     pub effects: Effects,
-    /// For `Cause::Start` and `Cause::Reload`: JSON text.
+    /// For `Cause::Start`, `Cause::Reload` and `Cause::Decision`: JSON text.
     pub note: String,
+}
+
+impl BatchRecord {
+    /// The decision that this batch is about, if it is about one and this version can read it.
+    #[must_use]
+    pub fn decision(&self) -> Option<EnrolmentDecision> {
+        if self.cause != Cause::Decision {
+            return None;
+        }
+        match serde_json::from_str(&self.note) {
+            Ok(decision) => Some(decision),
+            Err(error) => {
+                // Nobody is let in by it: whom it is about waits for another decision.
+                tracing::error!(%error, "A decision about a component cannot be read and is left out.");
+                None
+            }
+        }
+    }
 }
 
 /// How a report was answered, as one byte.

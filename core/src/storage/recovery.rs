@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     config::limits::QUARANTINE_ENTRIES,
-    model::{Alarm, Catalogue, Symbol, SymbolTable},
+    model::{Alarm, Catalogue, EnrolmentDecision, Symbol, SymbolTable},
     state::{ComponentState, NetworkChange, UsageEntry},
 };
 
@@ -47,6 +47,8 @@ pub struct Recovered {
     pub alarms: Vec<Alarm>,
     /// Quarantined reports, oldest first.
     pub quarantined: Vec<Quarantined>,
+    /// What operators decided about components.
+    pub decisions: Vec<EnrolmentDecision>,
     /// Number of the next alarm.
     pub next_alarm_id: u64,
     /// Where the journal goes on.
@@ -118,6 +120,7 @@ pub fn recover(data_dir: &Path, faults: &Faults) -> Result<Recovered, StorageErr
         timers: state.timers,
         alarms: state.alarms.into_values().collect(),
         quarantined: state.quarantined,
+        decisions: state.decisions.into_values().collect(),
         next_alarm_id: state.next_alarm_id,
         journal,
         registry: Arc::new(SegmentRegistry::new(closed)),
@@ -230,6 +233,7 @@ pub(super) struct Tail {
     new_quarantined: Vec<Quarantined>,
     new_network: Vec<NetworkChange>,
     new_usage: Vec<UsageEntry>,
+    new_decisions: Vec<EnrolmentDecision>,
     blocks: u64,
     batches: u64,
     reports: u64,
@@ -247,6 +251,7 @@ impl Tail {
             new_quarantined: Vec::new(),
             new_network: Vec::new(),
             new_usage: Vec::new(),
+            new_decisions: Vec::new(),
             blocks: 0,
             batches: 0,
             reports: 0,
@@ -310,6 +315,11 @@ impl Tail {
             self.state.alarms.insert(alarm.id, alarm.clone());
             self.touched_alarms.insert(alarm.id);
         }
+        if let Some(decision) = record.decision() {
+            let key = (decision.component.to_string(), decision.certificate.authority.clone());
+            self.state.decisions.insert(key, decision.clone());
+            self.new_decisions.push(decision);
+        }
         for list in [&mut self.state.quarantined, &mut self.new_quarantined] {
             list.extend_from_slice(&record.effects.quarantined);
             let surplus = list.len().saturating_sub(QUARANTINE_ENTRIES);
@@ -342,6 +352,7 @@ impl Tail {
             quarantined: self.new_quarantined.clone(),
             network: self.new_network.clone(),
             usage: self.new_usage.clone(),
+            decisions: self.new_decisions.clone(),
         }
     }
 }

@@ -164,6 +164,14 @@ pub struct Metrics {
     pub reloads: super::reloads::ReloadMetrics,
     /// Jumps of wall time.
     pub clock_jumps: Counter,
+    /// Components that wait for approval (gauge).
+    pub enrolment_waiting: Counter,
+    /// Times that a component had no place among those that wait.
+    pub enrolment_no_room: Counter,
+    /// Components approved by operators.
+    pub enrolment_approved: Counter,
+    /// Components rejected by operators.
+    pub enrolment_rejected: Counter,
     /// Subscriptions at components.
     pub outward: super::outward::OutwardMetrics,
     /// Exporters of alarms, by name.

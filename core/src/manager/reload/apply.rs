@@ -12,6 +12,7 @@ use super::{
     prepare::{Prepared, Trust},
 };
 use crate::{
+    config::Enrolment,
     connection::{ContextSlot, InterfaceContext},
     dispatch::{ComponentCard, ComponentEntry},
     manager::{in_force::InForce, live::Interface},
@@ -75,6 +76,9 @@ impl Reloader {
         self.parts.doors.close_all_but(&in_force.config.interfaces);
         let mut closed = if trust_changed { self.parts.connections.check_again() } else { 0 };
         closed += self.parts.connections.follow_configuration();
+        let (rules, mode) = (&in_force.rules, in_force.config.manager.enrolment);
+        let waits = |component: &_| mode == Enrolment::Approve && rules.listed(component).is_none();
+        self.parts.contexts.enrolments.settle(waits);
         self.parts.connections.dial_these(in_force.dialled());
         self.parts.subscriptions.set_visibility(in_force.sees());
         self.parts.outward.want(&in_force.config.subscriptions, &self.parts.contexts.registry);

@@ -18,6 +18,7 @@ use crate::{
         backend::ManagerBackend,
         contexts::Contexts,
         doors::{Bound, Doors, bind},
+        enrolment::EnrolmentDesk,
         exporters::{Exporters, ExportersError},
         housekeeping::House,
         live::{Connections, Interface, Sink},
@@ -58,6 +59,7 @@ impl Shared {
     fn contexts(&self, parts: &Parts, watch: &Arc<Watch>, outward: &Arc<Outward>) -> Contexts {
         Contexts {
             registry: Arc::clone(&self.registry),
+            enrolments: Arc::clone(&self.enrolments),
             symbols: Arc::clone(&self.symbols),
             shards: parts.shards.iter().map(|(mailbox, _)| mailbox.clone()).collect(),
             clock: self.clock,
@@ -192,7 +194,16 @@ impl Shared {
             Arc::clone(&self.metrics),
             wishes,
         ));
+        let enrolment = Arc::new(EnrolmentDesk::new(
+            Arc::clone(&self.enrolments),
+            Arc::clone(&connections),
+            desk.clone(),
+            parts.audit.clone(),
+            (self.clock, Arc::clone(&self.metrics)),
+            self.manager.clone(),
+        ));
         let house = House {
+            enrolment: Arc::clone(&enrolment),
             manager: self.manager.clone(),
             clock: self.clock,
             connections: Arc::clone(&connections),

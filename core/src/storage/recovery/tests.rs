@@ -101,6 +101,7 @@ fn picture(state: &StoredState) -> String {
 
 fn recovered_picture(recovered: &Recovered) -> String {
     picture(&StoredState {
+        decisions: BTreeMap::new(),
         components: recovered.components.clone(),
         policy_states: recovered.policy_states.clone(),
         timers: recovered.timers.clone(),

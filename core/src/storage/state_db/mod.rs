@@ -3,6 +3,7 @@
 //! It is written with the journal position that it reflects, in one transaction, so that recovery applies exactly the
 //! tail of the journal. It may lag behind the journal; it is never the truth. `schema.sql` describes the tables.
 
+mod enrolment;
 pub mod network;
 mod rows;
 pub mod writer;
@@ -20,7 +21,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction};
 use super::{JournalPosition, error::StorageError, record::Quarantined};
 use crate::{
     config::limits::QUARANTINE_ENTRIES,
-    model::Alarm,
+    model::{Alarm, EnrolmentDecision},
     state::{ComponentState, NetworkChange, UsageEntry},
     storage::record::{PolicyStates, TimerChange},
 };
@@ -55,6 +56,8 @@ pub struct StateFlush {
     pub network: Vec<NetworkChange>,
     /// Usage counted since then.
     pub usage: Vec<UsageEntry>,
+    /// Decisions about components since then, in order.
+    pub decisions: Vec<EnrolmentDecision>,
 }
 
 /// Everything the database holds but symbols.
@@ -72,6 +75,8 @@ pub struct StoredState {
     pub quarantined: Vec<Quarantined>,
     /// The number of the next alarm.
     pub next_alarm_id: u64,
+    /// What was decided last about each component, by component and authority.
+    pub decisions: BTreeMap<(String, String), EnrolmentDecision>,
 }
 
 /// How far the database reflects the journal.
@@ -124,6 +129,7 @@ impl StateDb {
             });
             made.map_err(StorageError::database("make its tables", path))?;
         }
+        enrolment::prepare(&db.connection).map_err(StorageError::database("make its tables", path))?;
         Ok(db)
     }
 
@@ -203,6 +209,7 @@ impl StateDb {
             alarms: rows::alarms(&self.connection).map_err(|error| self.row("alarm", error))?,
             quarantined: rows::quarantined(&self.connection).map_err(|error| self.row("quarantine", error))?,
             next_alarm_id: 1,
+            decisions: enrolment::load(&self.connection).map_err(|error| self.row("enrolment", error))?,
         };
         network::load(&self.connection, &mut state.components).map_err(|error| self.row("network", error))?;
         let next = self.meta("next_alarm_id").map_err(StorageError::database("read meta", &self.path))?;

@@ -8,7 +8,7 @@ use std::{
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::{StateFlush, SubjectKey, network};
+use super::{StateFlush, SubjectKey, enrolment, network};
 use crate::{
     model::{Alarm, Timestamp},
     state::{ComponentState, LastValues, last_values::LastValue},
@@ -167,6 +167,7 @@ pub(super) fn put_flush(transaction: &Transaction<'_>, flush: &StateFlush) -> ru
         transaction.prepare_cached(sql)?.execute(row)?;
     }
     network::put(transaction, &flush.network, &flush.usage)?;
+    enrolment::put(transaction, &flush.decisions)?;
     let sql = "INSERT INTO journal_position (shard, position) VALUES (?1, ?2)
                ON CONFLICT (shard) DO UPDATE SET position = max(position, excluded.position)";
     transaction.prepare_cached(sql)?.execute((flush.shard, flush.position.0.cast_signed()))?;

@@ -214,6 +214,7 @@ pub(super) fn merge(earlier: &mut StateFlush, later: StateFlush) {
     earlier.quarantined.drain(..surplus);
     earlier.network.extend(later.network);
     earlier.usage.extend(later.usage);
+    earlier.decisions.extend(later.decisions);
     earlier.policy_states.extend(later.policy_states);
     earlier.policy_states = latest_states(&earlier.policy_states);
 }
