@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and may be long"
 )]
 
+mod enrolment;
 mod mapping;
 mod refusal;
 mod reload;

@@ -6,6 +6,7 @@
 use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use super::{
+    enrolment_desk::EnrolmentDesk,
     event_log::EventLog,
     exporter_desk::ExporterDesk,
     page::{Page, PageRequest},
@@ -139,6 +140,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Exporters of alarms.
     fn exporters(&self) -> &dyn ExporterDesk;
+
+    /// Components that wait for approval, and decisions about them.
+    fn enrolment(&self) -> &dyn EnrolmentDesk;
 
     /// How the manager is.
     fn health(&self) -> Health;

@@ -11,9 +11,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::views::{
-    AlarmView, AuditEntryView, ComponentSummary, ExporterView, HandlerView, HistoryPoint, InterfaceView, LastValueView,
-    NetworkChangeView, NetworkEntryView, PluginView, PolicyView, ReportView, ResourceView, SubscriptionView,
-    UsageTotalView,
+    AlarmView, AuditEntryView, ComponentSummary, EnrolmentView, ExporterView, HandlerView, HistoryPoint, InterfaceView,
+    LastValueView, NetworkChangeView, NetworkEntryView, PluginView, PolicyView, ReportView, ResourceView,
+    SubscriptionView, UsageTotalView,
 };
 
 /// What a list of it looks like as a table. Columns are added at the end, never renamed or removed.
@@ -35,6 +35,10 @@ tabular! {
     ComponentSummary: [
         "component", "referencePoint", "id", "kind", "vendor", "model", "site", "tags", "configured", "connectionCount",
         "lastReport", "reports", "worstAlarm", "raisedAlarms", "expectedIntervalMs", "silentSince",
+    ];
+    EnrolmentView: [
+        "component", "state", "san", "fingerprint", "subject", "issuer", "authority", "notAfter", "address", "connections",
+        "firstSeen", "lastSeen", "decidedBy", "decided", "note",
     ];
     ResourceView: [
         "component", "referencePoint", "id", "resource", "site", "values", "inventory", "lastValue", "worstAlarm",

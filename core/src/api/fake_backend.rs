@@ -9,6 +9,7 @@ use std::{
 use super::{
     Backend, Page, PageRequest,
     backend::{Answer, OperateAlarmError, ReportsError, RequestError},
+    enrolment_desk::EnrolmentDesk,
     event_log::EventLog,
     exporter_desk::ExporterDesk,
     views::{
@@ -290,6 +291,10 @@ impl Backend for FakeBackend {
             }),
         };
         Box::pin(std::future::ready(result))
+    }
+
+    fn enrolment(&self) -> &dyn EnrolmentDesk {
+        &super::fake_enrolment::FakeEnrolment
     }
 
     fn exporters(&self) -> &dyn ExporterDesk {

@@ -56,6 +56,7 @@ impl Collector for Snapshot {
         self.outward(&mut out)?;
         self.plugins(&mut out)?;
         self.exporters(&mut out)?;
+        self.enrolment(&mut out)?;
         self.storage(&mut out)
     }
 }
@@ -211,6 +212,17 @@ impl Snapshot {
         out.gauge("qkdn_config_last_success_timestamp_seconds", "When the files were last taken over.", last)?;
         let differ = [(Vec::new(), number(reloads.differ.get()))];
         out.gauge("qkdn_config_files_differ", "Whether the files are other ones than those in force.", differ)
+    }
+
+    fn enrolment(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let metrics = &self.metrics;
+        let waiting = [(Vec::new(), number(metrics.enrolment_waiting.get()))];
+        out.gauge("qkdn_enrolment_components_waiting", "Components that wait for approval.", waiting)?;
+        let verdicts = [("approved", &metrics.enrolment_approved), ("rejected", &metrics.enrolment_rejected)];
+        let verdicts = verdicts.map(|(verdict, count)| (vec![("verdict", verdict.to_owned())], count.get()));
+        out.counter("qkdn_enrolment_decisions", "Decisions of operators about components.", verdicts)?;
+        let refused = [(Vec::new(), metrics.enrolment_no_room.get())];
+        out.counter("qkdn_enrolment_refused", "Times that a component had no place among those that wait.", refused)
     }
 
     fn network(&self, out: &mut Writer<'_>) -> fmt::Result {

@@ -22,6 +22,7 @@ pub mod views;
 mod connection;
 pub mod csv;
 mod dashboard;
+pub mod enrolment_desk;
 pub mod event_log;
 pub mod exporter_desk;
 mod listing;
@@ -34,6 +35,8 @@ mod v1;
 #[cfg(test)]
 pub(crate) mod fake_backend;
 #[cfg(test)]
+mod fake_enrolment;
+#[cfg(test)]
 mod fake_exporters;
 #[cfg(test)]
 pub(crate) mod fake_manager;
@@ -41,6 +44,7 @@ pub(crate) mod fake_manager;
 mod tests;
 
 pub use backend::{Answer, Backend};
+pub use enrolment_desk::EnrolmentDesk;
 pub use exporter_desk::ExporterDesk;
 pub use page::{Page, PageRequest};
 pub use server::{ApiError, ApiServer};

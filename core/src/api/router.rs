@@ -22,8 +22,8 @@ use super::{
     openapi,
     problem::Problem,
     v1::{
-        alarms, audit, components, configuration, events, exporters, history, manager, network, reports, resources,
-        subscriptions,
+        alarms, audit, components, configuration, enrolment, events, exporters, history, manager, network, reports,
+        resources, subscriptions,
     },
 };
 use crate::config::{Role, limits};
@@ -47,6 +47,9 @@ pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
         .routes(routes!(components::list))
         .routes(routes!(components::show))
         .routes(routes!(components::request))
+        .routes(routes!(enrolment::list))
+        .routes(routes!(enrolment::approve))
+        .routes(routes!(enrolment::reject))
         .routes(routes!(history::show))
         .routes(routes!(history::several))
         .routes(routes!(history::values))

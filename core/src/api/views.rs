@@ -6,6 +6,7 @@
 pub mod alarm;
 pub mod audit;
 pub mod component;
+pub mod enrolment;
 pub mod exporter;
 pub mod health;
 pub mod history;
@@ -21,6 +22,7 @@ pub mod subscription;
 pub use alarm::AlarmView;
 pub use audit::{AuditEntryView, AuditFilter};
 pub use component::{ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, ValueView};
+pub use enrolment::{EnrolmentState, EnrolmentView};
 pub use exporter::{ExporterState, ExporterView, ParkedEventView, RetryView, TestView};
 pub use health::{ComponentCount, Gauges, Health, InterfaceGauges, NetworkLevel, SilentCount};
 pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueCursor, ValueFilter};

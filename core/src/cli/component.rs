@@ -3,10 +3,14 @@
 use super::{
     ApiArgs, Client, CommandResult, Exit, Output,
     client::component_path,
+    enrolment::{self, DecideArgs},
     output::{count, time},
 };
 use crate::{
-    api::views::{ComponentDetail, ComponentSummary, OutwardSubscriptionView, StatusAnswer, StatusQuery, ValueView},
+    api::views::{
+        ComponentDetail, ComponentSummary, EnrolmentState, OutwardSubscriptionView, StatusAnswer, StatusQuery,
+        ValueView,
+    },
     model::{ComponentRef, ReferencePoint},
 };
 
@@ -25,6 +29,18 @@ pub enum Command {
         #[arg(value_name = "COMPONENT")]
         component: ComponentRef,
     },
+    /// Approve a component that waits: it may report from now on. Needs QKDNM_TOKEN of an admin.
+    ///
+    /// With `enrolment = "approve"`. The decision is about the component as its certificate authority vouches for it: it
+    /// holds for renewed certificates of that authority, and for no other authority. Compare the fingerprint with the
+    /// component's own before.
+    #[command(
+        after_help = "Examples:\n  qkdnm component list --waiting\n  qkdnm component approve mk/km-9 --fingerprint 3b1f...\n  qkdnm component approve mk/km-9 --note \"delivered 2026-11-20\""
+    )]
+    Approve(DecideArgs),
+    /// Reject a component: it is refused at connection until it is approved. Needs QKDNM_TOKEN of an admin.
+    #[command(after_help = "Example:\n  qkdnm component reject mk/km-9 --note \"nobody knows it\"")]
+    Reject(DecideArgs),
     /// Ask a component for a status report, and show what it answers. Needs QKDNM_TOKEN.
     #[command(
         after_help = "Examples:\n  qkdnm component request mk/km-1\n  qkdnm component request mq/module-1 --type performance --name qber_ratio"
@@ -56,6 +72,12 @@ pub struct ListArgs {
     /// Silent for longer than it may be (true), or not (false).
     #[arg(long, value_name = "BOOL")]
     silent: Option<bool>,
+    /// Those that wait for approval instead: with their certificates.
+    #[arg(long, conflicts_with_all = ["enrolment", "reference_point", "connected", "vendor", "model", "site", "tag", "silent"])]
+    waiting: bool,
+    /// Those that wait, were approved or were rejected instead: waiting, approved or rejected.
+    #[arg(long, value_name = "STATE", conflicts_with_all = ["reference_point", "connected", "vendor", "model", "site", "tag", "silent"])]
+    enrolment: Option<EnrolmentState>,
 }
 
 /// Whom to ask for what; without any option: for everything it has.
@@ -78,8 +100,13 @@ pub struct RequestArgs {
 pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
     let client = Client::new(api)?;
     match command {
-        Command::List(args) => list(args, &client, output),
+        Command::List(args) => match args.enrolment.or(args.waiting.then_some(EnrolmentState::Waiting)) {
+            Some(state) => enrolment::list(state, &client, output),
+            None => list(args, &client, output),
+        },
         Command::Show { component } => show(&component, &client, output),
+        Command::Approve(args) => enrolment::decide("approve", &args, &client, output),
+        Command::Reject(args) => enrolment::decide("reject", &args, &client, output),
         Command::Request(args) => request(args, &client, output),
     }
 }
@@ -126,12 +153,25 @@ fn list(args: ListArgs, client: &Client, output: &mut Output<'_>) -> CommandResu
 }
 
 fn show(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -> CommandResult {
+    let enrolments = enrolment::of(component, client)?;
+    let document: anyhow::Result<serde_json::Value> = client.get(&component_path(component), &[]);
+    // Who only waits is no component of the manager's yet.
+    let mut document = match document {
+        Err(_) if !enrolments.is_empty() => serde_json::json!({ "component": component }),
+        other => other?,
+    };
     if output.is_data() {
-        let document: serde_json::Value = client.get(&component_path(component), &[])?;
+        if let (Some(document), false) = (document.as_object_mut(), enrolments.is_empty()) {
+            document.insert("enrolment".to_owned(), serde_json::to_value(&enrolments)?);
+        }
         output.document(&document)?;
         return Ok(Exit::Success);
     }
-    let detail: ComponentDetail = client.get(&component_path(component), &[])?;
+    if document.get("connections").is_none() {
+        enrolment::show(&enrolments, output)?;
+        return Ok(Exit::Success);
+    }
+    let detail: ComponentDetail = serde_json::from_value(document)?;
     let summary = detail.summary;
     let numbering = match (detail.incarnation, detail.last_sequence) {
         (Some(incarnation), Some(last)) => format!("at {last} of incarnation {incarnation}, {} missing", detail.gaps),
@@ -162,6 +202,10 @@ fn show(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -> C
             [connection.peer_address, direction.to_owned(), connection.since.to_string(), connection.key_exchange]
         });
         output.table(["CONNECTION", "DIRECTION", "SINCE", "KEY EXCHANGE"], rows.collect())?;
+    }
+    if !enrolments.is_empty() {
+        output.line("")?;
+        enrolment::show(&enrolments, output)?;
     }
     subscriptions(detail.outward_subscriptions, output)?;
     values(detail.values, output)?;

@@ -15,6 +15,7 @@ pub mod component;
 mod configuration;
 pub mod demo;
 mod doctor;
+mod enrolment;
 mod event;
 pub mod exporter;
 mod health;
@@ -218,7 +219,9 @@ impl Command {
     /// Whether it asks a manager something and changes nothing: only then can it be watched.
     const fn only_reads(&self) -> bool {
         match self {
-            Self::Component(command) => !matches!(command, component::Command::Request(_)),
+            Self::Component(command) => {
+                matches!(command, component::Command::List(_) | component::Command::Show { .. })
+            }
             Self::Alarm(command) => {
                 matches!(command, alarm::Command::List(_) | alarm::Command::Summary | alarm::Command::Show { .. })
             }

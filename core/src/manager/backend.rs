@@ -20,6 +20,7 @@ use crate::{
     api::{
         Answer, Backend, Page, PageRequest,
         backend::{OperateAlarmError, ReportsError, RequestError},
+        enrolment_desk::EnrolmentDesk,
         event_log::EventLog,
         exporter_desk::ExporterDesk,
         views::{
@@ -79,6 +80,8 @@ pub struct ManagerBackend {
     pub audit: Audit,
     /// Subscriptions at components.
     pub outward: Arc<super::outward::Outward>,
+    /// Components that wait for approval.
+    pub enrolment: super::enrolment::Enrolling,
     /// Exporters of alarms.
     pub exporters: Arc<super::exporters::Exporters>,
     /// Reloads the configuration.
@@ -538,6 +541,10 @@ impl Backend for ManagerBackend {
             interfaces: described::interfaces(&in_force.config, &self.doors.addresses(), &counts, &self.metrics),
             alarms: self.alarm_summary(),
         }
+    }
+
+    fn enrolment(&self) -> &dyn EnrolmentDesk {
+        &self.enrolment
     }
 
     fn exporters(&self) -> &dyn ExporterDesk {

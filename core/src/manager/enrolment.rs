@@ -14,10 +14,15 @@ use tokio::sync::oneshot;
 
 use super::{alarms::AlarmDesk, live::Connections};
 use crate::{
+    api::{
+        Answer, EnrolmentDesk, Page, PageRequest,
+        enrolment_desk::{Decide, DecideError},
+        views::{EnrolmentState, EnrolmentView},
+    },
     clock::Clock,
     config::limits::{ENROLMENT_ABSENCE, ENROLMENT_ALARMS, ENROLMENT_AUDITED},
     dispatch::{Enrolments, Unclear, Waiting},
-    model::{AlarmKey, ComponentRef, EnrolmentDecision, Timestamp, Verdict, alarm::Fact},
+    model::{AlarmKey, ComponentRef, EnrolmentDecision, ShownCertificate, Timestamp, Verdict, alarm::Fact},
     shard::{AlarmRequest, DecideRequest, ShardMessage, alarms::own_report},
     storage::{JournalPosition, follow::Follower, record::BatchRecord},
     telemetry::{
@@ -40,34 +45,9 @@ impl Follower for Decided {
     }
 }
 
-/// What an operator wants decided.
-#[derive(Clone, Debug)]
-pub struct Wish {
-    /// About whom.
-    pub component: ComponentRef,
-    /// What.
-    pub verdict: Verdict,
-    /// SHA-256 of the certificate that is meant, lower-case hex; `None`: the only one there is.
-    pub fingerprint: Option<String>,
-    /// Name of the operator's token.
-    pub by: String,
-    /// Why, may be empty.
-    pub note: String,
-}
-
-/// Why nothing was decided.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotDecided {
-    /// It is not clear what about.
-    #[error(transparent)]
-    Unclear(#[from] Unclear),
-    /// It could not be stored.
-    #[error("the decision was not stored: {0}; nothing has changed, try again")]
-    Unavailable(&'static str),
-}
-
-/// Where operators decide.
-pub struct EnrolmentDesk {
+/// Where operators decide; clones are one place.
+#[derive(Clone)]
+pub struct Enrolling {
     enrolments: Arc<Enrolments>,
     connections: Arc<Connections>,
     desk: AlarmDesk,
@@ -75,7 +55,7 @@ pub struct EnrolmentDesk {
     clock: Clock,
     metrics: Arc<Metrics>,
     manager: String,
-    told: Mutex<Told>,
+    told: Arc<Mutex<Told>>,
 }
 
 /// What was told of those who wait.
@@ -87,7 +67,7 @@ struct Told {
     raised: BTreeSet<ComponentRef>,
 }
 
-impl EnrolmentDesk {
+impl Enrolling {
     /// `manager` is the component of alarms about the manager itself (`mx/` and its ID).
     #[must_use]
     pub fn new(
@@ -98,32 +78,20 @@ impl EnrolmentDesk {
         (clock, metrics): (Clock, Arc<Metrics>),
         manager: String,
     ) -> Self {
-        Self { enrolments, connections, desk, audit, clock, metrics, manager, told: Mutex::default() }
+        Self { enrolments, connections, desk, audit, clock, metrics, manager, told: Arc::default() }
     }
 
-    /// Decisions and those who wait, for reading.
-    #[must_use]
-    pub const fn enrolments(&self) -> &Arc<Enrolments> {
-        &self.enrolments
-    }
-
-    /// Decides. Goes on to the end, also when whoever asked has gone away: what is committed is followed and audited.
-    pub async fn decide(self: Arc<Self>, wish: Wish) -> Result<EnrolmentDecision, NotDecided> {
-        let deciding = tokio::spawn(async move { self.decide_now(wish).await });
-        deciding.await.unwrap_or(Err(NotDecided::Unavailable("the manager failed")))
-    }
-
-    async fn decide_now(&self, wish: Wish) -> Result<EnrolmentDecision, NotDecided> {
-        let Wish { component, verdict, fingerprint, by, note } = wish;
-        let certificate = self.enrolments.subject(&component, fingerprint.as_deref())?;
-        let stopping = NotDecided::Unavailable("the manager is stopping");
+    async fn decide_now(&self, wish: Decide) -> Result<EnrolmentDecision, DecideError> {
+        let Decide { component, verdict, fingerprint, by, note } = wish;
+        let certificate = self.enrolments.subject(&component, fingerprint.as_deref()).map_err(not_clear)?;
+        let stopping = DecideError::Unavailable("the manager is stopping");
         let mailbox = self.desk.mailbox(&component.to_string()).ok_or(stopping)?;
         let (reply, answer) = oneshot::channel();
         let decision = EnrolmentDecision { component, verdict, certificate, by, note, time: Timestamp(0) };
         let request = ShardMessage::Decide(Box::new(DecideRequest { decision, reply }));
-        mailbox.put(request).map_err(|_| NotDecided::Unavailable("the shard's mailbox is full"))?;
+        mailbox.put(request).map_err(|_| DecideError::Unavailable("the shard's mailbox is full"))?;
         let Ok(Some(decision)) = answer.await else {
-            return Err(NotDecided::Unavailable("storage cannot commit now"));
+            return Err(DecideError::Unavailable("storage cannot commit now"));
         };
         match verdict {
             Verdict::Approved => self.metrics.enrolment_approved.increment(),
@@ -214,6 +182,87 @@ impl EnrolmentDesk {
             self.audit.record(AuditEntry::of_manager(now, "enrolment", what, serde_json::Value::Null));
         }
         told.audited = waiting.iter().map(key).collect();
+    }
+}
+
+impl EnrolmentDesk for Enrolling {
+    fn list(
+        &self,
+        component: Option<&ComponentRef>,
+        state: Option<EnrolmentState>,
+        page: &PageRequest<String>,
+    ) -> Page<EnrolmentView> {
+        let waiting = self.enrolments.all_waiting().into_iter().map(waiting_view);
+        let decided = self.enrolments.decisions();
+        let all = waiting.chain(decided.iter().map(|decision| decided_view(decision)));
+        let fits = |one: &EnrolmentView| {
+            component.is_none_or(|component| *component == one.component)
+                && state.is_none_or(|state| state == one.state)
+        };
+        let mut found: Vec<(String, EnrolmentView)> = all.filter(fits).map(|one| (one.place(), one)).collect();
+        found.retain(|(place, _)| page.after.as_ref().is_none_or(|after| place > after));
+        found.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        Page::take(found.into_iter().map(|(_, one)| one), page.limit, EnrolmentView::place)
+    }
+
+    /// Goes on to the end, also when whoever asked has gone away: what is committed is followed and audited.
+    fn decide(&self, wish: Decide) -> Answer<'_, Result<EnrolmentView, DecideError>> {
+        let this = self.clone();
+        let deciding = tokio::spawn(async move { this.decide_now(wish).await });
+        Box::pin(async move {
+            let decided = deciding.await.unwrap_or(Err(DecideError::Unavailable("the manager failed")));
+            decided.map(|decision| decided_view(&decision))
+        })
+    }
+}
+
+fn not_clear(unclear: Unclear) -> DecideError {
+    match unclear {
+        Unclear::Unknown(_) => DecideError::Unknown(unclear.to_string()),
+        _ => DecideError::NotPossible(unclear.to_string()),
+    }
+}
+
+fn waiting_view(one: Waiting) -> EnrolmentView {
+    EnrolmentView {
+        address: Some(one.peer.to_string()),
+        connections: one.connections.len(),
+        first_seen: Some(one.first_seen),
+        last_seen: Some(one.last_seen),
+        ..view(&one.component, EnrolmentState::Waiting, &one.certificate)
+    }
+}
+
+fn decided_view(decision: &EnrolmentDecision) -> EnrolmentView {
+    let state = match decision.verdict {
+        Verdict::Approved => EnrolmentState::Approved,
+        Verdict::Rejected => EnrolmentState::Rejected,
+    };
+    EnrolmentView {
+        decided_by: Some(decision.by.clone()),
+        decided: Some(decision.time),
+        note: Some(decision.note.clone()).filter(|note| !note.is_empty()),
+        ..view(&decision.component, state, &decision.certificate)
+    }
+}
+
+fn view(component: &ComponentRef, state: EnrolmentState, certificate: &ShownCertificate) -> EnrolmentView {
+    EnrolmentView {
+        component: component.clone(),
+        state,
+        san: component.urn(),
+        fingerprint: certificate.fingerprint.clone(),
+        subject: certificate.subject.clone(),
+        issuer: certificate.issuer.clone(),
+        authority: certificate.authority.clone(),
+        not_after: certificate.not_after,
+        address: None,
+        connections: 0,
+        first_seen: None,
+        last_seen: None,
+        decided_by: None,
+        decided: None,
+        note: None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{alarms::AlarmDesk, enrolment::EnrolmentDesk, live::Connections, watch::Watch};
+use super::{alarms::AlarmDesk, enrolment::Enrolling, live::Connections, watch::Watch};
 use crate::{
     clock::{Clock, wall_time},
     model::AlarmKey,
@@ -30,7 +30,7 @@ pub struct House {
     /// Connections that are up.
     pub connections: Arc<Connections>,
     /// Components that wait for approval.
-    pub enrolment: Arc<EnrolmentDesk>,
+    pub enrolment: Enrolling,
     /// Refusals.
     pub watch: Arc<Watch>,
     /// Alarms.

@@ -18,7 +18,7 @@ use crate::{
         backend::ManagerBackend,
         contexts::Contexts,
         doors::{Bound, Doors, bind},
-        enrolment::EnrolmentDesk,
+        enrolment::Enrolling,
         exporters::{Exporters, ExportersError},
         housekeeping::House,
         live::{Connections, Interface, Sink},
@@ -103,7 +103,7 @@ impl Shared {
         desk: AlarmDesk,
         parts: &Parts,
         outward: Arc<Outward>,
-        exporters: &Arc<Exporters>,
+        (exporters, enrolment): (&Arc<Exporters>, Enrolling),
         (reloader, doors): (&Arc<Reloader>, &Arc<Doors>),
     ) -> ManagerBackend {
         ManagerBackend {
@@ -120,6 +120,7 @@ impl Shared {
             events: Arc::clone(parts.events.log()),
             audit: parts.audit.clone(),
             outward,
+            enrolment,
             exporters: Arc::clone(exporters),
             reloader: Arc::clone(reloader),
             doors: Arc::clone(doors),
@@ -194,16 +195,16 @@ impl Shared {
             Arc::clone(&self.metrics),
             wishes,
         ));
-        let enrolment = Arc::new(EnrolmentDesk::new(
+        let enrolment = Enrolling::new(
             Arc::clone(&self.enrolments),
             Arc::clone(&connections),
             desk.clone(),
             parts.audit.clone(),
             (self.clock, Arc::clone(&self.metrics)),
             self.manager.clone(),
-        ));
+        );
         let house = House {
-            enrolment: Arc::clone(&enrolment),
+            enrolment: enrolment.clone(),
             manager: self.manager.clone(),
             clock: self.clock,
             connections: Arc::clone(&connections),
@@ -217,7 +218,7 @@ impl Shared {
             self.reloader(origin, contexts, &connections, &doors, (&closed.api, &desk, &parts), (&outward, &exporters));
         tasks.spawn(Arc::clone(&reloader).watch(doors_cancel.clone()));
         let (api, backend) =
-            (closed.api.address(), self.backend(desk, &parts, outward, &exporters, (&reloader, &doors)));
+            (closed.api.address(), self.backend(desk, &parts, outward, (&exporters, enrolment), (&reloader, &doors)));
         tasks.spawn(Arc::clone(&parts.events).run(doors_cancel.clone()));
         tasks.spawn(closed.api.serve(Arc::new(backend), doors_cancel.clone()));
         Ok(Running {
