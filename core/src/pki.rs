@@ -13,11 +13,13 @@ use std::{
 };
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
+    BasicConstraints, Certificate, CertificateParams, CertificateRevocationListParams, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason, RevokedCertParams,
     SanType, SerialNumber, date_time_ymd,
 };
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, pem::PemObject};
+use rustls_pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject,
+};
 use x509_parser::{certificate::X509Certificate, prelude::FromDer, revocation_list::CertificateRevocationList};
 
 use crate::model::{ComponentRef, ReferencePoint, Timestamp, component_id::ComponentIdError};
@@ -132,20 +134,18 @@ pub fn issue(dir: &Path, request: &IssueRequest) -> Result<Made, PkiError> {
     let certificate = dir.join(format!("{stem}.pem"));
     let private_key = dir.join(format!("{stem}.key"));
     refuse_existing(&[&certificate, &private_key])?;
-
-    let key = KeyPair::generate()?;
-    let mut params = CertificateParams::default();
-    params.distinguished_name = common_name(first.id.as_str());
-    params.subject_alt_names = alternative_names(request)?;
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
-    params.is_ca = IsCa::ExplicitNoCa;
-    params.use_authority_key_identifier_extension = true;
-    params.serial_number = Some(random_serial()?);
-    let not_after = validity(&mut params, request.days, Some(authority.not_after));
-    let made = params.signed_by(&key, &authority.issuer)?;
+    let (made, key, not_after) = authority.sign(request)?;
     write_pair(&certificate, &made.pem(), &private_key, &key)?;
     Ok(Made { certificate, private_key, not_after })
+}
+
+/// A certificate and its key that are in no file.
+#[derive(Debug)]
+pub struct Held {
+    /// The certificate.
+    pub certificate: CertificateDer<'static>,
+    /// Its key.
+    pub private_key: PrivateKeyDer<'static>,
 }
 
 /// Puts certificates of the folder on its revocation list, beside those that are on it.
@@ -194,13 +194,21 @@ pub fn revoke(dir: &Path, names: &[String]) -> Result<MadeList, PkiError> {
     Ok(MadeList { list, added, total })
 }
 
-struct Authority {
+/// The authority of a folder.
+pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     not_after: Duration,
 }
 
+impl std::fmt::Debug for Authority {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Authority")
+    }
+}
+
 impl Authority {
-    fn open(dir: &Path) -> Result<Self, PkiError> {
+    /// Reads `ca.pem` and `ca.key` of a folder.
+    pub fn open(dir: &Path) -> Result<Self, PkiError> {
         let (certificate, key) = (dir.join("ca.pem"), dir.join("ca.key"));
         if !certificate.exists() || !key.exists() {
             return Err(PkiError::NoAuthority(dir.to_owned()));
@@ -215,6 +223,32 @@ impl Authority {
             .filter(|pair| pair.public_key_raw() == parsed.public_key().subject_public_key.data.as_ref())
             .ok_or(PkiError::Content { path: key, expected: "the private key of ca.pem" })?;
         Ok(Self { issuer: Issuer::from_ca_cert_der(&der, key)?, not_after })
+    }
+
+    /// Makes a certificate and its key as [`issue`] does, and leaves both in memory; for holders that live no longer than the
+    /// process.
+    pub fn hold(&self, request: &IssueRequest) -> Result<Held, PkiError> {
+        let (made, key, _) = self.sign(request)?;
+        let private_key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        Ok(Held { certificate: made.der().clone(), private_key })
+    }
+
+    fn sign(&self, request: &IssueRequest) -> Result<(Certificate, KeyPair, Timestamp), PkiError> {
+        let Some(first) = request.components.first() else {
+            return Err(PkiError::Name(String::new()));
+        };
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::default();
+        params.distinguished_name = common_name(first.id.as_str());
+        params.subject_alt_names = alternative_names(request)?;
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
+        params.is_ca = IsCa::ExplicitNoCa;
+        params.use_authority_key_identifier_extension = true;
+        params.serial_number = Some(random_serial()?);
+        let not_after = validity(&mut params, request.days, Some(self.not_after));
+        let made = params.signed_by(&key, &self.issuer)?;
+        Ok((made, key, not_after))
     }
 }
 

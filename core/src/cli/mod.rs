@@ -28,6 +28,7 @@ mod reload;
 pub mod report;
 pub mod resource;
 pub mod run;
+pub mod simulate;
 pub mod storage;
 pub mod subscription;
 pub mod token;
@@ -109,6 +110,8 @@ pub enum Command {
     Run(run::RunArgs),
     /// Shows a small QKD network and its manager at work, on this machine alone.
     Demo(demo::DemoArgs),
+    /// Simulates a QKD network from a description: components of all reference points, and faults.
+    Simulate(simulate::SimulateArgs),
     /// Checks a configuration and says what the manager would do with it.
     Check(check::CheckArgs),
     /// The configuration: show it, compare it, have a manager that runs take it over.
@@ -262,6 +265,7 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Config(command) => configuration::run(&command, api, output),
         Command::Catalogue => catalogue::run(output),
         Command::Demo(args) => demo::command(&args),
+        Command::Simulate(args) => simulate::command(&args, output),
         Command::Pki(args) => pki::command(args, output),
         Command::Storage(command) => storage::run(&command, output),
         Command::Audit(command) => audit::run(command, api, output),

@@ -32,7 +32,7 @@ use self::{
 use crate::{
     config::Config,
     model::{ReferencePoint, Timestamp},
-    simulate::{Client, ClientConfig, ClientError, Counts, Network},
+    simulate::{Client, ClientConfig, ClientError, Counts, Network, client::Trust},
 };
 
 /// Time between two reports of a component.
@@ -210,12 +210,13 @@ struct Cast {
 
 impl Cast {
     fn start(site: &Site, manager: &dyn DemoManager) -> Result<Self, DemoError> {
+        let trust = Trust::from_files(&[site.anchor()])?;
         let clients = site.components().iter().map(|component| {
             let point = component.reference_point;
             let address = manager.listens(point).ok_or(DemoError::NoListener(point))?;
             let (certificate, private_key) = site.certificate_of(component);
-            let mut config = ClientConfig::new(component.clone(), address.to_string(), certificate, private_key);
-            config.trust_anchors = vec![site.anchor()];
+            let tls = trust.client_from_files(&certificate, &private_key)?;
+            let mut config = ClientConfig::new(component.clone(), address.to_string(), tls);
             config.serves_subscriptions = point != ReferencePoint::Mc;
             // Data that is kept knows the numbers of the last demo: begin a new incarnation.
             config.incarnation = u64::try_from(now().0).unwrap_or(0);

@@ -6,24 +6,26 @@
 //! requests with them. What became of everything is in [`Counts`]. A refusal is final unless it asks to come again.
 
 mod session;
+mod trust;
 
 use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
-use rustls::RootCertStore;
-use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject};
+use rustls_pki_types::ServerName;
 use serde_json::Value;
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Semaphore, mpsc, watch},
     task::JoinHandle,
 };
 use tokio_rustls::TlsConnector;
+
+pub use self::trust::Trust;
 
 use self::session::Outbox;
 use super::subscriptions::Subscriptions;
@@ -39,12 +41,10 @@ pub struct ClientConfig {
     pub component: ComponentRef,
     /// `host:port` of the manager's listener; the manager's certificate has to name the host.
     pub manager: String,
-    /// Chain in PEM.
-    pub certificate: PathBuf,
-    /// Key in PEM.
-    pub private_key: PathBuf,
-    /// CAs that vouch for the manager, in PEM.
-    pub trust_anchors: Vec<PathBuf>,
+    /// Whom it trusts, and what it shows.
+    pub tls: Arc<rustls::ClientConfig>,
+    /// So many connections are made at a time, by all that share it.
+    pub dialling: Arc<Semaphore>,
     /// Goes up when the numbering starts anew.
     pub incarnation: u64,
     /// Reports without an answer at a time.
@@ -60,13 +60,12 @@ pub struct ClientConfig {
 impl ClientConfig {
     /// A client with the usual window and waits.
     #[must_use]
-    pub fn new(component: ComponentRef, manager: String, certificate: PathBuf, private_key: PathBuf) -> Self {
+    pub fn new(component: ComponentRef, manager: String, tls: Arc<rustls::ClientConfig>) -> Self {
         Self {
             component,
             manager,
-            certificate,
-            private_key,
-            trust_anchors: Vec::new(),
+            tls,
+            dialling: Arc::new(Semaphore::new(1)),
             incarnation: 0,
             window: 64,
             serves_subscriptions: true,
@@ -91,6 +90,9 @@ pub enum ClientError {
     /// Certificate and key do not go together, or an anchor is none.
     #[error("TLS cannot be set up with these certificates")]
     Tls(#[from] rustls::Error),
+    /// The anchors are no use.
+    #[error("nobody can be trusted by these certificates")]
+    Trust(#[from] rustls::server::VerifierBuilderError),
     /// The address of the manager has no host or no port.
     #[error("`{0}` is no address of a manager (expected HOST:PORT)")]
     Address(String),
@@ -117,6 +119,8 @@ pub struct Counts {
     pub notifications: AtomicU64,
     /// Subscriptions granted or resumed.
     pub subscriptions: AtomicU64,
+    /// Whether there is a connection now.
+    pub connected: AtomicBool,
     last_trouble: Mutex<Option<String>>,
 }
 
@@ -149,9 +153,10 @@ struct Report {
 }
 
 impl Client {
-    /// Reads the certificates and begins to dial, on the runtime of the caller.
+    /// Begins to dial, on the runtime of the caller.
     pub fn start(config: ClientConfig) -> Result<Self, ClientError> {
-        let (connector, server) = tls(&config)?;
+        let server = server_name(&config.manager)?;
+        let connector = TlsConnector::from(Arc::clone(&config.tls));
         let counts = Arc::new(Counts::default());
         let (reports, incoming) = mpsc::channel(1);
         let (status, current) = watch::channel(Arc::from(Vec::new()));
@@ -176,6 +181,18 @@ impl Client {
         self.reports.try_send(Report { time, objects }).is_ok()
     }
 
+    /// From now on nothing is known of the component, until the next report: requests are answered with nothing, and
+    /// subscriptions are not served.
+    pub fn forget(&self) {
+        self.status.send_replace(Arc::from(Vec::new()));
+    }
+
+    /// Ends it at once, as if the component had lost its power: what has no answer is lost.
+    pub fn abort(self) {
+        self.task.abort();
+        self.counts.connected.store(false, Ordering::Relaxed);
+    }
+
     /// What became of everything so far.
     #[must_use]
     pub fn counts(&self) -> Arc<Counts> {
@@ -193,29 +210,10 @@ impl Client {
     }
 }
 
-fn tls(config: &ClientConfig) -> Result<(TlsConnector, ServerName<'static>), ClientError> {
-    let file = |path: &PathBuf, source| ClientError::File { path: path.clone(), source };
-    let certificates = |path: &PathBuf| -> Result<Vec<CertificateDer<'static>>, ClientError> {
-        CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|source| file(path, source))
-    };
-    let mut anchors = RootCertStore::empty();
-    for path in &config.trust_anchors {
-        for certificate in certificates(path)? {
-            anchors.add(certificate)?;
-        }
-    }
-    let key = PrivateKeyDer::from_pem_file(&config.private_key).map_err(|source| file(&config.private_key, source))?;
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(anchors)
-        .with_client_auth_cert(certificates(&config.certificate)?, key)?;
-    tls.alpn_protocols = vec![b"qkdn/1".to_vec()];
-    let host = config.manager.rsplit_once(':').map(|(host, _)| host.trim_matches(['[', ']']).to_owned());
-    let server = host
-        .and_then(|host| ServerName::try_from(host).ok())
-        .ok_or_else(|| ClientError::Address(config.manager.clone()))?;
-    Ok((TlsConnector::from(Arc::new(tls)), server))
+/// The name that the manager's certificate has to have.
+fn server_name(manager: &str) -> Result<ServerName<'static>, ClientError> {
+    let host = manager.rsplit_once(':').map(|(host, _)| host.trim_matches(['[', ']']).to_owned());
+    host.and_then(|host| ServerName::try_from(host).ok()).ok_or_else(|| ClientError::Address(manager.to_owned()))
 }
 
 /// Makes connections until there is nothing left to send.
@@ -243,7 +241,10 @@ impl Dialler {
             match self.connect().await {
                 Ok(stream) => {
                     self.counts.connections.fetch_add(1, Ordering::Relaxed);
-                    match session::run(stream, &self, &mut incoming, &mut outbox, &mut served).await {
+                    self.counts.connected.store(true, Ordering::Relaxed);
+                    let ended = session::run(stream, &self, &mut incoming, &mut outbox, &mut served).await;
+                    self.counts.connected.store(false, Ordering::Relaxed);
+                    match ended {
                         Ok(()) => return,
                         Err(error) => self.counts.trouble(format!("connection lost: {error}")),
                     }
@@ -265,6 +266,7 @@ impl Dialler {
     }
 
     async fn connect(&self) -> std::io::Result<session::Stream> {
+        let _turn = self.config.dialling.acquire().await.map_err(std::io::Error::other)?;
         let stream = tokio::net::TcpStream::connect(&self.config.manager).await?;
         stream.set_nodelay(true)?;
         self.connector.connect(self.server.clone(), stream).await

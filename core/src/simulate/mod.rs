@@ -7,13 +7,17 @@
 
 pub mod client;
 pub mod controller;
+pub mod description;
 pub mod key_manager;
 pub mod link;
 pub mod message;
 pub mod module;
 pub mod physics;
+pub mod running;
+pub mod site;
 pub mod subscriptions;
 pub mod trigger;
+pub mod world;
 
 use std::time::Duration;
 

@@ -241,10 +241,13 @@ async fn receive(
 }
 
 async fn send(write: &mut WriteHalf<Stream>, lines: &[Arc<str>]) -> io::Result<()> {
+    // One record for a line and its end, and for as many lines as there are.
+    let mut bytes = Vec::with_capacity(lines.iter().map(|line| line.len() + 1).sum());
     for line in lines {
-        write.write_all(line.as_bytes()).await?;
-        write.write_all(b"\n").await?;
+        bytes.extend_from_slice(line.as_bytes());
+        bytes.push(b'\n');
     }
+    write.write_all(&bytes).await?;
     write.flush().await
 }
 

@@ -3,6 +3,8 @@
 use std::{fs, path::Path, sync::Arc};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
+use rustls::RootCertStore;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -59,8 +61,9 @@ impl Site {
         let path = |name: &str| Path::join(self.folder.path(), name);
         let component = ComponentRef::new(ReferencePoint::Mq, ComponentId::new("alice").unwrap());
         let manager = self.listener.local_addr().unwrap().to_string();
-        let mut config = ClientConfig::new(component, manager, path("alice.pem"), path("alice.key"));
-        config.trust_anchors = vec![path("ca.pem")];
+        let trust = Trust::from_files(&[path("ca.pem")]).unwrap();
+        let tls = trust.client_from_files(&path("alice.pem"), &path("alice.key")).unwrap();
+        let mut config = ClientConfig::new(component, manager, tls);
         config.window = 3;
         config.backoff_min = Duration::from_millis(1);
         Client::start(config).unwrap()
