@@ -6,7 +6,7 @@ use std::{
 };
 
 use harness::{ManagerProcess, PATIENCE, Settings, eventually};
-use qkdn_manager::simulate::{Client, ClientConfig, Counts};
+use qkdn_manager::simulate::{Client, ClientConfig, Counts, client::Trust};
 use serde_json::{Value, json};
 
 use crate::standing::{await_state, standing};
@@ -24,8 +24,9 @@ fn start(manager: &ManagerProcess, serves_subscriptions: bool) -> Client {
     let identity = manager.component_identity("mk", "km-1");
     let address = format!("localhost:{}", manager.address("mk").port());
     let component = "mk/km-1".parse().unwrap();
-    let mut config = ClientConfig::new(component, address, identity.certificate_file, identity.key_file);
-    config.trust_anchors = vec![manager.pki.anchor_file()];
+    let trust = Trust::from_files(&[manager.pki.anchor_file()]).unwrap();
+    let tls = trust.client_from_files(&identity.certificate_file, &identity.key_file).unwrap();
+    let mut config = ClientConfig::new(component, address, tls);
     config.backoff_max = Duration::from_millis(500);
     config.serves_subscriptions = serves_subscriptions;
     Client::start(config).unwrap()

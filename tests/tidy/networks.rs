@@ -3,55 +3,10 @@
 use std::{collections::BTreeMap, fs};
 
 use harness::binary::repository;
-use qkdn_manager::simulate::physics;
-use serde::Deserialize;
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    network: Network,
-    nodes: Vec<Node>,
-    links: Vec<Link>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Network {
-    name: String,
-    attenuation_db_per_km: f64,
-    /// Length of a fibre over the great circle between its ends, where lengths are derived.
-    route_factor: Option<f64>,
-    longest_hop_km: Option<f64>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Node {
-    id: String,
-    name: String,
-    kind: Kind,
-    latitude: f64,
-    longitude: f64,
-}
-
-#[derive(Clone, Copy, Deserialize, PartialEq)]
-#[serde(rename_all = "lowercase")]
-enum Kind {
-    Site,
-    Relay,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Link {
-    from: String,
-    to: String,
-    length_km: f64,
-    loss_db: Option<f64>,
-}
+use qkdn_manager::simulate::description::{self, Description, Node, NodeKind, Plan};
 
 /// The files, with the number of nodes that their names end with.
-fn networks() -> Vec<(String, usize, File)> {
+fn networks() -> Vec<(String, usize, Description)> {
     let mut found: Vec<_> = fs::read_dir(repository().join("examples/networks"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -59,8 +14,8 @@ fn networks() -> Vec<(String, usize, File)> {
         .map(|path| {
             let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
             let nodes = stem.rsplit('-').next().unwrap().parse().unwrap();
-            let file = toml::from_str(&fs::read_to_string(&path).unwrap());
-            (stem.clone(), nodes, file.unwrap_or_else(|error| panic!("{stem}: {error}")))
+            let file = description::parse(&stem, &fs::read_to_string(&path).unwrap());
+            (stem, nodes, file.unwrap_or_else(|problems| panic!("{problems}")))
         })
         .collect();
     found.sort_by_key(|(_, nodes, _)| *nodes);
@@ -68,32 +23,31 @@ fn networks() -> Vec<(String, usize, File)> {
     found
 }
 
-impl File {
-    fn node(&self, id: &str) -> &Node {
-        self.nodes.iter().find(|node| node.id == id).unwrap_or_else(|| panic!("{}: no node {id}", self.network.name))
-    }
+fn node<'a>(file: &'a Description, id: &str) -> &'a Node {
+    file.nodes.iter().find(|node| node.id == id).unwrap_or_else(|| panic!("{}: no node {id}", file.network.name))
+}
 
-    /// Nodes that are reached from the first one without the link `left_out`.
-    fn reached(&self, left_out: Option<usize>) -> usize {
-        let mut component: BTreeMap<&str, usize> =
-            self.nodes.iter().enumerate().map(|(number, node)| (node.id.as_str(), number)).collect();
-        for (_, link) in self.links.iter().enumerate().filter(|(number, _)| Some(*number) != left_out) {
-            let (keep, lose) = (component[link.from.as_str()], component[link.to.as_str()]);
-            component.values_mut().filter(|number| **number == lose).for_each(|number| *number = keep);
-        }
-        let first = component[self.nodes[0].id.as_str()];
-        component.values().filter(|number| **number == first).count()
+/// Nodes that are reached from the first one without the link `left_out`.
+fn reached(file: &Description, left_out: Option<usize>) -> usize {
+    let mut component: BTreeMap<&str, usize> =
+        file.nodes.iter().enumerate().map(|(number, node)| (node.id.as_str(), number)).collect();
+    for (_, link) in file.links.iter().enumerate().filter(|(number, _)| Some(*number) != left_out) {
+        let (keep, lose) = (component[link.from.as_str()], component[link.to.as_str()]);
+        component.values_mut().filter(|number| **number == lose).for_each(|number| *number = keep);
     }
+    let first = component[file.nodes[0].id.as_str()];
+    component.values().filter(|number| **number == first).count()
 }
 
 /// Length of the great circle, by the haversine formula.
 fn great_circle_km(one: &Node, other: &Node) -> f64 {
     const EARTH_RADIUS_KM: f64 = 6371.0;
+    let ((latitude, longitude), (to_latitude, to_longitude)) = (one.position.unwrap(), other.position.unwrap());
     let half_sine = |degrees: f64| (degrees.to_radians() / 2.0).sin().powi(2);
-    let across = half_sine(other.latitude - one.latitude)
-        + one.latitude.to_radians().cos()
-            * other.latitude.to_radians().cos()
-            * half_sine(other.longitude - one.longitude);
+    let across = half_sine(to_latitude - latitude)
+        + latitude.to_radians().cos()
+            * to_latitude.to_radians().cos()
+            * half_sine(to_longitude - longitude);
     2.0 * EARTH_RADIUS_KM * across.sqrt().asin()
 }
 
@@ -111,8 +65,8 @@ fn each_network_has_its_nodes_and_hangs_together() {
             pairs.iter().all(|[one, other]| one != other) && pairs.windows(2).all(|two| two[0] != two[1]),
             "{stem}"
         );
-        assert_eq!(file.reached(None), nodes, "{stem}: connected");
-        for relay in file.nodes.iter().filter(|node| node.kind == Kind::Relay) {
+        assert_eq!(reached(&file, None), nodes, "{stem}: connected");
+        for relay in file.nodes.iter().filter(|node| node.kind == NodeKind::Relay) {
             let links = file.links.iter().filter(|link| [&link.from, &link.to].contains(&&relay.id)).count();
             assert_eq!(links, 2, "{stem}: {} is on the way from one site to another", relay.id);
         }
@@ -124,7 +78,7 @@ fn each_network_has_its_nodes_and_hangs_together() {
 fn no_link_of_the_network_of_twenty_is_the_only_way() {
     let (_, _, file) = networks().remove(1);
     for number in 0..file.links.len() {
-        assert_eq!(file.reached(Some(number)), 20, "{} - {}", file.links[number].from, file.links[number].to);
+        assert_eq!(reached(&file, Some(number)), 20, "{} - {}", file.links[number].from, file.links[number].to);
     }
 }
 
@@ -132,7 +86,7 @@ fn no_link_of_the_network_of_twenty_is_the_only_way() {
 fn lengths_are_those_that_the_header_promises() {
     for (stem, _, file) in networks() {
         for link in &file.links {
-            let straight = great_circle_km(file.node(&link.from), file.node(&link.to));
+            let straight = great_circle_km(node(&file, &link.from), node(&file, &link.to));
             let place = format!("{stem}: {} - {}", link.from, link.to);
             assert!(link.length_km > straight, "{place}: a fibre is longer than {straight} km");
             match file.network.route_factor {
@@ -145,21 +99,21 @@ fn lengths_are_those_that_the_header_promises() {
     }
 }
 
+/// Links with their devices, switches and relay points; none of them had to be cut into hops.
 #[test]
 fn every_link_makes_keys() {
-    for (stem, _, file) in networks() {
-        for link in &file.links {
-            let mut model = physics::Link::gigahertz(link.length_km);
-            model.channel.attenuation_db_per_km = file.network.attenuation_db_per_km;
-            let by_length = model.channel.loss_db();
-            model.channel.insertion_loss_db = link.loss_db.map_or(0.0, |loss| loss - by_length);
-            let place = format!("{stem}: {} - {}", link.from, link.to);
+    for (stem, nodes, file) in networks() {
+        let plan = Plan::new(&file).unwrap_or_else(|problems| panic!("{stem}: {problems:?}"));
+        assert_eq!((plan.nodes.len(), plan.links.len()), (nodes, file.links.len()), "{stem}");
+        for (link, written) in plan.links.iter().zip(&file.links) {
+            let by_length = written.length_km * file.network.attenuation_db_per_km;
             assert!(
-                model.channel.insertion_loss_db >= 0.0,
-                "{place}: less loss than {by_length} dB of the fibre alone"
+                written.loss_db.is_none_or(|loss| loss >= by_length),
+                "{stem}: {}: less loss than {by_length} dB of the fibre alone",
+                link.id
             );
-            let rate = model.performance().secret_key_rate_bps;
-            assert!(rate > 10_000.0, "{place}: {rate} bit/s");
+            assert!(link.healthy_rate_bps > 10_000.0, "{stem}: {}: {} bit/s", link.id, link.healthy_rate_bps);
         }
+        assert_eq!(plan.numbers().len(), 7, "{stem}: components of every reference point");
     }
 }
