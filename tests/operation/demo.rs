@@ -9,7 +9,7 @@ fn the_story_comes_to_a_good_end_and_says_why() {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("demo");
     let output = Command::new(binary::qkdnm())
-        .args(["demo", "--for", "20s", "--seed", "7", "--keep"])
+        .args(["demo", "--for", "60s", "--seed", "7", "--keep"])
         .arg(&folder)
         .current_dir(dir.path())
         .output()
@@ -18,10 +18,18 @@ fn the_story_comes_to_a_good_end_and_says_why() {
     assert!(output.status.success(), "{text}");
     for part in [
         "Everything went as it should.",
-        "why  policy qber (performance, builtin:threshold): observed 0.",
-        "why  policy link-loss (fault, builtin:threshold): observed 1",
+        "> cut fibre antwerp-ghent",
+        "mops/antwerp-ghent-fibre, quantum-channel-loss-high (major)",
+        "why  policy link-loss (fault, builtin:threshold): observed ",
+        "mq/evere-qkd-brussels, possible-interception (",
+        "why  policy eavesdropping (security, builtin:qber-security): observed 0.",
+        "mk/arlon-km, key-store-exhaustion-forecast (",
         "why  policy key-store-forecast (performance, builtin:key-store-forecast)",
+        "mk/mons-km, component-silent (",
+        "why  the manager's own observation",
+        "cleared  mk/mons-km, component-silent",
         "alarm list",
+        "--tell \"help\"",
     ] {
         assert!(text.contains(part), "the text says `{part}`:\n{text}");
     }

@@ -23,3 +23,4 @@ mod plugins;
 mod policies;
 mod readme;
 mod silence;
+mod simulate;

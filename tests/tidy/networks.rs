@@ -45,9 +45,7 @@ fn great_circle_km(one: &Node, other: &Node) -> f64 {
     let ((latitude, longitude), (to_latitude, to_longitude)) = (one.position.unwrap(), other.position.unwrap());
     let half_sine = |degrees: f64| (degrees.to_radians() / 2.0).sin().powi(2);
     let across = half_sine(to_latitude - latitude)
-        + latitude.to_radians().cos()
-            * to_latitude.to_radians().cos()
-            * half_sine(to_longitude - longitude);
+        + latitude.to_radians().cos() * to_latitude.to_radians().cos() * half_sine(to_longitude - longitude);
     2.0 * EARTH_RADIUS_KM * across.sqrt().asin()
 }
 

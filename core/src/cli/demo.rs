@@ -14,7 +14,7 @@ use crate::{
 /// Show a small QKD network and its manager at work, on this machine alone
 #[derive(Args, Clone, Debug)]
 pub struct DemoArgs {
-    /// End after about this time, such as 30s (at least 20s); without it, go on until Ctrl-C
+    /// End after about this time, such as 90s (at least 60s); without it, go on until Ctrl-C
     #[arg(long = "for", value_name = "TIME", value_parser = length)]
     pub length: Option<Duration>,
     /// Seed of the network's noise
@@ -95,8 +95,8 @@ mod tests {
 
     #[test]
     fn lengths_in_which_nothing_can_happen_are_refused() {
-        assert_eq!(length("30s"), Ok(Duration::from_secs(30)));
-        assert!(length("5s").unwrap_err().contains("at least 20s"));
+        assert_eq!(length("90s"), Ok(Duration::from_secs(90)));
+        assert!(length("5s").unwrap_err().contains("at least 1m"));
         assert!(length("soon").is_err());
     }
 }

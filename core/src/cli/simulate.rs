@@ -52,8 +52,8 @@ then at its prompt, or with --tell from a third:
 #[command(after_help = EXAMPLES)]
 pub struct SimulateArgs {
     /// Description of the network (TOML); examples/networks has some
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "tell")]
+    pub file: Option<PathBuf>,
     /// Folder made by --write-config: certificates, and where its manager listens
     #[arg(long, value_name = "DIR", conflicts_with_all = ["manager", "pki"])]
     pub site: Option<PathBuf>,
@@ -108,13 +108,16 @@ pub fn command(args: &SimulateArgs, output: &mut Output<'_>) -> CommandResult {
     if let Some(line) = &args.tell {
         return tell(args, line, output);
     }
-    let (description, plan) = read(&args.file)?;
+    let Some(file) = &args.file else {
+        return Err(CommandError::usage(anyhow::anyhow!("which network? give its FILE")));
+    };
+    let (description, plan) = read(file)?;
     let description = with_arguments(description, args);
     if args.dry_run {
         return list(&plan, output);
     }
     if let Some(folder) = &args.write_config {
-        return write_config(folder, &description, &plan, args, output);
+        return write_config(folder, &description, &plan, (file, args.first_port), output);
     }
     let site = args.site.as_deref().map(Site::open);
     let (managers, pki) = match (&site, &args.pki) {
@@ -216,14 +219,14 @@ fn write_config(
     folder: &Path,
     description: &Description,
     plan: &Plan,
-    args: &SimulateArgs,
+    (file, first_port): (&Path, u16),
     output: &mut Output<'_>,
 ) -> CommandResult {
     let simulation = &description.simulation;
     let interval = simulation.report_interval.div_f64(simulation.speed);
-    let wanted = Wanted { first_port: args.first_port, interval, more: "" };
+    let wanted = Wanted { first_port, interval, hold_off: "10s", more: "" };
     let site = Site::write(folder, description, plan, &wanted)?;
-    let ready = if args.first_port == 0 {
+    let ready = if first_port == 0 {
         format!(" --ready-file {}", site.folder().join(READY_FILE).display())
     } else {
         String::new()
@@ -231,7 +234,7 @@ fn write_config(
     output.line(&summary(plan))?;
     output.line("The manager, and the network in another terminal:")?;
     output.line(&format!("  qkdnm run --config {}{ready}", site.config_file().display()))?;
-    output.line(&format!("  qkdnm simulate {} --site {}", args.file.display(), site.folder().display()))?;
+    output.line(&format!("  qkdnm simulate {} --site {}", file.display(), site.folder().display()))?;
     Ok(Exit::Success)
 }
 

@@ -1,9 +1,9 @@
-//! `qkdnm demo`: a small QKD network and its manager, on this machine alone, and a short story of what can happen to it.
+//! `qkdnm demo`: a QKD network of twenty nodes and its manager, on this machine alone, and a short story of what can happen to it.
 //!
 //! Certificates, configuration and data go into a folder of their own; the manager is the real one, the components are
-//! simulated and speak to it over TLS, on ports that the system chooses. What the manager noticed is read from its HTTP
-//! API, as any program would, and told beside what was done to the network. The demo knows the manager only by
-//! [`DemoManager`]; it fails if something that should have been noticed was not.
+//! simulated and speak to it over TLS, on ports that the system chooses. What happens to the network is said at its prompt, as
+//! anybody could; what the manager noticed is read from its HTTP API, as any program would, and told beside it. The demo knows
+//! the manager only by [`DemoManager`]; it fails if something that should have been noticed was not.
 
 pub mod reason;
 pub mod site;
@@ -12,35 +12,47 @@ pub mod telling;
 pub mod watch;
 
 use std::{
+    collections::HashMap,
     future::Future,
     io,
     net::SocketAddr,
     path::PathBuf,
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use tokio::time::Instant;
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+    time::Instant,
+};
 
 use self::{
-    site::{Site, SiteError},
+    site::{INTERVAL, Site, SiteError},
     story::{Story, Told},
     telling::Teller,
     watch::{Change, Watch, WatchError},
 };
 use crate::{
     config::Config,
-    model::{ReferencePoint, Timestamp},
-    simulate::{Client, ClientConfig, ClientError, Counts, Network, client::Trust},
+    model::ReferencePoint,
+    simulate::running::{
+        self, Asked, Certificates, CertificatesError, Options, Progress, Running, RunningError, Totals, control,
+    },
 };
 
-/// Time between two reports of a component.
-const INTERVAL: Duration = Duration::from_millis(500);
-/// The manager has so long to answer what is out at the end.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time between two looks at the manager.
+const LOOK: Duration = Duration::from_millis(500);
+/// Time between two records of usage.
+const BILLING: Duration = Duration::from_secs(10);
 /// Shortest demo in which everything can happen.
-pub const SHORTEST: Duration = Duration::from_secs(20);
+pub const SHORTEST: Duration = Duration::from_secs(60);
+/// Policies know what is usual after so many reports of each component.
+const USUAL: u64 = 8;
+/// Lines that wait for the network.
+const LINES: usize = 16;
 
 /// What is wanted.
 #[derive(Clone, Debug)]
@@ -51,7 +63,7 @@ pub struct DemoOptions {
     pub seed: u64,
     /// Folder for certificates, configuration, data and log, which stays; without it, a temporary one.
     pub keep: Option<PathBuf>,
-    /// How much faster than the clock the network's time runs: 1, but for tests.
+    /// How much faster than the clock the network's time and the story run: 1, but for tests.
     pub speed: u32,
 }
 
@@ -74,33 +86,28 @@ pub enum DemoError {
     /// The manager did not start.
     #[error("the manager did not start: {0}")]
     Manager(String),
-    /// The manager does not listen where a component wants to report.
-    #[error("the manager does not listen on {0}")]
-    NoListener(ReferencePoint),
-    /// A component could not begin.
-    #[error("a simulated component cannot start")]
-    Component(#[from] ClientError),
+    /// A component has no certificate.
+    #[error(transparent)]
+    Certificates(#[from] CertificatesError),
+    /// The network could not begin, or go on.
+    #[error(transparent)]
+    Network(#[from] RunningError),
+    /// The network's task is gone.
+    #[error("the simulated network broke")]
+    Broken(#[from] tokio::task::JoinError),
     /// The API could not be asked.
     #[error("the manager's API does not answer")]
     Watch(#[from] WatchError),
-    /// The terminal is gone.
-    #[error("cannot write to the terminal")]
+    /// The terminal is gone, or no port is left for the network's prompt.
+    #[error("cannot write to the terminal, or listen on this machine")]
     Output(#[from] io::Error),
 }
 
 /// How it went.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Reports sent.
-    pub sent: u64,
-    /// Of those, answered `success`.
-    pub acknowledged: u64,
-    /// Of those, refused.
-    pub refused: u64,
-    /// Of those sent, notifications of a subscription.
-    pub notifications: u64,
-    /// Status report requests answered.
-    pub requests: u64,
+    /// What became of all reports.
+    pub totals: Totals,
     /// Alarms raised.
     pub raised: u64,
     /// Alarms cleared.
@@ -110,10 +117,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// Whether all went as it should.
+    /// Whether all went as it should. A component that crashed may have left a report behind.
     #[must_use]
     pub fn is_good(&self) -> bool {
-        self.missed.is_empty() && self.refused == 0 && self.acknowledged == self.sent && self.sent > 0
+        let Totals { sent, acknowledged, refused, lost, .. } = self.totals;
+        self.missed.is_empty() && refused == 0 && acknowledged + lost == sent && sent > 0
     }
 }
 
@@ -130,9 +138,7 @@ where
 {
     let site = Site::build(options.keep.as_deref())?;
     let manager = start(site.load()?).await.map_err(DemoError::Manager)?;
-    let api = manager.api();
     let mut teller = Teller::new(out);
-    teller.opening(&site, api, options)?;
     let result = show(options, &site, manager.as_ref(), stop, &mut teller).await;
     manager.stop().await;
     match result {
@@ -157,8 +163,8 @@ async fn show(
     stop: impl Future<Output = ()>,
     teller: &mut Teller<'_>,
 ) -> Result<Outcome, DemoError> {
-    let cast = Cast::start(site, manager)?;
-    let mut network = Network::new(options.seed);
+    let network = Network::start(options, site, manager).await?;
+    teller.opening(site, (manager.api(), network.control), options)?;
     let mut story = Story::new(options.length);
     let mut watch = Watch::new(manager.api());
     teller.knows(watch.policies().await?);
@@ -167,18 +173,14 @@ async fn show(
     let mut outcome = Outcome::default();
     let begin = Instant::now();
     let speed = options.speed.max(1);
-    let mut beat = tokio::time::interval(INTERVAL / speed);
+    let mut beat = tokio::time::interval(LOOK / speed);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut stop = std::pin::pin!(stop);
-    let mut before = begin;
     loop {
         let now = tokio::select! {
             now = beat.tick() => now,
             () = &mut stop => break,
         };
-        network.step(now.saturating_duration_since(before) * speed);
-        before = now;
-        cast.report(&network);
         let elapsed = now.saturating_duration_since(begin) * speed;
         let (alarms, changes) = watch.look().await?;
         for change in &changes {
@@ -189,82 +191,92 @@ async fn show(
             }
             teller.change(elapsed, change)?;
         }
-        for told in story.advance(elapsed, &alarms, &mut network, cast.acknowledged_by_all()) {
-            if let Told::Missed(text) = &told {
-                outcome.missed.push(text.clone());
-            }
+        for told in story.advance(elapsed, &alarms, network.reports_as_usual()) {
             teller.told(elapsed, &told)?;
+            match told {
+                Told::Missed(text) => outcome.missed.push(text),
+                Told::Happens(_, line) if !line.is_empty() => {
+                    let answer = network.tell(line).await;
+                    if answer.starts_with("error: ") {
+                        outcome.missed.push(format!("`{line}`: {answer}"));
+                    }
+                }
+                _ => {}
+            }
         }
         if story.is_over() && options.length.is_some_and(|length| elapsed >= length) {
             break;
         }
     }
-    cast.finish(&mut outcome).await;
+    outcome.totals = network.finish().await?;
     Ok(outcome)
 }
 
-/// The six components, connected.
-struct Cast {
-    clients: Vec<(String, Client, Arc<Counts>)>,
+/// The simulated network, in a task of its own.
+struct Network {
+    ask: mpsc::Sender<Asked>,
+    control: SocketAddr,
+    progress: Arc<Mutex<Progress>>,
+    task: JoinHandle<Result<Progress, RunningError>>,
+    served: JoinHandle<()>,
 }
 
-impl Cast {
-    fn start(site: &Site, manager: &dyn DemoManager) -> Result<Self, DemoError> {
-        let trust = Trust::from_files(&[site.anchor()])?;
-        let clients = site.components().iter().map(|component| {
-            let point = component.reference_point;
-            let address = manager.listens(point).ok_or(DemoError::NoListener(point))?;
-            let (certificate, private_key) = site.certificate_of(component);
-            let tls = trust.client_from_files(&certificate, &private_key)?;
-            let mut config = ClientConfig::new(component.clone(), address.to_string(), tls);
-            config.serves_subscriptions = point != ReferencePoint::Mc;
-            // Data that is kept knows the numbers of the last demo: begin a new incarnation.
-            config.incarnation = u64::try_from(now().0).unwrap_or(0);
-            let client = Client::start(config)?;
-            let counts = client.counts();
-            Ok((component.to_string(), client, counts))
-        });
-        Ok(Self { clients: clients.collect::<Result<_, DemoError>>()? })
-    }
-
-    /// Sends what everybody has to report. Who still has a full window skips a turn.
-    fn report(&self, network: &Network) {
-        let time = now();
-        for ((_, client, _), objects) in self.clients.iter().zip(network.reports()) {
-            let _held_back = client.try_report(time, objects);
-        }
-    }
-
-    fn acknowledged_by_all(&self) -> bool {
-        self.clients.iter().all(|(_, _, counts)| counts.acknowledged.load(Ordering::Relaxed) > 0)
-    }
-
-    async fn finish(self, outcome: &mut Outcome) {
-        let mut finished = tokio::task::JoinSet::new();
-        let mut counted = Vec::new();
-        for (name, client, counts) in self.clients {
-            finished.spawn(client.finish(PATIENCE));
-            counted.push((name, counts));
-        }
-        while finished.join_next().await.is_some() {}
-        for (name, counts) in counted {
-            let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-            let (sent, acknowledged, refused) = (read(&counts.sent), read(&counts.acknowledged), read(&counts.refused));
-            outcome.sent += sent;
-            outcome.acknowledged += acknowledged;
-            outcome.refused += refused;
-            outcome.notifications += read(&counts.notifications);
-            outcome.requests += read(&counts.requests);
-            if acknowledged < sent || sent == 0 {
-                let trouble = counts.last_trouble().unwrap_or_else(|| "no answer".to_owned());
-                outcome.missed.push(format!("{acknowledged} of {sent} reports of {name} were acknowledged: {trouble}"));
+impl Network {
+    async fn start(options: &DemoOptions, site: &Site, manager: &dyn DemoManager) -> Result<Self, DemoError> {
+        let managers: HashMap<ReferencePoint, String> = ReferencePoint::ALL
+            .into_iter()
+            .filter_map(|point| Some((point, manager.listens(point)?.to_string())))
+            .collect();
+        let wanted = Options {
+            managers,
+            seed: options.seed,
+            speed: f64::from(options.speed.max(1)),
+            length: None,
+            telling: LOOK / options.speed.max(1),
+            billing: BILLING,
+        };
+        let certificates = Certificates::open(&site.pki())?;
+        let running = Running::new(site.description(), Arc::clone(site.plan()), certificates, wanted)?;
+        let (ask, asked) = mpsc::channel(LINES);
+        let listener = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await?;
+        let control = listener.local_addr()?;
+        let served = tokio::spawn(control::serve(listener, ask.clone()));
+        let progress = Arc::new(Mutex::new(Progress::default()));
+        let latest = Arc::clone(&progress);
+        let tell = move |told: &running::Told| {
+            if let running::Told::Progress(now) = told {
+                *latest.lock().unwrap_or_else(PoisonError::into_inner) = *now;
             }
-        }
+        };
+        let task = tokio::spawn(running.run(asked, std::future::pending(), tell));
+        Ok(Self { ask, control, progress, task, served })
     }
-}
 
-fn now() -> Timestamp {
-    Timestamp(jiff::Timestamp::now().as_millisecond())
+    /// Whether every component reports, and all of them long enough that policies know what is usual.
+    fn reports_as_usual(&self) -> bool {
+        let Progress { totals, network, .. } = *self.progress.lock().unwrap_or_else(PoisonError::into_inner);
+        let enough = totals.components as u64 * USUAL;
+        totals.components > 0
+            && totals.acknowledged_once == totals.components
+            && totals.acknowledged >= enough
+            && network >= INTERVAL
+    }
+
+    async fn tell(&self, line: &str) -> String {
+        let (answer, answered) = oneshot::channel();
+        if self.ask.send((line.to_owned(), answer)).await.is_err() {
+            return "error: the network has ended".to_owned();
+        }
+        answered.await.unwrap_or_else(|_| "error: the network has ended".to_owned())
+    }
+
+    async fn finish(self) -> Result<Totals, DemoError> {
+        // It has ended by itself if somebody asked it to.
+        let _ = self.tell("quit").await;
+        let progress = self.task.await??;
+        self.served.abort();
+        Ok(progress.totals)
+    }
 }
 
 #[cfg(test)]

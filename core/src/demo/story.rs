@@ -1,94 +1,117 @@
-//! The script: acts that do something to the network, and what the manager should notice of each. Time, alarms and the
-//! network come as arguments; nothing here waits or prints.
+//! The script: acts that do something to the network, and what the manager should notice of each. Time and alarms come
+//! as arguments, what is to be done to the network goes out as lines of its prompt; nothing here waits or prints.
 
 use std::time::Duration;
 
-use crate::{model::Alarm, simulate::Network};
+use crate::model::Alarm;
 
 /// Calm after an act before the next begins.
 const LINGER: Duration = Duration::from_millis(1_500);
 /// Longest wait for the manager to notice, where the demo has no length.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// What is not noticed by so much after the end of the demo is missed.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(15);
 /// Calm between two rounds, where the demo has no length.
 const PAUSE: Duration = Duration::from_secs(15);
-/// What an application takes that drains a store: it is empty within the horizon of the demo's forecast, however full.
-const DRAIN_BPS: f64 = 60_000.0;
-/// What fills it again.
-const REFILL_BPS: f64 = 120_000.0;
+
+/// An alarm: its type, and where.
+type Seen = (&'static str, &'static str);
 
 /// What should come of an act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expected {
-    /// Every component had a report acknowledged.
+    /// Every component had a report acknowledged, and modules reported long enough for policies to know what is usual.
     Reporting,
-    /// An alarm of this type at each of these components.
-    Raised(&'static str, &'static [&'static str]),
-    /// None of this type at any of these.
-    Cleared(&'static str, &'static [&'static str]),
+    /// All of these alarms.
+    Raised(&'static [Seen]),
+    /// None of these any more.
+    Cleared(&'static [Seen]),
 }
 
 struct Act {
     /// What is told when it begins.
     text: &'static str,
-    /// What it does, once.
-    change: fn(&mut Network),
+    /// What is said at the network's prompt.
+    line: &'static str,
     expected: Expected,
     /// What is told when it came so.
     noticed: &'static str,
 }
 
-const MODULES: &[&str] = &["mq/alice", "mq/bob"];
-const STORE: &[&str] = &["mk/km-alice"];
-const QBER: &str = "qber-threshold-exceeded";
-const FORECAST: &str = "key-store-exhaustion-forecast";
+const CUT: &[Seen] =
+    &[("quantum-channel-loss-high", "mops/antwerp-ghent-fibre"), ("link-down", "mops/antwerp-ghent-fibre")];
+const TAPPED: &[Seen] =
+    &[("possible-interception", "mq/evere-qkd-brussels"), ("possible-interception", "mq/brussels-qkd-evere")];
+const DRAINED: &[Seen] = &[("key-store-exhaustion-forecast", "mk/arlon-km")];
+const FAILED: &[Seen] = &[
+    ("component-silent", "mk/mons-km"),
+    ("kma-link-down", "mk/vilvoorde-km"),
+    ("kma-link-down", "mk/charleroi-km"),
+    ("service-degraded", "mu/mons-users"),
+];
 
-const ACTS: [Act; 5] = [
+const ACTS: [Act; 9] = [
     Act {
-        text: "Two QKD modules, their link, two key managers and a controller begin to report.",
-        change: |_| {},
+        text: "Twenty nodes begin to report: modules, fibres, switches, a relay point, key managers, controllers, users, a peer.",
+        line: "",
         expected: Expected::Reporting,
-        noticed: "All six are connected over TLS, and their reports are acknowledged.",
+        noticed: "All are connected over TLS, each with a certificate of its own, and their reports are acknowledged.",
     },
     Act {
-        text: "The fibre between alice and bob is disturbed: more loss, more errors.",
-        change: |network| network.link.disturbance = 1.0,
-        expected: Expected::Raised(QBER, MODULES),
-        noticed: "The manager noticed at both ends. Its security policy looks at the counts too: a fibre, or an eavesdropper?",
+        text: "An excavator cuts the fibre between Antwerp and Ghent.",
+        line: "cut fibre antwerp-ghent",
+        expected: Expected::Raised(CUT),
+        noticed: "The fibre's monitor lost the light, and both modules their key. Keys go by Kortrijk now: users notice nothing.",
     },
     Act {
-        text: "The fibre is left alone again.",
-        change: |network| network.link.disturbance = 0.0,
-        expected: Expected::Cleared(QBER, MODULES),
-        noticed: "Both alarms about error rates are cleared. They stay on record, with their history.",
+        text: "The fibre is spliced.",
+        line: "end all",
+        expected: Expected::Cleared(CUT),
+        noticed: "The alarms are cleared. They stay on record, with their history.",
     },
     Act {
-        text: "An application at km-alice takes keys much faster than the modules make them.",
-        change: |network| {
-            let [alice, _] = &mut network.key_managers;
-            alice.demand_bps = DRAIN_BPS;
-        },
-        expected: Expected::Raised(FORECAST, STORE),
+        text: "Somebody measures a fifth of the light between Evere and Brussels, and sends it again.",
+        line: "eavesdrop on evere-brussels share=0.2",
+        expected: Expected::Raised(TAPPED),
+        noticed: "Errors rose while counts stayed as they were. A worse fibre loses light; this is somebody who listens.",
+    },
+    Act {
+        text: "The eavesdropper leaves.",
+        line: "end all",
+        expected: Expected::Cleared(TAPPED),
+        noticed: "The error rate is as usual again.",
+    },
+    Act {
+        text: "Applications at Arlon take keys faster than its two long links make them.",
+        line: "drain store arlon-km bps=400000",
+        expected: Expected::Raised(DRAINED),
         noticed: "The manager saw the end of the store coming, while there still are keys in it.",
     },
     Act {
-        text: "The application is content, and a second link helps to fill the store.",
-        change: |network| {
-            let [alice, _] = &mut network.key_managers;
-            alice.calm();
-            alice.supply_bps = REFILL_BPS;
-        },
-        expected: Expected::Cleared(FORECAST, STORE),
+        text: "The applications are content.",
+        line: "end all",
+        expected: Expected::Cleared(DRAINED),
         noticed: "The forecast is taken back.",
+    },
+    Act {
+        text: "The key manager at Mons fails: its connection is gone.",
+        line: "crash mons-km",
+        expected: Expected::Raised(FAILED),
+        noticed: "It is silent; its neighbours lost their links to it; users at Mons have no service, all others go round it.",
+    },
+    Act {
+        text: "The key manager at Mons is back.",
+        line: "end all",
+        expected: Expected::Cleared(FAILED),
+        noticed: "It reports again, links and service are back.",
     },
 ];
 
 /// Something to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// What happens to the network.
-    Happens(&'static str),
+    /// What happens to the network, and the line of its prompt that does it.
+    Happens(&'static str, &'static str),
     /// That the manager noticed.
     Noticed(&'static str),
     /// That it did not.
@@ -116,7 +139,7 @@ enum State {
 impl Story {
     /// A story that is told once within `length`, or again and again without one.
     #[must_use]
-    pub fn new(length: Option<Duration>) -> Self {
+    pub const fn new(length: Option<Duration>) -> Self {
         Self { length, state: State::Before(0, Duration::ZERO) }
     }
 
@@ -131,16 +154,15 @@ impl Story {
         self.state == State::Over
     }
 
-    /// Goes on: what there is to tell now. `reporting`: every component had a report acknowledged.
-    pub fn advance(&mut self, now: Duration, alarms: &[Alarm], network: &mut Network, reporting: bool) -> Vec<Told> {
+    /// Goes on: what there is to tell now. `reporting`: all components report, and have for a while.
+    pub fn advance(&mut self, now: Duration, alarms: &[Alarm], reporting: bool) -> Vec<Told> {
         match self.state {
             State::Before(act, begin) if now >= begin => match ACTS.get(act) {
                 Some(script) => {
-                    (script.change)(network);
                     self.state = State::Within(act, now);
-                    vec![Told::Happens(script.text)]
+                    vec![Told::Happens(script.text, script.line)]
                 }
-                None => self.end(now, network),
+                None => self.end(now),
             },
             State::Within(act, begin) => match ACTS.get(act) {
                 Some(script) if is_so(script.expected, alarms, reporting) => {
@@ -149,7 +171,7 @@ impl Story {
                 }
                 Some(script) if now >= self.deadline(begin) => {
                     self.state = State::Before(act + 1, now);
-                    vec![Told::Missed(missed(script, now.saturating_sub(begin)))]
+                    vec![Told::Missed(missed(script, now.saturating_sub(begin), alarms))]
                 }
                 _ => Vec::new(),
             },
@@ -157,8 +179,7 @@ impl Story {
         }
     }
 
-    fn end(&mut self, now: Duration, network: &mut Network) -> Vec<Told> {
-        network.key_managers.iter_mut().for_each(crate::simulate::key_manager::KeyManager::calm);
+    fn end(&mut self, now: Duration) -> Vec<Told> {
         if self.length.is_none() {
             self.state = State::Before(1, now + PAUSE);
             vec![Told::Pause("That was the story; it begins again in a moment. Ctrl-C ends the demo.")]
@@ -169,24 +190,29 @@ impl Story {
     }
 }
 
-fn missed(script: &Act, waited: Duration) -> String {
+fn is_raised(alarms: &[Alarm], (alarm_type, component): Seen) -> bool {
+    alarms
+        .iter()
+        .any(|alarm| alarm.key.alarm_type_id == alarm_type && alarm.key.component == component && !alarm.is_cleared)
+}
+
+fn missed(script: &Act, waited: Duration, alarms: &[Alarm]) -> String {
     let seconds = waited.as_secs();
+    let list = |seen: &[Seen], raised: bool| {
+        let those = seen.iter().filter(|seen| is_raised(alarms, **seen) == raised);
+        those.map(|(alarm_type, component)| format!("{alarm_type} at {component}")).collect::<Vec<_>>().join(", ")
+    };
     match script.expected {
-        Expected::Reporting => format!("not every component had a report acknowledged within {seconds} s"),
-        Expected::Raised(alarm, at) => format!("no alarm {alarm} at {} within {seconds} s", at.join(" and ")),
-        Expected::Cleared(alarm, at) => format!("{alarm} at {} was not cleared within {seconds} s", at.join(" and ")),
+        Expected::Reporting => format!("not every component had its reports acknowledged within {seconds} s"),
+        Expected::Raised(seen) => format!("no alarm {} within {seconds} s", list(seen, false)),
+        Expected::Cleared(seen) => format!("{} not cleared within {seconds} s", list(seen, true)),
     }
 }
 
 fn is_so(expected: Expected, alarms: &[Alarm], reporting: bool) -> bool {
-    let raised = |alarm_type: &str, component: &str| {
-        alarms
-            .iter()
-            .any(|alarm| alarm.key.alarm_type_id == alarm_type && alarm.key.component == component && !alarm.is_cleared)
-    };
     match expected {
         Expected::Reporting => reporting,
-        Expected::Raised(alarm, at) => at.iter().all(|component| raised(alarm, component)),
-        Expected::Cleared(alarm, at) => at.iter().all(|component| !raised(alarm, component)),
+        Expected::Raised(seen) => seen.iter().all(|seen| is_raised(alarms, *seen)),
+        Expected::Cleared(seen) => !seen.iter().any(|seen| is_raised(alarms, *seen)),
     }
 }

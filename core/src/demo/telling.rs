@@ -3,6 +3,7 @@
 use std::{io, net::SocketAddr, time::Duration};
 
 use super::{DemoOptions, Outcome, reason::Policies, site::Site, story::Told, watch::Change};
+use crate::simulate::running::Totals;
 
 /// Writes the demo's lines.
 pub struct Teller<'a> {
@@ -27,21 +28,40 @@ impl<'a> Teller<'a> {
         self.policies = policies;
     }
 
-    pub(super) fn opening(&mut self, site: &Site, api: SocketAddr, options: &DemoOptions) -> io::Result<()> {
+    pub(super) fn opening(
+        &mut self,
+        site: &Site,
+        (api, control): (SocketAddr, SocketAddr),
+        options: &DemoOptions,
+    ) -> io::Result<()> {
         let folder = site.folder().display();
         let fate = if site.stays() { "stays" } else { "removed at the end; --keep DIR keeps it" };
         let out = &mut *self.out;
-        writeln!(out, "A QKD network of six components and its manager, all on this machine.\n")?;
+        let (plan, name) = (site.plan(), &site.description().network.name);
+        let (nodes, components) = (plan.nodes.len(), plan.components.len());
+        writeln!(
+            out,
+            "A QKD network and its manager, all on this machine: {name}, {nodes} nodes, {components} components.\n"
+        )?;
         writeln!(out, "  folder   {folder} ({fate})")?;
         writeln!(out, "  log      {}", site.log_file().display())?;
         writeln!(out, "  look     http://{api}/ in a browser")?;
         writeln!(out, "  API      http://{api}/api/v1/health")?;
         writeln!(out, "  seed     {}\n", options.seed)?;
         writeln!(out, "Look around from another terminal:\n")?;
-        for command in
-            ["component list", "component show mq/alice", "component show mk/km-alice", "alarm list", "policy list"]
-        {
+        for command in [
+            "component list",
+            "component show mk/arlon-km",
+            "alarm list",
+            "topology list",
+            "policy list",
+            "event follow",
+        ] {
             writeln!(out, "  qkdnm --api http://{api} {command}")?;
+        }
+        writeln!(out, "\nDisturb it yourself:\n")?;
+        for line in ["help", "list links", "cut fibre leuven-hasselt for 30s"] {
+            writeln!(out, "  qkdnm simulate --control {control} --tell \"{line}\"")?;
         }
         if options.length.is_none() {
             writeln!(out, "\nCtrl-C ends the demo.")?;
@@ -52,7 +72,12 @@ impl<'a> Teller<'a> {
 
     pub(super) fn told(&mut self, elapsed: Duration, told: &Told) -> io::Result<()> {
         match told {
-            Told::Happens(text) => self.line(elapsed, "", text),
+            Told::Happens(text, "") => self.line(elapsed, "", text),
+            Told::Happens(text, line) => {
+                self.line(elapsed, "", text)?;
+                writeln!(self.out, "{:8}> {line}", "")?;
+                self.out.flush()
+            }
             Told::Noticed(text) => self.line(elapsed, "  ok", text),
             Told::Missed(text) => self.line(elapsed, "  MISSED", text),
             Told::Pause(text) => self.line(elapsed, "", text),
@@ -66,7 +91,8 @@ impl<'a> Teller<'a> {
             Change::Cleared(alarm) => ("  cleared", alarm),
         };
         let key = &alarm.key;
-        let what = format!("{}, {}", key.component, key.alarm_type_id);
+        let part = if key.resource.is_empty() { String::new() } else { format!(" ({})", key.resource) };
+        let what = format!("{}{part}, {}", key.component, key.alarm_type_id);
         if matches!(change, Change::Cleared(_)) {
             return self.line(elapsed, word, &what);
         }
@@ -83,7 +109,8 @@ impl<'a> Teller<'a> {
     }
 
     pub(super) fn ending(&mut self, outcome: &Outcome, site: &Site) -> io::Result<()> {
-        let Outcome { sent, acknowledged, refused, notifications, requests, raised, cleared, missed } = outcome;
+        let Outcome { totals, raised, cleared, missed } = outcome;
+        let Totals { sent, acknowledged, refused, notifications, requests, .. } = totals;
         let out = &mut *self.out;
         writeln!(out, "\n  reports  {sent} sent, {acknowledged} acknowledged, {refused} refused")?;
         writeln!(

@@ -64,6 +64,8 @@ pub struct Wanted<'a> {
     pub first_port: u16,
     /// Time of the clock between two reports of a component.
     pub interval: Duration,
+    /// How long a fibre has to lose too much light before it is an alarm, as the configuration writes times.
+    pub hold_off: &'a str,
     /// More tables, such as subscriptions; instead of the usual policies if it has any.
     pub more: &'a str,
 }
@@ -202,7 +204,7 @@ fn configuration(description: &Description, plan: &Plan, wanted: &Wanted<'_>) ->
     if !wanted.more.contains("[[policies]]") {
         text.push_str(POLICIES);
     }
-    text.push_str(&link_loss(plan, "10s"));
+    text.push_str(&link_loss(plan, wanted.hold_off));
     text.push_str(wanted.more);
     text
 }

@@ -47,6 +47,8 @@ pub struct Totals {
     pub acknowledged: u64,
     /// Of them, refused.
     pub refused: u64,
+    /// Reports without an answer when their component crashed or was started anew.
+    pub lost: u64,
     /// Reports that were due while too many were without an answer.
     pub held_back: u64,
     /// Connections that failed or were lost.
@@ -133,6 +135,8 @@ impl Fleet {
             {
                 client.abort();
                 self.past.add(&counts);
+                let answered = counts.acknowledged.load(Ordering::Relaxed) + counts.refused.load(Ordering::Relaxed);
+                self.past.lost += counts.sent.load(Ordering::Relaxed).saturating_sub(answered);
             }
             member.restarts = condition.restarts;
             if condition.gone {

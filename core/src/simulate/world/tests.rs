@@ -99,7 +99,10 @@ fn a_network_without_faults_stays_as_it_should_be() {
             for object in world.report(index) {
                 let values = &object["values"];
                 assert!(values["qber_ratio"].as_f64().is_none_or(|qber| qber < 0.06), "{component:?} {values}");
-                assert!(values["key_store_fill_ratio"].as_f64().is_none_or(|fill| fill > 0.5), "{component:?} {values}");
+                assert!(
+                    values["key_store_fill_ratio"].as_f64().is_none_or(|fill| fill > 0.5),
+                    "{component:?} {values}"
+                );
                 assert!(values["key_delivery_loss_ratio"].as_f64().is_none_or(|loss| loss == 0.0), "{values}");
                 for (word, good) in [
                     ("operational_state", "enabled"),
@@ -185,7 +188,8 @@ fn each_fault_shows_where_it_happens() {
     assert_eq!(value(&apart, "a-users", None, "service_state"), "unavailable");
     let leaderless = under("fail controller-1", 20);
     assert_eq!(value(&leaderless, "controller-2", None, "controller_role"), "active");
-    let halves = [2, 6, 10, 14].map(|seconds| value(&under("flap c-km period=4s", seconds), "c-km", None, "qkdn_status"));
+    let halves =
+        [2, 6, 10, 14].map(|seconds| value(&under("flap c-km period=4s", seconds), "c-km", None, "qkdn_status"));
     assert_eq!(halves, ["FAILURE", "OPERATING", "FAILURE", "OPERATING"]);
     let Some(Target::Component(clock)) = healthy.plan.find("a-km") else { panic!() };
     assert_eq!(under("clock a-km seconds=-30", 20).condition(clock).clock_offset_ms, -30_000);
