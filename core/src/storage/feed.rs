@@ -37,6 +37,8 @@ pub enum Fed {
 #[derive(Debug, Default)]
 struct Queue {
     ring: VecDeque<(JournalPosition, Arc<BatchRecord>)>,
+    /// Its follower waits and is to be woken when this many batches are in the ring.
+    awaited: Option<usize>,
     /// The last batch committed.
     committed: JournalPosition,
     /// The ring was full: what it lacks is in the journal.
@@ -108,7 +110,8 @@ impl Feed {
         }
         following.followers.push(Arc::downgrade(&shared));
         drop(following);
-        Follower { shared, data_dir: data_dir.to_owned(), last: after, catching_up: None, ready: VecDeque::new() }
+        let data_dir = data_dir.to_owned();
+        Follower { shared, data_dir, last: after, enough: 1, catching_up: None, ready: VecDeque::new() }
     }
 
     /// A batch was committed. Called on the journal's thread, in order.
@@ -126,8 +129,12 @@ impl Feed {
             if !queue.lost {
                 queue.ring.push_back((position, Arc::clone(record)));
             }
+            let (lost, waiting) = (queue.lost, queue.ring.len());
+            let is_due = queue.awaited.take_if(|enough| lost || waiting >= *enough).is_some();
             drop(queue);
-            follower.changed.notify_one();
+            if is_due {
+                follower.changed.notify_one();
+            }
             true
         });
     }
@@ -149,8 +156,10 @@ pub struct Follower {
     data_dir: PathBuf,
     /// The last batch given.
     last: JournalPosition,
+    /// Batches that are worth waking it for.
+    enough: usize,
     catching_up: Option<CatchingUp>,
-    /// Batches of the block last read.
+    /// Batches taken from the queue, or of the block last read.
     ready: VecDeque<(JournalPosition, Arc<BatchRecord>)>,
 }
 
@@ -160,6 +169,13 @@ struct CatchingUp {
 }
 
 impl Follower {
+    /// The same follower, in no hurry: it waits until so many batches have come, or as long as it said it would. A wake-up a
+    /// batch is dear for who has little to do with each.
+    #[must_use]
+    pub fn in_groups_of(self, batches: usize) -> Self {
+        Self { enough: batches.clamp(1, FEED_QUEUE / 2), ..self }
+    }
+
     /// The next batch, waiting for one at most this long.
     pub fn next(&mut self, wait: Duration) -> Result<Fed, StorageError> {
         loop {
@@ -198,7 +214,7 @@ impl Follower {
         self.catching_up.is_some()
     }
 
-    fn live(&self, wait: Duration) -> Live {
+    fn live(&mut self, wait: Duration) -> Live {
         let until = Instant::now() + wait;
         let mut queue = self.shared.queue();
         loop {
@@ -207,19 +223,23 @@ impl Follower {
                 queue.ring.clear();
                 return Live::Lost(queue.committed);
             }
-            while let Some((position, record)) = queue.ring.pop_front() {
-                if position > self.last {
+            let left = until.saturating_duration_since(Instant::now());
+            if queue.ring.len() >= self.enough || queue.stopped || left.is_zero() {
+                let last = self.last;
+                self.ready.extend(queue.ring.drain(..).filter(|(position, _)| *position > last));
+                if let Some((position, record)) = self.ready.pop_front() {
                     return Live::Batch(position, record);
                 }
+                if queue.stopped {
+                    return Live::Stopped;
+                }
+                if left.is_zero() {
+                    return Live::Nothing;
+                }
             }
-            if queue.stopped {
-                return Live::Stopped;
-            }
-            let left = until.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Live::Nothing;
-            }
+            queue.awaited = Some(self.enough);
             queue = self.shared.changed.wait_timeout(queue, left).unwrap_or_else(PoisonError::into_inner).0;
+            queue.awaited = None;
         }
     }
 

@@ -73,16 +73,52 @@ impl<T> Open<T> {
 struct Series {
     key: SeriesKey,
     raw: Open<(i64, f64)>,
+    /// So many of the samples in `raw` are in the rollups already; the others follow many at a time.
+    settled: usize,
     rollups: [Open<Rollup>; 2],
-    /// The minute of the latest samples, not joined to the rollups yet: most samples only change this.
-    minute: Option<Rollup>,
     is_listed: bool,
 }
 
 impl Series {
+    /// Adds a sample; a chunk that is full goes to `finished`.
+    fn add(&mut self, time: i64, value: f64, filling: &mut Filling) {
+        self.raw.extend(time, &mut filling.next_number);
+        self.raw.items.push((time, value));
+        if self.raw.is_full(HISTORY_CHUNK_SAMPLES, HISTORY_CHUNK_MS) {
+            self.settle(filling);
+            if filling.levels[0] {
+                filling.finished.push(self.raw.chunk(self.key, Level::Raw, pack));
+            }
+            self.raw = Open::default();
+            self.settled = 0;
+        }
+    }
+
+    /// Joins the samples that came since the last time to the rollups that are kept.
+    fn settle(&mut self, filling: &mut Filling) {
+        let samples = std::mem::take(&mut self.raw.items);
+        let mut minute: Option<Rollup> = None;
+        for &(time, value) in samples.get(self.settled..).unwrap_or_default() {
+            match &mut minute {
+                Some(minute) if minute.spans(time, Level::Minute.step_ms()) => minute.add(time, value),
+                _ => {
+                    let start = Rollup::start_of(time, Level::Minute.step_ms());
+                    if let Some(before) = minute.replace(Rollup::of(start, time, value)) {
+                        self.join(before, filling);
+                    }
+                }
+            }
+        }
+        if let Some(minute) = minute {
+            self.join(minute, filling);
+        }
+        self.settled = samples.len();
+        self.raw.items = samples;
+    }
+
     /// Joins what a minute brought to the rollups that are kept; rollups that are full go to `finished`.
-    fn settle(&mut self, minute: Rollup, levels: [bool; 3], next_number: &mut i64, finished: &mut Vec<Chunk>) {
-        let kept = [(Level::Minute, levels[1]), (Level::Hour, levels[2])];
+    fn join(&mut self, minute: Rollup, filling: &mut Filling) {
+        let kept = [(Level::Minute, filling.levels[1]), (Level::Hour, filling.levels[2])];
         for ((level, _), open) in kept.into_iter().zip(&mut self.rollups).filter(|((_, keeps), _)| *keeps) {
             let start = Rollup::start_of(minute.start, level.step_ms());
             let part = Rollup { start, ..minute };
@@ -97,13 +133,55 @@ impl Series {
                 continue;
             }
             if open.is_full(HISTORY_CHUNK_ROLLUPS, i64::MAX) {
-                finished.push(open.chunk(self.key, level, pack_rollups));
+                filling.finished.push(open.chunk(self.key, level, pack_rollups));
                 *open = Open::default();
             }
-            open.extend(start, next_number);
+            open.extend(start, &mut filling.next_number);
             open.items.push(part);
         }
     }
+
+    /// Chunks being filled, as they are now, behind those that are finished.
+    fn write_open(&mut self, filling: &mut Filling) {
+        self.settle(filling);
+        let key = self.key;
+        if !filling.levels[0] {
+            (self.raw, self.settled) = (Open::default(), 0);
+        } else if std::mem::take(&mut self.raw.is_dirty) && !self.raw.items.is_empty() {
+            filling.finished.push(self.raw.chunk(key, Level::Raw, pack));
+        }
+        for (level, open) in [Level::Minute, Level::Hour].into_iter().zip(&mut self.rollups) {
+            if std::mem::take(&mut open.is_dirty) && !open.items.is_empty() {
+                filling.finished.push(open.chunk(key, level, pack_rollups));
+            }
+        }
+    }
+}
+
+/// What series need to fill their chunks.
+#[derive(Debug)]
+struct Filling {
+    /// Number of the chunk begun last.
+    next_number: i64,
+    /// Which levels are kept.
+    levels: [bool; 3],
+    /// Chunks that are to be written.
+    finished: Vec<Chunk>,
+}
+
+/// Reports of one component in a row that name the same values in the same order.
+#[derive(Clone, Copy, Debug)]
+pub struct Run<'a> {
+    /// Its symbol.
+    pub component: u32,
+    /// Value names of each report.
+    pub names: &'a [u32],
+    /// Their resources.
+    pub resources: &'a [u32],
+    /// Time of each report.
+    pub times: &'a [i64],
+    /// Values, report by report.
+    pub values: &'a [f64],
 }
 
 /// All series that are being filled.
@@ -115,9 +193,7 @@ pub struct Store {
     follows: Vec<u32>,
     last: u32,
     dirty: Vec<u32>,
-    finished: Vec<Chunk>,
-    next_number: i64,
-    levels: [bool; 3],
+    filling: Filling,
     most_series: usize,
 }
 
@@ -131,9 +207,7 @@ impl Store {
             follows: Vec::new(),
             last: 0,
             dirty: Vec::new(),
-            finished: Vec::new(),
-            next_number: last_number,
-            levels,
+            filling: Filling { next_number: last_number, levels, finished: Vec::new() },
             most_series: HISTORY_SERIES,
         }
     }
@@ -165,68 +239,55 @@ impl Store {
     }
 
     /// Adds a sample. False: it is of a new series, and there are as many as there may be.
-    pub fn add(&mut self, key: SeriesKey, time: i64, value: f64) -> bool {
-        let Some(place) = self.place(key) else { return false };
-        let Some(series) = self.series.get_mut(place as usize) else { return false };
-        if !series.is_listed {
-            series.is_listed = true;
-            self.dirty.push(place);
-        }
-        if self.levels[0] {
-            series.raw.extend(time, &mut self.next_number);
-            series.raw.items.push((time, value));
-            if series.raw.is_full(HISTORY_CHUNK_SAMPLES, HISTORY_CHUNK_MS) {
-                self.finished.push(series.raw.chunk(key, Level::Raw, pack));
-                series.raw = Open::default();
+    pub fn add(&mut self, (component, resource, name): SeriesKey, time: i64, value: f64) -> bool {
+        let (names, resources, times, values) = (&[name], &[resource], &[time], &[value]);
+        self.add_run(&Run { component, names, resources, times, values }) == 0
+    }
+
+    /// Adds the samples of a run, series by series. How many were not taken: of new series, where there are as many as there
+    /// may be.
+    pub fn add_run(&mut self, run: &Run<'_>) -> u64 {
+        let mut refused = 0;
+        for (column, (&name, &resource)) in run.names.iter().zip(run.resources).enumerate() {
+            let place = self.place((run.component, resource, name));
+            let Some((place, series)) = place.and_then(|at| Some((at, self.series.get_mut(at as usize)?))) else {
+                refused += run.times.len() as u64;
+                continue;
+            };
+            if !series.is_listed {
+                series.is_listed = true;
+                self.dirty.push(place);
+            }
+            let values = run.values.iter().skip(column).step_by(run.names.len());
+            for (&time, &value) in run.times.iter().zip(values) {
+                series.add(time, value, &mut self.filling);
             }
         }
-        match &mut series.minute {
-            Some(minute) if minute.spans(time, Level::Minute.step_ms()) => minute.add(time, value),
-            _ => {
-                let start = Rollup::start_of(time, Level::Minute.step_ms());
-                let before = series.minute.replace(Rollup::of(start, time, value));
-                if let Some(before) = before {
-                    series.settle(before, self.levels, &mut self.next_number, &mut self.finished);
-                }
-            }
-        }
-        true
+        refused
     }
 
     /// Chunks to be written: finished ones, and those being filled as they are now.
     pub fn take_changed(&mut self) -> Vec<Chunk> {
-        let mut chunks = std::mem::take(&mut self.finished);
         for place in std::mem::take(&mut self.dirty) {
             let Some(series) = self.series.get_mut(place as usize) else { continue };
             series.is_listed = false;
-            let key = series.key;
-            if let Some(minute) = series.minute.take() {
-                series.settle(minute, self.levels, &mut self.next_number, &mut chunks);
-            }
-            if std::mem::take(&mut series.raw.is_dirty) && !series.raw.items.is_empty() {
-                chunks.push(series.raw.chunk(key, Level::Raw, pack));
-            }
-            for (level, open) in [Level::Minute, Level::Hour].into_iter().zip(&mut series.rollups) {
-                if std::mem::take(&mut open.is_dirty) && !open.items.is_empty() {
-                    chunks.push(open.chunk(key, level, pack_rollups));
-                }
-            }
+            series.write_open(&mut self.filling);
         }
-        chunks
+        std::mem::take(&mut self.filling.finished)
     }
 
     /// Chunks that could not be written wait for the next time, unless there are too many: then the oldest go.
     pub fn put_back(&mut self, mut chunks: Vec<Chunk>) {
-        chunks.append(&mut self.finished);
+        chunks.append(&mut self.filling.finished);
         let surplus = chunks.len().saturating_sub(HISTORY_WAITING_CHUNKS);
         chunks.drain(..surplus);
-        self.finished = chunks;
+        self.filling.finished = chunks;
     }
 
     /// Chunks that wait to be written because they are finished.
     #[must_use]
     pub const fn finished(&self) -> usize {
-        self.finished.len()
+        self.filling.finished.len()
     }
 }
 
@@ -245,7 +306,38 @@ mod tests {
         assert!(store.add((1, 0, 1), 6, 0.5));
     }
 
+    /// The chunks with samples and rollups by series and time, whatever their numbers.
+    fn sorted(mut chunks: Vec<Chunk>) -> Vec<Chunk> {
+        chunks.iter_mut().for_each(|chunk| chunk.number = 0);
+        chunks.sort_by_key(|chunk| (chunk.key, chunk.level, chunk.from));
+        chunks
+    }
+
     proptest! {
+        #[test]
+        fn a_run_is_its_samples_one_by_one(
+            runs in prop::collection::vec((1_usize..4, prop::collection::vec(0_i64..200_000, 0..9)), 0..9),
+            levels in any::<[bool; 3]>(),
+        ) {
+            let (mut by_run, mut by_sample) = (Store::new(0, levels), Store::new(0, levels));
+            let mut next = 0.0;
+            for (width, times) in &runs {
+                let names: Vec<u32> = (0..*width as u32).collect();
+                let resources = vec![7; *width];
+                let values: Vec<f64> = (0..width * times.len()).map(|n| f64::from(n as u32) + next).collect();
+                next += 0.5;
+                let (names, resources) = (names.as_slice(), resources.as_slice());
+                let run = Run { component: 1, names, resources, times, values: &values };
+                prop_assert_eq!(by_run.add_run(&run), 0);
+                for (row, time) in times.iter().enumerate() {
+                    for (column, name) in names.iter().enumerate() {
+                        by_sample.add((1, 7, *name), *time, values[row * width + column]);
+                    }
+                }
+            }
+            prop_assert_eq!(sorted(by_run.take_changed()), sorted(by_sample.take_changed()));
+        }
+
         /// Whatever is flushed when: the chunks hold every sample once, and rollups agree with them.
         #[test]
         fn chunks_hold_everything_once(samples in prop::collection::vec((0_u32..3, 0_i64..4_000_000, -50_i32..50, any::<bool>()), 0..120)) {

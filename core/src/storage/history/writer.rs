@@ -11,10 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Retention, db::HistoryDb, series::Store};
+use super::{
+    Retention,
+    db::HistoryDb,
+    series::{Run, Store},
+};
 use crate::{
     config::limits::{HISTORY_FINISHED_CHUNKS, HISTORY_FLUSH},
-    model::Timestamp,
+    model::{Symbol, Timestamp},
     storage::{
         JournalPosition,
         error::StorageError,
@@ -28,6 +32,9 @@ use crate::{
 const PAUSE_FACTOR: u32 = 7;
 /// Longest such pause.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
+
+/// Batches that are worth waking the thread for before it is to write.
+const GROUP: usize = 32;
 
 /// The running writer.
 #[derive(Debug)]
@@ -53,7 +60,7 @@ impl HistoryWriter {
             // So that a crash before the first flush does not make history begin behind what came meanwhile.
             db.write(&[], from, Timestamp(0), &retention)?;
         }
-        let follower = feed.follow(data_dir, from, committed);
+        let follower = feed.follow(data_dir, from, committed).in_groups_of(GROUP);
         let levels = super::Level::ALL.map(|level| !retention.of(level).is_zero());
         let worker = Worker {
             db,
@@ -62,6 +69,7 @@ impl HistoryWriter {
             retention,
             metrics,
             last_time: Timestamp(0),
+            times: Vec::new(),
             is_owed: false,
             is_failing: false,
         };
@@ -86,6 +94,8 @@ struct Worker {
     metrics: Arc<Metrics>,
     /// The manager's clock, as far as batches told it.
     last_time: Timestamp,
+    /// Room for the times of a run of reports.
+    times: Vec<i64>,
     is_owed: bool,
     is_failing: bool,
 }
@@ -125,24 +135,55 @@ impl Worker {
         if record.cause != Cause::Reports {
             return;
         }
-        let (input, added) = (&record.input, &record.effects.added_samples);
-        for (index, (head, &answer)) in input.reports.iter().zip(&record.answers).enumerate() {
-            if answer != AnswerCode::Accepted as u8 {
-                continue;
-            }
+        let mut from = 0;
+        while from < record.input.len() {
+            from = if record.input.times.is_empty() && record.effects.added_samples.is_empty() {
+                self.take_run(record, from)
+            } else {
+                self.take_report(record, from);
+                from + 1
+            };
+        }
+    }
+
+    /// Takes the accepted reports from this one on that name the same values of the same component; where they end.
+    fn take_run(&mut self, record: &BatchRecord, from: usize) -> usize {
+        let input = &record.input;
+        let shape = |index: usize| {
             let range = input.samples(index);
-            let names = input.names.get(range.clone()).unwrap_or_default();
-            let resources = input.resources.get(range.clone()).unwrap_or_default();
-            let values = input.values.get(range.clone()).unwrap_or_default();
-            let flags = input.flags.get(range).unwrap_or_default();
-            let all_alike = input.times.is_empty();
-            for (((&name, &resource), &value), &flags) in names.iter().zip(resources).zip(values).zip(flags) {
-                let time = if all_alike { head.time } else { input.sample_time(index, flags) };
-                self.add((head.component, resource, name), time, value);
-            }
-            for sample in added.iter().filter(|sample| sample.report as usize == index) {
-                self.add((head.component, sample.resource, sample.name), head.time, sample.value);
-            }
+            (input.component(index), input.names.get(range.clone()), input.resources.get(range))
+        };
+        let first = shape(from);
+        let is_accepted = |index: usize| record.answers.get(index) == Some(&(AnswerCode::Accepted as u8));
+        let goes_on = |index: &usize| is_accepted(*index) && shape(*index) == first;
+        let until = from + (from..input.len()).take_while(goes_on).count();
+        let (Symbol(component), Some(names), Some(resources)) = first else { return from + 1 };
+        let range = input.samples(from).start..input.samples(until.max(from + 1) - 1).end;
+        let Some(values) = input.values.get(range).filter(|_| until > from) else { return from + 1 };
+        self.times.clear();
+        self.times.extend(input.reports.get(from..until).unwrap_or_default().iter().map(|head| head.time));
+        let refused = self.store.add_run(&Run { component, names, resources, times: &self.times, values });
+        self.metrics.history_dropped.add(refused);
+        until
+    }
+
+    /// Takes a report with times of its own, or in a batch that its handler added samples to.
+    fn take_report(&mut self, record: &BatchRecord, index: usize) {
+        let (input, added) = (&record.input, &record.effects.added_samples);
+        let Some(head) = input.reports.get(index) else { return };
+        if record.answers.get(index) != Some(&(AnswerCode::Accepted as u8)) {
+            return;
+        }
+        let range = input.samples(index);
+        let names = input.names.get(range.clone()).unwrap_or_default();
+        let resources = input.resources.get(range.clone()).unwrap_or_default();
+        let values = input.values.get(range.clone()).unwrap_or_default();
+        let flags = input.flags.get(range).unwrap_or_default();
+        for (((&name, &resource), &value), &flags) in names.iter().zip(resources).zip(values).zip(flags) {
+            self.add((head.component, resource, name), input.sample_time(index, flags), value);
+        }
+        for sample in added.iter().filter(|sample| sample.report as usize == index) {
+            self.add((head.component, sample.resource, sample.name), head.time, sample.value);
         }
     }
 
