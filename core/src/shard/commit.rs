@@ -100,7 +100,7 @@ pub type AnswersOf = (Arc<AnswerBox>, Vec<Answered>);
 /// Whom a batch has to tell.
 pub struct Told {
     /// Where it goes.
-    pub audience: Audience,
+    pub audience: Arc<Audience>,
     /// Number of the batch in its shard.
     pub number: u64,
     /// Reference point of the reports, for counting.

@@ -109,7 +109,7 @@ pub struct Worker {
     /// Where batches go.
     pub journal: Arc<Journal>,
     /// Where committed things go.
-    pub audience: Audience,
+    pub audience: Arc<Audience>,
     /// The time.
     pub clock: Clock,
     /// The latest configuration.
@@ -358,8 +358,8 @@ impl Running {
         let mut joined = first.batch;
         let mut portions: Vec<Portion> = vec![(first.answers, slots(&joined))];
         while joined.len() < BATCH_REPORTS {
-            match self.worker.mailbox.try_recv() {
-                Ok(ShardMessage::Reports(next))
+            match self.next_message() {
+                Some(ShardMessage::Reports(next))
                     if next.handler == handler
                         && next.generation == generation
                         && joined.len() + next.batch.len() <= BATCH_REPORTS
@@ -368,11 +368,10 @@ impl Running {
                     portions.push((next.answers, slots(&next.batch)));
                     joined.append(&next.batch);
                 }
-                Ok(other) => {
-                    self.held = Some(other);
+                other => {
+                    self.held = other;
                     break;
                 }
-                Err(_) => break,
             }
         }
         let point = self.worker.points.get(handler).copied();
@@ -440,7 +439,7 @@ impl Running {
         let record = Arc::new(record);
         let told = Told {
             record: Arc::clone(&record),
-            audience: self.worker.audience.clone(),
+            audience: Arc::clone(&self.worker.audience),
             number,
             point,
             repeats,
@@ -456,10 +455,10 @@ impl Running {
         match self.encoder.encode(&record) {
             Ok(bytes) => {
                 self.undo.keep(undo);
+                let (shard, is_followed) = (self.worker.number, self.has_more_reports());
+                let sealed = SealedBatch { bytes, reports, epoch, shard, is_followed, tell: Box::new(told) };
                 // It comes back only when the journal has been stopped: then nothing is accepted any more.
-                if let Err(batch) =
-                    self.worker.journal.submit(SealedBatch { bytes, reports, epoch, tell: Box::new(told) })
-                {
+                if let Err(batch) = self.worker.journal.submit(sealed) {
                     batch.tell.failed(epoch, "the manager is stopping");
                 }
             }
@@ -469,6 +468,17 @@ impl Running {
                 Box::new(told).failed(epoch, &error.to_string());
             }
         }
+    }
+
+    /// The next message, if one waits.
+    fn next_message(&mut self) -> Option<ShardMessage> {
+        self.held.take().or_else(|| self.worker.mailbox.try_recv().ok())
+    }
+
+    /// Whether reports are what comes next.
+    fn has_more_reports(&mut self) -> bool {
+        self.held = self.next_message();
+        matches!(self.held, Some(ShardMessage::Reports(_)))
     }
 
     fn view(&self, symbol: u32) -> Option<(Arc<crate::dispatch::ComponentEntry>, Arc<ComponentView>)> {
@@ -531,7 +541,7 @@ impl Running {
 
     /// Works through what is left, waits for the journal, and leaves the state database up to date.
     fn stop(&mut self) {
-        while let Some(message) = self.held.take().or_else(|| self.worker.mailbox.try_recv().ok()) {
+        while let Some(message) = self.next_message() {
             self.take(message);
         }
         self.alarms_again();

@@ -42,6 +42,10 @@ pub struct SealedBatch {
     /// The journal epoch the shard believed in; a batch of an earlier epoch than the journal's is not written but
     /// told [`Tell::failed`] (it was computed on top of state that was taken back).
     pub epoch: u64,
+    /// The shard that made it.
+    pub shard: u16,
+    /// The shard has more reports in hand: another batch follows at once, and may share the commit.
+    pub is_followed: bool,
     /// Whom to tell.
     pub tell: Box<dyn Tell>,
 }

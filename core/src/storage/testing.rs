@@ -81,10 +81,21 @@ pub(super) fn commit(journal: &Journal, record: &BatchRecord) -> Told {
 }
 
 pub(super) fn submit(journal: &Journal, record: &BatchRecord, epoch: u64) -> Receiver<Told> {
+    submit_in_a_row(journal, record, epoch, false)
+}
+
+/// Submits; another batch of the shard follows at once, or not.
+pub(super) fn submit_in_a_row(
+    journal: &Journal,
+    record: &BatchRecord,
+    epoch: u64,
+    is_followed: bool,
+) -> Receiver<Told> {
     let (tell, told) = channel();
     let bytes = Encoder::new().encode(record).unwrap();
     let reports = u32::try_from(record.input.len()).unwrap();
-    let batch = SealedBatch { bytes, reports, epoch, tell: Box::new(Teller(tell)) };
+    let (shard, tell) = (record.shard, Box::new(Teller(tell)));
+    let batch = SealedBatch { bytes, reports, epoch, shard, is_followed, tell };
     assert!(journal.submit(batch).is_ok());
     told
 }

@@ -67,7 +67,7 @@ impl Shared {
                 mailbox: receiver,
                 manager_mailbox: managers.clone().unwrap_or_else(|| mailbox.clone()),
                 journal: Arc::clone(journal),
-                audience: Audience { progress: Arc::new(Progress::default()), ..audience.clone() },
+                audience: Arc::new(Audience { progress: Arc::new(Progress::default()), ..audience.clone() }),
                 clock: self.clock,
                 latest: Arc::clone(self.current.shards()),
                 points: config.points(),

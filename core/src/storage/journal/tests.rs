@@ -12,7 +12,7 @@ use crate::storage::{
     JournalPosition,
     decode::decode,
     recovery::recover,
-    testing::{Told, commit, options, report, start, start_with, submit},
+    testing::{Told, commit, options, report, start, start_with, submit, submit_in_a_row},
 };
 
 /// Numbers of the blocks that can be read, with the sequence numbers in them.
@@ -235,12 +235,37 @@ fn without_its_folder_the_journal_fails_says_why_and_comes_back() {
 }
 
 #[test]
+fn batches_that_follow_each_other_at_once_share_a_commit_and_one_that_is_not_followed_is_not_kept_waiting_for_ever() {
+    let dir = tempfile::tempdir().unwrap();
+    let running = start(dir.path(), &Faults::default());
+    let symbols = &running.recovered.symbols;
+    let block = |told: Told| match told {
+        Told::Committed(position) => position.0 >> 16,
+        Told::Failed(..) => panic!("it commits"),
+    };
+    let mut sequence = 0;
+    // How long a batch waits is bounded: on a busy machine the second one may come too late for the first.
+    let shared = (0..1_000).any(|_| {
+        sequence += 2;
+        let submit = |sequence, is_followed| {
+            let record = report(symbols, 0, "mk/a", sequence, 1.0);
+            submit_in_a_row(&running.journal, &record, 0, is_followed)
+        };
+        let (first, second) = (submit(sequence, true), submit(sequence + 1, false));
+        block(first.recv().unwrap()) == block(second.recv().unwrap())
+    });
+    assert!(shared);
+    let alone = submit_in_a_row(&running.journal, &report(symbols, 0, "mk/a", sequence + 2, 1.0), 0, true);
+    block(alone.recv().unwrap());
+}
+
+#[test]
 fn after_the_stop_a_batch_comes_back() {
     let dir = tempfile::tempdir().unwrap();
     let running = start(dir.path(), &Faults::default());
     running.journal.stop();
     let (tell, _told) = std::sync::mpsc::channel();
     let tell = Box::new(crate::storage::testing::Teller(tell));
-    let batch = crate::storage::SealedBatch { bytes: vec![1], reports: 0, epoch: 0, tell };
+    let batch = crate::storage::SealedBatch { bytes: vec![1], reports: 0, epoch: 0, shard: 0, is_followed: false, tell };
     assert!(running.journal.submit(batch).is_err());
 }

@@ -6,7 +6,7 @@
 //! segment can be made, batches fail at once; a new attempt is made at most every [`RETRY`].
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     io,
     path::PathBuf,
     sync::{
@@ -36,6 +36,10 @@ const RETRY: Duration = Duration::from_millis(100);
 const IDLE_RETRY: Duration = Duration::from_secs(1);
 /// A block is closed at this size; large enough for 50,000 ordinary reports.
 const BLOCK_BYTES: usize = 4 << 20;
+/// How long a block waits for batches that follow at once.
+const GATHER: Duration = Duration::from_millis(1);
+/// So many batches do not wait for more.
+const GATHER_BATCHES: usize = 16;
 /// Buffer kept between blocks.
 const KEPT_BUFFER: usize = 8 << 20;
 
@@ -47,6 +51,8 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     waiting: Receiver<Message>,
     batches: Vec<SealedBatch>,
+    /// Shards whose last batch is followed by another.
+    followed: HashSet<u16>,
     builder: BlockBuilder,
     segment: Option<SegmentFile>,
     /// The last batch of each shard in the segment.
@@ -80,6 +86,7 @@ impl Writer {
             shared,
             waiting,
             batches: Vec::new(),
+            followed: HashSet::new(),
             builder: BlockBuilder::default(),
             segment: None,
             last_positions: HashMap::new(),
@@ -107,6 +114,7 @@ impl Writer {
             match message {
                 Ok(Message::Batch(batch)) => {
                     self.collect(batch);
+                    self.gather();
                     if !self.batches.is_empty() {
                         self.commit();
                     }
@@ -128,6 +136,11 @@ impl Writer {
         let mut bytes = 0;
         let mut next = Some(first);
         while let Some(batch) = next.take() {
+            if batch.is_followed {
+                self.followed.insert(batch.shard);
+            } else {
+                self.followed.remove(&batch.shard);
+            }
             if batch.epoch == epoch {
                 bytes += batch.bytes.len();
                 self.batches.push(batch);
@@ -143,6 +156,25 @@ impl Writer {
                 Err(TryRecvError::Empty) => {}
             }
         }
+    }
+
+    /// Waits for batches that follow at once, within bounds: they share the sync instead of waiting for the next one. Of a
+    /// shard with nothing else in hand nothing is waited for, so that who reports alone does not wait at all.
+    fn gather(&mut self) {
+        let until = Instant::now() + GATHER;
+        let bytes = |batches: &[SealedBatch]| batches.iter().map(|batch| batch.bytes.len()).sum::<usize>();
+        while !self.followed.is_empty()
+            && self.batches.len() < GATHER_BATCHES
+            && bytes(&self.batches) < BLOCK_BYTES
+            && !self.is_stopping
+        {
+            match self.waiting.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(Message::Batch(batch)) => self.collect(batch),
+                Ok(Message::Stop) => self.is_stopping = true,
+                Err(_) => break,
+            }
+        }
+        self.followed.clear();
     }
 
     fn commit(&mut self) {
