@@ -1,7 +1,10 @@
 //! Bytes of the journal back to a [`BatchRecord`]. Takes any bytes: every length is checked before anything is
 //! allocated or read, and what does not fit is an error that says which part.
 
-use super::encode::{AlarmRecord, BATCH_VERSION, COUNTS, ENVELOPE, MAX_RAW_BYTES, OBJECT, Rare, check_positions};
+use super::encode::{
+    AlarmRecord, BATCH_VERSION, COUNTS, ENVELOPE, HEAD_WORDS, MAX_RAW_BYTES, OBJECT, PLAIN_VERSION, Rare,
+    check_positions, width,
+};
 use super::record::{AddedSample, BatchRecord, Cause, Effects, PolicyStates, TimerChange};
 use crate::model::{
     Alarm, Fault, ObjectKind, ReportBatch, ReportHead, Timestamp,
@@ -43,6 +46,7 @@ pub struct BatchEnvelope {
     /// When it was handled.
     pub time: Timestamp,
     raw_bytes: usize,
+    is_turned: bool,
 }
 
 impl BatchEnvelope {
@@ -50,7 +54,7 @@ impl BatchEnvelope {
     pub fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut rest = Input(bytes);
         let [version, cause] = rest.array::<2>("envelope")?;
-        if version != BATCH_VERSION {
+        if version != BATCH_VERSION && version != PLAIN_VERSION {
             return Err(DecodeError::Version(version));
         }
         let shard = u16::from_le_bytes(rest.array("envelope")?);
@@ -70,7 +74,7 @@ impl BatchEnvelope {
             6 => Cause::Decision,
             _ => return Err(DecodeError::Inconsistent("causes")),
         };
-        Ok(Self { shard, cause, reports, time, raw_bytes })
+        Ok(Self { shard, cause, reports, time, raw_bytes, is_turned: version != PLAIN_VERSION })
     }
 }
 
@@ -100,9 +104,16 @@ fn read_columns(raw: &mut Input<'_>, envelope: BatchEnvelope) -> Result<BatchRec
     if reports != envelope.reports as usize {
         return Err(DecodeError::Inconsistent("report counts"));
     }
+    let (heads, values) = if envelope.is_turned {
+        let heads = raw.turned::<ReportHead, u32>(reports, HEAD_WORDS, "reports")?;
+        let values = raw.turned::<f64, f64>(samples, width(&heads, samples), "values")?;
+        (heads, values)
+    } else {
+        (raw.column(reports, "reports")?, raw.column(samples, "values")?)
+    };
     let input = ReportBatch {
-        reports: raw.column::<ReportHead>(reports, "reports")?,
-        values: raw.column(samples, "values")?,
+        reports: heads,
+        values,
         names: raw.column(samples, "names")?,
         resources: raw.column(samples, "resources")?,
         flags: raw.column(samples, "flags")?,
@@ -208,6 +219,25 @@ impl<'a> Input<'a> {
 
     fn number(&mut self, what: &'static str) -> Result<u32, DecodeError> {
         self.array(what).map(u32::from_le_bytes)
+    }
+
+    /// So many of `T`, whose cells `C` were written column by column, `width` columns.
+    fn turned<T, C>(&mut self, count: usize, width: usize, what: &'static str) -> Result<Vec<T>, DecodeError>
+    where
+        T: bytemuck::Pod,
+        C: bytemuck::Pod,
+    {
+        let bytes = self.take(count.saturating_mul(size_of::<T>()), what)?;
+        let mut rows = vec![T::zeroed(); count];
+        let cells: &mut [C] = bytemuck::cast_slice_mut(&mut rows);
+        let mut written = bytes.chunks_exact(size_of::<C>());
+        for column in 0..width {
+            // The cells of the column come first: a `zip` takes one more of its first part than it uses.
+            for (cell, bytes) in cells.iter_mut().skip(column).step_by(width).zip(&mut written) {
+                *cell = bytemuck::pod_read_unaligned(bytes);
+            }
+        }
+        Ok(rows)
     }
 
     fn column<T: bytemuck::Pod>(&mut self, count: usize, what: &'static str) -> Result<Vec<T>, DecodeError> {

@@ -1,7 +1,7 @@
 //! A [`BatchRecord`] as bytes for the journal, and the layout of those bytes.
 //!
 //! An envelope in the open (what the journal itself needs), then one lz4 block: counts, the columns as they stand in
-//! memory, and behind them the rare parts (refusals, faults, alarms, quarantine, times of objects, note) as postcard. Columns are little-endian
+//! memory (heads and values of reports turned, so that what stays from report to report stands in a row), and behind them the rare parts (refusals, faults, alarms, quarantine, times of objects, note) as postcard. Columns are little-endian
 //! because the machines are; others are refused at compile time. Runs on the shard's thread: one [`Encoder`] a shard
 //! keeps its buffers, a batch costs one allocation (its bytes), a report none. Reading is in `decode`.
 
@@ -10,14 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{BatchRecord, PolicyStates, Quarantined};
 use crate::model::{
-    Alarm, AlarmKey, AlarmReport, ObjectKind, OperatorState, Refusal, StatusChange, Timestamp, alarm::OperatorAction,
+    Alarm, AlarmKey, AlarmReport, ObjectKind, OperatorState, Refusal, ReportHead, StatusChange, Timestamp, alarm::OperatorAction,
     report_batch::ObjectText,
 };
 
 const _: () = assert!(cfg!(target_endian = "little"), "the journal's columns are written as they stand in memory");
 
 /// Version of the layout.
-pub const BATCH_VERSION: u8 = 3;
+pub const BATCH_VERSION: u8 = 4;
+
+/// The layout before: heads and values are not turned. It is read, and no longer written.
+pub(super) const PLAIN_VERSION: u8 = 3;
 
 /// Most bytes of a batch before compression: 64 reports of 1 MiB each with their arrays, twice.
 pub const MAX_RAW_BYTES: usize = 256 << 20;
@@ -28,6 +31,9 @@ pub(super) const ENVELOPE: usize = 20;
 /// Numbers at the start of the compressed part: handler, and the counts of reports, samples, text bytes, objects,
 /// answers, added samples, policies with state, timers, and bytes of the rare parts.
 pub(super) const COUNTS: usize = 10;
+
+/// Words of a report's head.
+pub(super) const HEAD_WORDS: usize = size_of::<ReportHead>() / 4;
 
 /// Bytes of an object: five numbers.
 pub(super) const OBJECT: usize = 20;
@@ -117,8 +123,8 @@ fn write_columns(raw: &mut Vec<u8>, record: &BatchRecord) -> Result<(), EncodeEr
         0,
     ];
     raw.extend_from_slice(bytemuck::cast_slice(&counts));
-    raw.extend_from_slice(bytemuck::cast_slice(&input.reports));
-    raw.extend_from_slice(bytemuck::cast_slice(&input.values));
+    write_turned::<u32>(raw, bytemuck::cast_slice(&input.reports), HEAD_WORDS);
+    write_turned(raw, &input.values, width(&input.reports, samples));
     raw.extend_from_slice(bytemuck::cast_slice(&input.names));
     raw.extend_from_slice(bytemuck::cast_slice(&input.resources));
     raw.extend_from_slice(bytemuck::cast_slice(&input.flags));
@@ -139,6 +145,23 @@ fn write_columns(raw: &mut Vec<u8>, record: &BatchRecord) -> Result<(), EncodeEr
         place.copy_from_slice(&rare.to_le_bytes());
     }
     Ok(())
+}
+
+/// Samples of each report, if all have as many; else 1, so that turning changes nothing.
+pub(super) fn width(reports: &[ReportHead], samples: usize) -> usize {
+    let width = samples.checked_div(reports.len()).unwrap_or(1).max(1);
+    let even = reports.iter().zip(1..).all(|(head, number)| head.samples_end as usize == number * width);
+    if even && reports.len() * width == samples { width } else { 1 }
+}
+
+/// Rows of this width column by column: it compresses better so, and in half the time.
+fn write_turned<T: bytemuck::Pod>(raw: &mut Vec<u8>, rows: &[T], width: usize) {
+    raw.reserve(size_of_val(rows));
+    for column in 0..width {
+        for cell in rows.iter().skip(column).step_by(width) {
+            raw.extend_from_slice(bytemuck::bytes_of(cell));
+        }
+    }
 }
 
 /// Positions have to lie within the arrays they point into; the name of the first part that breaks this.

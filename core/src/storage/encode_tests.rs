@@ -178,11 +178,12 @@ proptest! {
     #[test]
     fn damage_within_the_compressed_part_never_panics(
         mut raw in vec(any::<u8>(), 0..300), counts in vec(0_u32..5, COUNTS), reports in 0_u32..4,
+        version in PLAIN_VERSION..=BATCH_VERSION,
     ) {
         // Plausible counts in front of anything, rightly compressed: this reaches every column.
         let mut columns: Vec<u8> = counts.iter().flat_map(|count| count.to_le_bytes()).collect();
         columns.append(&mut raw);
-        let mut bytes = vec![BATCH_VERSION, 0, 0, 0];
+        let mut bytes = vec![version, 0, 0, 0];
         bytes.extend(reports.to_le_bytes());
         bytes.extend(u32::try_from(columns.len()).unwrap().to_le_bytes());
         bytes.extend([0; 8]);
@@ -215,6 +216,30 @@ fn an_uneven_batch_is_refused_before_it_is_stored() {
     record.input.values.clear();
     record.input.reports.push(ReportHead { samples_end: 1, ..ReportHead::default() });
     assert!(matches!(Encoder::new().encode(&record), Err(EncodeError::Uneven(_))));
+}
+
+/// Of the layout before: heads of 56 bytes and values as they stand.
+#[test]
+fn a_batch_of_the_layout_before_is_read() {
+    let head = |sequence, samples_end| ReportHead { sequence, samples_end, ..ReportHead::default() };
+    let (heads, values) = ([head(7, 2), head(8, 4)], [0.5, 1.5, 2.5, 3.5]);
+    let counts: [u32; COUNTS] = [3, 2, 4, 0, 0, 2, 0, 0, 0, 0];
+    let mut columns = bytemuck::cast_slice::<u32, u8>(&counts).to_vec();
+    columns.extend_from_slice(bytemuck::cast_slice(&heads));
+    columns.extend_from_slice(bytemuck::cast_slice(&values));
+    for number in [9_u32, 0, 1].into_iter().flat_map(|number| [number; 4]) {
+        columns.extend(number.to_le_bytes());
+    }
+    columns.extend([0; 2]);
+    let mut bytes = vec![PLAIN_VERSION, 0, 0, 0];
+    bytes.extend(2_u32.to_le_bytes());
+    bytes.extend(u32::try_from(columns.len()).unwrap().to_le_bytes());
+    bytes.extend(5_i64.to_le_bytes());
+    bytes.extend(lz4_flex::block::compress(&columns));
+    let record = decode(&bytes).unwrap();
+    assert_eq!((record.time, record.handler, record.input.reports.as_slice()), (Timestamp(5), 3, &heads[..]));
+    assert_eq!((record.input.values.as_slice(), record.input.names.as_slice()), (&values[..], &[9; 4][..]));
+    assert_eq!(decode(&Encoder::new().encode(&record).unwrap()), Ok(record));
 }
 
 #[test]
