@@ -184,6 +184,14 @@ impl Seen {
     /// Samples sorted by subject, their order kept, and where each subject's start.
     fn samples_by_subject(&self) -> (Vec<Sample>, Vec<usize>) {
         let seen = &self.observations;
+        if seen.subject.is_sorted() {
+            // Mostly so: neighbours are of one component.
+            let samples = seen.names.iter().zip(&seen.values).zip(&seen.sample_resources);
+            let samples =
+                samples.map(|((&name, &value), &of)| Sample { name: Symbol(name), value, resource: Symbol(of) });
+            let start = |position| seen.subject.partition_point(|&subject| (subject as usize) < position);
+            return (samples.collect(), (0..=seen.components.len()).map(start).collect());
+        }
         let mut starts = vec![0; seen.components.len() + 1];
         for &subject in &seen.subject {
             starts[subject as usize + 1] += 1;
@@ -370,6 +378,25 @@ mod tests {
         });
         assert_eq!(looked, [(10, 0, 7, vec![0.2]), (11, 3, 7, vec![0.1, 0.3])]);
         assert_eq!(seen.finish().state, [2.0, 2.0, 5.0, 4.0]);
+    }
+
+    #[test]
+    fn samples_come_to_the_same_whether_their_subjects_are_in_order_or_not() {
+        let order = |subject: &[u32], values: &[f64]| {
+            let mut seen = seen();
+            seen.observations.components = vec![10, 11, 12];
+            seen.observations.subject = subject.to_vec();
+            seen.observations.values = values.to_vec();
+            seen.samples_by_subject()
+        };
+        let (sorted, starts) = order(&[0, 0, 2], &[0.1, 0.2, 0.3]);
+        assert_eq!(starts, [0, 2, 2, 3]);
+        let mut values: Vec<f64> = sorted.iter().map(|sample| sample.value).collect();
+        assert_eq!(values, [0.1, 0.2, 0.3]);
+        let (mixed, starts) = order(&[2, 0, 0], &[0.3, 0.1, 0.2]);
+        assert_eq!(starts, [0, 2, 2, 3]);
+        values = mixed.iter().map(|sample| sample.value).collect();
+        assert_eq!(values, [0.1, 0.2, 0.3]);
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub struct State {
     settings: Settings,
     /// Watched values; `slots[i]` of a subject's state belongs to value i.
     values: Vec<Watched>,
+    /// By symbol of a name, the place of its value in `values`, counted from 1; 0 for names that are not watched.
+    places: Vec<u8>,
     administrative: (Symbol, f64),
 }
 
@@ -72,7 +74,7 @@ impl Policy for State {
                 values.push(Watched { name: rule.value.clone(), symbol: Symbol::NONE, words: Vec::new() });
             }
         }
-        Ok(Self { settings, values, administrative: (Symbol::NONE, 0.0) })
+        Ok(Self { settings, values, places: Vec::new(), administrative: (Symbol::NONE, 0.0) })
     }
 
     fn needs(&self) -> Needs {
@@ -94,6 +96,14 @@ impl Policy for State {
             watched.words =
                 rules.filter(|(_, pair)| of_value(pair)).map(|(index, (_, word))| (f64::from(*word), index)).collect();
         }
+        for (place, watched) in (1..).zip(&self.values) {
+            // A symbol that nobody gave is that of no sample.
+            let at = watched.symbol.0 as usize;
+            if self.places.len() <= at {
+                self.places.resize(at + 1, 0);
+            }
+            self.places[at] = place;
+        }
         let name = symbols.names.last().copied().map_or(Symbol::NONE, Symbol);
         self.administrative = (name, symbols.words.last().copied().map_or(0.0, f64::from));
     }
@@ -102,7 +112,7 @@ impl Policy for State {
         for sample in samples {
             if sample.name == self.administrative.0 {
                 self.lock(subject, sample.value == self.administrative.1);
-            } else if let Some(position) = self.values.iter().position(|watched| watched.symbol == sample.name) {
+            } else if let Some(position) = self.position(sample.name) {
                 self.hear(subject, position, sample.value);
             }
         }
@@ -117,6 +127,11 @@ impl Policy for State {
 }
 
 impl State {
+    /// The place of the value with this name.
+    fn position(&self, name: Symbol) -> Option<usize> {
+        self.places.get(name.0 as usize).and_then(|&place| usize::from(place).checked_sub(1))
+    }
+
     /// An operator locks or unlocks the component.
     fn lock(&self, subject: &mut Subject<'_>, locked: bool) {
         let before = subject.state().first().copied().unwrap_or(0.0);
