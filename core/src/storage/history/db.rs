@@ -15,6 +15,9 @@ use crate::{
 
 const VERSION: u32 = 1;
 
+/// Size of the database's pages.
+const PAGE_BYTES: u32 = 16 * 1024;
+
 const SCHEMA: &str = "
 CREATE TABLE chunk (
     number    INTEGER PRIMARY KEY,
@@ -55,6 +58,8 @@ impl HistoryDb {
         let connection = Connection::open(&path).map_err(StorageError::database("open it", &path))?;
         let prepare = || -> rusqlite::Result<u32> {
             connection.busy_timeout(Duration::from_secs(5))?;
+            // Chunks are long: a larger page is fewer writes for each. Of a database that is there already it stays as it is.
+            connection.pragma_update(None, "page_size", PAGE_BYTES)?;
             connection.pragma_update(None, "journal_mode", "WAL")?;
             // What a power cut takes from it is read again from the journal: the position is in the same transaction.
             connection.pragma_update(None, "synchronous", "NORMAL")?;

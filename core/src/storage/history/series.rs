@@ -89,9 +89,16 @@ impl Series {
             if filling.levels[0] {
                 filling.finished.push(self.raw.chunk(self.key, Level::Raw, pack));
             }
-            self.raw = Open::default();
-            self.settled = 0;
+            self.begin_chunk();
         }
+    }
+
+    /// What stands in `raw` is done with; the next chunk keeps its room, since the next one will be as long.
+    fn begin_chunk(&mut self) {
+        let mut items = std::mem::take(&mut self.raw.items);
+        items.clear();
+        self.raw = Open { items, ..Open::default() };
+        self.settled = 0;
     }
 
     /// Joins the samples that came since the last time to the rollups that are kept.
@@ -146,7 +153,7 @@ impl Series {
         self.settle(filling);
         let key = self.key;
         if !filling.levels[0] {
-            (self.raw, self.settled) = (Open::default(), 0);
+            self.begin_chunk();
         } else if std::mem::take(&mut self.raw.is_dirty) && !self.raw.items.is_empty() {
             filling.finished.push(self.raw.chunk(key, Level::Raw, pack));
         }

@@ -38,6 +38,8 @@ const IDLE_RETRY: Duration = Duration::from_secs(1);
 const BLOCK_BYTES: usize = 4 << 20;
 /// How long a block waits for batches that follow at once.
 const GATHER: Duration = Duration::from_millis(1);
+/// How often it looks for them.
+const GATHER_LOOK: Duration = Duration::from_micros(200);
 /// So many batches do not wait for more.
 const GATHER_BATCHES: usize = 16;
 /// Buffer kept between blocks.
@@ -167,11 +169,14 @@ impl Writer {
             && self.batches.len() < GATHER_BATCHES
             && bytes(&self.batches) < BLOCK_BYTES
             && !self.is_stopping
+            && Instant::now() < until
         {
-            match self.waiting.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            // Looking now and then is cheaper than a wake-up for each batch, for the shards as well.
+            std::thread::sleep(GATHER_LOOK);
+            match self.waiting.try_recv() {
                 Ok(Message::Batch(batch)) => self.collect(batch),
                 Ok(Message::Stop) => self.is_stopping = true,
-                Err(_) => break,
+                Err(_) => {}
             }
         }
         self.followed.clear();
