@@ -231,7 +231,9 @@ impl Command {
             Self::Subscription(command) => !matches!(command, subscription::Command::Remove { .. }),
             Self::Audit(command) => matches!(command, audit::Command::List(_)),
             Self::Exporter(command) => matches!(command, exporter::Command::List | exporter::Command::Show { .. }),
-            Self::Config(command) => matches!(command, reload::Command::Status),
+            Self::Config(command) => {
+                matches!(command, configuration::Command::Status | configuration::Command::Show { .. })
+            }
             Self::Resource(_)
             | Self::Report(_)
             | Self::History(_)

@@ -194,13 +194,13 @@ fn managers(given: &[String]) -> Result<HashMap<ReferencePoint, String>, Command
 }
 
 fn list(plan: &Plan, output: &mut Output<'_>) -> CommandResult {
-    if output.is_json() {
+    if output.is_data() {
         let all: Vec<serde_json::Value> = plan
             .components
             .iter()
             .map(|it| serde_json::json!({ "component": it.component.to_string(), "site": it.site }))
             .collect();
-        output.json(&all)?;
+        output.document(&all)?;
         return Ok(Exit::Success);
     }
     for component in &plan.components {

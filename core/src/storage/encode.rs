@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{BatchRecord, PolicyStates, Quarantined};
 use crate::model::{
-    Alarm, AlarmKey, AlarmReport, ObjectKind, OperatorState, Refusal, ReportHead, StatusChange, Timestamp, alarm::OperatorAction,
-    report_batch::ObjectText,
+    Alarm, AlarmKey, AlarmReport, ObjectKind, OperatorState, Refusal, ReportHead, StatusChange, Timestamp,
+    alarm::OperatorAction, report_batch::ObjectText,
 };
 
 const _: () = assert!(cfg!(target_endian = "little"), "the journal's columns are written as they stand in memory");

@@ -266,6 +266,7 @@ fn after_the_stop_a_batch_comes_back() {
     running.journal.stop();
     let (tell, _told) = std::sync::mpsc::channel();
     let tell = Box::new(crate::storage::testing::Teller(tell));
-    let batch = crate::storage::SealedBatch { bytes: vec![1], reports: 0, epoch: 0, shard: 0, is_followed: false, tell };
+    let batch =
+        crate::storage::SealedBatch { bytes: vec![1], reports: 0, epoch: 0, shard: 0, is_followed: false, tell };
     assert!(running.journal.submit(batch).is_err());
 }
