@@ -480,3 +480,21 @@ fn exporters_are_listed_shown_tried_and_made_to_try_again() {
         manager.post(&format!("/api/v1/exporters/nobody/{action}"), "ops-token", "").problem(404, "not-found");
     }
 }
+
+#[test]
+fn who_waits_is_listed_and_decided_about_by_administrators() {
+    let manager = FakeManager::start(FakeBackend::default());
+    let list = manager.get("/api/v1/enrolments?state=waiting").ok();
+    assert_eq!(list["items"][0]["component"], "mk/km-9");
+    assert_eq!(manager.get("/api/v1/enrolments?component=mk/km-1").ok()["items"], serde_json::json!([]));
+    let path = "/api/v1/components/mk/km-9/approve";
+    manager.post(path, "ops-token", "").problem(403, "forbidden");
+    let done = manager.post(path, "admin-token", "{\"note\": \"new\"}").ok();
+    assert_eq!((done["state"].as_str(), done["decidedBy"].as_str()), (Some("approved"), Some("admin")));
+    let marked = format!("{{\"fingerprint\": \"sha256:{}\"}}", "AA:".repeat(31) + "AA");
+    assert_eq!(manager.post("/api/v1/components/mk/km-9/reject", "admin-token", &marked).ok()["state"], "rejected");
+    manager.post(path, "admin-token", "{\"fingerprint\": \"aa\"}").problem(400, "bad-body");
+    let other = format!("{{\"fingerprint\": \"{}\"}}", "0".repeat(64));
+    manager.post(path, "admin-token", &other).problem(409, "not-decided");
+    manager.post("/api/v1/components/mk/km-1/approve", "admin-token", "").problem(404, "not-found");
+}

@@ -168,7 +168,7 @@ fn components(config: &Config) -> String {
     match config.manager.enrolment {
         Enrolment::Listed => format!("{listed}; nobody else may report"),
         Enrolment::Certificate => format!("{listed}; others may report with a certificate"),
-        Enrolment::Approve => format!("{listed}; others wait for approval"),
+        Enrolment::Approve => format!("{listed}; others wait for approval (`qkdnm component list --waiting`)"),
     }
 }
 

@@ -418,3 +418,23 @@ fn only_what_reads_can_be_watched() {
         assert!(!reads(line), "{line}");
     }
 }
+
+#[test]
+fn components_that_wait_on_the_command_line() {
+    let manager = FakeManager::start(FakeBackend::default());
+    let (result, printed) = run(&manager, "component list --waiting");
+    result.unwrap();
+    assert!(printed.contains("mk/km-9") && printed.ends_with("1 component waiting\n"), "{printed}");
+    let (_, printed) = run(&manager, "component list --enrolment approved");
+    assert_eq!(printed, "0 components approved\n");
+    // It is no component of the manager's yet.
+    let (result, printed) = run(&manager, "component show mk/km-9");
+    result.unwrap();
+    assert!(printed.contains("waiting") && printed.contains("urn:qkdn:mk:km-9"), "{printed}");
+    let (result, printed) = run_as(&manager, "admin-token", "component approve mk/km-9 --note new");
+    result.unwrap();
+    assert!(printed.starts_with("mk/km-9 is approved: certificate sha256:aaaa"), "{printed}");
+    let (_, printed) = run_as(&manager, "admin-token", "component reject mk/km-9");
+    assert!(printed.starts_with("mk/km-9 is rejected"), "{printed}");
+    assert!(run_as(&manager, "ops-token", "component approve mk/km-9").0.is_err());
+}

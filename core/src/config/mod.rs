@@ -102,7 +102,7 @@ pub enum Enrolment {
     Listed,
     /// Whoever an anchor of the listener vouches for.
     Certificate,
-    /// Held until approved.
+    /// Whoever an anchor vouches for waits until an operator has approved it.
     Approve,
 }
 

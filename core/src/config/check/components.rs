@@ -176,7 +176,8 @@ impl Checker<'_> {
                 Some(spot) => Problem::warning(spot.place, message),
                 None => Problem::nowhere_warning(message),
             };
-            self.found.add(problem.help("list the components, or set manager.enrolment = \"certificate\""));
+            let help = "list the components, or set manager.enrolment = \"approve\" or \"certificate\"";
+            self.found.add(problem.help(help));
         }
         for component in components.iter().filter(|component| component.dial.is_none()) {
             let point = component.component.reference_point;

@@ -95,11 +95,6 @@ impl Checker<'_> {
             number => usize::try_from(number).unwrap_or(usize::MAX),
         };
         let enrolment = raw.enrolment.as_ref().map_or(Enrolment::Listed, |spot| spot.value);
-        if let Some(spot) = raw.enrolment.as_ref().filter(|spot| spot.value == Enrolment::Approve) {
-            let text =
-                "`approve` holds components that are not listed, and this version has no command to approve them";
-            self.found.add(Problem::warning(spot.place, text).help("list them in [[components]]"));
-        }
         let reload_on_change = raw.reload_on_change.as_ref().is_none_or(|spot| spot.value);
         Some(ManagerConfig { id: id?, domain: domain?, data_dir, shards, enrolment, reload_on_change })
     }
