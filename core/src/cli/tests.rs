@@ -421,7 +421,7 @@ fn only_what_reads_can_be_watched() {
 
 #[test]
 fn components_that_wait_on_the_command_line() {
-    let manager = FakeManager::start(FakeBackend::default());
+    let manager = manager();
     let (result, printed) = run(&manager, "component list --waiting");
     result.unwrap();
     assert!(printed.contains("mk/km-9") && printed.ends_with("1 component waiting\n"), "{printed}");
