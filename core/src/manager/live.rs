@@ -302,11 +302,14 @@ impl Connections {
         match interface.trust.still_entitled(&live.identity, now) {
             Ok(identity)
                 if identity.components == live.identity.components
-                    && (!interface.needs_authority() || identity.authority == live.identity.authority) =>
+                    && (identity.authority.is_empty()
+                        || identity.authority == live.identity.authority
+                        || !interface.needs_authority()) =>
             {
                 return false;
             }
-            // It speaks for others than before: it may come back as what it is now.
+            // It speaks for others than before, or it is an operator's to decide about it now, and it was not looked for who
+            // vouches for it: it may come back as what it is now.
             Ok(_) => {}
             Err(refused) => self.refused_peer(live.point, None, &refused, &live.identity.subject),
         }

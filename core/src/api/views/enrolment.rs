@@ -80,6 +80,6 @@ impl EnrolmentView {
     /// Its place in a list.
     #[must_use]
     pub fn place(&self) -> String {
-        format!("{} {}", self.component, self.fingerprint)
+        format!("{}~{}", self.component, self.fingerprint)
     }
 }
