@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     config::limits::ALARM_STATUS_CHANGES,
-    model::{AlarmKey, AlarmReport, OperatorState, Severity, Timestamp},
+    model::{AlarmKey, AlarmReport, OperatorState, Severity, ShownCertificate, Timestamp, Verdict},
     storage::{
         JournalPosition,
         journal::{Journal, segment::list_segments},
-        record::{AddedSample, Effects},
+        record::{AddedSample, Cause, Effects},
         retention::Retention,
         state_db::writer::{StateWriter, StateWriterParts},
         testing::{Told, clock, commit, report, start},
@@ -342,4 +342,32 @@ fn a_missing_database_with_a_journal_that_begins_late_is_refused() {
     fs::remove_file(&segments[0].1).unwrap();
     fs::remove_file(state_db_path(dir.path())).unwrap();
     assert!(matches!(recover(dir.path(), &Faults::default()), Err(StorageError::BadState { .. })));
+}
+
+#[test]
+fn the_last_decision_about_each_component_comes_back_from_the_journal_and_from_the_database() {
+    let dir = tempfile::tempdir().unwrap();
+    let decision = |verdict, authority: &str| EnrolmentDecision {
+        component: "mk/a".parse().unwrap(),
+        verdict,
+        certificate: ShownCertificate { authority: authority.to_owned(), ..ShownCertificate::default() },
+        by: "ops".to_owned(),
+        note: String::new(),
+        time: Timestamp(7),
+    };
+    let running = start(dir.path(), &Faults::default());
+    let first = report(&running.recovered.symbols, 0, "mk/a", 1, 0.5);
+    for (verdict, authority) in [(Verdict::Approved, "one"), (Verdict::Rejected, "one"), (Verdict::Approved, "two")] {
+        let note = serde_json::to_string(&decision(verdict, authority)).unwrap();
+        let (input, answers) = (crate::model::ReportBatch::default(), Vec::new());
+        commit_ok(&running.journal, &BatchRecord { cause: Cause::Decision, input, answers, note, ..first.clone() });
+    }
+    running.journal.stop();
+    drop(running);
+    let expected = [decision(Verdict::Rejected, "one"), decision(Verdict::Approved, "two")];
+    let from_journal = recover(dir.path(), &Faults::default()).unwrap();
+    assert_eq!((from_journal.decisions.as_slice(), from_journal.batches_replayed), (&expected[..], 3));
+    drop(from_journal);
+    let from_database = recover(dir.path(), &Faults::default()).unwrap();
+    assert_eq!((from_database.decisions.as_slice(), from_database.batches_replayed), (&expected[..], 0));
 }
