@@ -91,7 +91,8 @@ const ONLY_IN: [(&str, &[&str], &str); 13] = [
 /// Parts that take values and give values: no runtime, no sockets, no files.
 const PURE: [&str; 6] = ["model", "wire", "state", "alarm", "subscription", "export"];
 /// Folders inside of other parts that do so too.
-const PURE_FOLDERS: [&str; 1] = ["core/src/simulate/physics/"];
+const PURE_FOLDERS: [&str; 3] =
+    ["core/src/simulate/physics/", "core/src/simulate/description/", "core/src/simulate/world/"];
 /// What a pure part must not name.
 const IMPURE: [&str; 5] = ["tokio", "std::net", "std::fs", "std::thread", "rusqlite"];
 

@@ -165,7 +165,7 @@ pub struct PlannedPeer {
 }
 
 /// Everything that is simulated.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
     /// The network's name.
     pub name: String,
@@ -271,21 +271,6 @@ struct Builder {
     plan: Plan,
     problems: Vec<PlanError>,
     nodes: BTreeMap<String, usize>,
-}
-
-impl Default for Plan {
-    fn default() -> Self {
-        Self {
-            name: String::new(),
-            components: Vec::new(),
-            nodes: Vec::new(),
-            links: Vec::new(),
-            controllers: Vec::new(),
-            peers: Vec::new(),
-            demands: Vec::new(),
-            names: BTreeMap::new(),
-        }
-    }
 }
 
 impl Builder {

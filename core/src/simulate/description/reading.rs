@@ -269,12 +269,13 @@ fn scheduled(table: &TableReader<'_>, found: &Found) -> Option<Scheduled> {
     let times = Duration::ZERO..=Duration::from_secs(400 * 86_400);
     let at = table.duration("at", times.clone()).map_or(Duration::ZERO, |at| at.value);
     let lasts = table.duration("for", times).map(|lasts| lasts.value);
-    let figures = fault::FIGURES.iter().filter(|figure| table.has(figure)).filter_map(|figure| {
+    let figures = fault::FIGURES.iter().filter(|figure| table.has(figure)).map(|figure| {
         let value = match table.entry(figure).map(|entry| &entry.node.value) {
             Some(tree::Value::String(text)) => quantity::duration(text).ok().map(Figure::Time),
             _ => table.real(figure).map(|number| Figure::Number(number.value)),
         };
-        Some(((*figure).to_owned(), value.unwrap_or(Figure::Number(f64::NAN))))
+        // What is neither a number nor a time is refused with the bounds of the figure.
+        ((*figure).to_owned(), value.unwrap_or(Figure::Number(f64::NAN)))
     });
     let figures: Vec<(String, Figure)> = figures.collect();
     let (word, target) = (word?, target?);

@@ -207,7 +207,7 @@ impl Faults {
                 FaultKind::Stuck => condition.stuck = true,
                 FaultKind::Flapping { period } => {
                     let halves = time.saturating_sub(active.began).as_millis() / period.as_millis().max(1);
-                    condition.failed |= halves % 2 == 0;
+                    condition.failed |= halves.is_multiple_of(2);
                 }
                 #[expect(clippy::cast_possible_truncation, reason = "at most a million seconds")]
                 FaultKind::ClockOffset { seconds } => condition.clock_offset_ms += (seconds * 1_000.0) as i64,

@@ -73,8 +73,7 @@ fn topology(world: &World) -> Value {
         .take(MOST_ROUTES)
         .map(|(demand, way)| {
             let between = nodes_between(plan, way, demand.from);
-            let hops: Vec<&str> =
-                std::iter::once(demand.from).chain(between).chain([demand.to]).map(|node| name(node)).collect();
+            let hops: Vec<&str> = std::iter::once(demand.from).chain(between).chain([demand.to]).map(name).collect();
             json!({ "id": format!("{}-{}", name(demand.from), name(demand.to)), "hops": hops })
         })
         .collect();
