@@ -125,6 +125,7 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let subscriptions = shared.start_subscriptions(&data_dir, &audit, reached)?;
     let judge = judged::by(shared.current.clone());
     let events = Events::new(reached, Arc::clone(&shared.board), Arc::clone(&shared.symbols), judge);
+    let decided = Arc::new(Decided(Arc::clone(&shared.enrolments)));
     let audience = Audience {
         progress: Arc::default(),
         board: Arc::clone(&shared.board),
@@ -132,11 +133,7 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
         feed: Arc::clone(&followers.feed),
         requester,
         metrics: Arc::clone(&shared.metrics),
-        follower: Fan::of([
-            Arc::new(Decided(Arc::clone(&shared.enrolments))) as _,
-            Arc::clone(&subscriptions) as _,
-            Arc::clone(&events) as _,
-        ]),
+        follower: Fan::of([decided as _, Arc::clone(&subscriptions) as _, Arc::clone(&events) as _]),
     };
     let past = Past {
         components: recovered.components,

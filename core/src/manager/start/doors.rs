@@ -80,6 +80,18 @@ impl Shared {
         }
     }
 
+    /// Where operators decide about components that wait.
+    fn enrolling(&self, connections: &Arc<Connections>, desk: &AlarmDesk, parts: &Parts) -> Enrolling {
+        Enrolling::new(
+            Arc::clone(&self.enrolments),
+            Arc::clone(connections),
+            desk.clone(),
+            parts.audit.clone(),
+            (self.clock, Arc::clone(&self.metrics)),
+            self.manager.clone(),
+        )
+    }
+
     /// Starts the exporters of alarms.
     fn start_exporters(&self, desk: &AlarmDesk, parts: &Parts) -> Result<Arc<Exporters>, ExportersError> {
         let in_force = self.current.get();
@@ -195,14 +207,7 @@ impl Shared {
             Arc::clone(&self.metrics),
             wishes,
         ));
-        let enrolment = Enrolling::new(
-            Arc::clone(&self.enrolments),
-            Arc::clone(&connections),
-            desk.clone(),
-            parts.audit.clone(),
-            (self.clock, Arc::clone(&self.metrics)),
-            self.manager.clone(),
-        );
+        let enrolment = self.enrolling(&connections, &desk, &parts);
         let house = House {
             enrolment: enrolment.clone(),
             manager: self.manager.clone(),
