@@ -141,6 +141,12 @@ fn a_described_network_reports_on_every_reference_point_and_its_faults_become_al
     site.tell("end all");
     site.await_alarm("component-silent", "mk/gud-km", true);
 
+    // Counters and numbering begin anew, under a higher incarnation; nothing is refused.
+    let erd = || site.api.get("/api/v1/components/mk/erd-km").json();
+    let before = erd()["incarnation"].as_u64().unwrap();
+    assert_eq!(site.tell("restart erd-km").trim(), "restart at erd-km");
+    eventually("a higher incarnation", PATIENCE, || (erd()["incarnation"].as_u64()? > before).then_some(()));
+
     assert!(site.tell("status").contains(" 0 refused"), "{}", site.tell("status"));
     assert!(holds(&site.folder, "simulate.control"));
     assert_eq!(site.tell("quit").trim(), "ending");

@@ -137,6 +137,8 @@ where
     F: Future<Output = Result<Box<dyn DemoManager>, String>>,
 {
     let site = Site::build(options.keep.as_deref())?;
+    // Both ends of each connection are in this process. Where there is no room, connections fail and the story says so.
+    let _ = running::limits::make_room(2 * site.plan().components.len());
     let manager = start(site.load()?).await.map_err(DemoError::Manager)?;
     let mut teller = Teller::new(out);
     let result = show(options, &site, manager.as_ref(), stop, &mut teller).await;

@@ -149,6 +149,24 @@ fn faults_are_read_as_people_write_them() {
     }
 }
 
+/// The page for users: its description is one, and its table has every fault.
+#[test]
+fn what_is_documented_is_so() {
+    let page = include_str!("../../../../examples/networks/README.md");
+    let example = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    let described = described(example);
+    Plan::new(&described).unwrap();
+    let usual = described_without_options();
+    assert_eq!((&described.devices, &described.simulation), (&usual.devices, &usual.simulation), "usual values");
+    for word in fault::words() {
+        assert!(page.contains(&format!("| `{word}`")), "{word}");
+    }
+}
+
+fn described_without_options() -> Description {
+    line(1.0, "")
+}
+
 proptest! {
     /// A long link gets as many relay nodes as it needs and not one more.
     #[test]

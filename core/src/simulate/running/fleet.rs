@@ -49,7 +49,7 @@ pub struct Totals {
     pub refused: u64,
     /// Reports without an answer when their component crashed or was started anew.
     pub lost: u64,
-    /// Reports that were due while too many were without an answer.
+    /// Reports that were due while too many were without an answer, and were not made. Those due without a connection do not count.
     pub held_back: u64,
     /// Connections that failed or were lost.
     pub failures: u64,
@@ -178,7 +178,7 @@ impl Fleet {
 
     fn report(&mut self, world: &World, index: usize, elapsed: Duration) {
         let Some(member) = self.members.get_mut(index) else { return };
-        let Some((client, _)) = &member.client else { return };
+        let Some((client, counts)) = &member.client else { return };
         if member.due > elapsed {
             return;
         }
@@ -195,7 +195,7 @@ impl Fleet {
         let time = Timestamp(wall_time().0.saturating_add(condition.clock_offset_ms));
         if client.try_report(time, objects) {
             member.usage.drain(..usage);
-        } else {
+        } else if counts.connected.load(Ordering::Relaxed) {
             self.held_back += 1;
         }
     }

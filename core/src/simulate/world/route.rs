@@ -22,9 +22,9 @@ pub enum Standing {
 }
 
 impl Standing {
-    /// A store below this is empty; it serves again above [`ENOUGH`].
+    /// A store below this is empty; it serves again above `ENOUGH`.
     const LITTLE: f64 = 0.01;
-    /// See [`Standing::LITTLE`].
+    /// See `LITTLE`.
     const ENOUGH: f64 = 0.05;
 
     pub(super) fn next(self, managed: bool, rate_bps: f64, fill: f64) -> Self {

@@ -8,7 +8,7 @@ use crate::simulate::{
     world::{delivery::nodes_between, route::Standing},
 };
 
-/// Most routes told in a report: a report has room for so many values and no more.
+/// Most routes told in a report: it is a line, and lines have a longest length.
 const MOST_ROUTES: usize = 250;
 /// Most nodes and links told.
 const MOST_PARTS: usize = 400;
