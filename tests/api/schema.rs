@@ -36,7 +36,7 @@ fn the_api_does_what_its_description_says_whatever_is_sent() {
     command
         .args(["run", &format!("{}/api/v1/openapi.json", site.manager.api().root())])
         .args(["--header", &format!("Authorization: Bearer {OPERATOR_TOKEN}")])
-        .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "15", "--seed", "7", "--workers", "2"])
+        .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "15", "--seed", "7", "--workers", "1"])
         // A stream without an end.
         .args(["--exclude-path", "/api/v1/events", "--request-timeout", "15", "--no-color"])
         .env("HYPOTHESIS_STORAGE_DIRECTORY", folder.path().join("hypothesis"));

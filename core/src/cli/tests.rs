@@ -98,7 +98,7 @@ key_store_fill_ratio            0.25  ratio  2026-11-26T07:59:55.000Z
 kma_link_state        link-1    up           2026-11-26T07:59:55.000Z
 ",
     );
-    let (result, _) = run(&manager, "component show mk/km-9");
+    let (result, _) = run(&manager, "component show mk/km-77");
     assert!(result.unwrap_err().contains("GET /api/v1/components lists"), "says what to try");
 }
 
