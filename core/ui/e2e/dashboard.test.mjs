@@ -15,8 +15,8 @@ const VIEWS = {
   Alarms: '#/alarms?state=all',
   Topology: '#/topology',
   Components: '#/components',
-  'mq/alice': '#/components/mq/alice?span=5m',
-  'mk/km-alice': '#/components/mk/km-alice',
+  'mq/evere-qkd-brussels': '#/components/mq/evere-qkd-brussels?span=5m',
+  'mk/arlon-km': '#/components/mk/arlon-km',
   Plugins: '#/plugins',
 };
 
@@ -61,7 +61,7 @@ const get = async (path) => (await fetch(`${upstream.api}/api/v1/${path}`)).json
 
 const ALARM = {
   id: 900001,
-  component: 'mq/alice',
+  component: 'mq/evere-qkd-brussels',
   resource: '',
   alarmTypeId: 'test-alarm',
   alarmTypeQualifier: '',
@@ -119,7 +119,7 @@ test('an alarm of the network appears, and tells what it is', { timeout: 60_000 
 });
 
 test('a component shows its values with units, limits and history', async () => {
-  const page = await open('#/components/mq/alice?span=5m');
+  const page = await open('#/components/mq/evere-qkd-brussels?span=5m');
   await page.locator('canvas').nth(3).waitFor();
   const qber = page.getByRole('region', { name: 'qber_ratio' });
   assert.match(await qber.innerText(), /%\)/);
@@ -133,7 +133,7 @@ test('a component shows its values with units, limits and history', async () => 
   await page.getByRole('button', { name: '24 h' }).click();
   await page.waitForURL(/span=24h/, { timeout: 2_000 });
   await page.getByRole('row', { name: /operational_state/ }).getByText('enabled').waitFor();
-  await page.getByRole('row', { name: /serial_number/ }).getByText('sim-alice').waitFor();
+  await page.getByRole('row', { name: /link_id/ }).getByText('evere-brussels').waitFor();
 });
 
 test('the topology brings Cytoscape only when it is looked at', async () => {
@@ -144,9 +144,9 @@ test('the topology brings Cytoscape only when it is looked at', async () => {
   await page.getByRole('link', { name: 'Topology' }).click();
   await page.locator('canvas').first().waitFor();
   assert.ok((await loaded()) > 0);
-  await page.getByRole('button', { name: 'link-alice-bob' }).click();
+  await page.getByRole('button', { name: 'evere-brussels' }).click();
   await page.waitForURL(/id=link/, { timeout: 2_000 });
-  await page.getByRole('region', { name: 'What is chosen' }).getByRole('link', { name: 'mops/link-alice-bob' }).waitFor();
+  await page.getByRole('region', { name: 'What is chosen' }).getByRole('link', { name: 'mops/evere-brussels-fibre' }).waitFor();
 });
 
 test('filters stand in the address and survive a reload', async () => {
@@ -224,7 +224,7 @@ describe('the connection', () => {
     await page.getByRole('button', { name: 'test-alarm' }).waitFor({ timeout: 2_000 });
     assert.ok(!server.control.asked.some((path) => path.startsWith('/api/v1/alarms')), 'asks for what it was told');
     server.control.instead.set('/api/v1/alarms/900001', [200, { ...ALARM, isCleared: true }]);
-    server.control.send('alarm', { component: 'mq/alice', id: 900001 }, '1.0.1');
+    server.control.send('alarm', { component: 'mq/evere-qkd-brussels', id: 900001 }, '1.0.1');
     await page.getByText('No alarm is raised.').waitFor({ timeout: 2_000 });
     assert.ok(server.control.asked.includes('/api/v1/alarms/900001'));
     assert.ok(!server.control.asked.includes('/api/v1/alarms'), 'asks for the whole list');
@@ -237,7 +237,7 @@ describe('the connection', () => {
     server.control.stream = true;
     const page = await open('#/');
     await connection(page).getByText('live').waitFor();
-    server.control.send('components', { components: ['mq/alice'], more: 0, reports: 1 }, '7.0.1');
+    server.control.send('components', { components: ['mq/evere-qkd-brussels'], more: 0, reports: 1 }, '7.0.1');
     await page.waitForTimeout(200);
     const again = page.waitForRequest((request) => request.url().endsWith('/events'));
     server.control.endStreams();

@@ -17,8 +17,8 @@ const views = {
   alarm: '#/alarms?state=all&id=1',
   topology: '#/topology',
   components: '#/components',
-  module: '#/components/mq/alice?span=15m',
-  'key-manager': '#/components/mk/km-alice?span=15m',
+  module: '#/components/mq/evere-qkd-brussels?span=15m',
+  'key-manager': '#/components/mk/arlon-km?span=15m',
   plugins: '#/plugins',
 };
 for (const scheme of ['light', 'dark']) {

@@ -92,7 +92,7 @@ fn faults(world: &World) -> String {
     let shown = world.active().iter().map(|active| {
         let age = world.time().saturating_sub(active.began).as_secs();
         format!(
-            "{}: {} at {}, for {age} s",
+            "{}: {} at {}, begun {age} s ago",
             active.number,
             active.fault.kind,
             world.plan().name_of(active.fault.target)

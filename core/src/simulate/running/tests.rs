@@ -10,7 +10,7 @@ fn the_prompt_begins_lists_and_ends_faults() {
     assert_eq!(ask("cut fibre a-b for 30s").text, "fault 1: fibre-cut at a-b; `end 1` ends it");
     assert_eq!(ask("drain a-km bps=5000").text, "fault 2: drain bps=5000 at a-km; `end 2` ends it");
     assert_eq!(ask("restart a-km").text, "restart at a-km");
-    assert!(ask("list").text.starts_with("1: fibre-cut at a-b, for 0 s\n2: "));
+    assert!(ask("list").text.starts_with("1: fibre-cut at a-b, begun 0 s ago\n2: "));
     assert_eq!(ask("end 1").text, "fault 1 ended");
     assert!(ask("end 1").text.starts_with("error: there is no fault 1"));
     assert_eq!(ask("end all").text, "1 ended");
