@@ -232,7 +232,7 @@ impl<'a> Input<'a> {
         let cells: &mut [C] = bytemuck::cast_slice_mut(&mut rows);
         let mut written = bytes.chunks_exact(size_of::<C>());
         for column in 0..width {
-            // The cells of the column come first: a `zip` takes one more of its first part than it uses.
+            // The cells come first in the `zip`: it asks its first part first, so that no bytes are lost at a column's end.
             for (cell, bytes) in cells.iter_mut().skip(column).step_by(width).zip(&mut written) {
                 *cell = bytemuck::pod_read_unaligned(bytes);
             }

@@ -154,7 +154,7 @@ pub(super) fn width(reports: &[ReportHead], samples: usize) -> usize {
     if even && reports.len() * width == samples { width } else { 1 }
 }
 
-/// Rows of this width column by column: it compresses better so, and in half the time.
+/// Rows of this width column by column: it compresses better so.
 fn write_turned<T: bytemuck::Pod>(raw: &mut Vec<u8>, rows: &[T], width: usize) {
     raw.reserve(size_of_val(rows));
     for column in 0..width {
