@@ -208,6 +208,12 @@ impl Follower {
         self.last
     }
 
+    /// Whether the next batch is at hand already: it was taken from the queue, or read, together with the last one.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Whether it reads the journal because it is behind.
     #[must_use]
     pub const fn is_behind(&self) -> bool {

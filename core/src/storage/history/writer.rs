@@ -119,10 +119,12 @@ impl Worker {
                 }
             }
             let is_full = self.store.finished() >= HISTORY_FINISHED_CHUNKS;
-            if self.is_owed && (is_full || Instant::now() >= next_flush) {
+            // A group is written as a whole: what came with it would wait for the next time.
+            let is_due = Instant::now() >= next_flush && !self.follower.has_more();
+            if self.is_owed && (is_full || is_due) {
                 let took = self.flush();
                 next_flush = Instant::now() + HISTORY_FLUSH.max((took * PAUSE_FACTOR).min(PAUSE_MAX));
-            } else if Instant::now() >= next_flush {
+            } else if !self.is_owed && Instant::now() >= next_flush {
                 next_flush = Instant::now() + HISTORY_FLUSH;
             }
         }
