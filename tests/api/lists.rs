@@ -68,7 +68,7 @@ fn lists_are_tables_for_whoever_wants_them_so() {
 #[test]
 fn a_list_is_watched_for_as_many_rounds_as_asked_and_only_what_reads_can_be() {
     let mut site = Site::start();
-    let watched = site.manager.command(&["component", "list", "--watch", "0.1", "--rounds", "2"]);
+    let watched = site.manager.command(&["component", "list", "--watch", "0.1", "--times", "2"]);
     let text = String::from_utf8(watched.stdout).unwrap();
     assert_eq!((watched.status.code(), text.matches("mk/km-2").count()), (Some(0), 2), "{text}");
     let refused = site.manager.command(&["alarm", "acknowledge", "1", "--watch"]);
@@ -77,7 +77,7 @@ fn a_list_is_watched_for_as_many_rounds_as_asked_and_only_what_reads_can_be() {
     // seconds.
     let root = site.manager.api().root().to_owned();
     let child = std::process::Command::new(harness::binary::qkdnm())
-        .args(["alarm", "list", "--all", "--watch", "--rounds", "2", "-o", "json", "--api", &root])
+        .args(["alarm", "list", "--all", "--watch", "--times", "2", "-o", "json", "--api", &root])
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();

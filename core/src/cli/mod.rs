@@ -93,9 +93,9 @@ pub struct Cli {
         help_heading = "Global options"
     )]
     pub watch: Option<f64>,
-    /// With --watch: ends after so many rounds.
+    /// With --watch: ends after so many times.
     #[arg(long, global = true, value_name = "N", requires = "watch", value_parser = clap::value_parser!(u64).range(1..), help_heading = "Global options")]
-    pub rounds: Option<u64>,
+    pub times: Option<u64>,
 }
 
 fn seconds(text: &str) -> Result<f64, String> {
@@ -209,7 +209,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Some(every) = cli.watch {
         let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
-        return watch::run(&arguments, every, cli.rounds).map_or_else(|error| error.report(), Into::into);
+        return watch::run(&arguments, every, cli.times).map_or_else(|error| error.report(), Into::into);
     }
     let mut output = Output::stdout(cli.output);
     match dispatch(cli, &mut output) {

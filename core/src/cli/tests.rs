@@ -438,3 +438,21 @@ fn components_that_wait_on_the_command_line() {
     assert!(printed.starts_with("mk/km-9 is rejected"), "{printed}");
     assert!(run_as(&manager, "ops-token", "component approve mk/km-9").0.is_err());
 }
+
+#[test]
+fn no_command_has_an_option_of_the_name_of_one_that_all_have() {
+    use clap::CommandFactory as _;
+    fn walk(command: &clap::Command, global: &[String]) {
+        for own in command.get_subcommands() {
+            for argument in own.get_arguments() {
+                assert!(!global.contains(&argument.get_id().to_string()), "{}: {}", own.get_name(), argument.get_id());
+            }
+            walk(own, global);
+        }
+    }
+    let command = Cli::command();
+    let global = command.get_arguments().filter(|argument| argument.is_global_set());
+    let global: Vec<String> = global.map(|argument| argument.get_id().to_string()).collect();
+    assert!(global.contains(&"watch".to_owned()), "{global:?}");
+    walk(&command, &global);
+}
