@@ -58,33 +58,39 @@ pub struct SourceText {
 
 /// All texts of a configuration, in the order in which they were read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sources(Vec<SourceText>);
+pub struct Sources {
+    texts: Vec<SourceText>,
+    /// Of each text, where its lines begin: places are asked for by the thousand.
+    lines: Vec<Vec<usize>>,
+}
 
 impl Sources {
     /// Adds a text and says its position.
     pub fn add(&mut self, source: SourceText) -> usize {
-        self.0.push(source);
-        self.0.len() - 1
+        let breaks = source.text.match_indices('\n').map(|(at, _)| at + 1);
+        self.lines.push(std::iter::once(0).chain(breaks).collect());
+        self.texts.push(source);
+        self.texts.len() - 1
     }
 
     /// The text that a place is in.
     #[must_use]
     pub fn get(&self, place: Place) -> Option<&SourceText> {
-        self.0.get(place.source)
+        self.texts.get(place.source)
     }
 
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &SourceText> {
-        self.0.iter()
+        self.texts.iter()
     }
 
     /// Line and column of the first byte, both from 1; columns count Unicode scalar values.
     #[must_use]
     pub fn line_and_column(&self, place: Place) -> Option<(usize, usize)> {
-        let before = self.get(place)?.text.get(..place.start)?;
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-        Some((line, column))
+        let starts = self.lines.get(place.source)?;
+        let line = starts.partition_point(|start| *start <= place.start);
+        let before = self.get(place)?.text.get(*starts.get(line.checked_sub(1)?)?..place.start)?;
+        Some((line, before.chars().count() + 1))
     }
 
     /// A path as written at a place, relative to the folder of the file that it is written in.
