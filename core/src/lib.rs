@@ -29,6 +29,7 @@ pub mod alarm;
 pub mod connection;
 pub mod dispatch;
 pub mod export;
+pub mod federation;
 pub mod net;
 pub mod plugin;
 pub mod shard;

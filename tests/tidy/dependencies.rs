@@ -6,7 +6,7 @@ use crate::sources::{Source, all, report};
 
 /// The parts of `core/src`, in the order in which a status report travels, and what each may use. `model`, and the limits
 /// in `config`, are for everybody. Nothing reaches back towards the network: answers travel by channel.
-const MAY_USE: [(&str, &[&str]); 22] = [
+const MAY_USE: [(&str, &[&str]); 23] = [
     ("model", &[]),
     ("config", &["telemetry"]),
     ("telemetry", &["config"]),
@@ -22,6 +22,8 @@ const MAY_USE: [(&str, &[&str]); 22] = [
     ("storage", &["config", "telemetry", "state"]),
     ("subscription", &["config", "wire"]),
     ("export", &["config", "alarm", "subscription"]),
+    // Who may speak, what is believed, how it is written; the protocol itself uses nothing.
+    ("federation", &["config", "wire"]),
     ("api", &["config", "telemetry", "alarm", "state", "storage", "wire"]),
     ("pki", &[]),
     ("simulate", &["config", "wire", "clock", "net", "pki"]),
@@ -45,6 +47,7 @@ const MAY_USE: [(&str, &[&str]); 22] = [
             "storage",
             "subscription",
             "export",
+            "federation",
             "api",
         ],
     ),
@@ -89,7 +92,7 @@ const ONLY_IN: [(&str, &[&str], &str); 13] = [
 ];
 
 /// Parts that take values and give values: no runtime, no sockets, no files.
-const PURE: [&str; 6] = ["model", "wire", "state", "alarm", "subscription", "export"];
+const PURE: [&str; 7] = ["model", "wire", "state", "alarm", "subscription", "export", "federation"];
 /// Folders inside of other parts that do so too.
 const PURE_FOLDERS: [&str; 3] =
     ["core/src/simulate/physics/", "core/src/simulate/description/", "core/src/simulate/world/"];

@@ -1,0 +1,121 @@
+//! What a node has to say to those who run it.
+
+use super::{
+    freshness::Freshness,
+    identity::{OriginId, Slot},
+    version::Version,
+};
+
+/// Why an item was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Fault {
+    /// Too many items, sections, bytes or audiences.
+    OverLimit,
+    /// More than the neighbour's tokens for this slot.
+    TooOften,
+    /// The neighbour does not relay just now, or may not relay this.
+    NotARelay,
+    /// More hops than there may be, or we were on its way already.
+    Hops,
+    /// Not in the roster.
+    UnknownOrigin,
+    /// Signed for another federation.
+    OtherFederation,
+    /// We do not belong to its audience.
+    Audience,
+    /// No manifest, or not what a manifest of ours looks like.
+    Form,
+    /// The version is out of range, of another key generation, or of an epoch below the roster's least.
+    Version,
+    /// Not one of the origin's keys now.
+    UnknownKey,
+    /// Another algorithm than the roster's.
+    Algorithm,
+    /// The signature is wrong.
+    Signature,
+    /// A section that its manifest does not name.
+    Section,
+    /// What was said to be a proof of two manifests is none.
+    Proof,
+}
+
+impl Fault {
+    /// Whether the neighbour that sent it is to blame, rather than a limit that bites.
+    #[must_use]
+    pub fn blames_neighbour(self) -> bool {
+        !matches!(self, Self::TooOften | Self::NotARelay | Self::Audience)
+    }
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A session is up.
+    SessionUp(OriginId),
+    /// The last session with a neighbour has ended.
+    SessionDown(OriginId),
+    /// We signed a manifest.
+    Published {
+        /// Which.
+        slot: Slot,
+        /// Its version.
+        version: Version,
+        /// Not only a refresh.
+        changed: bool,
+    },
+    /// A document is held now.
+    Accepted {
+        /// Which.
+        slot: Slot,
+        /// Its version.
+        version: Version,
+        /// By which neighbour it came.
+        from: OriginId,
+        /// Not only a refresh.
+        changed: bool,
+    },
+    /// An item was dropped.
+    Dropped {
+        /// Who sent it.
+        from: OriginId,
+        /// Whose it said it was.
+        slot: Option<Slot>,
+        /// Why.
+        fault: Fault,
+    },
+    /// A neighbour sent too many bad items and relays nothing for a while.
+    Quarantined(OriginId),
+    /// An origin signed two manifests of one version.
+    Disputed {
+        /// Where.
+        slot: Slot,
+        /// Which.
+        version: Version,
+    },
+    /// How an origin is seen has changed.
+    Standing {
+        /// Which.
+        origin: OriginId,
+        /// Before; absent: nothing was known of it.
+        before: Option<Freshness>,
+        /// Now.
+        now: Freshness,
+    },
+    /// We met a newer manifest of our own domain, and took a new epoch.
+    HeardOurselves(Version),
+    /// We met newer manifests of our own domain again and again: somebody else publishes as us. We have stopped.
+    StoppedPublishing,
+    /// No epoch could be stored, or there is none left: nothing is published.
+    NoEpoch,
+    /// The signing key is not to be had.
+    NoSignature,
+    /// Most sessions died at once, or we were held up ourselves.
+    Isolated,
+    /// Half of the sessions are back.
+    Rejoined,
+    /// A roster with a lower version than ours.
+    OldRoster {
+        /// Its version.
+        version: u64,
+    },
+}

@@ -1,0 +1,164 @@
+//! Our own documents: when one is signed, with which version, and when we had better say nothing.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    identity::Audience,
+    limits::Settings,
+    manifest::{Salt, SectionBody},
+};
+
+/// What a domain wants to say to an audience: all its sections, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Draft {
+    /// Bytes of each section.
+    pub sections: BTreeMap<Arc<str>, Arc<[u8]>>,
+}
+
+/// What is said to one audience.
+#[derive(Debug)]
+pub struct OwnSlot {
+    /// The sections, salted.
+    pub sections: BTreeMap<Arc<str>, SectionBody>,
+    /// The last sequence number signed in this epoch.
+    pub seq: u64,
+    /// Something has changed since.
+    pub changed: bool,
+    /// When the last manifest was signed; absent: none in this epoch.
+    pub signed_at: Option<u64>,
+    tokens: u32,
+    filled_at: u64,
+}
+
+impl OwnSlot {
+    fn new(settings: &Settings, now: u64) -> Self {
+        let sections = BTreeMap::new();
+        Self { sections, seq: 0, changed: true, signed_at: None, tokens: settings.burst, filled_at: now }
+    }
+
+    /// Takes over what is to be said; true if it differs from before. A section that stays the same keeps its salt, and so
+    /// its hash.
+    fn take(&mut self, draft: &Draft, mut salt: impl FnMut() -> Salt) -> bool {
+        let before = self.sections.len();
+        self.sections.retain(|name, _| draft.sections.contains_key(name));
+        let mut changed = self.sections.len() != before;
+        for (name, data) in &draft.sections {
+            if self.sections.get(name).is_none_or(|body| body.data != *data) {
+                let body = SectionBody { name: name.clone(), salt: salt(), data: data.clone() };
+                self.sections.insert(name.clone(), body);
+                changed = true;
+            }
+        }
+        self.changed |= changed;
+        changed
+    }
+
+    /// Whether a manifest is to be signed now: for a change if there is a token, or because the last is old.
+    pub fn is_due(&mut self, settings: &Settings, now: u64) -> bool {
+        let gained = now.saturating_sub(self.filled_at) / settings.min_interval.max(1);
+        if gained > 0 {
+            let gained = u32::try_from(gained).unwrap_or(u32::MAX);
+            self.tokens = self.tokens.saturating_add(gained).min(settings.burst);
+            self.filled_at = now;
+        }
+        let old = self.signed_at.is_none_or(|at| now.saturating_sub(at) >= settings.refresh);
+        old || (self.changed && self.tokens > 0)
+    }
+
+    /// A manifest was signed.
+    pub fn signed(&mut self, now: u64) {
+        self.seq += 1;
+        self.changed = false;
+        self.signed_at = Some(now);
+        self.tokens = self.tokens.saturating_sub(1);
+    }
+}
+
+/// Publishing.
+#[derive(Debug, Default)]
+pub struct Own {
+    /// By audience.
+    pub slots: BTreeMap<Audience, OwnSlot>,
+    /// The life we publish in; absent: none could be had.
+    pub epoch: Option<u64>,
+    /// We leave: this is said once more, and then nothing.
+    pub leaving: bool,
+    /// Somebody else publishes as us.
+    pub stopped: bool,
+    heard: Vec<u64>,
+}
+
+/// How often, within which time in milliseconds, we may meet a newer manifest of our own before we stop.
+const HEARD_OFTEN: (usize, u64) = (3, 600_000);
+
+impl Own {
+    /// Takes over what is to be said to an audience; true if it differs from before.
+    pub fn take(
+        &mut self,
+        audience: &Audience,
+        draft: &Draft,
+        settings: &Settings,
+        now: u64,
+        salt: impl FnMut() -> Salt,
+    ) -> bool {
+        let slot = self.slots.entry(audience.clone()).or_insert_with(|| OwnSlot::new(settings, now));
+        slot.take(draft, salt)
+    }
+
+    /// A new epoch: everything is signed anew, and numbered from the first.
+    pub fn begin(&mut self, epoch: Option<u64>) {
+        self.epoch = epoch;
+        for slot in self.slots.values_mut() {
+            slot.seq = 0;
+            slot.signed_at = None;
+        }
+    }
+
+    /// We met a newer manifest of our own; true if that was once too often.
+    pub fn heard(&mut self, now: u64) -> bool {
+        let (often, within) = HEARD_OFTEN;
+        self.heard.retain(|&at| now.saturating_sub(at) < within);
+        self.heard.push(now);
+        self.stopped |= self.heard.len() >= often;
+        self.stopped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_goes_out_at_once_and_then_one_a_second() {
+        let settings = Settings::default();
+        let mut slot = OwnSlot::new(&settings, 0);
+        let mut signed = Vec::new();
+        for now in (0..4_000).step_by(100) {
+            slot.changed = true;
+            if slot.is_due(&settings, now) {
+                slot.signed(now);
+                signed.push(now);
+            }
+        }
+        assert_eq!(signed, [0, 100, 200, 300, 400, 1_000, 2_000, 3_000]);
+    }
+
+    #[test]
+    fn an_unchanged_section_keeps_its_salt() {
+        let mut slot = OwnSlot::new(&Settings::default(), 0);
+        let mut salt = 0_u8;
+        let mut fresh = || {
+            salt += 1;
+            [salt; 16]
+        };
+        let draft = |health: &[u8]| Draft {
+            sections: [("health".into(), health.into()), ("alarms".into(), b"2".as_slice().into())].into(),
+        };
+        assert!(slot.take(&draft(b"1"), &mut fresh));
+        let alarms = slot.sections["alarms"].clone();
+        assert!(!slot.take(&draft(b"1"), &mut fresh));
+        assert!(slot.take(&draft(b"3"), &mut fresh));
+        assert_eq!(slot.sections["alarms"], alarms);
+        assert!(slot.take(&Draft::default(), &mut fresh) && slot.sections.is_empty());
+    }
+}

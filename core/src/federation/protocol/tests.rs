@@ -1,0 +1,1 @@
+//! Nodes of two and three domains in one process, joined by hand.
