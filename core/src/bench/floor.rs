@@ -95,7 +95,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         if filled == READ_TURN_BYTES {
             cx.waker().wake_by_ref();
         }
-        let options = DecodeOptions { symbols: &lent.symbols, now: self.clock.now(), keep_raw: false };
+        let options = DecodeOptions { symbols: &lent.symbols, now: self.clock.now(), keep_raw: false, exchange: false };
         let mut frames = Frames::new(lent.buffer.get(..filled).unwrap_or_default(), &mut self.carry, MAX_LINE_BYTES);
         while let Some(frame) = frames.next_frame() {
             let Frame::Line(line) = frame else { continue };

@@ -180,7 +180,7 @@ mod tests {
         let symbols = SymbolTable::new();
         Catalogue::get().intern(&symbols);
         let now = Timestamp(1_790_000_000_000);
-        let options = DecodeOptions { symbols: &symbols, now, keep_raw: false };
+        let options = DecodeOptions { symbols: &symbols, now, keep_raw: false, exchange: false };
         let mut decoder = Decoder::new();
         for point in ReferencePoint::ALL {
             let mut reporter = Reporter::new(point, "x-1", 3, now);

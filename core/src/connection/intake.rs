@@ -10,6 +10,7 @@ use hashbrown::HashMap;
 use super::{
     InterfaceContext, NotAdmitted, SecurityNote,
     answers::AnswerBox,
+    exchange::PeerMessage,
     open_messages::{OpenMessages, Whose},
     requests::{OpenRequests, RequestOutcome},
     subscribing::{Outlet, SubscriptionWish},
@@ -125,7 +126,8 @@ impl Intake {
         out: &mut Vec<u8>,
     ) -> Result<(), Farewell> {
         let context = &self.context;
-        let options = DecodeOptions { symbols: &context.symbols, now, keep_raw: context.keep_raw };
+        let exchange = context.point() == ReferencePoint::Mx;
+        let options = DecodeOptions { symbols: &context.symbols, now, keep_raw: context.keep_raw, exchange };
         let Some(target) = self.batches.get_mut(self.target) else { return Ok(()) };
         if target.batch.is_empty() && target.before.0 > 1 {
             target.batch.reserve(target.before.0, target.before.1);
@@ -141,7 +143,13 @@ impl Intake {
             Decoded::Answer { message_id, component_id, response } => {
                 self.answer(&message_id, &component_id, &response, decoder)
             }
+            Decoded::Request { message_id, component_id, extension } => {
+                super::exchange::asked(self, &message_id, &component_id, extension, out);
+            }
             Decoded::PeerAnswer { message_type, message_id, component_id, response, extension } => {
+                if super::exchange::answered(self, &message_id, &response, Vec::new()) {
+                    return Ok(());
+                }
                 if message_type == message_type::STATUS_REPORT_RESPONSE {
                     self.peer_answer(&message_id, &response);
                 } else {
@@ -201,7 +209,7 @@ impl Intake {
         out: &mut Vec<u8>,
     ) {
         let sentence = match kind {
-            message_type::STATUS_REPORT_REQUEST => format!("`{kind}` goes from the manager to a component"),
+            message_type::STATUS_REPORT_REQUEST => format!("`{kind}` without a messageId could not be answered"),
             _ => "unknown messageType; a component may send statusReport and statusReportRequestResponse".to_owned(),
         };
         let refusal = Refusal::new(ReasonCode::Unsupported, sentence);
@@ -228,6 +236,13 @@ impl Intake {
         let speaker = self.speaker(component_id).map_err(|(_, refusal)| (kind, refusal))?;
         self.key_material(speaker, decoder).map_err(|(_, refusal)| (kind, refusal))?;
         let Some(Speaker { entry, .. }) = self.speakers.get(speaker) else { return Ok(()) };
+        let peers = &self.context.peers;
+        if point == ReferencePoint::Mx
+            && !ends
+            && peers.subscribes(self.outlet.id, &entry.component, message_id, extension)
+        {
+            return Ok(());
+        }
         let wish = SubscriptionWish {
             subscriber: entry.component.clone(),
             outlet: Arc::clone(&self.outlet),
@@ -295,6 +310,12 @@ impl Intake {
         let speaker = self.speaker(component_id)?;
         self.key_material(speaker, decoder)?;
         let Some(Speaker { entry, .. }) = self.speakers.get(speaker) else { return Ok(()) };
+        let told = &decoder.notes().exchange;
+        if !told.is_empty() {
+            let told = PeerMessage::Told(told.clone());
+            let taken = self.context.peers.take(self.outlet.id, &entry.component, told);
+            taken.map_err(|refusal| (Whose::Known(Arc::clone(entry)), refusal))?;
+        }
         let Ok(slot) = self.open.report(Whose::Known(Arc::clone(entry)), message_id) else {
             let sentence = "this messageId is that of a message still open on this connection; choose another";
             return Err((Whose::Known(Arc::clone(entry)), Refusal::new(ReasonCode::Malformed, sentence)));
@@ -445,6 +466,10 @@ impl Intake {
     /// What a component answered to a request of ours (Q.QKDN_Mk 8.4): handled and stored like a report.
     fn answer(&mut self, message_id: &str, component_id: &str, response: &str, decoder: &mut Decoder) {
         let Some((asked, reply)) = self.requests.answered(message_id) else {
+            let objects = decoder.notes().exchange.clone();
+            if super::exchange::answered(self, message_id, response, objects) {
+                return self.drop_last();
+            }
             self.context.metrics.interface(self.context.point()).unexpected_answers.increment();
             return self.drop_last();
         };
@@ -512,6 +537,12 @@ impl Intake {
         for index in 0..self.batches.len() {
             self.hand_over(index);
         }
+    }
+
+    /// The manager that the connection speaks for.
+    #[must_use]
+    pub fn peer_manager(&self) -> Option<ComponentRef> {
+        self.identity.components.iter().find(|component| component.reference_point == ReferencePoint::Mx).cloned()
     }
 
     /// The interface.

@@ -6,6 +6,7 @@
 //! TLS and identity were settled before; nothing here knows plugins or storage.
 
 pub mod answers;
+pub mod exchange;
 pub mod intake;
 pub mod open_messages;
 pub mod outward;
@@ -25,6 +26,7 @@ use crate::{
     telemetry::metrics::Metrics,
 };
 
+pub use exchange::{NoPeers, PeerConnection, PeerDesk, PeerMessage};
 pub use outward::{NoSubscriber, Subscriber, SubscriptionAsk};
 pub use requests::{Ask, ManagerRequest, RequestOutcome};
 pub use subscribing::{Outlet, SubscriptionDesk, SubscriptionWish};
@@ -60,6 +62,8 @@ pub struct InterfaceContext {
     pub subscriber: Arc<dyn outward::Subscriber>,
     /// Who keeps subscriptions.
     pub subscriptions: Arc<dyn SubscriptionDesk>,
+    /// Who keeps the federation with other domains.
+    pub peers: Arc<dyn PeerDesk>,
 }
 
 impl InterfaceContext {

@@ -7,4 +7,5 @@
 //!
 //! `ALGORITHM.md` beside this file tells how it works and which invariants hold.
 
+pub mod messages;
 pub mod protocol;

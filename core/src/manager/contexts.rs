@@ -6,7 +6,7 @@ use super::in_force::InForce;
 use crate::{
     clock::Clock,
     config::InterfaceConfig,
-    connection::{InterfaceContext, SecurityWatch, Subscriber, SubscriptionDesk},
+    connection::{InterfaceContext, PeerDesk, SecurityWatch, Subscriber, SubscriptionDesk},
     dispatch::{Enrolments, Registry},
     model::SymbolTable,
     shard::Mailbox,
@@ -34,6 +34,8 @@ pub struct Contexts {
     pub subscriber: Arc<dyn Subscriber>,
     /// Who keeps subscriptions.
     pub subscriptions: Arc<dyn SubscriptionDesk>,
+    /// Who keeps the federation with other domains.
+    pub peers: Arc<dyn PeerDesk>,
 }
 
 impl Contexts {
@@ -53,6 +55,7 @@ impl Contexts {
             symbols: Arc::clone(&self.symbols),
             shards: self.shards.clone(),
             subscriptions: Arc::clone(&self.subscriptions),
+            peers: Arc::clone(&self.peers),
             clock: self.clock,
             metrics: Arc::clone(&self.metrics),
             watch: Arc::clone(&self.watch),

@@ -19,7 +19,7 @@ use crate::{
     clock::{Clock, wall_time},
     config::{Enrolment, limits::RETRY_UNAVAILABLE_MS},
     connection::{
-        ContextSlot, InterfaceContext, ManagerRequest, SecurityNote, SecurityWatch, TurnedAway,
+        ContextSlot, InterfaceContext, ManagerRequest, PeerConnection, SecurityNote, SecurityWatch, TurnedAway,
         answers::AnswerBox,
         intake::Intake,
         task::{ConnectionTask, End, REQUEST_QUEUE},
@@ -154,7 +154,7 @@ impl Connections {
     }
 
     /// Serves a connection until it ends; `cancel` closes it in good order.
-    async fn serve(self: Arc<Self>, accepted: Accepted, cancel: CancellationToken) -> Option<End> {
+    async fn serve(self: Arc<Self>, accepted: Accepted, dialled: bool, cancel: CancellationToken) -> Option<End> {
         let interface = self.interface(accepted.reference_point)?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let Accepted { stream, peer, identity, reference_point: point, permit, agreed, trust_changes } = accepted;
@@ -190,11 +190,20 @@ impl Connections {
         }
         tracing::debug!(interface = %point, %peer, subject = %identity.subject, key_exchange = agreed.key_exchange, "Connection opened.");
         self.check_if_missed(id, &interface.trust, trust_changes);
+        let outlet = Arc::clone(&intake.outlet);
+        let is_peer = point == ReferencePoint::Mx && entered.turned_away.is_none();
+        if is_peer {
+            let (managers, outlet, cancel) = (identity.components.clone(), Arc::clone(&outlet), cancel.clone());
+            context.peers.opened(PeerConnection { managers, dialled, address: peer, outlet, cancel });
+        }
         let task = ConnectionTask::new(stream, Arc::clone(&interface.slot), intake, answers, waiting, cancel, farewell);
         let end = Box::new(task).run().await;
         if let Some((_, live)) = self.live.remove(&id) {
             let entries = live.entries.into_inner().unwrap_or_else(PoisonError::into_inner);
             entries.iter().for_each(|entry| entry.disconnected(id));
+        }
+        if is_peer {
+            context.peers.closed(outlet.id);
         }
         context.enrolments.gone(id, self.clock.now());
         match &end {
@@ -363,6 +372,34 @@ impl Connections {
         before.iter().for_each(|(_, _, cancel)| cancel.cancel());
     }
 
+    /// Dials a peer manager once. What comes of it is served until it ends.
+    ///
+    /// # Errors
+    /// If there is no Mx interface, or nobody who may be spoken with was reached.
+    pub async fn dial_peer(self: &Arc<Self>, component: &ComponentRef, address: &str) -> Result<(), String> {
+        let Some(interface) = self.interface(component.reference_point) else {
+            return Err(format!("there is no interface {} to dial from", component.reference_point));
+        };
+        let within = interface.places.bounds().handshake_timeout;
+        let cancel = self.cancel.child_token();
+        let dialled = tokio::select! {
+            () = cancel.cancelled() => return Err("the manager stops".to_owned()),
+            dialled = dial(component, address, &interface.trust, &interface.places, within) => dialled,
+        };
+        match dialled {
+            Ok(accepted) => {
+                self.tasks.spawn(Arc::clone(self).serve(accepted, true, cancel));
+                Ok(())
+            }
+            Err(error) => {
+                if let DialError::Refused { refused, .. } = &error {
+                    self.refused_peer(component.reference_point, None, refused, &component.to_string());
+                }
+                Err(error.to_string())
+            }
+        }
+    }
+
     /// Keeps a connection to a component that the manager dials, until `cancel`.
     async fn keep_dialled(self: Arc<Self>, component: ComponentRef, address: String, cancel: CancellationToken) {
         let point = component.reference_point;
@@ -378,7 +415,7 @@ impl Connections {
                 Ok(accepted) => {
                     let since = Instant::now();
                     tracing::info!(%component, address, "Dialled.");
-                    Arc::clone(&self).serve(accepted, cancel.child_token()).await;
+                    Arc::clone(&self).serve(accepted, true, cancel.child_token()).await;
                     backoff.connection_ended(since.elapsed());
                 }
                 Err(DialError::Refused { refused, .. }) => {
@@ -403,7 +440,7 @@ impl ConnectionSink for Sink {
         let connections = Arc::clone(&self.0);
         self.0.tasks.spawn(async move {
             let cancel = connections.cancel.child_token();
-            connections.serve(connection, cancel).await;
+            connections.serve(connection, false, cancel).await;
         });
     }
 

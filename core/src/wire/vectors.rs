@@ -163,7 +163,7 @@ fn lines_are_understood_as_published() {
             let symbols = SymbolTable::new();
             Catalogue::get().intern(&symbols);
             let (line, mut batch) = (case.bytes(), ReportBatch::default());
-            let options = DecodeOptions { symbols: &symbols, now, keep_raw: false };
+            let options = DecodeOptions { symbols: &symbols, now, keep_raw: false, exchange: false };
             let decoded = decoder.decode(&line, &mut batch, &options);
             decoder.bind_resources(&mut batch, &mut |text| Some(symbols.intern(text)));
             let hash = batch.reports.first().map(|head| head.content_hash);

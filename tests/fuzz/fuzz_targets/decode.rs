@@ -20,7 +20,7 @@ fn decode<'l>(decoder: &mut Decoder, line: &'l [u8]) -> (Decoded<'l>, ReportBatc
         Catalogue::get().intern(&symbols);
         symbols
     });
-    let options = DecodeOptions { symbols, now: Timestamp(1_767_225_600_000), keep_raw: false };
+    let options = DecodeOptions { symbols, now: Timestamp(1_767_225_600_000), keep_raw: false, exchange: false };
     let decoded = decoder.decode(line, &mut batch, &options);
     let mut number = 1_000;
     decoder.bind_resources(&mut batch, &mut |_| {

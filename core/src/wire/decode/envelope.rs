@@ -167,6 +167,9 @@ impl<'l> Reading<'l, '_> {
             message_type::SUBSCRIBE | message_type::UNSUBSCRIBE => {
                 return self.subscribe(Address { message_type, message_id, component_id });
             }
+            message_type::STATUS_REPORT_REQUEST if message_id.is_some() => {
+                return self.request(Address { message_type, message_id, component_id });
+            }
             other if message_type::is_answer(other) => {
                 return Ok(self.peer_answer(Address { message_type, message_id, component_id }, envelope.response));
             }
@@ -197,6 +200,16 @@ impl<'l> Reading<'l, '_> {
     fn extension_text(&self) -> &'l str {
         let text: &'l str = self.text;
         text.get(self.extension.place.clone()).filter(|text| !text.is_empty()).unwrap_or("[]")
+    }
+
+    /// A request, which only some peers may send.
+    fn request(&self, address: Address<'l>) -> Result<Decoded<'l>, String> {
+        let Address { message_id, component_id, .. } = address;
+        if let Some(complaint) = self.extension.complaint() {
+            return Err(complaint);
+        }
+        let (message_id, component_id) = (message_id.unwrap_or_default(), component_id.unwrap_or_default());
+        Ok(Decoded::Request { message_id, component_id, extension: self.extension_text() })
     }
 
     fn subscribe(&self, address: Address<'l>) -> Result<Decoded<'l>, String> {

@@ -98,6 +98,8 @@ enum Kind {
     Text(ObjectKind),
     /// `notification` or `gap`: about the subscription, not the component.
     Notice,
+    /// `mx.*`: what managers exchange about their domains.
+    Exchange,
     Unknown,
 }
 
@@ -107,6 +109,7 @@ impl Kind {
             "performance" => Self::Samples(Group::Performance),
             "state" => Self::Samples(Group::State),
             "notification" | "gap" => Self::Notice,
+            other if other.starts_with("mx.") => Self::Exchange,
             _ => ObjectKind::parse(text).map_or(Self::Unknown, Self::Text),
         }
     }
@@ -270,7 +273,10 @@ impl<'l> Reading<'l, '_> {
                 self.notes.notification |= index == 0;
                 return self.notice(&object, end);
             }
-            Kind::Unknown => self.notes.unknown_types += 1,
+            Kind::Exchange if self.exchange => {
+                return self.notes.exchange.push(self.text.get(object.start..end).unwrap_or_default().to_owned());
+            }
+            Kind::Unknown | Kind::Exchange => self.notes.unknown_types += 1,
             Kind::Missing => self.fault(format!("extension[{index}]"), "expected a key `type`"),
             Kind::NoString => self.fault(format!("extension[{index}].type"), "expected a string"),
         }

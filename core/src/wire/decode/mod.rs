@@ -50,6 +50,8 @@ pub struct DecodeOptions<'a> {
     pub now: Timestamp,
     /// Keep the extension's text of every report: its handler asks for it.
     pub keep_raw: bool,
+    /// Take out the objects that managers exchange (`mx.*`, section 7): they are no status, and are kept elsewhere.
+    pub exchange: bool,
 }
 
 /// What a line is. Only [`Self::Report`] and [`Self::Answer`] leave something in the batch.
@@ -78,6 +80,15 @@ pub enum Decoded<'l> {
         /// As sent.
         message_id: Cow<'l, str>,
         /// Who asks; on Mx the manager ID of the sender.
+        component_id: Cow<'l, str>,
+        /// JSON text of the extension, `[]` if there is none.
+        extension: &'l str,
+    },
+    /// `statusReportRequest`, which peer managers send.
+    Request {
+        /// As sent.
+        message_id: Cow<'l, str>,
+        /// Who is asked; empty: whoever answers.
         component_id: Cow<'l, str>,
         /// JSON text of the extension, `[]` if there is none.
         extension: &'l str,
@@ -145,6 +156,8 @@ pub struct Notes {
     pub key_material: Vec<String>,
     /// Texts of the objects `notification` and `gap`, in order, if the first object is a `notification`; bounded.
     pub notices: Vec<String>,
+    /// Texts of the objects that managers exchange, in order, where the options ask for them. Bounded by the line.
+    pub exchange: Vec<String>,
     /// The extension starts with an object of type `notification` ([`super::subscription::parse_notification`]).
     pub notification: bool,
     /// The source time as given, also where it was replaced.
@@ -204,6 +217,7 @@ impl Decoder {
         self.notes.unknown_types = 0;
         self.notes.key_material.clear();
         self.notes.notices.clear();
+        self.notes.exchange.clear();
         self.notes.source_time = None;
         self.notes.has_performance = false;
         self.notes.has_state = false;
@@ -217,7 +231,7 @@ impl Decoder {
             }
         };
         let mark = Mark::of(batch);
-        let mut reading = Reading::new(self, text, batch, options.symbols.catalogued());
+        let mut reading = Reading::new(self, text, batch, options);
         let error = match reading.message() {
             _ if encoding.is_some() => encoding,
             Ok(()) | Err(Broken) => reading.walk.json.error(),
@@ -323,6 +337,8 @@ struct Reading<'l, 'd> {
     text: &'l str,
     /// Symbols of the catalogue's entries.
     symbols: &'d [Symbol],
+    /// Objects that managers exchange are taken out.
+    exchange: bool,
     walk: Walk<'l, 'd>,
     envelope: Envelope<'l>,
     extension: extension::Extension,
@@ -335,10 +351,16 @@ struct Reading<'l, 'd> {
 }
 
 impl<'l, 'd> Reading<'l, 'd> {
-    fn new(decoder: &'d mut Decoder, text: &'l str, batch: &'d mut ReportBatch, symbols: &'d [Symbol]) -> Self {
+    fn new(
+        decoder: &'d mut Decoder,
+        text: &'l str,
+        batch: &'d mut ReportBatch,
+        options: &DecodeOptions<'d>,
+    ) -> Self {
         Self {
             text,
-            symbols,
+            symbols: options.symbols.catalogued(),
+            exchange: options.exchange,
             walk: Walk { json: Scanner::new(text), room: &mut decoder.room },
             envelope: Envelope::default(),
             extension: extension::Extension::absent(),

@@ -15,7 +15,7 @@ fn symbols() -> SymbolTable {
 }
 
 const fn options(symbols: &SymbolTable) -> DecodeOptions<'_> {
-    DecodeOptions { symbols, now: Timestamp(NOW), keep_raw: false }
+    DecodeOptions { symbols, now: Timestamp(NOW), keep_raw: false, exchange: false }
 }
 
 /// Decodes one line into a batch of its own, resources bound.
