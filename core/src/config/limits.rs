@@ -369,3 +369,12 @@ pub const EXPORTER_SECRET_BYTES: u64 = 4 * 1024;
 pub const EXPORTER_BATCHES_AT_ONCE: usize = 256;
 /// How long a request under way may take to be answered when exporters stop.
 pub const EXPORTER_STOP: Duration = Duration::from_secs(2);
+
+/// Messages of peers waiting for the federation's thread; beyond it a report of a peer is answered `overloaded`.
+pub const FEDERATION_MAILBOX: usize = 4_096;
+/// How often time passes for the federation's protocol.
+pub const FEDERATION_TICK: Duration = Duration::from_millis(100);
+/// How often it is looked at least what the domain has to say to its peers; changes of alarms are looked at at once.
+pub const FEDERATION_LOOK: Duration = Duration::from_millis(500);
+/// Disclosures to peers that are kept.
+pub const DISCLOSURES_KEPT: u32 = 100_000;

@@ -86,28 +86,15 @@ impl PeerDesk for NoPeers {
     }
 }
 
-/// Hands a status report request of a peer to whoever answers it; other components may not send one.
-pub(super) fn asked(
-    intake: &mut Intake,
-    message_id: &str,
-    component_id: &str,
-    extension: &str,
-    out: &mut Vec<u8>,
-) {
-    let point = intake.context().point();
-    let refused = if point == ReferencePoint::Mx {
-        let message = PeerMessage::Asked { message_id: message_id.to_owned(), extension: extension.to_owned() };
-        match intake.peer_manager() {
-            Some(manager) => intake.context().peers.take(intake.outlet.id, &manager, message),
-            None => Err(Refusal::new(ReasonCode::NotAuthorized, "the certificate speaks for no manager")),
-        }
-    } else {
-        let kind = message_type::STATUS_REPORT_REQUEST;
-        let sentence = format!("`{kind}` goes from the manager to a component");
-        Err(Refusal::new(ReasonCode::Unsupported, sentence))
+/// Hands a status report request of a peer to whoever answers it.
+pub(super) fn asked(intake: &mut Intake, message_id: &str, component_id: &str, extension: &str, out: &mut Vec<u8>) {
+    let message = PeerMessage::Asked { message_id: message_id.to_owned(), extension: extension.to_owned() };
+    let refused = match intake.peer_manager() {
+        Some(manager) => intake.context().peers.take(intake.outlet.id, &manager, message),
+        None => Err(Refusal::new(ReasonCode::NotAuthorized, "the certificate speaks for no manager")),
     };
     if let Err(refusal) = refused {
-        intake.context().metrics.refuse(point, refusal.code);
+        intake.context().metrics.refuse(ReferencePoint::Mx, refusal.code);
         let kind = message_type::STATUS_REPORT_REQUEST_RESPONSE;
         encode::answer(out, kind, Some(message_id), component_id, &refusal.into());
     }

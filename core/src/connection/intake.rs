@@ -144,7 +144,12 @@ impl Intake {
                 self.answer(&message_id, &component_id, &response, decoder)
             }
             Decoded::Request { message_id, component_id, extension } => {
-                super::exchange::asked(self, &message_id, &component_id, extension, out);
+                if self.context.point() == ReferencePoint::Mx {
+                    super::exchange::asked(self, &message_id, &component_id, extension, out);
+                } else {
+                    let kind = message_type::STATUS_REPORT_REQUEST;
+                    self.unsupported(kind, Some(message_id), Some(component_id), out);
+                }
             }
             Decoded::PeerAnswer { message_type, message_id, component_id, response, extension } => {
                 if super::exchange::answered(self, &message_id, &response, Vec::new()) {
@@ -209,7 +214,7 @@ impl Intake {
         out: &mut Vec<u8>,
     ) {
         let sentence = match kind {
-            message_type::STATUS_REPORT_REQUEST => format!("`{kind}` without a messageId could not be answered"),
+            message_type::STATUS_REPORT_REQUEST => format!("`{kind}` goes from the manager to a component"),
             _ => "unknown messageType; a component may send statusReport and statusReportRequestResponse".to_owned(),
         };
         let refusal = Refusal::new(ReasonCode::Unsupported, sentence);

@@ -291,6 +291,17 @@ pub fn write_subscription(wishes: &Subscription) -> String {
     format!("[{text}]")
 }
 
+/// The extension of the answer that grants a subscription.
+#[must_use]
+pub fn write_granted(wishes: &Subscription, id: u64) -> String {
+    let granted: serde_json::Value = serde_json::from_str(&write_subscription(wishes)).unwrap_or_default();
+    let mut granted = granted.get(0).cloned().unwrap_or_default();
+    if let Some(members) = granted.as_object_mut() {
+        members.remove("type");
+    }
+    serde_json::json!([{ "type": "subscription", "subscriptionId": format!("mx-{id}"), "granted": granted }]).to_string()
+}
+
 /// Reads the extension of a `subscribe`; `None` if it does not ask for what managers exchange: then it is an ordinary
 /// subscription to objects of section 4.
 #[must_use]

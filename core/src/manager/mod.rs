@@ -14,6 +14,7 @@ pub mod doors;
 pub mod enrolment;
 pub mod events;
 pub mod exporters;
+pub mod federation;
 pub mod history;
 pub mod housekeeping;
 pub mod in_force;

@@ -12,6 +12,7 @@ use super::{
     Followers, Running,
     enrolment::Decided,
     events::{Events, Fan},
+    federation::Post,
     in_force::{Current, InForce, in_use},
     judged,
     plugins::{self, Plugins},
@@ -125,6 +126,7 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let subscriptions = shared.start_subscriptions(&data_dir, &audit, reached)?;
     let judge = judged::by(shared.current.clone());
     let events = Events::new(reached, Arc::clone(&shared.board), Arc::clone(&shared.symbols), judge);
+    let post = Post::default();
     let decided = Arc::new(Decided(Arc::clone(&shared.enrolments)));
     let audience = Audience {
         progress: Arc::default(),
@@ -133,7 +135,12 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
         feed: Arc::clone(&followers.feed),
         requester,
         metrics: Arc::clone(&shared.metrics),
-        follower: Fan::of([decided as _, Arc::clone(&subscriptions) as _, Arc::clone(&events) as _]),
+        follower: Fan::of([
+            decided as _,
+            Arc::clone(&subscriptions) as _,
+            Arc::clone(&events) as _,
+            Arc::new(post.clone()) as _,
+        ]),
     };
     let past = Past {
         components: recovered.components,
@@ -144,7 +151,7 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     };
     let shards = shared.start_shards(past, &journal, &audience, &audit)?;
     let parts =
-        Parts { journal, journal_bounds, state, followers, subscriptions, events, audit, audit_writer, lock, shards };
+        Parts { journal, journal_bounds, state, followers, subscriptions, events, post, audit, audit_writer, lock, shards };
     shared.open(doors, parts, wishes, origin)
 }
 
@@ -166,6 +173,8 @@ struct Parts {
     followers: Followers,
     subscriptions: Arc<Subscriptions>,
     events: Arc<Events>,
+    /// Where letters for the federation are put.
+    post: Post,
     audit: Audit,
     audit_writer: crate::telemetry::audit::AuditWriter,
     lock: DataDir,

@@ -10,6 +10,7 @@ pub mod encode;
 pub mod error;
 pub mod exports;
 pub mod faults;
+pub mod federation;
 pub mod feed;
 pub mod follow;
 pub mod history;

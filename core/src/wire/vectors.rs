@@ -143,7 +143,7 @@ fn ids(decoded: &Decoded<'_>) -> (Option<String>, Option<String>) {
         Decoded::Unsupported { message_id, component_id, .. } | Decoded::Malformed { message_id, component_id, .. } => {
             (owned(message_id), owned(component_id))
         }
-        Decoded::Subscribe { message_id, component_id, .. } => {
+        Decoded::Subscribe { message_id, component_id, .. } | Decoded::Request { message_id, component_id, .. } => {
             (Some(message_id.clone().into_owned()), Some(component_id.clone().into_owned()))
         }
         Decoded::Answer { .. } | Decoded::PeerAnswer { .. } | Decoded::UnaskedAnswer { .. } => (None, None),

@@ -13,7 +13,7 @@ use super::{
 /// Whether a slot may be spoken of between two managers: both are entitled to it, and an adjacent domain's document is
 /// spoken of with its origin only.
 #[must_use]
-pub fn is_shared(roster: &Roster, one: &OriginId, other: &OriginId, slot: &Slot) -> bool {
+pub(super) fn is_shared(roster: &Roster, one: &OriginId, other: &OriginId, slot: &Slot) -> bool {
     let between_both = !matches!(slot.audience, Audience::Adjacent(_)) || slot.origin == *one || slot.origin == *other;
     between_both
         && roster.entitled(one, &slot.origin, &slot.audience)
@@ -22,7 +22,7 @@ pub fn is_shared(roster: &Roster, one: &OriginId, other: &OriginId, slot: &Slot)
 
 /// Claims of all that two managers may see of what one holds; with `held_before`, without what came since.
 #[must_use]
-pub fn claims(
+pub(super) fn claims(
     slots: &BTreeMap<Slot, SlotState>,
     roster: &Roster,
     pair: (&OriginId, &OriginId),
@@ -46,7 +46,7 @@ pub fn claims(
 
 /// One hash over claims in the order of their slots.
 #[must_use]
-pub fn root(claims: &[Claim]) -> Hash {
+pub(super) fn root(claims: &[Claim]) -> Hash {
     let text: Vec<String> = claims
         .iter()
         .map(|claim| {

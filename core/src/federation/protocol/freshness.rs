@@ -44,7 +44,7 @@ pub struct Standing {
 }
 
 /// What [`judge`] looks at.
-pub struct Evidence {
+pub(super) struct Evidence {
     /// Age of the document now, in milliseconds.
     pub age: u64,
     /// Its validity, in milliseconds.
@@ -61,7 +61,7 @@ pub struct Evidence {
 
 /// The state that the evidence makes.
 #[must_use]
-pub fn judge(evidence: &Evidence) -> Freshness {
+pub(super) fn judge(evidence: &Evidence) -> Freshness {
     if !evidence.member {
         Freshness::Excluded
     } else if evidence.leaving {
@@ -81,7 +81,7 @@ const HALF_WINDOW: u64 = 1_800_000;
 /// The least delay between an origin's `issuedAt` and our receipt, whatever its clock says: what comes later than that has
 /// been held up on its way.
 #[derive(Clone, Debug, Default)]
-pub struct Delays {
+pub(super) struct Delays {
     epoch: u64,
     /// Start of the newer half, and the least of each half.
     newer_since: u64,
@@ -91,7 +91,7 @@ pub struct Delays {
 
 impl Delays {
     /// By how much, in milliseconds, this one came later than the quickest, which it may be itself.
-    pub fn excess(&mut self, epoch: u64, issued_at: u64, receipt: u64) -> u64 {
+    pub(super) fn excess(&mut self, epoch: u64, issued_at: u64, receipt: u64) -> u64 {
         let offset = i128::from(receipt) - i128::from(issued_at);
         if self.epoch != epoch {
             *self = Self { epoch, newer_since: receipt, newer: None, older: None };

@@ -11,7 +11,7 @@ pub struct Neighbour {
 
 /// A neighbour at run time.
 #[derive(Debug, Default)]
-pub struct NeighbourState {
+pub(super) struct NeighbourState {
     /// As configured.
     pub configured: Neighbour,
     /// An attempt is under way.
@@ -30,12 +30,12 @@ const BAD_WINDOW: u64 = 60_000;
 impl NeighbourState {
     /// A new one, to be dialled at once.
     #[must_use]
-    pub fn new(configured: Neighbour, now: u64) -> Self {
+    pub(super) fn new(configured: Neighbour, now: u64) -> Self {
         Self { configured, next_dial: now, ..Self::default() }
     }
 
     /// An attempt failed, or a session ended after living so long. `random` in 0..1,000.
-    pub fn back_off(&mut self, lived: u64, longest: u64, settings: &Settings, now: u64, random: u64) {
+    pub(super) fn back_off(&mut self, lived: u64, longest: u64, settings: &Settings, now: u64, random: u64) {
         self.dialling = false;
         let doubled = if lived >= settings.settled || self.wait == 0 { settings.redial } else { self.wait * 2 };
         self.wait = doubled.min(longest);
@@ -43,19 +43,19 @@ impl NeighbourState {
     }
 
     /// There is a sign that it can be reached: try soon.
-    pub fn encourage(&mut self, settings: &Settings, now: u64) {
+    pub(super) fn encourage(&mut self, settings: &Settings, now: u64) {
         self.wait = 0;
         self.next_dial = self.next_dial.min(now + settings.redial / 2);
     }
 
     /// Whether it may relay.
     #[must_use]
-    pub fn may_relay(&self, now: u64) -> bool {
+    pub(super) fn may_relay(&self, now: u64) -> bool {
         now >= self.quarantined_until
     }
 
     /// Counts a bad item; true if it loses the right to relay by it.
-    pub fn blame(&mut self, settings: &Settings, now: u64) -> bool {
+    pub(super) fn blame(&mut self, settings: &Settings, now: u64) -> bool {
         self.bad.retain(|&at| now.saturating_sub(at) < BAD_WINDOW);
         self.bad.push(now);
         if self.bad.len() < settings.bad_items as usize {

@@ -11,7 +11,7 @@ use super::{
 
 /// What a session owes its neighbour.
 #[derive(Debug, Default)]
-pub struct Outbox {
+pub(super) struct Outbox {
     /// Documents to send, and not before when.
     pub documents: BTreeMap<Slot, u64>,
     /// Slots to announce.
@@ -30,7 +30,7 @@ pub struct Outbox {
 
 /// What a neighbour is known to hold of a slot.
 #[derive(Clone, Debug)]
-pub struct Known {
+pub(super) struct Known {
     /// Version of its document.
     pub version: Version,
     /// Its manifest.
@@ -41,7 +41,7 @@ pub struct Known {
 
 impl Outbox {
     /// Notes a slot to be announced.
-    pub fn announce(&mut self, slot: Slot, now: u64) {
+    pub(super) fn announce(&mut self, slot: Slot, now: u64) {
         if self.announce.is_empty() {
             self.announce_since = now;
         }
@@ -49,7 +49,7 @@ impl Outbox {
     }
 
     /// Replaces the small item of the same kind, or adds it.
-    pub fn put_small(&mut self, item: Item) {
+    pub(super) fn put_small(&mut self, item: Item) {
         let same = |other: &Item| std::mem::discriminant(other) == std::mem::discriminant(&item);
         if !matches!(item, Item::Digest { .. }) {
             self.small.retain(|other| !same(other));
@@ -59,4 +59,4 @@ impl Outbox {
 }
 
 /// Neighbours that a session's peer has sessions with itself, by its own word.
-pub type Direct = BTreeSet<OriginId>;
+pub(super) type Direct = BTreeSet<OriginId>;

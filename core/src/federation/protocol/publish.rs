@@ -17,7 +17,7 @@ pub struct Draft {
 
 /// What is said to one audience.
 #[derive(Debug)]
-pub struct OwnSlot {
+pub(super) struct OwnSlot {
     /// The sections, salted.
     pub sections: BTreeMap<Arc<str>, SectionBody>,
     /// The last sequence number signed in this epoch.
@@ -54,7 +54,7 @@ impl OwnSlot {
     }
 
     /// Whether a manifest is to be signed now: for a change if there is a token, or because the last is old.
-    pub fn is_due(&mut self, settings: &Settings, now: u64) -> bool {
+    pub(super) fn is_due(&mut self, settings: &Settings, now: u64) -> bool {
         let gained = now.saturating_sub(self.filled_at) / settings.min_interval.max(1);
         if gained > 0 {
             let gained = u32::try_from(gained).unwrap_or(u32::MAX);
@@ -66,7 +66,7 @@ impl OwnSlot {
     }
 
     /// A manifest was signed.
-    pub fn signed(&mut self, now: u64) {
+    pub(super) fn signed(&mut self, now: u64) {
         self.seq += 1;
         self.changed = false;
         self.signed_at = Some(now);
@@ -76,7 +76,7 @@ impl OwnSlot {
 
 /// Publishing.
 #[derive(Debug, Default)]
-pub struct Own {
+pub(super) struct Own {
     /// By audience.
     pub slots: BTreeMap<Audience, OwnSlot>,
     /// The life we publish in; absent: none could be had.
@@ -93,7 +93,7 @@ const HEARD_OFTEN: (usize, u64) = (3, 600_000);
 
 impl Own {
     /// Takes over what is to be said to an audience; true if it differs from before.
-    pub fn take(
+    pub(super) fn take(
         &mut self,
         audience: &Audience,
         draft: &Draft,
@@ -106,7 +106,7 @@ impl Own {
     }
 
     /// A new epoch: everything is signed anew, and numbered from the first.
-    pub fn begin(&mut self, epoch: Option<u64>) {
+    pub(super) fn begin(&mut self, epoch: Option<u64>) {
         self.epoch = epoch;
         for slot in self.slots.values_mut() {
             slot.seq = 0;
@@ -115,7 +115,7 @@ impl Own {
     }
 
     /// We met a newer manifest of our own; true if that was once too often.
-    pub fn heard(&mut self, now: u64) -> bool {
+    pub(super) fn heard(&mut self, now: u64) -> bool {
         let (often, within) = HEARD_OFTEN;
         self.heard.retain(|&at| now.saturating_sub(at) < within);
         self.heard.push(now);

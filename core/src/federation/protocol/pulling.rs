@@ -12,7 +12,7 @@ use super::{
 
 /// Something of a slot that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Wanted {
+pub(super) struct Wanted {
     /// Of which slot.
     pub slot: Slot,
     /// The proof of a dispute; otherwise the document.
@@ -29,13 +29,13 @@ struct Pull {
 
 /// All that is wanted. Bounded by the slots.
 #[derive(Debug, Default)]
-pub struct Pulling {
+pub(super) struct Pulling {
     pulls: BTreeMap<Wanted, Pull>,
 }
 
 impl Pulling {
     /// Notes that a session's neighbour has something that is not here.
-    pub fn offer(&mut self, wanted: Wanted, session: SessionId, version: Version, hash: Hash) {
+    pub(super) fn offer(&mut self, wanted: Wanted, session: SessionId, version: Version, hash: Hash) {
         let pull = self.pulls.entry(wanted).or_default();
         let offered = pull.candidates.entry(session).or_insert((version, hash));
         if outranks((version, hash), *offered) {
@@ -44,7 +44,7 @@ impl Pulling {
     }
 
     /// What is here now needs not be asked for: candidates with no more than it are dropped.
-    pub fn arrived(&mut self, wanted: &Wanted, version: Version, hash: Hash) {
+    pub(super) fn arrived(&mut self, wanted: &Wanted, version: Version, hash: Hash) {
         if let Some(pull) = self.pulls.get_mut(wanted) {
             pull.candidates.retain(|_, offered| outranks(*offered, (version, hash)));
             pull.asked = None;
@@ -55,12 +55,12 @@ impl Pulling {
     }
 
     /// The proof is here.
-    pub fn proven(&mut self, slot: &Slot) {
+    pub(super) fn proven(&mut self, slot: &Slot) {
         self.pulls.remove(&Wanted { slot: slot.clone(), proof: true });
     }
 
     /// A session's neighbour did not have it after all, or does not answer: others may.
-    pub fn disappointed(&mut self, wanted: &Wanted, session: SessionId) {
+    pub(super) fn disappointed(&mut self, wanted: &Wanted, session: SessionId) {
         if let Some(pull) = self.pulls.get_mut(wanted) {
             pull.candidates.remove(&session);
             pull.asked = pull.asked.filter(|(asked, _)| *asked != session);
@@ -71,20 +71,20 @@ impl Pulling {
     }
 
     /// An answer has come, and did not bring all: it may be asked for again at once.
-    pub fn retry(&mut self, wanted: &Wanted) {
+    pub(super) fn retry(&mut self, wanted: &Wanted) {
         if let Some(pull) = self.pulls.get_mut(wanted) {
             pull.asked = None;
         }
     }
 
     /// A session has ended.
-    pub fn ended(&mut self, session: SessionId) {
+    pub(super) fn ended(&mut self, session: SessionId) {
         let wanted: Vec<Wanted> = self.pulls.keys().cloned().collect();
         wanted.iter().for_each(|wanted| self.disappointed(wanted, session));
     }
 
     /// Whom to ask for what now. Who was asked too long ago is passed over from here on.
-    pub fn due(&mut self, now: u64, patience: u64) -> BTreeMap<SessionId, BTreeSet<Wanted>> {
+    pub(super) fn due(&mut self, now: u64, patience: u64) -> BTreeMap<SessionId, BTreeSet<Wanted>> {
         let late: Vec<(Wanted, SessionId)> = self
             .pulls
             .iter()
@@ -106,7 +106,7 @@ impl Pulling {
 
     /// Number of things wanted.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.pulls.len()
     }
 }

@@ -27,7 +27,7 @@ struct Bucket {
 
 /// A session.
 #[derive(Debug)]
-pub struct Session {
+pub(super) struct Session {
     /// Domain of the other side.
     pub peer: OriginId,
     /// We dialled.
@@ -54,7 +54,7 @@ pub struct Session {
 impl Session {
     /// A new one.
     #[must_use]
-    pub fn new(peer: OriginId, dialled: bool, now: u64) -> Self {
+    pub(super) fn new(peer: OriginId, dialled: bool, now: u64) -> Self {
         Self {
             peer,
             dialled,
@@ -72,12 +72,12 @@ impl Session {
 
     /// Whether the neighbour is known to hold this document or a higher one.
     #[must_use]
-    pub fn holds(&self, slot: &Slot, version: Version, hash: Hash) -> bool {
+    pub(super) fn holds(&self, slot: &Slot, version: Version, hash: Hash) -> bool {
         self.knows.get(slot).is_some_and(|known| !outranks((version, hash), (known.version, known.hash)))
     }
 
     /// Notes what the neighbour holds, if that is more than was known.
-    pub fn note(&mut self, slot: &Slot, known: Known) {
+    pub(super) fn note(&mut self, slot: &Slot, known: Known) {
         match self.knows.get(slot) {
             Some(before) if outranks((before.version, before.hash), (known.version, known.hash)) => {}
             Some(before) if before.hash == known.hash && known.sections.is_empty() => {}
@@ -88,7 +88,7 @@ impl Session {
     }
 
     /// Takes a token for a document of a slot; false if there is none.
-    pub fn take_token(&mut self, slot: &Slot, settings: &Settings, now: u64) -> bool {
+    pub(super) fn take_token(&mut self, slot: &Slot, settings: &Settings, now: u64) -> bool {
         let full = Bucket { tokens: settings.bucket, filled_at: now };
         let bucket = self.buckets.entry(slot.clone()).or_insert(full);
         let gained = now.saturating_sub(bucket.filled_at) / 1_000;

@@ -58,13 +58,13 @@ impl Held {
 
 /// The total order of documents of one slot.
 #[must_use]
-pub fn outranks(one: (Version, Hash), other: (Version, Hash)) -> bool {
+pub(super) fn outranks(one: (Version, Hash), other: (Version, Hash)) -> bool {
     one.0 > other.0 || (one.0 == other.0 && one.1 < other.1)
 }
 
 /// A slot.
 #[derive(Debug, Default)]
-pub struct SlotState {
+pub(super) struct SlotState {
     /// What readers and neighbours see.
     pub held: Option<Held>,
     /// A higher one, some sections of which are missing.
@@ -80,7 +80,7 @@ pub struct SlotState {
 impl SlotState {
     /// Whether the origin signed two manifests in the epoch of the document held, or in one that is not known yet.
     #[must_use]
-    pub fn is_disputed(&self) -> bool {
+    pub(super) fn is_disputed(&self) -> bool {
         let life = |version: Version| (version.key_gen, version.epoch);
         match (&self.proof, &self.held) {
             (Some((version, _)), Some(held)) => life(*version) >= life(held.manifest.version),
@@ -91,7 +91,7 @@ impl SlotState {
 
     /// What a digest says of it.
     #[must_use]
-    pub fn claim(&self, slot: &Slot) -> Option<Claim> {
+    pub(super) fn claim(&self, slot: &Slot) -> Option<Claim> {
         let held = self.held.as_ref()?;
         Some(Claim {
             slot: slot.clone(),

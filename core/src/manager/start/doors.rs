@@ -11,7 +11,7 @@ use crate::{
     api::ApiServer,
     clock::wall_time,
     config::InterfaceConfig,
-    connection::ContextSlot,
+    connection::{ContextSlot, NoPeers, PeerDesk},
     manager::{
         Running,
         alarms::AlarmDesk,
@@ -20,6 +20,7 @@ use crate::{
         doors::{Bound, Doors, bind},
         enrolment::Enrolling,
         exporters::{Exporters, ExportersError},
+        federation::Federation,
         housekeeping::House,
         live::{Connections, Interface, Sink},
         outward::Outward,
@@ -56,8 +57,16 @@ impl ClosedDoors {
 }
 
 impl Shared {
-    fn contexts(&self, parts: &Parts, watch: &Arc<Watch>, outward: &Arc<Outward>) -> Contexts {
+    fn contexts(
+        &self,
+        parts: &Parts,
+        watch: &Arc<Watch>,
+        outward: &Arc<Outward>,
+        federation: Option<&Arc<Federation>>,
+    ) -> Contexts {
+        let none = || Arc::new(NoPeers) as Arc<dyn PeerDesk>;
         Contexts {
+            peers: federation.map_or_else(none, |federation| Arc::clone(federation) as _),
             registry: Arc::clone(&self.registry),
             enrolments: Arc::clone(&self.enrolments),
             symbols: Arc::clone(&self.symbols),
@@ -188,7 +197,8 @@ impl Shared {
             tasks.clone(),
             closing.clone(),
         );
-        let contexts = self.contexts(&parts, &watch, &outward);
+        let federation: Option<Arc<Federation>> = None;
+        let contexts = self.contexts(&parts, &watch, &outward, federation.as_ref());
         let (mut interfaces, mut bound) = (Vec::new(), Vec::new());
         for (config, trust, listeners) in closed.interfaces {
             interfaces.push(self.interface(config, trust, &contexts));
@@ -200,6 +210,9 @@ impl Shared {
         let doors = Arc::new(Doors::new(sink, tasks.clone(), doors_cancel.clone()));
         interfaces.iter().zip(bound).for_each(|(interface, bound)| doors.open(interface, bound));
         connections.dial_these(in_force.dialled());
+        if let Some(federation) = &federation {
+            federation.dial_by(&connections);
+        }
         // Ends with the shards, which hold the sending ends.
         tokio::spawn(requests::serve_policies(
             Arc::clone(&self.registry),

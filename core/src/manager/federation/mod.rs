@@ -1,0 +1,179 @@
+//! The federation at work: one thread that runs the protocol's state machine, the connections with peers that it speaks
+//! over, and the storage behind it.
+//!
+//! ```text
+//!   connections --letters--> driver: protocol node --> storage, then messages to connections
+//!   committed changes -----> domain picture: what there is to say, to whom
+//! ```
+//!
+//! A report of a peer is answered like any other; what it says of domains comes here. Nothing here decides what is
+//! believed (`federation/protocol`) or what may be said (`federation/section`).
+
+mod driver;
+mod mailbox;
+mod ports;
+mod tell;
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    thread::JoinHandle,
+};
+
+use self::{driver::Core, mailbox::Letter};
+use crate::{
+    config::limits::RETRY_OVERLOADED_MS,
+    connection::{PeerConnection, PeerDesk, PeerMessage},
+    federation::{
+        messages,
+        protocol::{Audience, Draft, Neighbour, OriginId, Roster},
+    },
+    manager::live::Connections,
+    model::{ComponentRef, ReasonCode, Refusal},
+    storage::{JournalPosition, follow::Follower, record::BatchRecord},
+};
+
+pub use driver::{Parts, start};
+
+/// Who takes part, and how peers are reached: as the configuration has it.
+#[derive(Clone, Debug, Default)]
+pub struct Membership {
+    /// All origins.
+    pub roster: Roster,
+    /// Peers by their domains.
+    pub peers: BTreeMap<OriginId, Peer>,
+}
+
+/// A configured peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its manager.
+    pub manager: ComponentRef,
+    /// Where it is dialled; absent: it dials us.
+    pub address: Option<String>,
+}
+
+impl Membership {
+    /// As the protocol has them.
+    fn neighbours(&self) -> BTreeMap<OriginId, Neighbour> {
+        self.peers.iter().map(|(domain, peer)| (domain.clone(), Neighbour { dial: peer.address.is_some() })).collect()
+    }
+
+    /// The domain that a manager speaks for.
+    fn domain_of(&self, managers: &[ComponentRef]) -> Option<(OriginId, ComponentRef)> {
+        self.peers
+            .iter()
+            .find(|(_, peer)| managers.contains(&peer.manager))
+            .map(|(domain, peer)| (domain.clone(), peer.manager.clone()))
+    }
+}
+
+/// What a domain says now, to each audience.
+pub type Speaker = Box<dyn FnMut() -> BTreeMap<Audience, Draft> + Send>;
+
+/// What is said to managers that know nothing of the federation's messages: objects of section 4, as a JSON array.
+pub type PlainSpeaker = Box<dyn Fn() -> String + Send>;
+
+/// The federation, for the rest of the manager.
+pub struct Federation {
+    core: Arc<Mutex<Core>>,
+    mailbox: Arc<mailbox::Mailbox>,
+    connections: std::sync::OnceLock<std::sync::Weak<Connections>>,
+    runtime: tokio::runtime::Handle,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Federation {
+    /// Dials are made by these connections from now on.
+    pub fn dial_by(&self, connections: &Arc<Connections>) {
+        // Set once, when the doors open.
+        let _ = self.connections.set(Arc::downgrade(connections));
+        self.mailbox.put(Letter::Look);
+    }
+
+    /// Goes by another configuration from now on.
+    pub fn configure(&self, membership: Membership) {
+        self.mailbox.put(Letter::Configured(Box::new(membership)));
+    }
+
+    /// Ends it.
+    pub fn stop(&self) {
+        self.mailbox.put(Letter::Stop);
+        let thread = locked(&self.thread).take();
+        if thread.is_some_and(|thread| thread.join().is_err()) {
+            tracing::error!("The federation's thread ended by a panic.");
+        }
+    }
+
+    /// Dials a peer; the outcome comes as a letter.
+    fn dial(&self, domain: OriginId, peer: Peer) {
+        let connections = self.connections.get().and_then(std::sync::Weak::upgrade);
+        let (Some(connections), Some(address)) = (connections, peer.address) else {
+            self.mailbox.put(Letter::DialFailed(domain));
+            return;
+        };
+        let mailbox = Arc::clone(&self.mailbox);
+        self.runtime.spawn(async move {
+            if let Err(error) = connections.dial_peer(&peer.manager, &address).await {
+                tracing::debug!(peer = %peer.manager, address, error, "Dialling a peer failed.");
+                mailbox.put(Letter::DialFailed(domain));
+            }
+        });
+    }
+
+    fn hand_in(&self, letter: Letter) -> Result<(), Refusal> {
+        if self.mailbox.put(letter) {
+            return Ok(());
+        }
+        let sentence = "the manager has more messages of peers waiting than it takes; send again later";
+        Err(Refusal::retry(ReasonCode::Overloaded, sentence, RETRY_OVERLOADED_MS))
+    }
+}
+
+impl PeerDesk for Federation {
+    fn opened(&self, connection: PeerConnection) {
+        self.mailbox.put(Letter::Opened(connection));
+    }
+
+    fn closed(&self, outlet: u64) {
+        self.mailbox.put(Letter::Closed(outlet));
+    }
+
+    fn take(&self, outlet: u64, _: &ComponentRef, message: PeerMessage) -> Result<(), Refusal> {
+        let wrong = |error: messages::FormError| Refusal::new(ReasonCode::Rejected, error.to_string());
+        let letter = match message {
+            PeerMessage::Told(objects) => Letter::Told { outlet, items: messages::read(&objects).map_err(wrong)? },
+            PeerMessage::Asked { message_id, extension } => {
+                Letter::Asked { outlet, message_id, question: messages::read_question(&extension).map_err(wrong)? }
+            }
+            PeerMessage::Answered { message_id, response, objects } => {
+                let items = messages::read(&objects).map_err(wrong)?;
+                Letter::Answered { outlet, message_id, response, items }
+            }
+        };
+        self.hand_in(letter)
+    }
+
+    fn subscribes(&self, outlet: u64, _: &ComponentRef, message_id: &str, extension: &str) -> bool {
+        let Some(wishes) = messages::read_subscription(extension) else { return false };
+        // One that finds no room is not answered, and asked again.
+        self.mailbox.put(Letter::Subscribes { outlet, message_id: message_id.to_owned(), wishes });
+        true
+    }
+}
+
+/// Where letters for the federation are put, also before it runs.
+#[derive(Clone, Default)]
+pub struct Post(Arc<mailbox::Mailbox>);
+
+impl Follower for Post {
+    fn committed(&self, _: JournalPosition, record: &Arc<BatchRecord>) {
+        if !record.effects.alarms.is_empty() {
+            self.0.put(Letter::Look);
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What the federation has to tell operators: alarms about peers and about ourselves, the audit trail, the log.
+
+use std::sync::Mutex;
+
+use super::locked;
+use crate::{
+    clock::wall_time,
+    federation::protocol::{Event, Freshness, OriginId},
+    manager::alarms::AlarmDesk,
+    model::AlarmKey,
+    shard::{AlarmRequest, alarms::own_report},
+    storage::error::StorageError,
+    telemetry::audit::{Audit, AuditEntry},
+};
+
+/// Tells.
+pub struct Teller {
+    /// Alarms.
+    pub desk: AlarmDesk,
+    /// Audit trail.
+    pub audit: Audit,
+    /// The component of alarms about the manager itself (`mx/` and its ID).
+    pub manager: String,
+    /// Whether we take ourselves to be cut off: then peers are not complained about one by one.
+    pub isolated: Mutex<bool>,
+}
+
+impl Teller {
+    /// For a manager.
+    #[must_use]
+    pub fn new(desk: AlarmDesk, audit: Audit, manager: String) -> Self {
+        Self { desk, audit, manager, isolated: Mutex::new(false) }
+    }
+
+    fn key(&self, alarm_type: &str, domain: &str) -> AlarmKey {
+        AlarmKey {
+            component: self.manager.clone(),
+            resource: if domain.is_empty() { "federation".to_owned() } else { format!("domain {domain}") },
+            alarm_type_id: alarm_type.to_owned(),
+            alarm_type_qualifier: "manager".to_owned(),
+        }
+    }
+
+    fn raise(&self, alarm_type: &str, domain: &str, text: String, repairs: &[&str]) {
+        let report = Some(own_report(alarm_type, text, repairs));
+        self.desk.put(AlarmRequest { key: self.key(alarm_type, domain), report, text: String::new() });
+    }
+
+    fn clear(&self, alarm_type: &str, domain: &str, text: &str) {
+        let key = self.key(alarm_type, domain);
+        self.desk.put(AlarmRequest { key, report: None, text: text.to_owned() });
+    }
+
+    fn audit(&self, who: &str, what: String) {
+        self.audit.record(AuditEntry {
+            time: wall_time(),
+            kind: "federation".to_owned(),
+            who: who.to_owned(),
+            what,
+            detail: serde_json::Value::Null,
+        });
+    }
+
+    /// Documents of others could not be stored: they will be asked for again after a restart.
+    pub(super) fn not_stored(&self, error: &StorageError) {
+        tracing::error!(%error, "What peers said could not be stored; after a restart it will be fetched again.");
+    }
+
+    /// Tells of an event.
+    pub(super) fn tell(&self, event: &Event) {
+        match event {
+            Event::SessionUp(domain) => tracing::info!(%domain, "A session with a peer is up."),
+            Event::SessionDown(domain) => tracing::info!(%domain, "The session with a peer has ended."),
+            Event::Published { slot, version, changed } => {
+                tracing::debug!(%slot, %version, changed, "Published.");
+            }
+            Event::Accepted { slot, version, from, changed } => {
+                tracing::debug!(%slot, %version, %from, changed, "Accepted.");
+            }
+            Event::Dropped { from, slot, fault } => {
+                let slot = slot.as_ref().map(ToString::to_string).unwrap_or_default();
+                tracing::info!(%from, slot, ?fault, "Dropped what a peer sent.");
+                if fault.blames_neighbour() {
+                    self.audit(from.as_str(), format!("sent what was dropped: {fault:?}, {slot}"));
+                }
+            }
+            Event::Standing { origin, before, now } => self.standing(origin, *before, *now),
+            Event::Isolated => {
+                *locked(&self.isolated) = true;
+                let text = "most sessions with peers ended at once, or this manager was held up: it is probably this \
+                            manager that is cut off";
+                let repairs = ["Check this manager's network and load before looking at its peers."];
+                self.raise("manager-isolated", "", text.to_owned(), &repairs);
+            }
+            Event::Rejoined => {
+                *locked(&self.isolated) = false;
+                self.clear("manager-isolated", "", "sessions with peers are back");
+            }
+            other => self.security(other),
+        }
+    }
+
+    fn security(&self, event: &Event) {
+        match event {
+            Event::Quarantined(domain) => {
+                let what = "sent so many bad items that nothing is taken from it by relay for five minutes";
+                self.audit(domain.as_str(), what.to_owned());
+                tracing::warn!(%domain, "A peer relays nothing for a while: it sent too many bad items.");
+            }
+            Event::Disputed { slot, version } => {
+                let text = format!(
+                    "{} has signed two different manifests as version {version} for {}: its key is used twice, or by somebody else",
+                    slot.origin, slot.audience
+                );
+                let repairs = [
+                    "Ask the operators of that domain whether two managers run with one identity.",
+                    "If the key was stolen: replace it, and raise the key generation in the roster.",
+                ];
+                self.audit(slot.origin.as_str(), text.clone());
+                self.raise("peer-equivocation", slot.origin.as_str(), text, &repairs);
+            }
+            Event::HeardOurselves(version) => {
+                let text = format!("met a newer manifest of our own domain ({version}); took a new epoch above it");
+                tracing::warn!(%version, "Met a newer manifest of our own domain; publishing in a new epoch.");
+                self.audit("manager", text);
+            }
+            Event::StoppedPublishing => {
+                let text = "newer manifests of this domain come from elsewhere again and again: another process \
+                            publishes as us, so this one has stopped";
+                let repairs = [
+                    "Find the other process with this domain's signing key and stop one of the two.",
+                    "Then restart this manager.",
+                ];
+                self.audit("manager", text.to_owned());
+                self.raise("manager-identity-conflict", "", text.to_owned(), &repairs);
+            }
+            Event::NoEpoch | Event::NoSignature => {
+                let text = "nothing can be signed, so this domain tells its peers nothing";
+                let repairs = ["Check the signing key and the disk of the data directory."];
+                self.raise("federation-not-publishing", "", text.to_owned(), &repairs);
+            }
+            Event::OldRoster { version } => {
+                tracing::warn!(version, "A roster older than the one in force was refused.");
+                self.audit("manager", format!("refused a roster of version {version}, older than the one in force"));
+            }
+            _ => {}
+        }
+    }
+
+    fn standing(&self, origin: &OriginId, before: Option<Freshness>, now: Freshness) {
+        let domain = origin.as_str();
+        tracing::info!(domain, before = before.map(Freshness::as_str), now = now.as_str(), "A domain is seen otherwise.");
+        let repairs = ["Check the connection to that domain's manager, and ask its operators."];
+        match now {
+            Freshness::Stale if !*locked(&self.isolated) => {
+                let text = format!("nothing new of domain {domain} for longer than it said it would take");
+                self.raise("peer-stale", domain, text, &repairs);
+            }
+            Freshness::Unreachable if !*locked(&self.isolated) => {
+                let text = format!("nothing new of domain {domain} by any path for four times its validity");
+                self.clear("peer-stale", domain, "the domain is unreachable");
+                self.raise("peer-unreachable", domain, text, &repairs);
+            }
+            Freshness::Fresh | Freshness::Indirect | Freshness::Withdrawn | Freshness::Excluded
+                if before.is_some() =>
+            {
+                self.clear("peer-stale", domain, "heard of again");
+                self.clear("peer-unreachable", domain, "heard of again");
+            }
+            _ => {}
+        }
+    }
+}
