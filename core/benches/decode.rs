@@ -29,7 +29,8 @@ fn main() {
     let chunk = REPORT.repeat(REPORTS_A_TURN).into_bytes();
     let symbols = SymbolTable::new();
     Catalogue::get().intern(&symbols);
-    let options = DecodeOptions { symbols: &symbols, now: Timestamp(1_767_225_600_000), keep_raw: false, exchange: false };
+    let options =
+        DecodeOptions { symbols: &symbols, now: Timestamp(1_767_225_600_000), keep_raw: false, exchange: false };
     let (mut decoder, mut batch, mut carry) = (Decoder::new(), ReportBatch::default(), Vec::new());
     let mut best = f64::INFINITY;
     for _ in 0..9 {

@@ -30,6 +30,9 @@ pub enum PkiError {
     /// It is there already.
     #[error("{} exists, and is not overwritten; delete it first if it is no longer needed, or choose another --name", .0.display())]
     Exists(PathBuf),
+    /// No key pair could be made.
+    #[error("the system could not make a key pair; it has no random numbers, or the algorithm is not allowed here")]
+    SigningKey,
     /// The file system refused.
     #[error("cannot {what} {}: {error}", .path.display())]
     File {
@@ -359,6 +362,63 @@ fn random_serial() -> Result<SerialNumber, PkiError> {
         *first = (*first & 0x7f) | 0x40;
     }
     Ok(SerialNumber::from_slice(&bytes))
+}
+
+/// What signs for a domain in a federation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum SigningAlgorithm {
+    /// Ed25519.
+    #[default]
+    Ed25519,
+    /// ML-DSA-65, which quantum computers do not break; signatures are fifty times as long.
+    #[value(name = "ml-dsa-65")]
+    MlDsa65,
+}
+
+/// A new key that signs for a domain: the private half (PKCS#8) and the public one (SubjectPublicKeyInfo), in PEM.
+pub fn signing_key_pems(algorithm: SigningAlgorithm) -> Result<(String, String), PkiError> {
+    use aws_lc_rs::{
+        encoding::{AsDer as _, PublicKeyX509Der},
+        signature::{Ed25519KeyPair, KeyPair as _, ML_DSA_65_SIGNING, PqdsaKeyPair},
+    };
+    let made = || -> Result<(Vec<u8>, Vec<u8>), aws_lc_rs::error::Unspecified> {
+        match algorithm {
+            SigningAlgorithm::Ed25519 => {
+                let pair = Ed25519KeyPair::generate()?;
+                let public: PublicKeyX509Der<'_> = pair.public_key().as_der()?;
+                Ok((pair.to_pkcs8v1()?.as_ref().to_vec(), public.as_ref().to_vec()))
+            }
+            SigningAlgorithm::MlDsa65 => {
+                let pair = PqdsaKeyPair::generate(&ML_DSA_65_SIGNING)?;
+                let public: PublicKeyX509Der<'_> = pair.public_key().as_der()?;
+                Ok((pair.to_pkcs8v1()?.as_ref().to_vec(), public.as_ref().to_vec()))
+            }
+        }
+    };
+    let (private, public) = made().map_err(|_| PkiError::SigningKey)?;
+    Ok((pem("PRIVATE KEY", &private), pem("PUBLIC KEY", &public)))
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let text = STANDARD.encode(der);
+    let lines: Vec<&str> =
+        (0..text.len()).step_by(64).filter_map(|at| text.get(at..(at + 64).min(text.len()))).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
+}
+
+/// Makes a key that signs for a domain: `FILE` for its manager alone, `FILE.pub` (or with its ending exchanged) for its peers. The
+/// file of the public half.
+pub fn signing_key(file: &Path, algorithm: SigningAlgorithm) -> Result<PathBuf, PkiError> {
+    let public_file = file.with_extension("pub");
+    refuse_existing(&[&file.to_path_buf(), &public_file])?;
+    let (private, public) = signing_key_pems(algorithm)?;
+    write_new(file, &private, 0o600)?;
+    write_new(&public_file, &public, 0o644).inspect_err(|_| {
+        // A key that nobody else can know is of no use, and would stand in the way of the next attempt.
+        let _ = fs::remove_file(file);
+    })?;
+    Ok(public_file)
 }
 
 fn refuse_existing(paths: &[&PathBuf]) -> Result<(), PkiError> {

@@ -24,6 +24,17 @@ enum PkiCommand {
     Issue(IssueArgs),
     /// Revoke certificates: DIR/ca.crl.
     Revoke(RevokeArgs),
+    /// Make a key that signs what a domain says to its peers: FILE, and its public half with the ending .pub.
+    SigningKey(SigningKeyArgs),
+}
+
+#[derive(Args, Debug)]
+struct SigningKeyArgs {
+    /// File of the private key, such as keys/signing.key.
+    file: PathBuf,
+    /// What it signs with; ml-dsa-65 is not broken by quantum computers, and its signatures are fifty times as long.
+    #[arg(long, value_enum, default_value_t)]
+    algorithm: pki::SigningAlgorithm,
 }
 
 #[derive(Args, Debug)]
@@ -84,6 +95,7 @@ pub fn run(args: PkiArgs) -> Result<String, PkiError> {
         PkiCommand::Init(args) => init(&args),
         PkiCommand::Issue(args) => issue(args),
         PkiCommand::Revoke(args) => revoke(&args),
+        PkiCommand::SigningKey(args) => signing_key(&args),
     }
 }
 
@@ -127,6 +139,16 @@ fn issue(args: IssueArgs) -> Result<String, PkiError> {
         "Certificate of {}, valid until {}:\n  {certificate}\n  {key}\n\n{next}",
         urns.join(", "),
         made.not_after
+    ))
+}
+
+fn signing_key(args: &SigningKeyArgs) -> Result<String, PkiError> {
+    let public = pki::signing_key(&args.file, args.algorithm)?;
+    let (private, public) = (args.file.display(), public.display());
+    Ok(format!(
+        "Key that signs what this domain says to its peers:\n  {private}  (for this manager alone)\n  {public}  (for the \
+         operators of its peers)\n\nIn manager.toml:\n  [federation]\n  signing_key = \"{private}\"\n\nIn the \
+         manager.toml of each peer:\n  [[peers]]\n  signing_keys = [\"{public}\"]\n"
     ))
 }
 

@@ -8,7 +8,10 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{ComponentConfig, Config, HandlerConfig, InterfaceConfig, PolicyConfig, SubscriptionConfig, TokenConfig};
+use super::{
+    ComponentConfig, Config, HandlerConfig, InterfaceConfig, PeerConfig, PolicyConfig, SubscriptionConfig, TokenConfig,
+    federation::OriginConfig,
+};
 
 /// The tables of one list that differ, each by its name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -58,6 +61,10 @@ pub struct Change {
     pub interfaces: Listed,
     /// `[[subscriptions]]`
     pub subscriptions: Listed,
+    /// `[[peers]]`
+    pub peers: Listed,
+    /// `[[federation.origins]]`
+    pub origins: Listed,
     /// `[[api.tokens]]`
     pub tokens: Listed,
     /// Single keys that are taken over.
@@ -179,7 +186,7 @@ fn token_keys(was: &TokenConfig, is: &TokenConfig) -> Vec<&'static str> {
 }
 
 /// Keys that are read at a start only, as in the file.
-const READ_AT_START: [&str; 14] = [
+const READ_AT_START: [&str; 17] = [
     "manager.id",
     "manager.domain",
     "manager.data_dir",
@@ -194,6 +201,9 @@ const READ_AT_START: [&str; 14] = [
     "api.listen",
     "api.read_without_token",
     "exporters",
+    "federation.name",
+    "federation.signing_key",
+    "federation.refresh",
 ];
 
 /// Whether a key, such as `log.format`, is read at a start only. Of a list each table and key counts: `exporters[noc].url`.
@@ -243,7 +253,33 @@ fn read_at_start(was: &Config, is: &Config) -> Vec<Setting> {
         let (running, file) = (format!("as started ({})", names(was)), format!("as in the file ({})", names(is)));
         settings.push(Setting { key: "exporters", running, file });
     }
+    let word = |value: fn(&super::FederationConfig) -> String, config: &Config| {
+        config.federation.as_ref().map_or_else(|| "no [federation]".to_owned(), value)
+    };
+    let mut federated = |key, value: fn(&super::FederationConfig) -> String| {
+        let (running, file) = (word(value, was), word(value, is));
+        if running != file {
+            settings.push(Setting { key, running, file });
+        }
+    };
+    federated("federation.name", |one| one.name.clone());
+    federated("federation.signing_key", |one| one.signing_key.display().to_string());
+    federated("federation.refresh", |one| super::quantity::show_duration(one.refresh));
     settings
+}
+
+fn origins(config: &Config) -> &[OriginConfig] {
+    config.federation.as_ref().map(|one| one.origins.as_slice()).unwrap_or_default()
+}
+
+fn peer_keys(was: &PeerConfig, is: &PeerConfig) -> Vec<&'static str> {
+    let mut keys = differing!(was, is, address, trust_anchors, export, import);
+    keys.extend(origin_keys(&was.origin, &is.origin));
+    keys
+}
+
+fn origin_keys(was: &OriginConfig, is: &OriginConfig) -> Vec<&'static str> {
+    differing!(was, is, domain, area, role, key_generation, signing_keys)
 }
 
 fn taken_over(was: &Config, is: &Config) -> Vec<&'static str> {
@@ -256,6 +292,8 @@ fn taken_over(was: &Config, is: &Config) -> Vec<&'static str> {
     compare("manager.enrolment", was.manager.enrolment != is.manager.enrolment);
     compare("manager.reload_on_change", was.manager.reload_on_change != is.manager.reload_on_change);
     compare("log.level", was.log.level != is.log.level);
+    let ours = |config: &Config| config.federation.as_ref().map(|one| (one.area.clone(), one.role, one.key_generation));
+    compare("federation", ours(was) != ours(is));
     let (s, t) = (&was.storage, &is.storage);
     compare("storage.journal_retention", s.journal_retention != t.journal_retention);
     compare("storage.journal_max_size", s.journal_max_size != t.journal_max_size);
@@ -286,6 +324,8 @@ impl Change {
                 subscription_keys,
                 false,
             ),
+            peers: Listed::between(&was.peers, &is.peers, |one| one.id.clone(), peer_keys, false),
+            origins: Listed::between(origins(was), origins(is), |one| one.domain.clone(), origin_keys, false),
             tokens: Listed::between(&was.api.tokens, &is.api.tokens, |one| one.name.clone(), token_keys, false),
             settings: taken_over(was, is),
             needs_restart: read_at_start(was, is),

@@ -12,9 +12,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ComponentConfig, ComponentMatch, Config, HandlerConfig, IdentityRule, InterfaceConfig, PluginSource, PolicyConfig,
-    SeesRule, SubscriptionConfig, TlsConfig, TokenConfig,
+    ComponentConfig, ComponentMatch, Config, FederationConfig, HandlerConfig, IdentityRule, InterfaceConfig,
+    PeerConfig, PluginSource, PolicyConfig, SeesRule, SubscriptionConfig, TlsConfig, TokenConfig,
     exporter::{ExporterConfig, ExporterFilter, SecretSource},
+    federation::OriginConfig,
     quantity::{show_duration, show_size},
     subscription::{EventConfig, ThresholdConfig},
 };
@@ -46,6 +47,8 @@ pub fn values(config: &Config, here: &Path) -> Value {
         "policies": list(config.policies.iter().map(|one| shown.policy(one)).collect()),
         "subscriptions": list(config.subscriptions.iter().map(subscription).collect()),
         "exporters": list(config.exporters.iter().map(|one| shown.exporter(one)).collect()),
+        "federation": config.federation.as_ref().map(|one| shown.federation(one)),
+        "peers": list(config.peers.iter().map(|one| shown.peer(one)).collect()),
         "plugins": {
             "allow_native": config.plugins.allow_native,
             // Nothing else is accepted.
@@ -98,6 +101,11 @@ fn restricting<T: Serialize>(list: &[T]) -> Value {
     if list.is_empty() { Value::Null } else { json!(list) }
 }
 
+/// A text that is shown only where there is one.
+fn restricting_text(text: &str) -> Value {
+    if text.is_empty() { Value::Null } else { text.into() }
+}
+
 /// Zero is a duration like others, in a unit that people know.
 fn kept(duration: Duration) -> String {
     if duration.is_zero() { "0s".to_owned() } else { show_duration(duration) }
@@ -130,6 +138,43 @@ impl Shown<'_> {
             "key_exchange": tls.key_exchange,
             "allow_tls12": tls.allow_tls12,
         })
+    }
+
+    fn federation(&self, one: &FederationConfig) -> Value {
+        let origins: Vec<Value> = one.origins.iter().map(|origin| self.origin(origin)).collect();
+        json!({
+            "name": one.name,
+            "area": restricting_text(&one.area),
+            "role": one.role,
+            "signing_key": self.path(&one.signing_key),
+            "key_generation": one.key_generation,
+            "refresh": show_duration(one.refresh),
+            "origins": if origins.is_empty() { Value::Null } else { origins.into() },
+        })
+    }
+
+    fn origin(&self, one: &OriginConfig) -> Value {
+        json!({
+            "domain": one.domain,
+            "area": restricting_text(&one.area),
+            "role": one.role,
+            "key_generation": one.key_generation,
+            "signing_keys": self.paths(&one.signing_keys),
+        })
+    }
+
+    fn peer(&self, one: &PeerConfig) -> Value {
+        let mut value = json!({
+            "id": one.id,
+            "address": one.address,
+            "trust_anchors": self.paths(&one.trust_anchors),
+            "export": self.paths(&one.export),
+            "import": self.paths(&one.import),
+        });
+        if let (Some(value), Value::Object(origin)) = (value.as_object_mut(), self.origin(&one.origin)) {
+            value.extend(origin);
+        }
+        value
     }
 
     fn interface(&self, one: &InterfaceConfig) -> Value {

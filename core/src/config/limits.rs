@@ -370,6 +370,8 @@ pub const EXPORTER_BATCHES_AT_ONCE: usize = 256;
 /// How long a request under way may take to be answered when exporters stop.
 pub const EXPORTER_STOP: Duration = Duration::from_secs(2);
 
+/// `federation.refresh`
+pub const FEDERATION_REFRESH: Duration = Duration::from_secs(15);
 /// Messages of peers waiting for the federation's thread; beyond it a report of a peer is answered `overloaded`.
 pub const FEDERATION_MAILBOX: usize = 4_096;
 /// How often time passes for the federation's protocol.

@@ -325,8 +325,10 @@ fn check_path(path: &str, name: &str, place: Place) -> Option<Problem> {
         ["storage", "history", _] => keys::HISTORY,
         ["storage", _] => keys::STORAGE,
         ["api", "listen"] => keys::API,
+        ["federation", other] if *other != "origins" => super::raw_federation::FEDERATION,
         ["components" | "handlers" | "policies" | "subscriptions" | "exporters" | "peers", ..]
-        | ["api", "tokens", ..] => {
+        | ["api", "tokens", ..]
+        | ["federation", "origins", ..] => {
             let problem = Problem::error(place, format!("environment variable {name} cannot set a list of tables"));
             return Some(problem.help("write them in a file"));
         }

@@ -14,6 +14,7 @@ pub mod effective;
 pub mod exporter;
 #[cfg(test)]
 mod exporter_tests;
+pub mod federation;
 pub mod limits;
 pub mod load;
 pub mod origin;
@@ -23,6 +24,7 @@ pub mod problem;
 pub mod quantity;
 pub mod raw;
 pub mod raw_exporter;
+pub mod raw_federation;
 pub mod raw_subscription;
 pub mod reader;
 pub mod schema;
@@ -38,6 +40,7 @@ pub mod written_out;
 
 pub use change::Change;
 pub use exporter::ExporterConfig;
+pub use federation::{FederationConfig, PeerConfig};
 pub use load::{Examined, Loaded, PluginConfigProblem, PluginKind, load};
 pub use problem::{Problem, Problems};
 pub use subscription::{Direction, EventConfig, NotificationMethod, SubscriptionConfig, ThresholdConfig};
@@ -69,6 +72,10 @@ pub struct Config {
     pub subscriptions: Vec<SubscriptionConfig>,
     /// `[[exporters]]`
     pub exporters: Vec<ExporterConfig>,
+    /// `[federation]`
+    pub federation: Option<FederationConfig>,
+    /// `[[peers]]`; each is among `components` too.
+    pub peers: Vec<PeerConfig>,
     /// `[plugins]`
     pub plugins: PluginsConfig,
     /// `[storage]`

@@ -25,6 +25,7 @@ pub mod keys {
         "policies",
         "subscriptions",
         "exporters",
+        "federation",
         "peers",
         "plugins",
         "storage",
@@ -99,8 +100,6 @@ pub mod keys {
     pub const EVENT: &[&str] = &["types", "names", "resources"];
     /// `subscriptions.thresholds`
     pub const THRESHOLD: &[&str] = &["name", "level", "direction", "hysteresis"];
-    /// `[[peers]]`
-    pub const PEER: &[&str] = &["id", "domain", "address", "trust_anchors", "signing_keys", "export", "import"];
     /// `[plugins]`
     pub const PLUGINS: &[&str] = &[
         "allow_native",
@@ -138,7 +137,8 @@ pub struct Raw {
     pub(super) policies: Vec<RawPolicy>,
     pub(super) subscriptions: Vec<super::raw_subscription::RawSubscription>,
     pub(super) exporters: Vec<super::raw_exporter::RawExporter>,
-    pub(super) peers: Vec<RawPeer>,
+    pub(super) federation: Option<super::raw_federation::RawFederation>,
+    pub(super) peers: Vec<super::raw_federation::RawPeer>,
     pub(super) plugins: RawPlugins,
     pub(super) storage: RawStorage,
     pub(super) api: RawApi,
@@ -259,13 +259,6 @@ pub struct RawPolicy {
     pub(super) config_files: Option<Node>,
 }
 
-/// `[[peers]]`
-#[derive(Debug)]
-pub struct RawPeer {
-    pub(super) place: Place,
-    pub(super) id: Option<Spot<String>>,
-}
-
 /// `[plugins]`
 #[derive(Debug, Default)]
 pub struct RawPlugins {
@@ -337,7 +330,10 @@ pub fn read(table: &Table, found: &Found) -> Raw {
     raw.subscriptions = subscriptions.iter().map(|table| super::raw_subscription::subscription(table, found)).collect();
     let exporters = top.tables("exporters", super::raw_exporter::EXPORTER);
     raw.exporters = exporters.iter().map(|table| super::raw_exporter::exporter(table, found)).collect();
-    raw.peers = top.tables("peers", keys::PEER).iter().map(peer).collect();
+    let federation = top.table("federation", "[federation]", super::raw_federation::FEDERATION);
+    raw.federation = federation.map(|table| super::raw_federation::federation(&table));
+    let peers = top.tables("peers", super::raw_federation::PEER);
+    raw.peers = peers.iter().map(super::raw_federation::peer).collect();
     if let Some(table) = top.table("plugins", "[plugins]", keys::PLUGINS) {
         raw.plugins = plugins(&table);
     }
@@ -542,13 +538,6 @@ fn policy(table: &TableReader<'_>, found: &Found) -> RawPolicy {
         config: plugin_config(table, found),
         config_files: table.entry("config_files").map(|entry| entry.node.clone()),
     }
-}
-
-fn peer(table: &TableReader<'_>) -> RawPeer {
-    let _ = table.required_text("domain", "[[peers]]", "domain = \"west\"");
-    let _ = (table.text("address"), table.texts("trust_anchors"), table.texts("signing_keys"));
-    let _ = (table.texts("export"), table.texts("import"));
-    RawPeer { place: table.place, id: table.required_text("id", "[[peers]]", "id = \"manager-west\"") }
 }
 
 fn plugins(table: &TableReader<'_>) -> RawPlugins {

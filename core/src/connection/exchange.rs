@@ -110,8 +110,7 @@ pub(super) fn answered(intake: &Intake, message_id: &str, response: &str, object
         return false;
     }
     let objects = if is_success(response) { objects } else { Vec::new() };
-    let message =
-        PeerMessage::Answered { message_id: message_id.to_owned(), response: response.to_owned(), objects };
+    let message = PeerMessage::Answered { message_id: message_id.to_owned(), response: response.to_owned(), objects };
     // What does not have the right form has been counted there; an answer is not answered.
     let _refused = intake.context().peers.take(intake.outlet.id, &manager, message);
     true

@@ -299,7 +299,8 @@ pub fn write_granted(wishes: &Subscription, id: u64) -> String {
     if let Some(members) = granted.as_object_mut() {
         members.remove("type");
     }
-    serde_json::json!([{ "type": "subscription", "subscriptionId": format!("mx-{id}"), "granted": granted }]).to_string()
+    serde_json::json!([{ "type": "subscription", "subscriptionId": format!("mx-{id}"), "granted": granted }])
+        .to_string()
 }
 
 /// Reads the extension of a `subscribe`; `None` if it does not ask for what managers exchange: then it is an ordinary
@@ -307,8 +308,7 @@ pub fn write_granted(wishes: &Subscription, id: u64) -> String {
 #[must_use]
 pub fn read_subscription(extension: &str) -> Option<Subscription> {
     let objects: Vec<serde_json::Value> = serde_json::from_str(extension).ok()?;
-    let object: SubscriptionObject =
-        objects.into_iter().find_map(|object| serde_json::from_value(object).ok())?;
+    let object: SubscriptionObject = objects.into_iter().find_map(|object| serde_json::from_value(object).ok())?;
     let exchanged = object.sections.is_some() || object.audience.is_some() || object.relay.is_some();
     (object.kind == "subscription" && exchanged).then(|| Subscription {
         sections: object.sections.map(|names| names.iter().map(|name| name.as_str().into()).collect()),

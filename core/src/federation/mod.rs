@@ -7,5 +7,7 @@
 //!
 //! `ALGORITHM.md` beside this file tells how it works and which invariants hold.
 
+pub mod keys;
 pub mod messages;
 pub mod protocol;
+pub mod section;

@@ -68,6 +68,7 @@ pub struct Running {
     followers: Followers,
     subscriptions: Arc<subscriptions::Subscriptions>,
     exporters: Arc<exporters::Exporters>,
+    federation: Option<Arc<federation::Federation>>,
     audit: Audit,
     audit_writer: AuditWriter,
     /// Address of the HTTP API.
@@ -139,6 +140,11 @@ impl Running {
     /// Stops in order: what was accepted is answered and stored.
     pub async fn stop(self) {
         self.doors.cancel();
+        if let Some(federation) = self.federation
+            && tokio::task::spawn_blocking(move || federation.stop()).await.is_err()
+        {
+            tracing::error!("Leaving the federation ended with a panic.");
+        }
         self.closing.cancel();
         self.tasks.close();
         if tokio::time::timeout(DRAIN, self.tasks.wait()).await.is_err() {

@@ -150,8 +150,19 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
         next_alarm_id: recovered.next_alarm_id,
     };
     let shards = shared.start_shards(past, &journal, &audience, &audit)?;
-    let parts =
-        Parts { journal, journal_bounds, state, followers, subscriptions, events, post, audit, audit_writer, lock, shards };
+    let parts = Parts {
+        journal,
+        journal_bounds,
+        state,
+        followers,
+        subscriptions,
+        events,
+        post,
+        audit,
+        audit_writer,
+        lock,
+        shards,
+    };
     shared.open(doors, parts, wishes, origin)
 }
 

@@ -1,6 +1,6 @@
 //! What can keep a manager from starting.
 
-use super::exporters::ExportersError;
+use super::{exporters::ExportersError, federation::membership::MembershipError};
 use crate::{
     api::ApiError,
     net::{BindError, TrustError},
@@ -33,6 +33,9 @@ pub enum StartError {
     /// The audit trail.
     #[error(transparent)]
     Audit(#[from] AuditError),
+    /// Keys of this domain or of others, all of them.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Membership(Vec<MembershipError>),
     /// Exporters of alarms.
     #[error(transparent)]
     Exporters(#[from] ExportersError),

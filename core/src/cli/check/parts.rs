@@ -11,7 +11,10 @@ use crate::{
         load::PluginKind,
         problem::{Level, Problem},
     },
-    manager::exporters::load_credentials,
+    manager::{
+        exporters::load_credentials,
+        federation::membership::{membership, trust_sources},
+    },
     model::{Catalogue, SymbolTable},
     net::{InterfaceTrust, TrustWarning},
     plugin::PluginHost,
@@ -32,7 +35,9 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
             continue;
         }
         let clock = Arc::new(wall_time);
-        match InterfaceTrust::load(interface.reference_point, &interface.tls, &[], &loaded.config.components, clock) {
+        let peers = trust_sources(&loaded.config, interface.reference_point);
+        match InterfaceTrust::load(interface.reference_point, &interface.tls, &peers, &loaded.config.components, clock)
+        {
             Ok((_, warnings)) => problems.extend(warnings.into_iter().map(|TrustWarning(text)| Problem {
                 level: Level::Warning,
                 ..Problem::nowhere(format!("interface {}: {text}", interface.reference_point))
@@ -41,6 +46,11 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
         }
     }
     problems.extend(exporters(loaded));
+    if let Err(keys) = membership(&loaded.config) {
+        // A file that is not there was named already.
+        let there = keys.into_iter().filter(|problem| problem.path.exists());
+        problems.extend(there.map(|problem| Problem::nowhere(problem.to_string())));
+    }
     problems
 }
 

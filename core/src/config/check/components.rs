@@ -144,7 +144,7 @@ impl Checker<'_> {
     }
 
     /// `host:port`, `address:port` or `[address]:port`.
-    fn dial_address(&self, spot: &Spot<String>) {
+    pub(super) fn dial_address(&self, spot: &Spot<String>) {
         let host_and_port = spot.value.rsplit_once(':').is_some_and(|(host, port)| {
             let name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '.';
             !host.is_empty() && host.chars().all(name) && port.parse::<u16>().is_ok_and(|port| port != 0)

@@ -7,6 +7,7 @@
 mod components;
 mod config_files;
 mod exporters;
+mod federation;
 mod plugins;
 mod subscriptions;
 mod transport;
@@ -43,7 +44,10 @@ pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, Plug
     let manager = checker.manager(&raw.manager);
     let log = checker.log(raw.log_json.as_ref(), raw.log_level);
     let interfaces = checker.interfaces(&raw.tls, &raw.interfaces, raw.api.listen.as_ref());
-    let components = checker.components(&raw.components);
+    let mut components = checker.components(&raw.components);
+    let peers = checker.peers(&raw.peers, raw.federation.as_ref(), manager.as_ref(), &interfaces);
+    federation::listed_by_being_peers(&peers, &mut components);
+    let federation = checker.federation(raw.federation.as_ref(), &raw.peers, manager.as_ref());
     let tls = checker.common_tls(&raw.tls, &interfaces, components.iter().any(|component| component.dial.is_some()));
     let (handlers, handler_places) = checker.handlers(raw.handlers);
     let (policies, policy_places) = checker.policies(raw.policies);
@@ -52,11 +56,6 @@ pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, Plug
     let plugins = checker.plugins(&raw.plugins, manager.as_ref());
     let storage = checker.storage(&raw.storage);
     let api = checker.api(raw.api);
-    let unserved = "peers are not served by this version: the entry is checked for its form and ignored";
-    for peer in &raw.peers {
-        found.add(Problem::warning(peer.place, unserved));
-    }
-    checker.unique("peer", raw.peers.iter().filter_map(|peer| peer.id.clone()));
     if let Some(manager) = &manager {
         checker.somebody_may_report(manager.enrolment, &interfaces, &components, raw.manager.enrolment.as_ref());
     }
@@ -73,6 +72,8 @@ pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, Plug
         policies,
         subscriptions,
         exporters,
+        federation,
+        peers,
         plugins,
         storage,
         api,

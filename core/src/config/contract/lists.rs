@@ -275,15 +275,75 @@ static FILTER: TableSpec = TableSpec {
     ],
 };
 
+const DOMAIN: Key = key("domain", Text, Required, "The network that it speaks for.");
+const AREA: Key = key("area", Text, Means("no area"), "Part of the federation that hears more of each other.");
+const ROLE: Key = key(
+    "role",
+    Word(&["member", "aggregator"]),
+    Default("\"member\""),
+    "An aggregator also publishes roll-ups over other domains.",
+);
+const KEY_GENERATION: Key = key(
+    "key_generation",
+    Whole(1, 1_000_000),
+    Default("1"),
+    "Raised by all, together with new keys, when a signing key may have been stolen: outranks everything signed before.",
+);
+const SIGNING_KEYS: Key = key(
+    "signing_keys",
+    Paths,
+    Means("required in a federation"),
+    "Public keys that sign for the domain, in PEM; two while keys are exchanged.",
+);
+
+pub(super) static FEDERATION: TableSpec = TableSpec {
+    name: "federation",
+    about: "What this manager is to the managers of other networks.",
+    keys: &[
+        key("name", Text, Required, "The federation's name, the same in all its managers. Needs a restart."),
+        AREA,
+        ROLE,
+        key(
+            "signing_key",
+            Path,
+            Required,
+            "Private key that signs what is said of this domain, PKCS#8 in PEM: `qkdnm pki signing-key`. Needs a restart.",
+        ),
+        KEY_GENERATION,
+        key(
+            "refresh",
+            Duration(SECOND, 3_600 * SECOND),
+            Default("\"15s\""),
+            "How often this domain says at least that it is there; others hold it for stale after three times that. Needs \
+             a restart.",
+        ),
+        key("origins", Tables(&ORIGIN), Default("[]"), ORIGIN.about),
+    ],
+};
+
+static ORIGIN: TableSpec = TableSpec {
+    name: "federation.origins",
+    about: "Domains that are no peers of this manager and are heard of by way of them.",
+    keys: &[DOMAIN, AREA, ROLE, KEY_GENERATION, SIGNING_KEYS],
+};
+
 pub(super) static PEER: TableSpec = TableSpec {
     name: "peers",
-    about: "Managers of other networks. Not served by this version: the form is checked, the entry is ignored.",
+    about: "Managers of other networks, with which status is exchanged over Mx. Each is a listed component mx/<id> too.",
     keys: &[
         key("id", Text, Required, "The other manager's ID on Mx."),
-        key("domain", Text, Required, "The network that it speaks for."),
-        key("address", Text, Means("it connects to us"), "HOST:PORT."),
-        key("trust_anchors", Paths, Default("[]"), "CAs that vouch for this peer alone."),
-        key("signing_keys", Paths, Default("[]"), "Keys that it signs with."),
+        DOMAIN,
+        key("address", Text, Means("it connects to us"), "HOST:PORT; both may dial, one connection stays."),
+        key(
+            "trust_anchors",
+            Paths,
+            Default("[]"),
+            "CAs that vouch for this manager on Mx and for nothing else, in PEM.",
+        ),
+        SIGNING_KEYS,
+        AREA,
+        ROLE,
+        KEY_GENERATION,
         key("export", Paths, Default("[]"), "What it is told."),
         key("import", Paths, Default("[]"), "What is taken from it."),
     ],

@@ -21,6 +21,7 @@ pub static TOP: TableSpec = TableSpec {
         key("policies", Tables(&lists::POLICY), Means("no policy"), lists::POLICY.about),
         key("subscriptions", Tables(&lists::SUBSCRIPTION), Means("none"), lists::SUBSCRIPTION.about),
         key("exporters", Tables(&lists::EXPORTER), Means("none"), lists::EXPORTER.about),
+        key("federation", Table(&lists::FEDERATION), Means("no federation"), lists::FEDERATION.about),
         key("peers", Tables(&lists::PEER), Means("none"), lists::PEER.about),
         key("plugins", Table(&PLUGINS), Means("its defaults"), PLUGINS.about),
         key("storage", Table(&STORAGE), Means("its defaults"), STORAGE.about),

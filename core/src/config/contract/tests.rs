@@ -11,7 +11,7 @@ use crate::config::{
     origin::Document,
     problem::Level,
     raw::keys,
-    raw_exporter,
+    raw_exporter, raw_federation,
     source::SourceText,
 };
 
@@ -56,9 +56,16 @@ kind = "webhook"
 url = "https://localhost/"
 trust_anchors = "a"
 [exporters.filter]
+[federation]
+name = "f"
+signing_key = "k"
+[[federation.origins]]
+domain = "o"
+signing_keys = "a"
 [[peers]]
 id = "w"
 domain = "w"
+signing_keys = "a"
 [plugins]
 [storage]
 [storage.history]
@@ -157,7 +164,9 @@ fn it_has_the_keys_that_are_read() {
         ("subscriptions.thresholds", keys::THRESHOLD),
         ("exporters", raw_exporter::EXPORTER),
         ("exporters.filter", raw_exporter::FILTER),
-        ("peers", keys::PEER),
+        ("federation", raw_federation::FEDERATION),
+        ("federation.origins", raw_federation::ORIGIN),
+        ("peers", raw_federation::PEER),
         ("plugins", keys::PLUGINS),
         ("storage", keys::STORAGE),
         ("storage.history", keys::HISTORY),

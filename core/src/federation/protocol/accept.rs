@@ -196,7 +196,8 @@ impl Node {
         let rank = (manifest.version, hash);
         let held_rank = state.held.as_ref().map(|held| (held.manifest.version, held.hash));
         let waiting_rank = state.waiting.as_ref().map(|waiting| (waiting.manifest.version, waiting.hash));
-        if held_rank.is_some_and(|held| outranks(held, rank)) || waiting_rank.is_some_and(|other| outranks(other, rank)) {
+        if held_rank.is_some_and(|held| outranks(held, rank)) || waiting_rank.is_some_and(|other| outranks(other, rank))
+        {
             return Ok(Taken::Nothing);
         }
         let mut next = match state.waiting.take() {

@@ -37,9 +37,7 @@ pub(super) fn claims(
     };
     slots
         .iter()
-        .filter(|(slot, state)| {
-            is_shared(roster, pair.0, pair.1, slot) && settled(state) && current(slot, state)
-        })
+        .filter(|(slot, state)| is_shared(roster, pair.0, pair.1, slot) && settled(state) && current(slot, state))
         .filter_map(|(slot, state)| state.claim(slot))
         .collect()
 }

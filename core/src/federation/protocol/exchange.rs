@@ -98,8 +98,7 @@ impl Node {
     pub(super) fn new_neighbours(&mut self, neighbours: &BTreeMap<OriginId, Neighbour>, now: u64) {
         self.neighbours.retain(|peer, _| neighbours.contains_key(peer));
         for (peer, configured) in neighbours {
-            let state =
-                self.neighbours.entry(peer.clone()).or_insert_with(|| NeighbourState::new(*configured, now));
+            let state = self.neighbours.entry(peer.clone()).or_insert_with(|| NeighbourState::new(*configured, now));
             state.configured = *configured;
         }
         let gone: Vec<SessionId> = self
@@ -374,13 +373,7 @@ impl Node {
     // === sending ===
 
     /// A document as it is sent: without the sections that the other side has.
-    fn document(
-        &self,
-        held: &Held,
-        have: &BTreeSet<Hash>,
-        wishes: Option<&Subscription>,
-        now: u64,
-    ) -> Document {
+    fn document(&self, held: &Held, have: &BTreeSet<Hash>, wishes: Option<&Subscription>, now: u64) -> Document {
         let wanted = |body: &&SectionBody| {
             let names = wishes.and_then(|wishes| wishes.sections.as_ref());
             names.is_none_or(|names| names.contains(&body.name)) && !have.contains(&body.reference().hash)
@@ -499,4 +492,3 @@ fn size(document: &Document) -> usize {
     let sections: usize = document.sections.iter().map(|body| body.data.len() * 4 / 3 + 120).sum();
     document.jws.len() + sections + 300
 }
-

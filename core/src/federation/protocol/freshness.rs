@@ -131,14 +131,7 @@ mod tests {
 
     #[test]
     fn the_states_in_their_order() {
-        let base = || Evidence {
-            age: 10,
-            valid_for: 10,
-            since_advance: 0,
-            direct: true,
-            leaving: false,
-            member: true,
-        };
+        let base = || Evidence { age: 10, valid_for: 10, since_advance: 0, direct: true, leaving: false, member: true };
         assert_eq!(judge(&base()), Freshness::Fresh);
         assert_eq!(judge(&Evidence { direct: false, ..base() }), Freshness::Indirect);
         assert_eq!(judge(&Evidence { age: 11, ..base() }), Freshness::Stale);

@@ -17,8 +17,8 @@ mod message;
 mod neighbour;
 mod node;
 mod outbox;
-mod pulling;
 mod publish;
+mod pulling;
 mod roster;
 mod session;
 mod slots;
@@ -40,4 +40,3 @@ pub use roster::{Key, Member, Role, Roster};
 pub use session::SessionId;
 pub use slots::Held;
 pub use version::{MAX_COUNT, Version, epoch};
-

@@ -2,13 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    identity::Slot,
-    manifest::Hash,
-    session::SessionId,
-    slots::outranks,
-    version::Version,
-};
+use super::{identity::Slot, manifest::Hash, session::SessionId, slots::outranks, version::Version};
 
 /// Something of a slot that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -95,7 +89,8 @@ impl Pulling {
         late.iter().for_each(|(wanted, session)| self.disappointed(wanted, *session));
         let mut ask: BTreeMap<SessionId, BTreeSet<Wanted>> = BTreeMap::new();
         for (wanted, pull) in self.pulls.iter_mut().filter(|(_, pull)| pull.asked.is_none()) {
-            let best = pull.candidates.iter().reduce(|best, other| if outranks(*other.1, *best.1) { other } else { best });
+            let best =
+                pull.candidates.iter().reduce(|best, other| if outranks(*other.1, *best.1) { other } else { best });
             if let Some((&session, _)) = best {
                 pull.asked = Some((session, now + patience));
                 ask.entry(session).or_default().insert(wanted.clone());

@@ -12,8 +12,6 @@ use super::{
     version::Version,
 };
 
-
-
 /// Tells sessions apart; given by whoever runs the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId(pub u64);

@@ -9,8 +9,7 @@ use std::{
 use aws_lc_rs::rand::SystemRandom;
 
 use super::{
-    Federation, Membership, PlainSpeaker, Speaker, locked,
-    Post,
+    Federation, Membership, PlainSpeaker, Post, Speaker, locked,
     mailbox::Letter,
     ports::{Ports, from_row, to_row},
     tell::Teller,
@@ -22,7 +21,7 @@ use crate::{
     federation::{
         messages::{self, Question},
         protocol::{
-            Answer, Item, Input, Node, Now, OriginId, Output, SessionId, Settings, Signatures, SigningKey, Start,
+            Answer, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, SigningKey, Start,
             Subscription,
         },
     },
@@ -402,7 +401,8 @@ impl Driver {
 
     /// Notes what of our own was told to a peer.
     fn disclosed(&self, session: SessionId, items: &[Item]) {
-        let Some(peer) = locked(&self.federation.core).sessions.get(&session).map(|open| open.domain.to_string()) else {
+        let Some(peer) = locked(&self.federation.core).sessions.get(&session).map(|open| open.domain.to_string())
+        else {
             return;
         };
         let told = |item: &Item| {

@@ -22,10 +22,26 @@ pub(super) enum Letter {
     Opened(PeerConnection),
     Closed(u64),
     DialFailed(OriginId),
-    Told { outlet: u64, items: Vec<Item> },
-    Asked { outlet: u64, message_id: String, question: Question },
-    Answered { outlet: u64, message_id: String, response: String, items: Vec<Item> },
-    Subscribes { outlet: u64, message_id: String, wishes: Subscription },
+    Told {
+        outlet: u64,
+        items: Vec<Item>,
+    },
+    Asked {
+        outlet: u64,
+        message_id: String,
+        question: Question,
+    },
+    Answered {
+        outlet: u64,
+        message_id: String,
+        response: String,
+        items: Vec<Item>,
+    },
+    Subscribes {
+        outlet: u64,
+        message_id: String,
+        wishes: Subscription,
+    },
     /// The domain may have something new to say.
     Look,
     /// Roster, neighbours or what is exported have changed.

@@ -11,6 +11,8 @@
 
 mod driver;
 mod mailbox;
+pub mod membership;
+pub mod picture;
 mod ports;
 mod tell;
 
@@ -34,6 +36,7 @@ use crate::{
 };
 
 pub use driver::{Parts, start};
+pub use tell::Teller;
 
 /// Who takes part, and how peers are reached: as the configuration has it.
 #[derive(Clone, Debug, Default)]

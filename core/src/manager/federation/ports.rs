@@ -53,5 +53,8 @@ pub(super) fn from_row(row: StoredDocument) -> Stored {
     let section = |(name, salt, data): (String, Vec<u8>, Vec<u8>)| {
         Some(SectionBody { name: name.into(), salt: salt.try_into().ok()?, data: data.into() })
     };
-    Stored { jws: Jws { protected, payload, signature }, sections: row.sections.into_iter().filter_map(section).collect() }
+    Stored {
+        jws: Jws { protected, payload, signature },
+        sections: row.sections.into_iter().filter_map(section).collect(),
+    }
 }

@@ -149,7 +149,12 @@ impl Teller {
 
     fn standing(&self, origin: &OriginId, before: Option<Freshness>, now: Freshness) {
         let domain = origin.as_str();
-        tracing::info!(domain, before = before.map(Freshness::as_str), now = now.as_str(), "A domain is seen otherwise.");
+        tracing::info!(
+            domain,
+            before = before.map(Freshness::as_str),
+            now = now.as_str(),
+            "A domain is seen otherwise."
+        );
         let repairs = ["Check the connection to that domain's manager, and ask its operators."];
         match now {
             Freshness::Stale if !*locked(&self.isolated) => {
@@ -161,9 +166,7 @@ impl Teller {
                 self.clear("peer-stale", domain, "the domain is unreachable");
                 self.raise("peer-unreachable", domain, text, &repairs);
             }
-            Freshness::Fresh | Freshness::Indirect | Freshness::Withdrawn | Freshness::Excluded
-                if before.is_some() =>
-            {
+            Freshness::Fresh | Freshness::Indirect | Freshness::Withdrawn | Freshness::Excluded if before.is_some() => {
                 self.clear("peer-stale", domain, "heard of again");
                 self.clear("peer-unreachable", domain, "heard of again");
             }

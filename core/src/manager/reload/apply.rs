@@ -34,7 +34,7 @@ pub(super) struct Applied {
 impl Reloader {
     /// Puts a prepared configuration in force. Blocks for a moment.
     pub(super) fn apply(&self, prepared: Prepared) -> Applied {
-        let Prepared { in_force, change, interfaces: prepared, tokens, host, .. } = prepared;
+        let Prepared { in_force, change, interfaces: prepared, tokens, host, membership, .. } = prepared;
         let for_shards = in_force.for_shards(&self.parts.contexts.symbols);
         let (mut interfaces, mut bound) = (Vec::new(), Vec::new());
         let mut trust_changed = false;
@@ -80,6 +80,9 @@ impl Reloader {
         let waits = |component: &_| mode == Enrolment::Approve && rules.listed(component).is_none();
         self.parts.contexts.enrolments.settle(waits);
         self.parts.connections.dial_these(in_force.dialled());
+        if let (Some(federation), Some(membership)) = (&self.parts.federation, membership) {
+            federation.configure(membership);
+        }
         self.parts.subscriptions.set_visibility(in_force.sees());
         self.parts.outward.want(&in_force.config.subscriptions, &self.parts.contexts.registry);
         let storage = &in_force.config.storage;

@@ -54,6 +54,18 @@ impl FileSet {
                 }
             }
         }
+        for peer in &config.peers {
+            others.extend(
+                [&peer.trust_anchors, &peer.origin.signing_keys, &peer.export, &peer.import]
+                    .into_iter()
+                    .flatten()
+                    .cloned(),
+            );
+        }
+        if let Some(federation) = &config.federation {
+            others.insert(federation.signing_key.clone());
+            others.extend(federation.origins.iter().flat_map(|origin| &origin.signing_keys).cloned());
+        }
         others.remove(Path::new(""));
         Self { main: main.to_path_buf(), others }
     }

@@ -124,6 +124,8 @@ pub struct Parts {
     pub outward: Arc<Outward>,
     /// Exporters of alarms.
     pub exporters: Arc<Exporters>,
+    /// The federation, if there is one.
+    pub federation: Option<Arc<crate::manager::federation::Federation>>,
     /// How much of the journal is kept.
     pub journal_bounds: Arc<JournalBounds>,
     /// Way to the shard with the manager's own alarms.

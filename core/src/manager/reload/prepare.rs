@@ -19,6 +19,10 @@ use crate::{
     },
     manager::{
         doors::Bound,
+        federation::{
+            Membership,
+            membership::{membership, trust_sources},
+        },
         in_force::{InForce, in_use},
         live::Interface,
         plugins,
@@ -50,6 +54,7 @@ pub(super) struct Prepared {
     pub(super) interfaces: Vec<PreparedInterface>,
     pub(super) tokens: Tokens,
     pub(super) host: Arc<PluginHost>,
+    pub(super) membership: Option<Membership>,
     pub(super) files: (FileSet, Contents),
     /// To be shown.
     pub(super) document: Document,
@@ -73,6 +78,7 @@ struct Read {
     host: Arc<PluginHost>,
     tokens: Option<Tokens>,
     trusts: Vec<(InterfaceConfig, Option<Trust>)>,
+    membership: Option<Membership>,
     files: (FileSet, Contents),
 }
 
@@ -100,7 +106,7 @@ impl Reloader {
                 }
             }
         }
-        let Read { loaded, config, change, problems, plugins, host, tokens, files, .. } = read;
+        let Read { loaded, config, change, problems, plugins, host, tokens, membership, files, .. } = read;
         let document = super::shown(&loaded);
         let problems = Problems::new(loaded.sources, problems);
         let (Some(plugins), Some(tokens), 0) = (plugins, tokens, problems.count(Level::Error)) else {
@@ -108,7 +114,17 @@ impl Reloader {
         };
         let generation = self.parts.current.get().generation + 1;
         let in_force = Arc::new(InForce::new(generation, self.parts.contexts.clock.now(), config, plugins));
-        Ok(Box::new(Prepared { in_force, change, warnings: problems, interfaces, tokens, host, files, document }))
+        Ok(Box::new(Prepared {
+            in_force,
+            change,
+            warnings: problems,
+            interfaces,
+            tokens,
+            host,
+            membership,
+            files,
+            document,
+        }))
     }
 
     fn refused(&self, problems: Vec<Problem>, main: &Path) -> Box<Refused> {
@@ -147,6 +163,12 @@ impl Reloader {
         });
         let tokens = Tokens::new(&config.api.tokens);
         let tokens = tokens.map_err(|error| problems.push(Problem::nowhere(error.to_string())));
+        let membership = membership(&config);
+        let membership = membership.map_err(|errors| {
+            // A file that is not there was named already.
+            let there = errors.iter().filter(|error| error.path.exists());
+            problems.extend(there.map(|error| Problem::nowhere(error.to_string())));
+        });
         let mut trusts = Vec::new();
         for interface in &config.interfaces {
             let trust = self.trust(interface, &config, (&was.config, &in_force), &contents, &loaded, &mut problems);
@@ -160,6 +182,7 @@ impl Reloader {
             host,
             tokens: tokens.ok(),
             trusts,
+            membership: membership.unwrap_or_default(),
             files: (set, contents),
             loaded,
         })
@@ -183,17 +206,27 @@ impl Reloader {
             listed.sort_by(|a, b| a.0.cmp(&b.0));
             listed
         };
+        let anchors = |config: &Config| -> Vec<_> {
+            config.peers.iter().map(|peer| (peer.id.clone(), peer.trust_anchors.clone())).collect()
+        };
         let before = was.interfaces.iter().find(|other| other.reference_point == point);
         let same = before.is_some_and(|before| before.tls == interface.tls)
             && of(was) == of(config)
+            && anchors(was) == anchors(config)
+            && config
+                .peers
+                .iter()
+                .flat_map(|peer| &peer.trust_anchors)
+                .all(|file| was_contents.get(file) == contents.get(file))
             && tls_files(&interface.tls).all(|file| was_contents.get(file) == contents.get(file));
+        let peers = trust_sources(config, point);
         let result = match known {
             Some(known) if same => return Some(Trust::Known(known, None)),
             Some(known) => {
-                let prepared = known.trust.prepare(&interface.tls, &[], &config.components);
+                let prepared = known.trust.prepare(&interface.tls, &peers, &config.components);
                 prepared.map(|(prepared, warnings)| (Trust::Known(known, Some(prepared)), warnings))
             }
-            None => InterfaceTrust::load(point, &interface.tls, &[], &config.components, Arc::new(wall_time))
+            None => InterfaceTrust::load(point, &interface.tls, &peers, &config.components, Arc::new(wall_time))
                 .map(|(trust, warnings)| (Trust::New(Arc::new(trust)), warnings)),
         };
         match result {

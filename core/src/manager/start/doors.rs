@@ -12,6 +12,7 @@ use crate::{
     clock::wall_time,
     config::InterfaceConfig,
     connection::{ContextSlot, NoPeers, PeerDesk},
+    federation::{keys::Verifier, protocol::Settings, section},
     manager::{
         Running,
         alarms::AlarmDesk,
@@ -20,7 +21,11 @@ use crate::{
         doors::{Bound, Doors, bind},
         enrolment::Enrolling,
         exporters::{Exporters, ExportersError},
-        federation::Federation,
+        federation::{
+            self, Federation, Teller,
+            membership::{membership, own_key, trust_sources},
+            picture::Sources,
+        },
         housekeeping::House,
         live::{Connections, Interface, Sink},
         outward::Outward,
@@ -30,6 +35,7 @@ use crate::{
     },
     net::{Bounds, ConnectionRegistry, InterfaceTrust, TrustWarning},
     shard::commit::PolicyRequest,
+    storage::federation::FederationDb,
 };
 
 /// Sockets that are bound and not served yet, and what they trust.
@@ -43,8 +49,10 @@ impl ClosedDoors {
         let in_force = shared.current.get();
         let mut interfaces = Vec::new();
         for config in &in_force.config.interfaces {
+            let point = config.reference_point;
+            let peers = trust_sources(&in_force.config, point);
             let (clock, components) = (Arc::new(wall_time), &in_force.config.components);
-            let (trust, warnings) = InterfaceTrust::load(config.reference_point, &config.tls, &[], components, clock)?;
+            let (trust, warnings) = InterfaceTrust::load(point, &config.tls, &peers, components, clock)?;
             warnings.iter().for_each(|TrustWarning(text)| tracing::warn!("{text}"));
             let mut bound = Vec::new();
             for &address in &config.listen {
@@ -99,6 +107,37 @@ impl Shared {
             (self.clock, Arc::clone(&self.metrics)),
             self.manager.clone(),
         )
+    }
+
+    /// Starts the federation, if the configuration has one.
+    fn start_federation(&self, desk: &AlarmDesk, parts: &Parts) -> Result<Option<Arc<Federation>>, StartError> {
+        let in_force = self.current.get();
+        let config = &in_force.config;
+        let Some(membership) = membership(config).map_err(StartError::Membership)? else { return Ok(None) };
+        let Some(one) = &config.federation else { return Ok(None) };
+        let key = own_key(one).map_err(|error| StartError::Membership(vec![error]))?;
+        let sources = Sources {
+            current: self.current.clone(),
+            registry: Arc::clone(&self.registry),
+            board: Arc::clone(&self.board),
+        };
+        let refresh = u64::try_from(one.refresh.as_millis()).unwrap_or(u64::MAX);
+        let settings = Settings { refresh, valid_for: refresh.saturating_mul(3), ..Settings::default() };
+        let (speaking, plain) = (sources.clone(), sources);
+        let federation = federation::start(federation::Parts {
+            domain: config.manager.domain.as_str().into(),
+            manager: config.manager.id.clone(),
+            settings,
+            membership,
+            signatures: Box::new(Verifier),
+            key: Box::new(key),
+            db: FederationDb::open(&config.manager.data_dir)?,
+            speaker: Box::new(move || section::drafts(&speaking.picture())),
+            plain: Box::new(move || plain.plain()),
+            teller: Teller::new(desk.clone(), parts.audit.clone(), self.manager.clone()),
+            post: parts.post.clone(),
+        })?;
+        Ok(Some(federation))
     }
 
     /// Starts the exporters of alarms.
@@ -156,7 +195,7 @@ impl Shared {
         connections: &Arc<Connections>,
         doors: &Arc<Doors>,
         (api, desk, parts): (&ApiServer, &AlarmDesk, &Parts),
-        (outward, exporters): (&Arc<Outward>, &Arc<Exporters>),
+        (outward, exporters, federation): (&Arc<Outward>, &Arc<Exporters>, &Option<Arc<Federation>>),
     ) -> Arc<Reloader> {
         let parts = reload::Parts {
             current: self.current.clone(),
@@ -167,6 +206,7 @@ impl Shared {
             subscriptions: Arc::clone(&parts.subscriptions),
             outward: Arc::clone(outward),
             exporters: Arc::clone(exporters),
+            federation: federation.clone(),
             journal_bounds: Arc::clone(&parts.journal_bounds),
             desk: desk.clone(),
             audit: parts.audit.clone(),
@@ -197,7 +237,7 @@ impl Shared {
             tasks.clone(),
             closing.clone(),
         );
-        let federation: Option<Arc<Federation>> = None;
+        let federation = self.start_federation(&desk, &parts)?;
         let contexts = self.contexts(&parts, &watch, &outward, federation.as_ref());
         let (mut interfaces, mut bound) = (Vec::new(), Vec::new());
         for (config, trust, listeners) in closed.interfaces {
@@ -232,8 +272,14 @@ impl Shared {
             metrics: Arc::clone(&self.metrics),
         };
         tasks.spawn(house.run(doors_cancel.clone()));
-        let reloader =
-            self.reloader(origin, contexts, &connections, &doors, (&closed.api, &desk, &parts), (&outward, &exporters));
+        let reloader = self.reloader(
+            origin,
+            contexts,
+            &connections,
+            &doors,
+            (&closed.api, &desk, &parts),
+            (&outward, &exporters, &federation),
+        );
         tasks.spawn(Arc::clone(&reloader).watch(doors_cancel.clone()));
         let (api, backend) =
             (closed.api.address(), self.backend(desk, &parts, outward, (&exporters, enrolment), (&reloader, &doors)));
@@ -251,6 +297,7 @@ impl Shared {
             followers: parts.followers,
             subscriptions: parts.subscriptions,
             exporters,
+            federation,
             audit: parts.audit,
             audit_writer: parts.audit_writer,
             api,

@@ -351,12 +351,7 @@ struct Reading<'l, 'd> {
 }
 
 impl<'l, 'd> Reading<'l, 'd> {
-    fn new(
-        decoder: &'d mut Decoder,
-        text: &'l str,
-        batch: &'d mut ReportBatch,
-        options: &DecodeOptions<'d>,
-    ) -> Self {
+    fn new(decoder: &'d mut Decoder, text: &'l str, batch: &'d mut ReportBatch, options: &DecodeOptions<'d>) -> Self {
         Self {
             text,
             symbols: options.symbols.catalogued(),

@@ -1,0 +1,138 @@
+//! Checks of `[federation]` and `[[peers]]`: that every domain and manager is named once, that those who sign have keys,
+//! and that peers can be spoken with.
+
+use std::path::PathBuf;
+
+use super::Checker;
+use crate::{
+    config::{
+        ComponentConfig, IdentityRule, InterfaceConfig, ManagerConfig,
+        federation::{FederationConfig, FederationRole, OriginConfig, PeerConfig},
+        limits,
+        problem::Problem,
+        raw_federation::{RawFederation, RawOrigin, RawPeer},
+        source::Spot,
+    },
+    model::{ComponentId, ComponentRef, ReferencePoint},
+};
+
+impl Checker<'_> {
+    /// `[federation]`, if it is there and complete.
+    pub(super) fn federation(
+        &self,
+        raw: Option<&RawFederation>,
+        peers: &[RawPeer],
+        manager: Option<&ManagerConfig>,
+    ) -> Option<FederationConfig> {
+        let raw = raw?;
+        let mut domains: Vec<Spot<String>> = peers.iter().filter_map(|peer| peer.origin.domain.clone()).collect();
+        domains.extend(raw.origins.iter().filter_map(|origin| origin.domain.clone()));
+        for domain in domains.iter().filter(|domain| manager.is_some_and(|own| own.domain == domain.value)) {
+            let problem = Problem::error(domain.place, format!("`{}` is this manager's own domain", domain.value));
+            self.found.add(problem.label("expected the domain of another manager"));
+        }
+        self.unique("domain", domains.into_iter());
+        let signing_key = raw.signing_key.as_ref().map(|spot| self.file(spot, "signing key"));
+        let text = |spot: &Option<Spot<String>>| spot.as_ref().map(|spot| spot.value.clone()).unwrap_or_default();
+        let origins = raw.origins.iter().filter_map(|origin| self.origin(origin, true)).collect();
+        Some(FederationConfig {
+            name: raw.name.as_ref().map(|spot| spot.value.clone())?,
+            area: text(&raw.area),
+            role: raw.role.as_ref().map_or(FederationRole::Member, |spot| spot.value),
+            signing_key: signing_key?,
+            key_generation: generation(raw.key_generation.as_ref()),
+            refresh: raw.refresh.as_ref().map_or(limits::FEDERATION_REFRESH, |spot| spot.value),
+            origins,
+        })
+    }
+
+    fn origin(&self, raw: &RawOrigin, signs: bool) -> Option<OriginConfig> {
+        let keys = raw.signing_keys.as_ref().map(|list| list.value.as_slice()).unwrap_or_default();
+        if keys.is_empty() && signs {
+            let problem = Problem::error(raw.place, "no key is named that signs for this domain");
+            self.found.add(problem.help(
+                "add signing_keys = [\"peers/west.pub\"], which that domain's operator has from `qkdnm pki signing-key`",
+            ));
+        }
+        let text = |spot: &Option<Spot<String>>| spot.as_ref().map(|spot| spot.value.clone()).unwrap_or_default();
+        Some(OriginConfig {
+            domain: raw.domain.as_ref().map(|spot| spot.value.clone())?,
+            area: text(&raw.area),
+            role: raw.role.as_ref().map_or(FederationRole::Member, |spot| spot.value),
+            key_generation: generation(raw.key_generation.as_ref()),
+            signing_keys: keys.iter().map(|spot| self.file(spot, "signing key")).collect(),
+        })
+    }
+
+    /// All peers that are complete. Without `[federation]` they are taken for managers that know nothing of what this one
+    /// exchanges with peers: their reports are taken like any component's.
+    pub(super) fn peers(
+        &self,
+        raw: &[RawPeer],
+        federation: Option<&RawFederation>,
+        manager: Option<&ManagerConfig>,
+        interfaces: &[InterfaceConfig],
+    ) -> Vec<PeerConfig> {
+        self.unique("peer", raw.iter().filter_map(|peer| peer.id.clone()));
+        if let Some(first) = raw.first() {
+            if federation.is_none() {
+                let problem = Problem::warning(first.place, "there are peers, but no [federation]");
+                self.found
+                    .add(problem.help("nothing is exchanged with them; add [federation] with name and signing_key"));
+            }
+            if !interfaces.iter().any(|interface| interface.reference_point == ReferencePoint::Mx) {
+                let problem = Problem::error(first.place, "there are peers, but no [interfaces.mx]");
+                self.found.add(problem.help("add [interfaces.mx]; peers are dialled from it too"));
+            }
+        }
+        raw.iter().filter_map(|peer| self.peer(peer, federation.is_some(), manager)).collect()
+    }
+
+    fn peer(&self, raw: &RawPeer, signs: bool, manager: Option<&ManagerConfig>) -> Option<PeerConfig> {
+        let files = |list: &Option<Spot<Vec<Spot<String>>>>, what: &str| -> Vec<PathBuf> {
+            list.iter().flat_map(|list| &list.value).map(|spot| self.file(spot, what)).collect()
+        };
+        let trust_anchors = files(&raw.trust_anchors, "trust anchor");
+        let (export, import) = (files(&raw.export, "export policy"), files(&raw.import, "import policy"));
+        if let Some(address) = &raw.address {
+            self.dial_address(address);
+        }
+        let origin = self.origin(&raw.origin, signs);
+        let id = raw.id.as_ref()?;
+        if let Err(error) = ComponentId::new(&id.value) {
+            self.found.add(Problem::error(id.place, "this cannot be a manager ID").label(error.to_string()));
+            return None;
+        }
+        if manager.is_some_and(|own| own.id == id.value) {
+            let problem = Problem::error(id.place, format!("`{}` is this manager itself", id.value));
+            self.found.add(problem.label("expected the ID of another manager"));
+        }
+        let address = raw.address.as_ref().map(|spot| spot.value.clone());
+        Some(PeerConfig { id: id.value.clone(), origin: origin?, address, trust_anchors, export, import })
+    }
+}
+
+fn generation(spot: Option<&Spot<u64>>) -> u32 {
+    spot.map_or(1, |spot| u32::try_from(spot.value).unwrap_or(u32::MAX))
+}
+
+/// Peers are components on Mx like any other: those that are not in `[[components]]` are listed by being peers.
+pub(super) fn listed_by_being_peers(peers: &[PeerConfig], components: &mut Vec<ComponentConfig>) {
+    for peer in peers {
+        let Ok(id) = ComponentId::new(&peer.id) else { continue };
+        let component = ComponentRef::new(ReferencePoint::Mx, id);
+        if !components.iter().any(|known| known.component == component) {
+            components.push(ComponentConfig {
+                identity: IdentityRule::San(component.urn()),
+                vendor: String::new(),
+                model: String::new(),
+                site: String::new(),
+                tags: Vec::new(),
+                expected_interval: None,
+                dial: None,
+                sees: Vec::new(),
+                component,
+            });
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! `[federation]` and `[[peers]]`, checked.
+
+use std::{path::PathBuf, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// `federation.role`, `peers.role`, `federation.origins.role`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FederationRole {
+    /// Speaks for its own domain.
+    #[default]
+    Member,
+    /// Also publishes roll-ups over others.
+    Aggregator,
+}
+
+/// `[federation]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FederationConfig {
+    /// Name of the federation: what is signed for one counts in no other.
+    pub name: String,
+    /// Our area, or empty.
+    pub area: String,
+    /// Our role.
+    pub role: FederationRole,
+    /// Private key that signs what we say, PKCS#8 in PEM.
+    pub signing_key: PathBuf,
+    /// Generation of our keys.
+    pub key_generation: u32,
+    /// How often we say at least that we are there.
+    pub refresh: Duration,
+    /// Domains that are no peers and are heard of by way of them.
+    pub origins: Vec<OriginConfig>,
+}
+
+/// What is known of a domain before it says anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginConfig {
+    /// Domain ID.
+    pub domain: String,
+    /// Its area, or empty.
+    pub area: String,
+    /// Its role.
+    pub role: FederationRole,
+    /// Generation of its keys.
+    pub key_generation: u32,
+    /// Public keys that sign for it, SubjectPublicKeyInfo in PEM.
+    pub signing_keys: Vec<PathBuf>,
+}
+
+/// `[[peers]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerConfig {
+    /// Its manager ID on Mx.
+    pub id: String,
+    /// The domain that it speaks for, with its keys.
+    pub origin: OriginConfig,
+    /// `host:port`; absent: it dials us.
+    pub address: Option<String>,
+    /// CA certificates that vouch for this manager on Mx and for nothing else.
+    pub trust_anchors: Vec<PathBuf>,
+    /// What it is told.
+    pub export: Vec<PathBuf>,
+    /// What is taken from it.
+    pub import: Vec<PathBuf>,
+}

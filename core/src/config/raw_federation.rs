@@ -1,0 +1,96 @@
+//! `[federation]` and `[[peers]]` as written: every key with its place, nothing compared with anything else yet.
+
+use std::time::Duration;
+
+use super::{
+    federation::FederationRole,
+    reader::TableReader,
+    source::{Place, Spot},
+};
+
+/// Keys of `[federation]`.
+pub const FEDERATION: &[&str] = &["name", "area", "role", "signing_key", "key_generation", "refresh", "origins"];
+/// Keys of `[[federation.origins]]`.
+pub const ORIGIN: &[&str] = &["domain", "area", "role", "key_generation", "signing_keys"];
+/// Keys of `[[peers]]`.
+pub const PEER: &[&str] =
+    &["id", "domain", "address", "trust_anchors", "signing_keys", "area", "role", "key_generation", "export", "import"];
+
+/// `[federation]`
+#[derive(Debug)]
+pub struct RawFederation {
+    pub(super) name: Option<Spot<String>>,
+    pub(super) area: Option<Spot<String>>,
+    pub(super) role: Option<Spot<FederationRole>>,
+    pub(super) signing_key: Option<Spot<String>>,
+    pub(super) key_generation: Option<Spot<u64>>,
+    pub(super) refresh: Option<Spot<Duration>>,
+    pub(super) origins: Vec<RawOrigin>,
+}
+
+/// A domain with its keys: `[[federation.origins]]`, and a part of `[[peers]]`.
+#[derive(Debug)]
+pub struct RawOrigin {
+    pub(super) place: Place,
+    pub(super) domain: Option<Spot<String>>,
+    pub(super) area: Option<Spot<String>>,
+    pub(super) role: Option<Spot<FederationRole>>,
+    pub(super) key_generation: Option<Spot<u64>>,
+    pub(super) signing_keys: Option<Spot<Vec<Spot<String>>>>,
+}
+
+/// `[[peers]]`
+#[derive(Debug)]
+pub struct RawPeer {
+    pub(super) place: Place,
+    pub(super) id: Option<Spot<String>>,
+    pub(super) origin: RawOrigin,
+    pub(super) address: Option<Spot<String>>,
+    pub(super) trust_anchors: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) export: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) import: Option<Spot<Vec<Spot<String>>>>,
+}
+
+const ROLES: [(&str, FederationRole); 2] =
+    [("member", FederationRole::Member), ("aggregator", FederationRole::Aggregator)];
+
+/// Most key generations: far more than anybody will use, and well within what the protocol counts.
+const GENERATIONS: std::ops::RangeInclusive<u64> = 1..=1_000_000;
+
+/// Reads `[federation]`.
+pub(super) fn federation(table: &TableReader<'_>) -> RawFederation {
+    let name = "[federation]";
+    RawFederation {
+        name: table.required_text("name", name, "name = \"european-qkd\", the same in all its managers"),
+        area: table.text("area"),
+        role: table.word("role", &ROLES),
+        signing_key: table.required_text("signing_key", name, "signing_key = \"keys/signing.key\""),
+        key_generation: table.number("key_generation", GENERATIONS),
+        refresh: table.duration("refresh", Duration::from_secs(1)..=Duration::from_secs(3_600)),
+        origins: table.tables("origins", ORIGIN).iter().map(|one| origin(one, "[[federation.origins]]")).collect(),
+    }
+}
+
+fn origin(table: &TableReader<'_>, name: &str) -> RawOrigin {
+    RawOrigin {
+        place: table.place,
+        domain: table.required_text("domain", name, "domain = \"west\""),
+        area: table.text("area"),
+        role: table.word("role", &ROLES),
+        key_generation: table.number("key_generation", GENERATIONS),
+        signing_keys: table.texts("signing_keys"),
+    }
+}
+
+/// Reads one of `[[peers]]`.
+pub(super) fn peer(table: &TableReader<'_>) -> RawPeer {
+    RawPeer {
+        place: table.place,
+        id: table.required_text("id", "[[peers]]", "id = \"manager-west\""),
+        origin: origin(table, "[[peers]]"),
+        address: table.text("address"),
+        trust_anchors: table.texts("trust_anchors"),
+        export: table.texts("export"),
+        import: table.texts("import"),
+    }
+}

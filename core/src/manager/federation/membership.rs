@@ -1,0 +1,118 @@
+//! From the configuration to who takes part: roster and peers, with their keys read from files; our own key; whom the anchors
+//! of peers vouch for.
+
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
+
+use crate::{
+    config::{
+        Config, FederationConfig,
+        federation::{FederationRole, OriginConfig},
+    },
+    federation::{
+        keys::{self, OwnKey},
+        protocol::{Key, Member, OriginId, Role, Roster},
+    },
+    manager::federation::{Membership, Peer},
+    model::{ComponentId, ComponentRef, ReferencePoint},
+    net::{Scope, TrustSource},
+};
+
+/// A key file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {}: {problem}", .path.display())]
+pub struct MembershipError {
+    /// The key of the configuration that names it.
+    pub key: &'static str,
+    /// The file.
+    pub path: std::path::PathBuf,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+fn read<T, E: ToString>(
+    key: &'static str,
+    path: &Path,
+    parse: impl FnOnce(&[u8]) -> Result<T, E>,
+) -> Result<T, MembershipError> {
+    let failed = |problem: String| MembershipError { key, path: path.to_owned(), problem };
+    let bytes = fs::read(path).map_err(|error| failed(error.to_string()))?;
+    parse(&bytes).map_err(|error| failed(error.to_string()))
+}
+
+/// Reads our own key.
+pub fn own_key(federation: &FederationConfig) -> Result<OwnKey, MembershipError> {
+    read("federation.signing_key", &federation.signing_key, OwnKey::from_pem)
+}
+
+fn member(origin: &OriginConfig, problems: &mut Vec<MembershipError>) -> Member {
+    let mut keys: Vec<Key> = Vec::new();
+    for path in &origin.signing_keys {
+        match read("signing_keys", path, keys::public_key) {
+            Ok(key) => keys.push(key),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Member {
+        area: origin.area.as_str().into(),
+        role: role(origin.role),
+        key_gen: origin.key_generation,
+        keys,
+        min_epoch: 0,
+    }
+}
+
+fn role(role: FederationRole) -> Role {
+    match role {
+        FederationRole::Member => Role::Member,
+        FederationRole::Aggregator => Role::Aggregator,
+    }
+}
+
+/// Who takes part; `None` if the configuration has no federation.
+///
+/// # Errors
+/// Every key file that cannot be used.
+pub fn membership(config: &Config) -> Result<Option<Membership>, Vec<MembershipError>> {
+    let Some(federation) = &config.federation else { return Ok(None) };
+    let mut problems = Vec::new();
+    let own = own_key(federation).map_err(|problem| problems.push(problem)).ok();
+    let mut members: BTreeMap<OriginId, Member> = BTreeMap::new();
+    let ours = Member {
+        area: federation.area.as_str().into(),
+        role: role(federation.role),
+        key_gen: federation.key_generation,
+        keys: own.iter().map(|own| own.public().clone()).collect(),
+        min_epoch: 0,
+    };
+    let mut peers = BTreeMap::new();
+    for peer in &config.peers {
+        let domain = OriginId::from(peer.origin.domain.as_str());
+        members.insert(domain.clone(), member(&peer.origin, &mut problems));
+        let Ok(id) = ComponentId::new(&peer.id) else { continue };
+        let manager = ComponentRef::new(ReferencePoint::Mx, id);
+        peers.insert(domain, Peer { manager, address: peer.address.clone() });
+    }
+    for origin in &federation.origins {
+        members.insert(origin.domain.as_str().into(), member(origin, &mut problems));
+    }
+    members.insert(config.manager.domain.as_str().into(), ours);
+    let roster = Roster { federation: Arc::from(federation.name.as_str()), version: 0, members };
+    if problems.is_empty() { Ok(Some(Membership { roster, peers })) } else { Err(problems) }
+}
+
+/// What the anchors of peers vouch for on an interface: each for one manager on Mx, and nothing elsewhere.
+#[must_use]
+pub fn trust_sources(config: &Config, point: ReferencePoint) -> Vec<TrustSource> {
+    if point != ReferencePoint::Mx {
+        return Vec::new();
+    }
+    let source = |peer: &crate::config::PeerConfig| {
+        let id = ComponentId::new(&peer.id).ok().filter(|_| !peer.trust_anchors.is_empty())?;
+        Some(TrustSource {
+            trust_anchors: peer.trust_anchors.clone(),
+            revocation_lists: Vec::new(),
+            scope: Scope::Only([ComponentRef::new(point, id)].into()),
+        })
+    };
+    config.peers.iter().filter_map(source).collect()
+}

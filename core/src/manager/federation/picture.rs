@@ -1,0 +1,93 @@
+//! What the manager knows of its own domain, in sum: taken from the published views, without waiting for anybody.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crate::{
+    alarm::AlarmBoard,
+    dispatch::Registry,
+    federation::section::{self, Alarms, Capabilities, Counts, DomainPicture, Health},
+    manager::{backend::SILENT, in_force::Current},
+    model::{ReferencePoint, Severity},
+};
+
+/// Where it is looked.
+#[derive(Clone)]
+pub struct Sources {
+    /// The configuration in force.
+    pub current: Current,
+    /// Components.
+    pub registry: Arc<Registry>,
+    /// Alarms.
+    pub board: Arc<AlarmBoard>,
+}
+
+impl Sources {
+    /// Looks.
+    #[must_use]
+    pub fn picture(&self) -> DomainPicture {
+        let in_force = self.current.get();
+        let raised: Vec<_> = self.board.all().into_iter().filter(|alarm| !alarm.is_cleared).collect();
+        let with = |wanted: &dyn Fn(&crate::model::Alarm) -> bool| -> BTreeSet<&str> {
+            raised.iter().filter(|alarm| wanted(alarm)).map(|alarm| alarm.key.component.as_str()).collect()
+        };
+        let silent = with(&|alarm| alarm.key.alarm_type_id == SILENT);
+        let impaired = with(&|alarm| alarm.report.severity >= Severity::Major);
+        let mut health = Health::default();
+        for entry in self.registry.all() {
+            let point = entry.component.reference_point;
+            // Managers of other domains are not of this one.
+            if point == ReferencePoint::Mx {
+                continue;
+            }
+            let counts: &mut Counts = health.components.entry(point.to_string()).or_default();
+            let name = entry.component.to_string();
+            counts.known += 1;
+            counts.connected += u64::from(!entry.connections().is_empty());
+            counts.silent += u64::from(silent.contains(name.as_str()));
+            counts.impaired += u64::from(impaired.contains(name.as_str()));
+        }
+        let mut alarms = Alarms::default();
+        let manager = ReferencePoint::Mx.to_string() + "/";
+        for alarm in raised.iter().filter(|alarm| !alarm.key.component.starts_with(&manager)) {
+            *alarms.raised.entry(alarm.report.severity.to_string()).or_default() += 1;
+            *alarms.types.entry(alarm.key.alarm_type_id.clone()).or_default() += 1;
+        }
+        let points = in_force.config.interfaces.iter().map(|interface| interface.reference_point.to_string());
+        let capabilities = Capabilities {
+            program: "qkdnm".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            reference_points: points.collect(),
+            sections: section::names().map(str::to_owned).collect(),
+        };
+        DomainPicture { health, alarms, links: Vec::new(), capabilities }
+    }
+
+    /// The status of the domain in objects of section 4, for managers that know nothing of the rest: how many components of each
+    /// kind there are, and how the service is.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        let picture = self.picture();
+        let raised = |severity: Severity| picture.alarms.raised.get(severity.as_str()).copied().unwrap_or(0);
+        let state = match (raised(Severity::Critical), raised(Severity::Major)) {
+            (0, 0) => "available",
+            (0, _) => "degraded",
+            _ => "unavailable",
+        };
+        let counts: serde_json::Map<String, serde_json::Value> = picture
+            .health
+            .components
+            .iter()
+            .flat_map(|(point, counts)| {
+                [
+                    (format!("{point}_components"), counts.known.into()),
+                    (format!("{point}_components_connected"), counts.connected.into()),
+                ]
+            })
+            .collect();
+        serde_json::json!([
+            { "type": "state", "values": { "service_state": state } },
+            { "type": "inventory", "values": counts },
+        ])
+        .to_string()
+    }
+}
