@@ -371,6 +371,8 @@ impl fmt::Display for Change {
         self.policies.tell("policy", &mut telling)?;
         self.interfaces.tell("interface", &mut telling)?;
         self.subscriptions.tell("subscription", &mut telling)?;
+        self.peers.tell("peer", &mut telling)?;
+        self.origins.tell("domain", &mut telling)?;
         self.tokens.tell("token", &mut telling)?;
         self.settings.iter().try_for_each(|key| telling.tell(format_args!("{key} changed")))?;
         self.files.iter().try_for_each(|file| telling.tell(format_args!("{file} has other content")))?;

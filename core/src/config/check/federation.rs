@@ -81,14 +81,14 @@ impl Checker<'_> {
                     .add(problem.help("nothing is exchanged with them; add [federation] with name and signing_key"));
             }
             if !interfaces.iter().any(|interface| interface.reference_point == ReferencePoint::Mx) {
-                let problem = Problem::error(first.place, "there are peers, but no [interfaces.mx]");
+                let problem = Problem::warning(first.place, "there are peers, but no [interfaces.mx]");
                 self.found.add(problem.help("add [interfaces.mx]; peers are dialled from it too"));
             }
         }
-        raw.iter().filter_map(|peer| self.peer(peer, federation.is_some(), manager)).collect()
+        raw.iter().filter_map(|peer| self.peer(peer, manager)).collect()
     }
 
-    fn peer(&self, raw: &RawPeer, signs: bool, manager: Option<&ManagerConfig>) -> Option<PeerConfig> {
+    fn peer(&self, raw: &RawPeer, manager: Option<&ManagerConfig>) -> Option<PeerConfig> {
         let files = |list: &Option<Spot<Vec<Spot<String>>>>, what: &str| -> Vec<PathBuf> {
             list.iter().flat_map(|list| &list.value).map(|spot| self.file(spot, what)).collect()
         };
@@ -97,7 +97,8 @@ impl Checker<'_> {
         if let Some(address) = &raw.address {
             self.dial_address(address);
         }
-        let origin = self.origin(&raw.origin, signs);
+        // Without keys it is a manager that knows plain status reports only.
+        let origin = self.origin(&raw.origin, false);
         let id = raw.id.as_ref()?;
         if let Err(error) = ComponentId::new(&id.value) {
             self.found.add(Problem::error(id.place, "this cannot be a manager ID").label(error.to_string()));

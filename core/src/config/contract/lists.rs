@@ -292,8 +292,8 @@ const KEY_GENERATION: Key = key(
 const SIGNING_KEYS: Key = key(
     "signing_keys",
     Paths,
-    Means("required in a federation"),
-    "Public keys that sign for the domain, in PEM; two while keys are exchanged.",
+    Default("[]"),
+    "Public keys that sign for the domain, in PEM; two while keys are exchanged. None: it sends plain reports only.",
 );
 
 pub(super) static FEDERATION: TableSpec = TableSpec {
@@ -324,7 +324,18 @@ pub(super) static FEDERATION: TableSpec = TableSpec {
 static ORIGIN: TableSpec = TableSpec {
     name: "federation.origins",
     about: "Domains that are no peers of this manager and are heard of by way of them.",
-    keys: &[DOMAIN, AREA, ROLE, KEY_GENERATION, SIGNING_KEYS],
+    keys: &[
+        DOMAIN,
+        AREA,
+        ROLE,
+        KEY_GENERATION,
+        key(
+            "signing_keys",
+            Paths,
+            Required,
+            "Public keys that sign for the domain, in PEM; two while keys are exchanged.",
+        ),
+    ],
 };
 
 pub(super) static PEER: TableSpec = TableSpec {

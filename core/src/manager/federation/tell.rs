@@ -157,7 +157,8 @@ impl Teller {
         );
         let repairs = ["Check the connection to that domain's manager, and ask its operators."];
         match now {
-            Freshness::Stale if !*locked(&self.isolated) => {
+            // What was stored before a start is old until something newer comes: that is no fault yet.
+            Freshness::Stale if before.is_some() && !*locked(&self.isolated) => {
                 let text = format!("nothing new of domain {domain} for longer than it said it would take");
                 self.raise("peer-stale", domain, text, &repairs);
             }

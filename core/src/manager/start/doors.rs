@@ -165,8 +165,16 @@ impl Shared {
         outward: Arc<Outward>,
         (exporters, enrolment): (&Arc<Exporters>, Enrolling),
         (reloader, doors): (&Arc<Reloader>, &Arc<Doors>),
+        federation: Option<&Arc<Federation>>,
     ) -> ManagerBackend {
+        let manager = &self.current.get().config.manager;
+        let desk_of = |federation: &Arc<Federation>| federation::Desk {
+            federation: Arc::clone(federation),
+            domain: manager.domain.as_str().into(),
+            data_dir: manager.data_dir.clone(),
+        };
         ManagerBackend {
+            federation: federation.map(desk_of),
             current: self.current.clone(),
             symbols: Arc::clone(&self.symbols),
             registry: Arc::clone(&self.registry),
@@ -281,8 +289,10 @@ impl Shared {
             (&outward, &exporters, &federation),
         );
         tasks.spawn(Arc::clone(&reloader).watch(doors_cancel.clone()));
-        let (api, backend) =
-            (closed.api.address(), self.backend(desk, &parts, outward, (&exporters, enrolment), (&reloader, &doors)));
+        let (api, backend) = (
+            closed.api.address(),
+            self.backend(desk, &parts, outward, (&exporters, enrolment), (&reloader, &doors), federation.as_ref()),
+        );
         tasks.spawn(Arc::clone(&parts.events).run(doors_cancel.clone()));
         tasks.spawn(closed.api.serve(Arc::new(backend), doors_cancel.clone()));
         Ok(Running {
