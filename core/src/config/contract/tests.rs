@@ -65,7 +65,6 @@ signing_keys = "a"
 [[peers]]
 id = "w"
 domain = "w"
-signing_keys = "a"
 [plugins]
 [storage]
 [storage.history]
