@@ -63,6 +63,8 @@ pub struct DocumentView {
     pub version: String,
     /// When it was signed, by the domain's clock.
     pub issued: Timestamp,
+    /// Bytes of its signed manifest.
+    pub manifest_bytes: u64,
     /// By which neighbour it came; the domain itself, if it came directly.
     pub from: String,
     /// Relays on its way, oldest first.

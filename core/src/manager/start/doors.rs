@@ -134,7 +134,12 @@ impl Shared {
             db: FederationDb::open(&config.manager.data_dir)?,
             speaker: Box::new(move || section::drafts(&speaking.picture())),
             plain: Box::new(move || plain.plain()),
-            teller: Teller::new(desk.clone(), parts.audit.clone(), self.manager.clone()),
+            teller: Teller::new(
+                desk.clone(),
+                parts.audit.clone(),
+                self.manager.clone(),
+                Arc::clone(parts.events.log()),
+            ),
             post: parts.post.clone(),
         })?;
         Ok(Some(federation))
