@@ -1,0 +1,18 @@
+//! The federation protocol attacked in simulated networks. A seed draws managers, their graph, clocks, liars and faults;
+//! after every step the invariants of `core/src/federation/ALGORITHM.md` are checked against what was really signed.
+//!
+//! It knows the protocol's state machine and nothing else of the manager: no sockets, no TLS, no JSON of messages.
+
+pub mod byzantine;
+pub mod check;
+pub mod federation;
+pub mod graph;
+pub mod history;
+pub mod keys;
+pub mod machine;
+pub mod network;
+pub mod random;
+pub mod run;
+pub mod scenario;
+pub mod wire;
+pub mod world;
