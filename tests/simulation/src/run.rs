@@ -104,7 +104,12 @@ fn carry_out(scenario: &mut Scenario, fault: Fault) {
             world.tell_roster(machine, &roster);
         }
         Fault::SetClock(machine, offset) => world.machines[machine].clock.offset = offset,
-        Fault::Poison(domain) => poison(world, domain),
+        Fault::Poison(domain) => {
+            let id = OriginId::from(name(domain).as_str());
+            let generation = world.machines[domain].roster.members.get(&id).map_or(0, |member| member.key_gen);
+            scenario.poisoned.insert(domain, generation);
+            poison(world, domain);
+        }
     }
 }
 
@@ -193,6 +198,15 @@ fn poison(world: &mut World, domain: usize) {
 
 /// Faults have ended: paths are open, processes run, twins are gone.
 fn calm(scenario: &mut Scenario) {
+    // A stolen key that was used is replaced in the end, if it has not been yet.
+    for (domain, generation) in scenario.poisoned.clone() {
+        let id = OriginId::from(name(domain).as_str());
+        let now = scenario.rosters.last().and_then(|roster| roster.members.get(&id)).map(|member| member.key_gen);
+        if now == Some(generation) {
+            let roster = scenario.rekeyed(domain);
+            scenario.rosters.push(roster);
+        }
+    }
     let world = &mut scenario.world;
     world.note(|| "CALM".to_owned());
     world.duplicates = 0;

@@ -101,6 +101,8 @@ pub struct Scenario {
     pub faults_end: u64,
     /// Domains that are dead for good.
     pub dead: Vec<usize>,
+    /// Domains whose keys of a generation were stolen and used.
+    pub poisoned: BTreeMap<usize, u32>,
     random: Random,
 }
 
@@ -189,7 +191,7 @@ impl Scenario {
         }
         let faults_end = random.between(30_000, 90_000);
         let mut scenario =
-            Self { world, graph, plan: Vec::new(), rosters: vec![roster], faults_end, dead: Vec::new(), random };
+            Self { world, graph, plan: Vec::new(), rosters: vec![roster], faults_end, dead: Vec::new(), poisoned: BTreeMap::new(), random };
         scenario.draw();
         scenario
     }
@@ -207,7 +209,7 @@ impl Scenario {
             machine.clock = Clock::default();
             world.machines.push(machine);
         }
-        Self { world, graph, plan: Vec::new(), rosters: vec![roster], faults_end: 0, dead: Vec::new(), random }
+        Self { world, graph, plan: Vec::new(), rosters: vec![roster], faults_end: 0, dead: Vec::new(), poisoned: BTreeMap::new(), random }
     }
 
     fn plan(&mut self, at: u64, fault: Fault) {
@@ -312,13 +314,20 @@ impl Scenario {
         }
     }
 
-    fn rekey(&mut self, at: u64, skew: u64, domain: usize) {
+    /// The last roster, with new keys for a domain.
+    #[must_use]
+    pub fn rekeyed(&self, domain: usize) -> Roster {
         let real = self.world.real;
         let mut roster = self.next_roster();
         if let Some(member) = roster.members.get_mut(&OriginId::from(name(domain).as_str())) {
             member.key_gen += 1;
             member.keys = vec![keys::public(&name(domain), member.key_gen, real)];
         }
+        roster
+    }
+
+    fn rekey(&mut self, at: u64, skew: u64, domain: usize) {
+        let roster = self.rekeyed(domain);
         self.spread_roster(at, skew, roster);
     }
 

@@ -215,6 +215,7 @@ impl World {
         host.life += 1;
         host.clock.base = base;
         host.seen.restarted();
+        host.isolated = false;
         let (last_epoch, stored) = {
             let disk = host.disk.lock();
             (disk.epoch, disk.documents.values().cloned().collect())

@@ -15,8 +15,6 @@ pub enum Fault {
     TooOften,
     /// The neighbour does not relay just now, or may not relay this.
     NotARelay,
-    /// More hops than there may be, or we were on its way already.
-    Hops,
     /// Not in the roster.
     UnknownOrigin,
     /// Signed for another federation.
@@ -25,7 +23,8 @@ pub enum Fault {
     Audience,
     /// No manifest, or not what a manifest of ours looks like.
     Form,
-    /// The version is out of range, of another key generation, or of an epoch below the roster's least.
+    /// A form of manifest that we do not know; or the version is out of range, of another key generation, or of an epoch
+    /// below the roster's least.
     Version,
     /// Not one of the origin's keys now.
     UnknownKey,
@@ -40,10 +39,14 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// Whether the neighbour that sent it is to blame, rather than a limit that bites.
+    /// Whether the neighbour that sent it is to blame: an honest one would have found it out. Not where it may merely have
+    /// another roster, other limits or another clock than we do.
     #[must_use]
     pub fn blames_neighbour(self) -> bool {
-        !matches!(self, Self::TooOften | Self::NotARelay | Self::Audience)
+        matches!(
+            self,
+            Self::OtherFederation | Self::Form | Self::Algorithm | Self::Signature | Self::Section | Self::Proof
+        )
     }
 }
 

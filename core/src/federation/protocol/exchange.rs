@@ -18,6 +18,8 @@ use super::{
 
 /// Two sessions of one pair that begin within this time, in milliseconds, were dialled by both sides.
 const COLLISION: u64 = 5_000;
+/// Between two times that neighbours are told with whom we have sessions, in milliseconds.
+const DIRECT_INTERVAL: u64 = 1_000;
 /// Bytes that a claim takes in a report, about.
 const CLAIM_BYTES: usize = 200;
 
@@ -79,6 +81,7 @@ impl Node {
             neighbour.back_off(now.saturating_sub(session.since), longest, &self.settings, now, random);
         }
         self.event(Event::SessionDown(session.peer));
+        self.direct_changed = true;
         self.died(now);
     }
 
@@ -126,8 +129,7 @@ impl Node {
             }
         }
         self.send_root(id, now);
-        // All others learn with whom we speak now.
-        self.tell_direct();
+        self.direct_changed = true;
     }
 
     // === telling ===
@@ -164,7 +166,13 @@ impl Node {
         }
     }
 
-    fn tell_direct(&mut self) {
+    /// All neighbours learn with whom we speak; not more often than once a second, for sessions come and go in numbers.
+    pub(super) fn tell_direct(&mut self, now: u64) {
+        if !self.direct_changed || now < self.next_direct {
+            return;
+        }
+        self.direct_changed = false;
+        self.next_direct = now + DIRECT_INTERVAL;
         let direct: BTreeSet<OriginId> = self
             .sessions
             .values()
@@ -348,6 +356,9 @@ impl Node {
         let before: Vec<_> = wanted.iter().map(|wanted| self.rank(wanted)).collect();
         self.reported(id, answer.items, true, now);
         let progress = wanted.iter().zip(&before).any(|(wanted, before)| self.rank(wanted) != *before);
+        if progress {
+            self.pulling.kept_its_word(id);
+        }
         for (wanted, before) in wanted.iter().zip(&before) {
             // An answer may be cut short by its size: who brought some of it is asked again for the rest.
             if self.rank(wanted) == *before && !progress {
@@ -381,12 +392,15 @@ impl Node {
         let own = held.manifest.origin == self.me;
         let mut via = held.via.clone();
         if !own {
+            if via.len() >= self.settings.hops as usize {
+                via.remove(0);
+            }
             via.push(self.me.clone());
         }
         Document {
             jws: held.jws.clone(),
             age_ms: held.age(now),
-            hops: if own { 0 } else { held.hops.saturating_add(1) },
+            hops: if own { 0 } else { held.hops.saturating_add(1).min(self.settings.hops) },
             via,
             sections: held.sections.values().filter(wanted).cloned().collect(),
         }

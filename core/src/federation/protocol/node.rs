@@ -20,8 +20,13 @@ use super::{
     roster::Roster,
     session::{Session, SessionId},
     slots::{Held, SlotState},
-    version::{Version, epoch},
+    version::{self, Version, epoch},
 };
+
+/// How far ahead of ours a heard epoch may be, in seconds.
+const CENTURY: u64 = 100 * 365 * 86_400;
+/// A clock that jumps by more than this, in milliseconds, was set.
+const CLOCK_STEP: u128 = 2_000;
 
 /// The time of an input, in milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -181,8 +186,13 @@ pub struct Node {
     epochs: Box<dyn Epochs + Send>,
     pub(super) out: Vec<Output>,
     pub(super) next_token: u64,
+    /// Sessions have come or gone since neighbours were told of them.
+    pub(super) direct_changed: bool,
+    pub(super) next_direct: u64,
     next_repair: u64,
-    last_tick: Option<u64>,
+    last_tick: Option<Now>,
+    /// Our clock was set since the last manifest was signed.
+    clock_was_set: bool,
     deaths: Vec<u64>,
     isolated: Option<usize>,
     seen: BTreeMap<OriginId, Freshness>,
@@ -228,8 +238,11 @@ impl Node {
             epochs,
             out: Vec::new(),
             next_token: 0,
+            direct_changed: false,
+            next_direct: now.mono,
             next_repair: now.mono,
             last_tick: None,
+            clock_was_set: false,
             deaths: Vec::new(),
             isolated: None,
             seen: BTreeMap::new(),
@@ -279,6 +292,17 @@ impl Node {
         self.own.begin(next);
     }
 
+    /// Takes a new epoch above one that we heard of. One that is a century ahead no clock of ours ever took: it is a
+    /// thief's, and to follow it would use up the epochs that are left. Then only new keys help.
+    pub(super) fn follow_epoch(&mut self, heard: u64, now: Now) {
+        let latest = version::second_of(self.own.epoch.unwrap_or(0)).max(now.wall / 1_000);
+        if version::second_of(heard) > latest + CENTURY {
+            self.own.begin(None);
+            return self.event(Event::NoEpoch);
+        }
+        self.take_epoch(heard, now);
+    }
+
     fn publish(&mut self, audience: &Audience, draft: &Draft, now: Now) {
         let (own, epochs) = (&mut self.own, &mut self.epochs);
         let salt = || {
@@ -306,7 +330,14 @@ impl Node {
             let due = slot.is_due(settings, now.mono);
             due.then(|| audience.clone())
         });
-        for audience in due.collect::<Vec<_>>() {
+        let mut due = due.collect::<Vec<_>>();
+        if self.clock_was_set && !due.is_empty() && self.own.epoch.is_some() {
+            // Others compare our clock with theirs: that begins anew with an epoch.
+            self.clock_was_set = false;
+            self.take_epoch(0, now);
+            due = self.own.slots.keys().cloned().collect();
+        }
+        for audience in due {
             self.sign(&audience, now);
         }
     }
@@ -360,7 +391,8 @@ impl Node {
             != self.roster.members.get(&self.me).map(|member| member.key_gen);
         self.roster = roster;
         if rekeyed {
-            self.own.slots.values_mut().for_each(|slot| slot.signed_at = None);
+            // Under new keys no epoch was used; the last may have been lost to a thief.
+            self.take_epoch(0, now);
         }
         let gone: Vec<SessionId> = self
             .sessions
@@ -380,7 +412,9 @@ impl Node {
     #[must_use]
     pub fn standing(&self, origin: &OriginId, now: u64) -> Option<Standing> {
         let member = self.roster.members.get(origin);
-        let of_origin = || self.slots.iter().filter(|(slot, _)| slot.origin == *origin);
+        // An origin's slots are neighbours in the map, `federation` first.
+        let first = Slot { origin: origin.clone(), audience: Audience::Federation };
+        let of_origin = || self.slots.range(&first..).take_while(|(slot, _)| slot.origin == *origin);
         let current = |held: &&Held| member.is_none_or(|member| member.key_gen == held.manifest.version.key_gen);
         let all = || of_origin().filter_map(|(_, state)| state.held.as_ref());
         let newest = all().filter(current).min_by_key(|held| held.age(now)).or_else(|| all().next())?;
@@ -442,14 +476,19 @@ impl Node {
     // === time ===
 
     fn tick(&mut self, now: Now) {
-        let late = self.last_tick.is_some_and(|last| now.mono.saturating_sub(last) > self.settings.late_tick);
-        self.last_tick = Some(now.mono);
+        if let Some(last) = self.last_tick {
+            let (passed, shown) = (now.mono.saturating_sub(last.mono), i128::from(now.wall) - i128::from(last.wall));
+            self.clock_was_set |= (shown - i128::from(passed)).unsigned_abs() > CLOCK_STEP + u128::from(passed / 50);
+        }
+        let late = self.last_tick.is_some_and(|last| now.mono.saturating_sub(last.mono) > self.settings.late_tick);
+        self.last_tick = Some(now);
         if late {
             self.held_up(now.mono);
         }
         self.sign_what_is_due(now);
         self.watch_sessions(now.mono);
         self.dial(now.mono);
+        self.tell_direct(now.mono);
         self.compare(now.mono);
         self.look_around(now.mono);
     }

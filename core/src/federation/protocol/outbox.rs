@@ -50,10 +50,12 @@ impl Outbox {
 
     /// Replaces the small item of the same kind, or adds it.
     pub(super) fn put_small(&mut self, item: Item) {
-        let same = |other: &Item| std::mem::discriminant(other) == std::mem::discriminant(&item);
-        if !matches!(item, Item::Digest { .. }) {
-            self.small.retain(|other| !same(other));
-        }
+        // A digest that asks for one and a digest that answers are two kinds.
+        let asks = |item: &Item| matches!(item, Item::Digest { wants_yours: true, .. });
+        let same = |other: &Item| {
+            std::mem::discriminant(other) == std::mem::discriminant(&item) && asks(other) == asks(&item)
+        };
+        self.small.retain(|other| !same(other));
         self.small.push(item);
     }
 }

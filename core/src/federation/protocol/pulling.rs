@@ -25,6 +25,8 @@ struct Pull {
 #[derive(Debug, Default)]
 pub(super) struct Pulling {
     pulls: BTreeMap<Wanted, Pull>,
+    /// How often in a row each session's neighbour did not have what it was said to have.
+    misses: BTreeMap<SessionId, u32>,
 }
 
 impl Pulling {
@@ -35,6 +37,11 @@ impl Pulling {
         if outranks((version, hash), *offered) {
             *offered = (version, hash);
         }
+    }
+
+    /// A session's neighbour has brought something that was wanted.
+    pub(super) fn kept_its_word(&mut self, session: SessionId) {
+        self.misses.remove(&session);
     }
 
     /// What is here now needs not be asked for: candidates with no more than it are dropped.
@@ -55,13 +62,20 @@ impl Pulling {
 
     /// A session's neighbour did not have it after all, or does not answer: others may.
     pub(super) fn disappointed(&mut self, wanted: &Wanted, session: SessionId) {
-        if let Some(pull) = self.pulls.get_mut(wanted) {
-            pull.candidates.remove(&session);
-            pull.asked = pull.asked.filter(|(asked, _)| *asked != session);
-            if pull.candidates.is_empty() {
-                self.pulls.remove(wanted);
-            }
+        if self.drop_candidate(wanted, session) {
+            *self.misses.entry(session).or_default() += 1;
         }
+    }
+
+    /// Whether it was one.
+    fn drop_candidate(&mut self, wanted: &Wanted, session: SessionId) -> bool {
+        let Some(pull) = self.pulls.get_mut(wanted) else { return false };
+        let was = pull.candidates.remove(&session).is_some();
+        pull.asked = pull.asked.filter(|(asked, _)| *asked != session);
+        if pull.candidates.is_empty() {
+            self.pulls.remove(wanted);
+        }
+        was
     }
 
     /// An answer has come, and did not bring all: it may be asked for again at once.
@@ -74,7 +88,10 @@ impl Pulling {
     /// A session has ended.
     pub(super) fn ended(&mut self, session: SessionId) {
         let wanted: Vec<Wanted> = self.pulls.keys().cloned().collect();
-        wanted.iter().for_each(|wanted| self.disappointed(wanted, session));
+        for wanted in &wanted {
+            self.drop_candidate(wanted, session);
+        }
+        self.misses.remove(&session);
     }
 
     /// Whom to ask for what now. Who was asked too long ago is passed over from here on.
@@ -89,8 +106,13 @@ impl Pulling {
         late.iter().for_each(|(wanted, session)| self.disappointed(wanted, *session));
         let mut ask: BTreeMap<SessionId, BTreeSet<Wanted>> = BTreeMap::new();
         for (wanted, pull) in self.pulls.iter_mut().filter(|(_, pull)| pull.asked.is_none()) {
-            let best =
-                pull.candidates.iter().reduce(|best, other| if outranks(*other.1, *best.1) { other } else { best });
+            // Who kept its word first, whatever others claim to have: else a liar could have all questions to itself.
+            let misses = |session: &SessionId| self.misses.get(session).copied().unwrap_or(0);
+            let better = |one: (&SessionId, &(Version, Hash)), other: (&SessionId, &(Version, Hash))| {
+                let (ones, others) = (misses(one.0), misses(other.0));
+                ones < others || (ones == others && outranks(*one.1, *other.1))
+            };
+            let best = pull.candidates.iter().reduce(|best, other| if better(other, best) { other } else { best });
             if let Some((&session, _)) = best {
                 pull.asked = Some((session, now + patience));
                 ask.entry(session).or_default().insert(wanted.clone());

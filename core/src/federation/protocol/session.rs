@@ -91,8 +91,9 @@ impl Session {
         let bucket = self.buckets.entry(slot.clone()).or_insert(full);
         let gained = now.saturating_sub(bucket.filled_at) / 1_000;
         if gained > 0 {
+            let filled_at = bucket.filled_at + gained * 1_000;
             let gained = u32::try_from(gained).unwrap_or(u32::MAX);
-            *bucket = Bucket { tokens: bucket.tokens.saturating_add(gained).min(settings.bucket), filled_at: now };
+            *bucket = Bucket { tokens: bucket.tokens.saturating_add(gained).min(settings.bucket), filled_at };
         }
         if bucket.tokens == 0 {
             return false;

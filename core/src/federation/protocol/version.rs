@@ -44,6 +44,12 @@ pub fn epoch(last: u64, wall_ms: u64, random: u64) -> Option<u64> {
     (epoch <= MAX_COUNT && epoch > last).then_some(epoch)
 }
 
+/// The second since 1970 in which an epoch was taken, by the clock of who took it.
+#[must_use]
+pub(super) fn second_of(epoch: u64) -> u64 {
+    epoch >> RANDOM_BITS
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
