@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     federation_desk::FederationDesk,
-    views::{DisclosureView, DomainView, PeerView, PreviewView},
+    views::{DisclosureView, DomainLinkView, DomainView, PeerView, PreviewView},
 };
 
 /// The federation.
@@ -36,6 +36,14 @@ impl FederationDesk for FakeFederation {
             serde_json::from_value(domain).unwrap()
         };
         vec![domain("east", true), domain("west", false)]
+    }
+
+    fn links(&self) -> Vec<DomainLinkView> {
+        let link = json!({
+            "id": "vienna-brno", "domain": "west", "state": "up", "ours": { "state": "up" }, "theirs": { "state": "up" },
+            "freshness": "fresh", "differences": [],
+        });
+        vec![serde_json::from_value(link).unwrap()]
     }
 
     fn preview(&self, peer: &str) -> Option<PreviewView> {

@@ -1,6 +1,6 @@
 //! The door from the API to the federation with other domains.
 
-use super::views::{DisclosureView, DomainView, PeerView, PreviewView};
+use super::views::{DisclosureView, DomainLinkView, DomainView, PeerView, PreviewView};
 
 /// What the API needs of the federation.
 pub trait FederationDesk: Send + Sync {
@@ -8,6 +8,8 @@ pub trait FederationDesk: Send + Sync {
     fn peers(&self) -> Vec<PeerView>;
     /// What is known of domains, the own one too, by name.
     fn domains(&self) -> Vec<DomainView>;
+    /// Links to other domains, from both ends, by name.
+    fn links(&self) -> Vec<DomainLinkView>;
     /// What a peer's domain is told; `None`: there is no such peer.
     fn preview(&self, peer: &str) -> Option<PreviewView>;
     /// What a peer's domain was told, newest first; `None`: there is no such peer. Reads a database.
@@ -27,6 +29,10 @@ impl FederationDesk for NoFederation {
     }
 
     fn domains(&self) -> Vec<DomainView> {
+        Vec::new()
+    }
+
+    fn links(&self) -> Vec<DomainLinkView> {
         Vec::new()
     }
 

@@ -71,6 +71,7 @@ pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
         .routes(routes!(federation::disclosures))
         .routes(routes!(federation::domains))
         .routes(routes!(federation::domain))
+        .routes(routes!(federation::links))
         .routes(routes!(events::follow))
         .routes(routes!(reports::list))
         .routes(routes!(network::inventory))

@@ -512,5 +512,6 @@ fn peers_and_domains_are_listed_shown_and_previewed() {
         let told = manager.get(&format!("/api/v1/{path}")).problem(404, "not-found");
         assert!(told.contains("GET /api/v1/peers"), "{told}");
     }
+    assert_eq!(manager.get("/api/v1/domain-links").ok()["items"][0]["state"], "up");
     manager.get("/api/v1/domains/nowhere").problem(404, "not-found");
 }

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::api::{
     Page,
-    views::{DisclosureView, DocumentView, DomainView, PeerView, PreviewView},
+    views::{DisclosureView, DocumentView, DomainLinkView, DomainView, PeerView, PreviewView},
 };
 
 /// `qkdnm peer`
@@ -41,6 +41,9 @@ pub enum DomainCommand {
     /// List all domains with how fresh what is known of them is.
     #[command(after_help = "Example:\n  qkdnm domain list")]
     List,
+    /// List links to other domains, from both ends, with what these say differently.
+    #[command(after_help = "Example:\n  qkdnm domain links")]
+    Links,
     /// Show what a domain says of itself, and by which way it came.
     #[command(after_help = "Example:\n  qkdnm domain show west")]
     Show {
@@ -149,6 +152,10 @@ pub(super) fn domain(command: DomainCommand, api: &ApiArgs, output: &mut Output<
             let page: Page<DomainView> = client.get("/api/v1/domains", &[])?;
             domains(page, output)
         }
+        DomainCommand::Links => {
+            let page: Page<DomainLinkView> = client.get("/api/v1/domain-links", &[])?;
+            links(page, output)
+        }
         DomainCommand::Show { domain } => {
             let one: DomainView = client.get(&format!("/api/v1/domains/{domain}"), &[])?;
             if output.is_data() {
@@ -197,6 +204,39 @@ fn domains(page: Page<DomainView>, output: &mut Output<'_>) -> CommandResult {
         output.table(headings, page.items.into_iter().map(row).collect())?;
     }
     output.line(&count(total, "domain"))?;
+    Ok(Exit::Success)
+}
+
+fn links(page: Page<DomainLinkView>, output: &mut Output<'_>) -> CommandResult {
+    if output.is_data() {
+        output.list(&page)?;
+        return Ok(Exit::Success);
+    }
+    let total = page.items.len();
+    if total > 0 {
+        let row = |one: DomainLinkView| {
+            let figure = |end: &Option<serde_json::Value>, name: &str| {
+                end.as_ref().and_then(|end| end[name].as_f64()).map(|value| format!("{value:.3}")).unwrap_or_default()
+            };
+            let both = |name: &str| match (figure(&one.ours, name), figure(&one.theirs, name)) {
+                (ours, theirs) if ours.is_empty() && theirs.is_empty() => String::new(),
+                (ours, theirs) => format!("{ours} / {theirs}"),
+            };
+            let (qber, store) = (both("qberRatio"), both("keyStoreFillRatio"));
+            [
+                one.id.clone(),
+                one.domain.clone(),
+                one.state.clone(),
+                one.freshness.clone(),
+                qber,
+                store,
+                one.differences.join("; "),
+            ]
+        };
+        let headings = ["LINK", "TO", "STATE", "SEEN AS", "QBER HERE / THERE", "STORE HERE / THERE", "DIFFERENCES"];
+        output.table(headings, page.items.into_iter().map(row).collect())?;
+    }
+    output.line(&count(total, "link"))?;
     Ok(Exit::Success)
 }
 

@@ -23,6 +23,13 @@ const DOMAINS: [(&str, &str); 3] = [
     ("brabant", include_str!("../../../examples/federation/brabant.toml")),
     ("wallonia", include_str!("../../../examples/federation/wallonia.toml")),
 ];
+/// A link's name, the domains that it joins, and at each end the site and the module there.
+type Link = (&'static str, &'static str, &'static str, ((&'static str, &'static str), (&'static str, &'static str)));
+/// Links between domains.
+const LINKS: [Link; 2] = [
+    ("evere-antwerp", "brabant", "flanders", (("evere", "evere-qkd-antwerp"), ("antwerp", "antwerp-qkd-evere"))),
+    ("vilvoorde-mons", "brabant", "wallonia", (("vilvoorde", "vilvoorde-qkd-mons"), ("mons", "mons-qkd-vilvoorde"))),
+];
 /// How often a domain says that it is there: often enough that its silence shows while somebody watches.
 const REFRESH: &str = "2s";
 /// Longest wait for the managers to notice something.
@@ -114,6 +121,16 @@ fn sites(folder: &Path, wires: &[(usize, usize, Wire)]) -> Result<Vec<Site>, Dem
     for (number, (domain, network)) in DOMAINS.into_iter().enumerate() {
         let mut more =
             format!("\n[federation]\nname = \"belgium\"\nsigning_key = \"signing.key\"\nrefresh = \"{REFRESH}\"\n");
+        for (link, near, far, from) in LINKS {
+            let end = [(near, far), (far, near)].into_iter().find(|(one, _)| *one == domain);
+            if let Some((_, other)) = end {
+                let at = if near == domain { from.0 } else { from.1 };
+                more += &format!(
+                    "\n[[federation.links]]\nname = \"{link}\"\ndomain = \"{other}\"\nfrom = [\"mq/{}\", \"mk/{}-km {link}\"]\n",
+                    at.1, at.0
+                );
+            }
+        }
         for (other, (name, _)) in DOMAINS.into_iter().enumerate().filter(|(other, _)| *other != number) {
             more += &format!(
                 "\n[[peers]]\nid = \"manager-{name}\"\ndomain = \"{name}\"\nsigning_keys = \"../{name}/signing.pub\"\n\
@@ -148,9 +165,14 @@ impl Stage<'_> {
         let fate = if options.keep.is_some() { "stay" } else { "are removed at the end; --keep DIR keeps them" };
         writeln!(self.out, "\nThe folders {fate}. Look around from another terminal:\n")?;
         let api = self.domains.first().map(|domain| domain.manager.api().to_string()).unwrap_or_default();
-        for command in
-            ["domain list", "domain show wallonia", "peer list", "peer preview manager-brabant", "event follow"]
-        {
+        for command in [
+            "domain list",
+            "domain show wallonia",
+            "domain links",
+            "peer list",
+            "peer preview manager-brabant",
+            "event follow",
+        ] {
             writeln!(self.out, "  qkdnm --api http://{api} {command}")?;
         }
         writeln!(self.out)?;

@@ -12,7 +12,7 @@ use crate::api::{
     params::{FormatOnly, NoParameters, Parameters},
     problem::Problem,
     router::ApiState,
-    views::{DisclosureView, DomainView, PeerView, PreviewView},
+    views::{DisclosureView, DomainLinkView, DomainView, PeerView, PreviewView},
 };
 
 /// Disclosures shown at most.
@@ -86,6 +86,17 @@ pub(crate) async fn domains(
     listing: Listing,
 ) -> Result<Response, Problem> {
     listing.answer(query.format, Page::whole(state.backend.federation().domains()))
+}
+
+/// Lists links to other domains, each from both ends, with what these say differently.
+#[utoipa::path(get, path = "/domain-links", tag = "federation", operation_id = "listDomainLinks", params(FormatOnly),
+    responses((status = 200, description = "All links to other domains.", body = Page<DomainLinkView>)))]
+pub(crate) async fn links(
+    State(state): State<ApiState>,
+    Parameters(query): Parameters<FormatOnly>,
+    listing: Listing,
+) -> Result<Response, Problem> {
+    listing.answer(query.format, Page::whole(state.backend.federation().links()))
 }
 
 /// Shows what is known of one domain.

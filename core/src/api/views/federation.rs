@@ -88,6 +88,28 @@ pub struct SectionView {
     pub malformed: Option<String>,
 }
 
+/// A link to another domain, from both ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DomainLinkView {
+    /// Its name.
+    pub id: String,
+    /// The domain at the other end.
+    pub domain: String,
+    /// The worse of what both ends say: `up`, `degraded`, `down`, `unknown`.
+    pub state: String,
+    /// What our end says; absent: it is not in our configuration.
+    #[schema(value_type = Option<Object>)]
+    pub ours: Option<serde_json::Value>,
+    /// What the other end says; absent: nothing was told.
+    #[schema(value_type = Option<Object>)]
+    pub theirs: Option<serde_json::Value>,
+    /// How the other domain is seen: whether what it says still holds.
+    pub freshness: String,
+    /// What the two ends say differently, in words.
+    pub differences: Vec<String>,
+}
+
 /// What a peer's domain is told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

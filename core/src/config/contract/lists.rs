@@ -318,6 +318,23 @@ pub(super) static FEDERATION: TableSpec = TableSpec {
              a restart.",
         ),
         key("origins", Tables(&ORIGIN), Default("[]"), ORIGIN.about),
+        key("links", Tables(&LINK), Default("[]"), LINK.about),
+    ],
+};
+
+static LINK: TableSpec = TableSpec {
+    name: "federation.links",
+    about: "Links to other domains: what our end says is told to the peer at the other end, and to nobody else.",
+    keys: &[
+        key("name", Text, Required, "The link's name, the same in both domains."),
+        key("domain", Text, Required, "The domain at the other end, of one of the peers."),
+        key(
+            "from",
+            Texts,
+            Required,
+            "What knows of our end, such as mq/border-1, or with a part of it mk/km-1 west-link: state, error rate, key rate and \
+             store are taken from there.",
+        ),
     ],
 };
 

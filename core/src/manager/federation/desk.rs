@@ -7,11 +7,11 @@ use super::{Federation, driver::Core, locked};
 use crate::{
     api::{
         FederationDesk,
-        views::{DisclosureView, DocumentView, DomainView, PeerView, PreviewView, SectionView},
+        views::{DisclosureView, DocumentView, DomainLinkView, DomainView, PeerView, PreviewView, SectionView},
     },
     federation::{
         protocol::{Audience, Held, OriginId, SectionBody, Slot},
-        section,
+        section::{self, LinkEnd, Links, TwoEnds},
     },
     model::Timestamp,
     storage::federation::{self as stored, Disclosure},
@@ -102,6 +102,40 @@ impl FederationDesk for Desk {
         domains.sort_unstable();
         domains.dedup();
         domains.iter().map(|domain| self.domain_view(&core, domain)).collect()
+    }
+
+    fn links(&self) -> Vec<DomainLinkView> {
+        let core = locked(&self.federation.core);
+        let ends = |origin: &OriginId, audience: Audience| -> Vec<LinkEnd> {
+            let slot = Slot { origin: origin.clone(), audience };
+            let held = core.node.documents().find(|(other, _)| **other == slot).map(|(_, held)| held);
+            let body = held.and_then(|held| held.sections.get("links"));
+            let read = body.and_then(|body| section::read("links", &body.data).ok());
+            read.and_then(|links| serde_json::from_value::<Links>(links).ok()).unwrap_or_default().ends
+        };
+        let mut links = Vec::new();
+        for domain in core.membership.peers.keys() {
+            let (ours, theirs) = (
+                ends(&self.domain, Audience::Adjacent(domain.clone())),
+                ends(domain, Audience::Adjacent(self.domain.clone())),
+            );
+            let freshness = core.node.standing(domain, core.now().mono);
+            let freshness = freshness.map_or("unheard", |standing| standing.freshness.as_str());
+            for both in TwoEnds::join(self.domain.as_str(), &ours, &theirs) {
+                let json = |end: &Option<LinkEnd>| end.as_ref().and_then(|end| serde_json::to_value(end).ok());
+                links.push(DomainLinkView {
+                    id: both.id.clone(),
+                    domain: domain.to_string(),
+                    state: both.state().to_owned(),
+                    ours: json(&both.ours),
+                    theirs: json(&both.theirs),
+                    freshness: freshness.to_owned(),
+                    differences: both.differences(),
+                });
+            }
+        }
+        links.sort_by(|a, b| a.id.cmp(&b.id));
+        links
     }
 
     fn preview(&self, peer: &str) -> Option<PreviewView> {

@@ -120,6 +120,7 @@ impl Shared {
             current: self.current.clone(),
             registry: Arc::clone(&self.registry),
             board: Arc::clone(&self.board),
+            symbols: Arc::clone(&self.symbols),
         };
         let refresh = u64::try_from(one.refresh.as_millis()).unwrap_or(u64::MAX);
         let settings = Settings { refresh, valid_for: refresh.saturating_mul(3), ..Settings::default() };
