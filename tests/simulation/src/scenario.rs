@@ -190,8 +190,16 @@ impl Scenario {
             world.machines.push(machine);
         }
         let faults_end = random.between(30_000, 90_000);
-        let mut scenario =
-            Self { world, graph, plan: Vec::new(), rosters: vec![roster], faults_end, dead: Vec::new(), poisoned: BTreeMap::new(), random };
+        let mut scenario = Self {
+            world,
+            graph,
+            plan: Vec::new(),
+            rosters: vec![roster],
+            faults_end,
+            dead: Vec::new(),
+            poisoned: BTreeMap::new(),
+            random,
+        };
         scenario.draw();
         scenario
     }
@@ -209,7 +217,16 @@ impl Scenario {
             machine.clock = Clock::default();
             world.machines.push(machine);
         }
-        Self { world, graph, plan: Vec::new(), rosters: vec![roster], faults_end: 0, dead: Vec::new(), poisoned: BTreeMap::new(), random }
+        Self {
+            world,
+            graph,
+            plan: Vec::new(),
+            rosters: vec![roster],
+            faults_end: 0,
+            dead: Vec::new(),
+            poisoned: BTreeMap::new(),
+            random,
+        }
     }
 
     fn plan(&mut self, at: u64, fault: Fault) {

@@ -163,16 +163,10 @@ impl Node {
             return Ok(Taken::Nothing);
         }
         self.believe(jws, manifest, now.wall)?;
-        self.event(Event::HeardOurselves(manifest.version));
-        let before = self.own.stopped;
-        if self.own.heard(now.mono) {
-            if !before {
-                self.event(Event::StoppedPublishing);
-            }
-            return Ok(Taken::Nothing);
+        if self.own.must_follow(manifest.version.epoch) {
+            self.event(Event::HeardOurselves(manifest.version));
         }
-        self.follow_epoch(manifest.version.epoch, now);
-        self.sign_what_is_due(now);
+        self.follow_ourselves(now);
         Ok(Taken::Nothing)
     }
 
@@ -272,7 +266,9 @@ impl Node {
     pub(super) fn restore(&mut self, stored: Stored, now: Now) {
         let Stored { jws, sections } = stored;
         let Ok(manifest) = jws.manifest() else { return };
-        if manifest.origin == self.me || self.believe(&jws, &manifest, now.wall).is_err() {
+        // What we may not see any more is not taken up again either.
+        let entitled = self.roster.entitled(&self.me, &manifest.origin, &manifest.audience);
+        if manifest.origin == self.me || !entitled || self.believe(&jws, &manifest, now.wall).is_err() {
             return;
         }
         let slot = manifest.slot();

@@ -52,9 +52,8 @@ impl Outbox {
     pub(super) fn put_small(&mut self, item: Item) {
         // A digest that asks for one and a digest that answers are two kinds.
         let asks = |item: &Item| matches!(item, Item::Digest { wants_yours: true, .. });
-        let same = |other: &Item| {
-            std::mem::discriminant(other) == std::mem::discriminant(&item) && asks(other) == asks(&item)
-        };
+        let same =
+            |other: &Item| std::mem::discriminant(other) == std::mem::discriminant(&item) && asks(other) == asks(&item);
         self.small.retain(|other| !same(other));
         self.small.push(item);
     }
