@@ -266,9 +266,13 @@ impl Node {
     pub(super) fn restore(&mut self, stored: Stored, now: Now) {
         let Stored { jws, sections } = stored;
         let Ok(manifest) = jws.manifest() else { return };
-        // What we may not see any more is not taken up again either.
+        // What an origin said that is out of the roster now, or under replaced keys, was believed when it was stored: kept,
+        // so that nothing older of it is believed should it come back. It is shown as excluded.
+        let member = self.roster.members.get(&manifest.origin);
+        let excluded = member.is_none_or(|member| member.key_gen > manifest.version.key_gen);
         let entitled = self.roster.entitled(&self.me, &manifest.origin, &manifest.audience);
-        if manifest.origin == self.me || !entitled || self.believe(&jws, &manifest, now.wall).is_err() {
+        let taken = excluded || (entitled && self.believe(&jws, &manifest, now.wall).is_ok());
+        if manifest.origin == self.me || !taken || !self.roster.members.contains_key(&self.me) {
             return;
         }
         let slot = manifest.slot();
