@@ -107,7 +107,7 @@ impl Node {
         self.believe(&document.jws, &manifest, now.wall)?;
         let sections = manifest.sections.values().map(|section| section.hash).collect();
         self.note_known(session, &slot, Known { version: rank.0, hash: rank.1, sections });
-        self.look_for_dispute(session, &slot, &document.jws, &manifest, now.mono);
+        self.look_for_dispute(&slot, &document.jws, &manifest, now.mono);
         self.keep(session, from.clone(), document, manifest, repaired, now)
     }
 
@@ -300,7 +300,7 @@ impl Node {
 
     // === one version, two manifests ===
 
-    fn look_for_dispute(&mut self, session: SessionId, slot: &Slot, jws: &Jws, manifest: &Manifest, now: u64) {
+    fn look_for_dispute(&mut self, slot: &Slot, jws: &Jws, manifest: &Manifest, now: u64) {
         let Some(state) = self.slots.get(slot) else { return };
         let candidates = [state.held.as_ref(), state.waiting.as_ref()];
         let twin = candidates
@@ -309,7 +309,8 @@ impl Node {
             .find(|held| held.manifest.version == manifest.version && held.hash != jws.hash());
         if let Some(twin) = twin {
             let proof = Proof::of(twin.jws.clone(), jws.clone());
-            self.learn(slot, manifest.version, proof, Some(session), now);
+            // Who sent the second may not know of the first.
+            self.learn(slot, manifest.version, proof, None, now);
         }
     }
 
