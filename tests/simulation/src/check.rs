@@ -210,7 +210,13 @@ pub fn node(world: &mut World, machine: MachineId) {
 fn document(world: &World, machine: MachineId, slot: &Slot, held: &Held, history: &History, wrong: &mut Vec<String>) {
     let host = &world.machines[machine];
     if slot.origin != host.origin {
-        let Some(member) = host.roster.members.get(&slot.origin) else {
+        // What is on the disk of an origin that was excluded since is kept, marked.
+        let restored = held.from == host.origin;
+        let member = host.roster.members.get(&slot.origin);
+        if restored && member.is_none_or(|member| member.key_gen > held.manifest.version.key_gen) {
+            return;
+        }
+        let Some(member) = member else {
             return wrong.push(format!("I1: {slot} is held, but its origin is not in the roster"));
         };
         if !may_see(&host.roster, &host.origin, slot) {
@@ -252,6 +258,10 @@ fn freshness(world: &World, machine: MachineId, history: &History, wrong: &mut V
     }
     let mono = host.clock.read(world.now).mono;
     for origin in host.roster.members.keys().filter(|origin| **origin != host.origin) {
+        // An origin that lies of itself may say what it likes of its own time.
+        if world.machines.iter().any(|other| other.origin == *origin && !other.is_honest()) {
+            continue;
+        }
         let Some(standing) = node.standing(origin, mono) else { continue };
         if !matches!(standing.freshness, Freshness::Fresh | Freshness::Indirect) {
             continue;

@@ -26,7 +26,7 @@ pub struct Outcome {
 
 /// Time for copies to agree once faults have ended, in milliseconds (L1).
 const AGREE: u64 = 30_000;
-/// What was signed less than this ago, in milliseconds, may be under way.
+/// What somebody has held for less than this, in milliseconds, may be under way to others.
 const UNDER_WAY: u64 = 20_000;
 /// A refresh more (L2).
 const REFRESH: u64 = 17_000;
@@ -67,8 +67,11 @@ pub fn go(scenario: &mut Scenario, until: u64) {
                 carry_out(scenario, fault);
             }
         }
-        if scenario.world.now > swept + 5_000 {
+        if scenario.world.now > swept + 2_000 {
             swept = scenario.world.now;
+            if scenario.world.now > scenario.faults_end {
+                operate(&mut scenario.world);
+            }
             scenario.world.network.sweep();
         }
     }
@@ -109,6 +112,19 @@ fn carry_out(scenario: &mut Scenario, fault: Fault) {
             let generation = world.machines[domain].roster.members.get(&id).map_or(0, |member| member.key_gen);
             scenario.poisoned.insert(domain, generation);
             poison(world, domain);
+        }
+    }
+}
+
+/// What operators do once a twin is gone: they start the manager again that has stopped publishing for it.
+fn operate(world: &mut World) {
+    let stopped = |machine: &crate::machine::Machine| {
+        machine.is_honest() && machine.node.as_ref().is_some_and(|node| node.has_stopped_publishing())
+    };
+    for number in 0..world.machines.len() {
+        if stopped(&world.machines[number]) {
+            world.kill(number, false);
+            world.start(number);
         }
     }
 }
@@ -227,11 +243,6 @@ fn calm(scenario: &mut Scenario) {
             continue;
         }
         world.tell_roster(machine, &roster);
-        let stopped = world.machines[machine].node.as_ref().is_some_and(|node| node.has_stopped_publishing());
-        if stopped {
-            // What the event asks an operator to do.
-            world.kill(machine, false);
-        }
         restart(world, machine, Fate::Kept);
         let drafts = world.machines[machine].drafts.clone();
         for (audience, draft) in drafts {
@@ -268,9 +279,11 @@ type Rank = (Version, std::cmp::Reverse<Hash>);
 
 fn rank(world: &World, number: usize, slot: &Slot) -> Option<(Rank, u64)> {
     let node = world.machines[number].node.as_ref()?;
-    let (_, held) = node.documents().find(|(other, _)| *other == slot)?;
-    let at = world.history.lock().signed.get(&held.hash).map_or(0, |signed| signed.at);
-    Some(((held.manifest.version, std::cmp::Reverse(held.hash)), at))
+    let generation = world.machines[number].roster.members.get(&slot.origin).map(|member| member.key_gen);
+    let (_, held) =
+        node.documents().find(|(other, held)| *other == slot && Some(held.manifest.version.key_gen) == generation)?;
+    let for_ms = world.machines[number].clock.read(world.now).mono.saturating_sub(held.received_at);
+    Some(((held.manifest.version, std::cmp::Reverse(held.hash)), for_ms))
 }
 
 /// L1: what was signed a while ago is held by all whom it can reach, and they hold the same. L6: proofs too.
@@ -297,8 +310,11 @@ fn agreement(scenario: &mut Scenario) {
         for from in starts {
             let group = reached(scenario, &slot, from);
             let ranks: Vec<_> = group.iter().map(|number| (*number, rank(world, *number, &slot))).collect();
+            // Who asked for nothing of others finds it out by comparing copies, one neighbour at a time.
+            let slow = group.iter().any(|number| !world.machines[*number].wishes.relay);
+            let under_way = if slow { 3 * UNDER_WAY } else { UNDER_WAY };
             let settled =
-                ranks.iter().filter_map(|(_, rank)| *rank).filter(|(_, at)| at + UNDER_WAY <= world.now).map(|it| it.0);
+                ranks.iter().filter_map(|(_, rank)| *rank).filter(|(_, for_ms)| *for_ms >= under_way).map(|it| it.0);
             let Some(floor) = settled.max() else { continue };
             for (number, rank) in ranks {
                 if rank.is_none_or(|(rank, _)| rank < floor) {
@@ -335,14 +351,19 @@ fn liveness(scenario: &mut Scenario) {
             let standing = node.standing(&speaker.origin, host.clock.read(world.now).mono);
             let freshness = standing.map(|standing| standing.freshness);
             let alive = matches!(freshness, Some(Freshness::Fresh | Freshness::Indirect));
-            if alive == dead {
+            // Who asked for nothing of others hears of their refreshes late, and so do those behind it.
+            let told = reached(scenario, &slot, domain).iter().all(|number| world.machines[*number].wishes.relay);
+            if alive == dead && (told || dead) {
                 wrong.push(format!("L2: machine {number} sees {} as {standing:?}, dead: {dead}", slot.origin));
             }
             let draft = speaker.drafts.get(&Audience::Federation);
             let held = node.documents().find(|(other, _)| **other == slot);
             let same = held.zip(draft).is_some_and(|((_, held), draft)| {
                 draft.sections.len() == held.sections.len()
-                    && draft.sections.iter().all(|(name, data)| held.sections[name].data == *data)
+                    && draft
+                        .sections
+                        .iter()
+                        .all(|(name, data)| held.sections.get(name).is_some_and(|body| body.data == *data))
             });
             if !dead && !same {
                 wrong.push(format!("L1: machine {number} does not have what {} says", slot.origin));

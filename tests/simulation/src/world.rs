@@ -107,7 +107,7 @@ pub struct World {
 }
 
 /// Lines of the log that are kept.
-const LOG: usize = 400;
+const LOG: usize = 20_000;
 
 impl World {
     /// An empty world.

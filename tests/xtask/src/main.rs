@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask demo | test | ci | bench | fuzz | catalogue | openapi | dashboard`.
+//! The project's own commands: `cargo xtask demo | test | ci | bench | fuzz | simulate | catalogue | openapi | dashboard`.
 //!
 //! Standard library only, so that it is built in a moment. Every command works from any folder of the repository, says
 //! what it does before it does it, and ends with an exit code that a script can rely on: 0 good, 1 something failed, 2
@@ -8,6 +8,7 @@ mod ci;
 mod dashboard;
 mod programs;
 mod run_manager;
+mod simulate;
 mod steps;
 mod test;
 mod workspace;
@@ -25,6 +26,9 @@ The project's own commands.
   cargo xtask openapi          writes core/openapi.json, the description of the HTTP API, from the code
   cargo xtask dashboard        builds the dashboard from core/ui and tests it; needs Node.js, and Chromium for a part
   cargo xtask fuzz [SECONDS]   every fuzz target for SECONDS (20); needs cargo-fuzz and a nightly toolchain
+  cargo xtask simulate [--seeds N] [--from K] [--managers M] [--seed S] [--measure [SIZE...]] [--mutants [NAME...]]
+                               the federation's protocol in simulated networks: seeds with faults and liars, one seed
+                               again, times and traffic, or whether each guard that is taken out is noticed
 
 demo, test and bench install the target wasm32-unknown-unknown by rustup where it is missing.";
 
@@ -40,6 +44,7 @@ fn main() -> ExitCode {
         "openapi" => run_manager::openapi(),
         "catalogue" => run_manager::catalogue(),
         "fuzz" => test::fuzz(rest),
+        "simulate" => simulate::simulate(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");
             Ok(true)

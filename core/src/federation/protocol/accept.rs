@@ -107,7 +107,7 @@ impl Node {
         self.believe(&document.jws, &manifest, now.wall)?;
         let sections = manifest.sections.values().map(|section| section.hash).collect();
         self.note_known(session, &slot, Known { version: rank.0, hash: rank.1, sections });
-        self.look_for_dispute(session, &slot, &document.jws, &manifest, now.mono);
+        self.look_for_dispute(&slot, &document.jws, &manifest, now.mono);
         self.keep(session, from.clone(), document, manifest, repaired, now)
     }
 
@@ -163,16 +163,10 @@ impl Node {
             return Ok(Taken::Nothing);
         }
         self.believe(jws, manifest, now.wall)?;
-        self.event(Event::HeardOurselves(manifest.version));
-        let before = self.own.stopped;
-        if self.own.heard(now.mono) {
-            if !before {
-                self.event(Event::StoppedPublishing);
-            }
-            return Ok(Taken::Nothing);
+        if self.own.must_follow(manifest.version.epoch) {
+            self.event(Event::HeardOurselves(manifest.version));
         }
-        self.follow_epoch(manifest.version.epoch, now);
-        self.sign_what_is_due(now);
+        self.follow_ourselves(now);
         Ok(Taken::Nothing)
     }
 
@@ -272,7 +266,13 @@ impl Node {
     pub(super) fn restore(&mut self, stored: Stored, now: Now) {
         let Stored { jws, sections } = stored;
         let Ok(manifest) = jws.manifest() else { return };
-        if manifest.origin == self.me || self.believe(&jws, &manifest, now.wall).is_err() {
+        // What an origin said that is out of the roster now, or under replaced keys, was believed when it was stored: kept,
+        // so that nothing older of it is believed should it come back. It is shown as excluded.
+        let member = self.roster.members.get(&manifest.origin);
+        let excluded = member.is_none_or(|member| member.key_gen > manifest.version.key_gen);
+        let entitled = self.roster.entitled(&self.me, &manifest.origin, &manifest.audience);
+        let taken = excluded || (entitled && self.believe(&jws, &manifest, now.wall).is_ok());
+        if manifest.origin == self.me || !taken || !self.roster.members.contains_key(&self.me) {
             return;
         }
         let slot = manifest.slot();
@@ -300,7 +300,7 @@ impl Node {
 
     // === one version, two manifests ===
 
-    fn look_for_dispute(&mut self, session: SessionId, slot: &Slot, jws: &Jws, manifest: &Manifest, now: u64) {
+    fn look_for_dispute(&mut self, slot: &Slot, jws: &Jws, manifest: &Manifest, now: u64) {
         let Some(state) = self.slots.get(slot) else { return };
         let candidates = [state.held.as_ref(), state.waiting.as_ref()];
         let twin = candidates
@@ -309,7 +309,8 @@ impl Node {
             .find(|held| held.manifest.version == manifest.version && held.hash != jws.hash());
         if let Some(twin) = twin {
             let proof = Proof::of(twin.jws.clone(), jws.clone());
-            self.learn(slot, manifest.version, proof, Some(session), now);
+            // Who sent the second may not know of the first.
+            self.learn(slot, manifest.version, proof, None, now);
         }
     }
 

@@ -301,6 +301,11 @@ impl Node {
 
     /// Asks for what is wanted and not asked for yet.
     pub(super) fn ask(&mut self, now: u64) {
+        let (sessions, roster, me) = (&self.sessions, &self.roster, &self.me);
+        // The roster may have changed since it was offered.
+        self.pulling.retain(|wanted, session| {
+            sessions.get(&session).is_some_and(|session| is_shared(roster, me, &session.peer, &wanted.slot))
+        });
         for (id, wanted) in self.pulling.due(now, self.settings.want) {
             let wants = wanted.iter().take(self.settings.items).map(|wanted| self.want(wanted)).collect();
             self.next_token += 1;

@@ -190,7 +190,8 @@ pub struct Node {
     pub(super) direct_changed: bool,
     pub(super) next_direct: u64,
     next_repair: u64,
-    last_tick: Option<Now>,
+    last_tick: Option<u64>,
+    last_input: Now,
     /// Our clock was set since the last manifest was signed.
     clock_was_set: bool,
     deaths: Vec<u64>,
@@ -242,6 +243,7 @@ impl Node {
             next_direct: now.mono,
             next_repair: now.mono,
             last_tick: None,
+            last_input: now,
             clock_was_set: false,
             deaths: Vec::new(),
             isolated: None,
@@ -255,6 +257,7 @@ impl Node {
 
     /// Takes what happened; tells what is to be done about it, in order.
     pub fn handle(&mut self, input: Input, now: Now) -> Vec<Output> {
+        self.watch_clock(now);
         match input {
             Input::Publish { audience, draft } => self.publish(&audience, &draft, now),
             Input::Withdraw(audience) => self.publish(&audience, &Draft::default(), now),
@@ -290,6 +293,21 @@ impl Node {
             self.event(Event::NoEpoch);
         }
         self.own.begin(next);
+    }
+
+    /// Takes an epoch above those that we heard of as ours. Not twice within a few seconds: what a life long past left at
+    /// several places counts as one, and two twins do not chase each other as fast as the network carries them.
+    pub(super) fn follow_ourselves(&mut self, now: Now) {
+        let Some(heard) = self.own.to_follow(now.mono) else { return };
+        let before = self.own.stopped;
+        if self.own.heard(now.mono) {
+            if !before {
+                self.event(Event::StoppedPublishing);
+            }
+            return;
+        }
+        self.follow_epoch(heard, now);
+        self.sign_what_is_due(now);
     }
 
     /// Takes a new epoch above one that we heard of. One that is a century ahead no clock of ours ever took: it is a
@@ -391,7 +409,8 @@ impl Node {
             != self.roster.members.get(&self.me).map(|member| member.key_gen);
         self.roster = roster;
         if rekeyed {
-            // Under new keys no epoch was used; the last may have been lost to a thief.
+            // Under new keys no epoch was used; what was heard of under the old ones was perhaps a thief's.
+            self.own.forget_heard();
             self.take_epoch(0, now);
         }
         let gone: Vec<SessionId> = self
@@ -475,16 +494,20 @@ impl Node {
 
     // === time ===
 
+    /// Notices that the wall clock was set: it has not gone on as the monotonic clock has.
+    fn watch_clock(&mut self, now: Now) {
+        let last = std::mem::replace(&mut self.last_input, now);
+        let (passed, shown) = (now.mono.saturating_sub(last.mono), i128::from(now.wall) - i128::from(last.wall));
+        self.clock_was_set |= (shown - i128::from(passed)).unsigned_abs() > CLOCK_STEP + u128::from(passed / 50);
+    }
+
     fn tick(&mut self, now: Now) {
-        if let Some(last) = self.last_tick {
-            let (passed, shown) = (now.mono.saturating_sub(last.mono), i128::from(now.wall) - i128::from(last.wall));
-            self.clock_was_set |= (shown - i128::from(passed)).unsigned_abs() > CLOCK_STEP + u128::from(passed / 50);
-        }
-        let late = self.last_tick.is_some_and(|last| now.mono.saturating_sub(last.mono) > self.settings.late_tick);
-        self.last_tick = Some(now);
+        let late = self.last_tick.is_some_and(|last| now.mono.saturating_sub(last) > self.settings.late_tick);
+        self.last_tick = Some(now.mono);
         if late {
             self.held_up(now.mono);
         }
+        self.follow_ourselves(now);
         self.sign_what_is_due(now);
         self.watch_sessions(now.mono);
         self.dial(now.mono);

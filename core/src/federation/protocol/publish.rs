@@ -86,8 +86,11 @@ pub(super) struct Own {
     /// Somebody else publishes as us.
     pub stopped: bool,
     heard: Vec<u64>,
+    follow: Option<u64>,
 }
 
+/// Between two times, in milliseconds, that we follow an epoch which we heard of as ours.
+const FOLLOW_INTERVAL: u64 = 5_000;
 /// How often, within which time in milliseconds, we may meet a newer manifest of our own before we stop.
 const HEARD_OFTEN: (usize, u64) = (3, 600_000);
 
@@ -112,6 +115,26 @@ impl Own {
             slot.seq = 0;
             slot.signed_at = None;
         }
+    }
+
+    /// We met a manifest of our own of this epoch, newer than ours; true if that is news.
+    pub(super) fn must_follow(&mut self, epoch: u64) -> bool {
+        let news = self.follow.is_none_or(|known| known < epoch);
+        self.follow = self.follow.max(Some(epoch));
+        news && !self.stopped
+    }
+
+    /// What was heard does not count any more.
+    pub(super) fn forget_heard(&mut self) {
+        self.follow = None;
+    }
+
+    /// The epoch above which we have to take one now.
+    pub(super) fn to_follow(&mut self, now: u64) -> Option<u64> {
+        if self.heard.last().is_some_and(|&last| now.saturating_sub(last) < FOLLOW_INTERVAL) {
+            return None;
+        }
+        self.follow.take().filter(|heard| self.epoch.is_none_or(|ours| *heard >= ours))
     }
 
     /// We met a newer manifest of our own; true if that was once too often.

@@ -94,6 +94,14 @@ impl Pulling {
         self.misses.remove(&session);
     }
 
+    /// Keeps the candidates that a rule keeps.
+    pub(super) fn retain(&mut self, keep: impl Fn(&Wanted, SessionId) -> bool) {
+        self.pulls.retain(|wanted, pull| {
+            pull.candidates.retain(|session, _| keep(wanted, *session));
+            !pull.candidates.is_empty()
+        });
+    }
+
     /// Whom to ask for what now. Who was asked too long ago is passed over from here on.
     pub(super) fn due(&mut self, now: u64, patience: u64) -> BTreeMap<SessionId, BTreeSet<Wanted>> {
         let late: Vec<(Wanted, SessionId)> = self

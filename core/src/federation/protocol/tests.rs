@@ -1,1 +1,365 @@
-//! Nodes of two and three domains in one process, joined by hand.
+//! Nodes of two and three domains in one process, joined by hand: each rule of `ALGORITHM.md` once, in the order of its
+//! sections. What comes of their interplay under faults is the simulation's to find out.
+
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// Signatures that only this test makes.
+struct Keyed;
+
+fn signature(key: &[u8], message: &[u8]) -> Vec<u8> {
+    Hash::of(&[key, message]).0.to_vec()
+}
+
+impl Signatures for Keyed {
+    fn verify(&self, key: &Key, message: &[u8], given: &[u8]) -> bool {
+        signature(&key.public, message) == given
+    }
+}
+
+struct OwnKey(String);
+
+impl SigningKey for OwnKey {
+    fn kid(&self) -> &str {
+        &self.0
+    }
+
+    fn algorithm(&self) -> &str {
+        "EdDSA"
+    }
+
+    fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        Some(signature(self.0.as_bytes(), message))
+    }
+}
+
+struct Numbers(u64);
+
+impl Epochs for Numbers {
+    fn record(&mut self, _: u64) -> bool {
+        true
+    }
+
+    fn random(&mut self) -> u64 {
+        self.0 += 7;
+        self.0
+    }
+}
+
+fn id(name: &str) -> OriginId {
+    OriginId::from(name)
+}
+
+fn roster(names: &[&str]) -> Roster {
+    let member = |name: &str| Member {
+        key_gen: 1,
+        keys: vec![Key {
+            kid: name.to_owned(),
+            algorithm: "EdDSA".to_owned(),
+            public: name.as_bytes().to_vec(),
+            not_before: 0,
+            not_after: u64::MAX,
+        }],
+        ..Member::default()
+    };
+    let members = names.iter().map(|name| (id(name), member(name))).collect();
+    Roster { federation: "f".into(), version: 1, members }
+}
+
+/// Nodes, the sessions between them, and what was told as events.
+struct Net {
+    now: u64,
+    nodes: BTreeMap<&'static str, Node>,
+    ends: BTreeMap<SessionId, (&'static str, SessionId)>,
+    events: Vec<(&'static str, Event)>,
+    sent: Vec<(&'static str, Item)>,
+}
+
+impl Net {
+    fn of(names: &[&'static str]) -> Self {
+        let mut net =
+            Self { now: 0, nodes: BTreeMap::new(), ends: BTreeMap::new(), events: Vec::new(), sent: Vec::new() };
+        for name in names {
+            let start = Start {
+                me: id(name),
+                settings: Settings::default(),
+                roster: roster(names),
+                signatures: Box::new(Keyed),
+                key: Box::new(OwnKey((*name).to_owned())),
+                epochs: Box::new(Numbers(name.len() as u64)),
+                last_epoch: 0,
+                stored: Vec::new(),
+            };
+            net.nodes.insert(name, Node::new(start, net.time()));
+            let neighbours = names.iter().map(|other| (id(other), Neighbour::default())).collect();
+            net.give(name, Input::Neighbours(neighbours));
+        }
+        net
+    }
+
+    fn time(&self) -> Now {
+        Now { mono: self.now, wall: 1_700_000_000_000 + self.now }
+    }
+
+    fn give(&mut self, name: &'static str, input: Input) {
+        let now = self.time();
+        let outputs = self.nodes.get_mut(name).expect("a node of this name").handle(input, now);
+        for output in outputs {
+            self.carry(name, output);
+        }
+    }
+
+    fn carry(&mut self, from: &'static str, output: Output) {
+        let other = |net: &Self, session: SessionId| net.ends.get(&session).copied();
+        match output {
+            Output::Subscribe(session) => {
+                if let Some((to, session)) = other(self, session) {
+                    self.give(to, Input::Subscribed { session, wishes: Subscription::default() });
+                }
+            }
+            Output::Report { session, token, items } => {
+                self.sent.extend(items.iter().cloned().map(|item| (from, item)));
+                if let Some((to, there)) = other(self, session) {
+                    self.give(to, Input::Report { session: there, items });
+                    self.give(from, Input::Acknowledged { session, token });
+                }
+            }
+            Output::Request { session, token, wants } => {
+                if let Some((to, session)) = other(self, session) {
+                    self.give(to, Input::Requested { session, token, wants });
+                }
+            }
+            Output::Answer { session, token, answer } => {
+                if let Some((to, session)) = other(self, session) {
+                    self.give(to, Input::Answered { session, token, answer });
+                }
+            }
+            Output::Close(session) => {
+                if let Some((to, there)) = self.ends.remove(&session) {
+                    self.ends.remove(&there);
+                    self.give(to, Input::Disconnected(there));
+                }
+            }
+            Output::Event(event) => self.events.push((from, event)),
+            Output::Dial(_) | Output::Store(..) => {}
+        }
+    }
+
+    fn join(&mut self, one: &'static str, other: &'static str) -> (SessionId, SessionId) {
+        let number = self.ends.len() as u64 * 10 + self.now + 1;
+        let (here, there) = (SessionId(number), SessionId(number + 1));
+        self.ends.insert(here, (other, there));
+        self.ends.insert(there, (one, here));
+        self.give(other, Input::Connected { session: there, peer: id(one), dialled: false });
+        if self.ends.contains_key(&here) {
+            self.give(one, Input::Connected { session: here, peer: id(other), dialled: true });
+        }
+        // The other side subscribed before this one knew of the session.
+        if self.ends.contains_key(&here) {
+            self.give(one, Input::Subscribed { session: here, wishes: Subscription::default() });
+        }
+        (here, there)
+    }
+
+    fn pass(&mut self, milliseconds: u64) {
+        let until = self.now + milliseconds;
+        let names: Vec<&'static str> = self.nodes.keys().copied().collect();
+        while self.now < until {
+            self.now += 100;
+            names.iter().for_each(|name| self.give(name, Input::Tick));
+        }
+    }
+
+    fn publish(&mut self, name: &'static str, text: &str) {
+        let draft = Draft { sections: [("health".into(), text.as_bytes().into())].into() };
+        self.give(name, Input::Publish { audience: Audience::Federation, draft });
+    }
+
+    fn says(&self, at: &str, origin: &str) -> Option<String> {
+        let (_, held) = self.nodes[at].documents().find(|(slot, _)| slot.origin == id(origin))?;
+        held.sections.get("health").map(|body| String::from_utf8_lossy(&body.data).into_owned())
+    }
+
+    fn happened(&self, at: &str, wanted: impl Fn(&Event) -> bool) -> usize {
+        self.events.iter().filter(|(name, event)| *name == at && wanted(event)).count()
+    }
+}
+
+/// A manifest of an origin, signed with its key.
+fn signed(origin: &str, epoch: u64, seq: u64, issued_at: u64) -> Document {
+    let manifest = Manifest {
+        v: 1,
+        federation: "f".into(),
+        origin: id(origin),
+        audience: Audience::Federation,
+        version: Version { key_gen: 1, epoch, seq },
+        issued_at,
+        valid_for_ms: 45_000,
+        leaving: false,
+        sections: BTreeMap::new(),
+    };
+    let jws = Jws::sign(&manifest, &OwnKey(origin.to_owned())).expect("signed");
+    Document { jws, age_ms: 0, hops: 0, via: Vec::new(), sections: Vec::new() }
+}
+
+#[test]
+fn a_change_is_told_at_once_and_relayed_at_once() {
+    let mut net = Net::of(&["a", "b", "c"]);
+    net.join("a", "b");
+    net.join("b", "c");
+    net.publish("a", "well");
+    assert_eq!(net.says("b", "a").as_deref(), Some("well"));
+    assert_eq!(net.says("c", "a").as_deref(), Some("well"), "in the same moment, by way of b");
+    let standing = net.nodes["c"].standing(&id("a"), net.now).expect("known");
+    assert_eq!(standing.freshness, Freshness::Indirect);
+}
+
+#[test]
+fn a_refresh_is_announced_by_relays_and_asked_for() {
+    let mut net = Net::of(&["a", "b", "c"]);
+    net.join("a", "b");
+    net.join("b", "c");
+    net.publish("a", "well");
+    net.pass(14_000);
+    net.sent.clear();
+    net.pass(3_000);
+    let of_a = |item: &Item| matches!(item, Item::Document(document) if document.jws.manifest().is_ok_and(|manifest| manifest.origin == id("a")));
+    assert!(net.sent.iter().any(|(from, item)| *from == "a" && of_a(item)), "told directly");
+    assert!(!net.sent.iter().any(|(from, item)| *from == "b" && of_a(item)), "never pushed by the relay");
+    assert!(net.sent.iter().any(|(from, item)| *from == "b" && matches!(item, Item::Announce(_))));
+    let standing = net.nodes["c"].standing(&id("a"), net.now).expect("known");
+    assert!(standing.age_ms < 4_000, "{standing:?}");
+}
+
+#[test]
+fn what_was_missed_is_repaired_on_the_next_session() {
+    let mut net = Net::of(&["a", "b", "c"]);
+    net.join("a", "b");
+    net.publish("a", "well");
+    net.join("b", "c");
+    assert_eq!(net.says("c", "a").as_deref(), Some("well"), "roots differ, a digest follows, then a want");
+}
+
+#[test]
+fn two_manifests_of_one_version_are_proven_to_all_and_the_lower_hash_stays() {
+    let mut net = Net::of(&["a", "b", "c"]);
+    let (_, at_b) = net.join("a", "b");
+    let (_, at_c) = net.join("a", "c");
+    let (one, other) = (signed("a", 9 << 20, 1, 1), signed("a", 9 << 20, 1, 2));
+    let lower = one.jws.hash().min(other.jws.hash());
+    net.give("b", Input::Report { session: at_b, items: vec![Item::Document(one)] });
+    net.give("c", Input::Report { session: at_c, items: vec![Item::Document(other)] });
+    net.join("b", "c");
+    for name in ["b", "c"] {
+        let held = net.nodes[name].documents().find(|(slot, _)| slot.origin == id("a")).map(|(_, held)| held.hash);
+        assert_eq!(held, Some(lower), "{name}");
+        assert!(net.nodes[name].standing(&id("a"), net.now).is_some_and(|standing| standing.disputed), "{name}");
+        assert_eq!(net.happened(name, |event| matches!(event, Event::Disputed { .. })), 1, "{name}");
+    }
+}
+
+#[test]
+fn who_hears_itself_takes_a_higher_epoch_and_the_third_time_stops() {
+    let mut net = Net::of(&["a", "b"]);
+    let (at_a, _) = net.join("a", "b");
+    net.publish("a", "well");
+    let second = (1_700_000_000_000 + net.now) / 1_000;
+    for time in 1..=3_u64 {
+        let twin = signed("a", (second + 100 * time) << 20, 1, 1);
+        net.give("a", Input::Report { session: at_a, items: vec![Item::Document(twin)] });
+        net.pass(6_000);
+        let stopped = net.nodes["a"].has_stopped_publishing();
+        assert_eq!(stopped, time == 3, "time {time}");
+    }
+    assert_eq!(net.happened("a", |event| matches!(event, Event::StoppedPublishing)), 1);
+}
+
+#[test]
+fn an_epoch_a_century_ahead_is_not_followed_and_new_keys_help() {
+    let mut net = Net::of(&["a", "b"]);
+    let (at_a, _) = net.join("a", "b");
+    net.publish("a", "well");
+    let stolen = signed("a", MAX_COUNT, 1, 1);
+    net.give("a", Input::Report { session: at_a, items: vec![Item::Document(stolen.clone())] });
+    assert_eq!(net.happened("a", |event| *event == Event::NoEpoch), 1);
+    let mut next = roster(&["a", "b"]);
+    next.version = 2;
+    next.members.get_mut(&id("a")).expect("a member").key_gen = 2;
+    net.give("b", Input::Roster(next.clone()));
+    net.give("a", Input::Roster(next));
+    let (_, held) = net.nodes["b"].documents().find(|(slot, _)| slot.origin == id("a")).expect("held");
+    assert_eq!(held.manifest.version.key_gen, 2);
+}
+
+#[test]
+fn of_two_dials_that_cross_the_one_by_the_lower_id_stays() {
+    let mut net = Net::of(&["a", "b"]);
+    net.join("b", "a");
+    net.join("a", "b");
+    let dialled: Vec<_> = net.nodes["a"].sessions.values().map(|session| session.dialled).collect();
+    assert_eq!(dialled, [true], "a's own");
+    let at_b: Vec<_> = net.nodes["b"].sessions.values().map(|session| session.dialled).collect();
+    assert_eq!(at_b, [false]);
+}
+
+#[test]
+fn who_sends_forged_documents_relays_nothing_for_a_while_but_speaks_for_itself() {
+    let mut net = Net::of(&["a", "b", "c"]);
+    let (_, at_b) = net.join("a", "b");
+    let forged = |seq| {
+        let mut document = signed("c", 9 << 20, seq, 1);
+        document.jws.signature = signed("a", 9 << 20, seq, 1).jws.signature;
+        Item::Document(document)
+    };
+    net.give("b", Input::Report { session: at_b, items: (1..=16).map(forged).collect() });
+    assert_eq!(net.happened("b", |event| *event == Event::Quarantined(id("a"))), 1);
+    net.give("b", Input::Report { session: at_b, items: vec![Item::Document(signed("c", 9 << 20, 99, 1))] });
+    assert_eq!(net.says("b", "c"), None);
+    assert!(net.nodes["b"].documents().next().is_none(), "not even a true one, by this way");
+    net.publish("a", "well");
+    assert_eq!(net.says("b", "a").as_deref(), Some("well"));
+}
+
+#[test]
+fn what_another_roster_explains_is_no_fault_of_the_neighbour() {
+    let mut net = Net::of(&["a", "b"]);
+    let (_, at_b) = net.join("a", "b");
+    let newcomer = |seq| Item::Document(signed("newcomer", 9 << 20, seq, 1));
+    net.give("b", Input::Report { session: at_b, items: (1..=40).map(newcomer).collect() });
+    assert_eq!(net.happened("b", |event| matches!(event, Event::Dropped { fault: Fault::UnknownOrigin, .. })), 40);
+    assert_eq!(net.happened("b", |event| matches!(event, Event::Quarantined(_))), 0);
+}
+
+#[test]
+fn a_lie_about_the_way_keeps_no_document_from_anybody() {
+    let mut net = Net::of(&["a", "b", "c"]);
+    let (_, at_b) = net.join("a", "b");
+    net.join("b", "c");
+    let mut document = signed("a", 9 << 20, 1, 1);
+    (document.hops, document.via) = (u32::MAX, vec![id("c"); 500]);
+    net.give("b", Input::Report { session: at_b, items: vec![Item::Document(document)] });
+    let (_, held) = net.nodes["c"].documents().find(|(slot, _)| slot.origin == id("a")).expect("it came through");
+    assert!(held.via.len() <= 16 && held.hops <= 16);
+}
+
+#[test]
+fn a_clock_that_is_set_begins_an_epoch() {
+    let mut net = Net::of(&["a", "b"]);
+    net.join("a", "b");
+    net.publish("a", "well");
+    let epoch = |net: &Net| net.nodes["b"].documents().next().map(|(_, held)| held.manifest.version.epoch);
+    let before = epoch(&net);
+    net.pass(20_000);
+    assert_eq!(epoch(&net), before);
+    let now = Now { mono: net.now, wall: 1_600_000_000_000 };
+    let outputs = net.nodes.get_mut("a").expect("a").handle(Input::Tick, now);
+    outputs.into_iter().for_each(|output| net.carry("a", output));
+    let draft = Draft { sections: [("health".into(), b"ill".as_slice().into())].into() };
+    let outputs =
+        net.nodes.get_mut("a").expect("a").handle(Input::Publish { audience: Audience::Federation, draft }, now);
+    outputs.into_iter().for_each(|output| net.carry("a", output));
+    assert!(epoch(&net) > before);
+    assert_eq!(net.says("b", "a").as_deref(), Some("ill"));
+    assert_eq!(net.nodes["b"].standing(&id("a"), net.now).map(|it| it.freshness), Some(Freshness::Fresh));
+}

@@ -1,0 +1,147 @@
+//! `cargo xtask simulate`: the federation's simulation, and whether it notices when a guard of the protocol is missing.
+//!
+//! For the latter the protocol's source is copied aside, one guard is taken out as `tests/simulation/mutants.txt` says, and
+//! seeds are run until one fails. The product has no switch for it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use crate::workspace::{cargo, root, target_dir};
+
+const PACKAGE: &str = "qkdn-federation-simulation";
+const PROGRAM: &str = "simulate-federation";
+const PROTOCOL: &str = "core/src/federation/protocol";
+/// Seeds that a mutant may survive.
+const BOUND: u64 = 400;
+
+/// `cargo xtask simulate`.
+pub(crate) fn simulate(arguments: &[String]) -> Result<bool, String> {
+    if let [first, names @ ..] = arguments
+        && first == "--mutants"
+    {
+        return mutants(names);
+    }
+    // The profile gives this package full optimisation; its libraries have it anyway.
+    let built = cargo(&["build", "--quiet", "--package", PACKAGE, "--bins"]).status();
+    if !built.is_ok_and(|status| status.success()) {
+        return Err("the simulation does not build".to_owned());
+    }
+    let program = target_dir()?.join("debug").join(format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX));
+    let status = Command::new(&program).args(arguments).current_dir(root()).status();
+    status.map(|status| status.success()).map_err(|error| format!("{} does not start: {error}", program.display()))
+}
+
+/// A guard taken out: in which file, which text is replaced by which.
+struct Mutant {
+    name: String,
+    file: String,
+    before: String,
+    after: String,
+}
+
+/// Blocks of `== name`, `file: name.rs`, lines that begin with `-` and with `+`.
+fn read(text: &str) -> Result<Vec<Mutant>, String> {
+    let blocks = text.split("\n== ").skip(1);
+    let read = |block: &str| {
+        let mut lines = block.lines();
+        let name = lines.next().unwrap_or_default().trim().to_owned();
+        let file = lines.next().and_then(|line| line.strip_prefix("file: ")).map(str::to_owned);
+        let file = file.ok_or(format!("mutant `{name}`: expected `file: ...` in its second line"))?;
+        let with = |mark: &str, lines: std::str::Lines<'_>| {
+            lines.filter_map(|line| line.strip_prefix(mark)).collect::<Vec<_>>().join("\n")
+        };
+        Ok(Mutant { before: with("-", lines.clone()), after: with("+", lines), name, file })
+    };
+    blocks.map(read).collect()
+}
+
+fn mutants(names: &[String]) -> Result<bool, String> {
+    let list = root().join("tests/simulation/mutants.txt");
+    let text = fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))?;
+    let all = read(&text)?;
+    let folder = target_dir()?.join("mutants");
+    let tree = folder.join("tree");
+    copy_tree(&tree)?;
+    let mut survived = Vec::new();
+    for mutant in all.iter().filter(|mutant| names.is_empty() || names.contains(&mutant.name)) {
+        let file = Path::new(PROTOCOL).join(&mutant.file);
+        let source = fs::read_to_string(root().join(&file)).map_err(|error| format!("{}: {error}", file.display()))?;
+        if source.matches(&mutant.before).count() != 1 {
+            return Err(format!(
+                "mutant `{}`: expected its text exactly once in {}; tests/simulation/mutants.txt has to follow the source",
+                mutant.name,
+                file.display()
+            ));
+        }
+        write(&tree.join(&file), &source.replace(&mutant.before, &mutant.after))?;
+        let noticed = is_noticed(&tree, &folder.join("build"), &mutant.name)?;
+        write(&tree.join(&file), &source)?;
+        if !noticed {
+            survived.push(mutant.name.as_str());
+        }
+    }
+    println!(
+        "mutants that no seed noticed: {}",
+        if survived.is_empty() { "none".to_owned() } else { survived.join(", ") }
+    );
+    Ok(survived.is_empty())
+}
+
+/// Builds the copy and runs it until a seed fails.
+fn is_noticed(tree: &Path, build: &Path, name: &str) -> Result<bool, String> {
+    let built = cargo(&["build", "--quiet", "--offline", "--package", PACKAGE, "--bins", "--target-dir"])
+        .arg(build)
+        .current_dir(tree)
+        .stderr(Stdio::null())
+        .status();
+    if !built.is_ok_and(|status| status.success()) {
+        return Err(format!("mutant `{name}` does not build: its text has to be valid without the guard"));
+    }
+    let program = build.join("debug").join(format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX));
+    let run = Command::new(program)
+        .args(["--seeds", &BOUND.to_string(), "--managers", "12", "--until-failure", "--no-pinned"])
+        .output()
+        .map_err(|error| format!("mutant `{name}` does not start: {error}"))?;
+    let text = String::from_utf8_lossy(&run.stdout);
+    let first = text.lines().find(|line| line.contains("FAILED")).unwrap_or("NOT NOTICED");
+    println!("{name:24} {first}");
+    Ok(!run.status.success())
+}
+
+fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// A workspace of the simulation alone, with a copy of the protocol.
+fn copy_tree(tree: &Path) -> Result<(), String> {
+    for part in [PROTOCOL, "tests/simulation"] {
+        copy(&root().join(part), &tree.join(part))?;
+    }
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).map_err(|error| format!("Cargo.toml: {error}"))?;
+    let members = |line: &str| match line.split(" = ").next() {
+        Some("members") => "members = [\"tests/simulation\"]".to_owned(),
+        Some("default-members" | "exclude") => String::new(),
+        _ => line.to_owned(),
+    };
+    write(&tree.join("Cargo.toml"), &manifest.lines().map(members).collect::<Vec<_>>().join("\n"))?;
+    let lock = fs::read(root().join("Cargo.lock")).map_err(|error| format!("Cargo.lock: {error}"))?;
+    fs::write(tree.join("Cargo.lock"), lock).map_err(|error| format!("Cargo.lock: {error}"))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    let problem = |path: &Path, error: std::io::Error| format!("{}: {error}", path.display());
+    fs::create_dir_all(to).map_err(|error| problem(to, error))?;
+    for entry in fs::read_dir(from).map_err(|error| problem(from, error))? {
+        let path: PathBuf = entry.map_err(|error| problem(from, error))?.path();
+        let Some(name) = path.file_name() else { continue };
+        if path.is_dir() {
+            copy(&path, &to.join(name))?;
+        } else {
+            fs::copy(&path, to.join(name)).map_err(|error| problem(&path, error))?;
+        }
+    }
+    Ok(())
+}
