@@ -365,13 +365,12 @@ fn random_serial() -> Result<SerialNumber, PkiError> {
 }
 
 /// What signs for a domain in a federation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SigningAlgorithm {
     /// Ed25519.
     #[default]
     Ed25519,
     /// ML-DSA-65, which quantum computers do not break; signatures are fifty times as long.
-    #[value(name = "ml-dsa-65")]
     MlDsa65,
 }
 

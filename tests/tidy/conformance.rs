@@ -25,9 +25,8 @@ fn tests_that_show_conformance_exist() {
         let mut file = None;
         for word in quoted(line) {
             if word.ends_with(".rs") || word.ends_with(".py") {
-                file = sources.iter().find(|source| {
-                    source.path == format!("tests/{word}") || source.path.ends_with(&format!("/{word}"))
-                });
+                let of_tests = sources.iter().find(|source| source.path == format!("tests/{word}"));
+                file = of_tests.or_else(|| sources.iter().find(|source| source.path.ends_with(&format!("/{word}"))));
                 if file.is_none() {
                     problems.push(format!("{TABLE}:{}: there is no file `{word}`", number + 1));
                 }

@@ -34,7 +34,18 @@ struct SigningKeyArgs {
     file: PathBuf,
     /// What it signs with; ml-dsa-65 is not broken by quantum computers, and its signatures are fifty times as long.
     #[arg(long, value_enum, default_value_t)]
-    algorithm: pki::SigningAlgorithm,
+    algorithm: Algorithm,
+}
+
+/// What a signing key signs with.
+#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
+enum Algorithm {
+    /// Ed25519.
+    #[default]
+    Ed25519,
+    /// ML-DSA-65.
+    #[value(name = "ml-dsa-65")]
+    MlDsa65,
 }
 
 #[derive(Args, Debug)]
@@ -143,7 +154,11 @@ fn issue(args: IssueArgs) -> Result<String, PkiError> {
 }
 
 fn signing_key(args: &SigningKeyArgs) -> Result<String, PkiError> {
-    let public = pki::signing_key(&args.file, args.algorithm)?;
+    let algorithm = match args.algorithm {
+        Algorithm::Ed25519 => pki::SigningAlgorithm::Ed25519,
+        Algorithm::MlDsa65 => pki::SigningAlgorithm::MlDsa65,
+    };
+    let public = pki::signing_key(&args.file, algorithm)?;
     let (private, public) = (args.file.display(), public.display());
     Ok(format!(
         "Key that signs what this domain says to its peers:\n  {private}  (for this manager alone)\n  {public}  (for the \

@@ -19,6 +19,7 @@ mod node;
 mod outbox;
 mod publish;
 mod pulling;
+mod reading;
 mod roster;
 mod session;
 mod slots;

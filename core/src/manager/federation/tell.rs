@@ -1,18 +1,28 @@
 //! What the federation has to tell operators: alarms about peers and about ourselves, the audit trail, the log.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
 
 use super::locked;
 use crate::{
     api::event_log::EventLog,
     clock::wall_time,
-    federation::protocol::{Event, Freshness, OriginId},
+    connection::{SecurityNote, SecurityWatch},
+    federation::protocol::{Event, Fault, Freshness, OriginId},
     manager::alarms::AlarmDesk,
-    model::AlarmKey,
+    model::{AlarmKey, ReferencePoint},
     shard::{AlarmRequest, alarms::own_report},
     storage::{JournalPosition, error::StorageError},
     telemetry::audit::{Audit, AuditEntry},
 };
+
+/// Whether somebody may have tried what he should not: not what limits, another roster's audiences or a missing right to relay
+/// explain.
+fn is_suspicious(fault: Fault) -> bool {
+    !matches!(fault, Fault::TooOften | Fault::OverLimit | Fault::NotARelay | Fault::Audience | Fault::Hops)
+}
 
 /// Tells.
 pub struct Teller {
@@ -24,6 +34,8 @@ pub struct Teller {
     pub manager: String,
     /// What is told to those who follow the manager.
     pub events: Arc<EventLog>,
+    /// Takes what concerns security, coalesced.
+    pub watch: Arc<dyn SecurityWatch>,
     /// Whether we take ourselves to be cut off: then peers are not complained about one by one.
     pub isolated: Mutex<bool>,
 }
@@ -31,8 +43,14 @@ pub struct Teller {
 impl Teller {
     /// For a manager.
     #[must_use]
-    pub fn new(desk: AlarmDesk, audit: Audit, manager: String, events: Arc<EventLog>) -> Self {
-        Self { desk, audit, manager, events, isolated: Mutex::new(false) }
+    pub fn new(
+        desk: AlarmDesk,
+        audit: Audit,
+        manager: String,
+        events: Arc<EventLog>,
+        watch: Arc<dyn SecurityWatch>,
+    ) -> Self {
+        Self { desk, audit, manager, events, watch, isolated: Mutex::new(false) }
     }
 
     fn key(&self, alarm_type: &str, domain: &str) -> AlarmKey {
@@ -92,8 +110,15 @@ impl Teller {
             Event::Dropped { from, slot, fault } => {
                 let slot = slot.as_ref().map(ToString::to_string).unwrap_or_default();
                 tracing::info!(%from, slot, ?fault, "Dropped what a peer sent.");
-                if fault.blames_neighbour() {
-                    self.audit(from.as_str(), format!("sent what was dropped: {fault:?}, {slot}"));
+                if is_suspicious(*fault) {
+                    self.watch.note(SecurityNote {
+                        alarm_type: "unauthorized-report",
+                        point: ReferencePoint::Mx,
+                        identity: format!("domain {from}"),
+                        peer: SocketAddr::from(([0, 0, 0, 0], 0)),
+                        component: None,
+                        sentence: format!("what it sent of {slot} was dropped: {fault:?}"),
+                    });
                 }
             }
             Event::Standing { origin, before, now } => self.standing(origin, *before, *now),

@@ -110,7 +110,12 @@ impl Shared {
     }
 
     /// Starts the federation, if the configuration has one.
-    fn start_federation(&self, desk: &AlarmDesk, parts: &Parts) -> Result<Option<Arc<Federation>>, StartError> {
+    fn start_federation(
+        &self,
+        desk: &AlarmDesk,
+        parts: &Parts,
+        watch: &Arc<Watch>,
+    ) -> Result<Option<Arc<Federation>>, StartError> {
         let in_force = self.current.get();
         let config = &in_force.config;
         let Some(membership) = membership(config).map_err(StartError::Membership)? else { return Ok(None) };
@@ -140,6 +145,7 @@ impl Shared {
                 parts.audit.clone(),
                 self.manager.clone(),
                 Arc::clone(parts.events.log()),
+                Arc::clone(watch) as _,
             ),
             post: parts.post.clone(),
         })?;
@@ -251,7 +257,7 @@ impl Shared {
             tasks.clone(),
             closing.clone(),
         );
-        let federation = self.start_federation(&desk, &parts)?;
+        let federation = self.start_federation(&desk, &parts, &watch)?;
         let contexts = self.contexts(&parts, &watch, &outward, federation.as_ref());
         let (mut interfaces, mut bound) = (Vec::new(), Vec::new());
         for (config, trust, listeners) in closed.interfaces {

@@ -1,0 +1,78 @@
+//! What a node knows, for those who look at it: nothing here changes anything.
+
+use super::{
+    digest,
+    freshness::{Evidence, Standing, judge},
+    identity::{Audience, OriginId, Slot},
+    manifest::Hash,
+    node::Node,
+    session::{Session, SessionId},
+    slots::Held,
+};
+
+impl Node {
+    /// How an origin is seen; `None` if nothing was ever heard of it.
+    #[must_use]
+    pub fn standing(&self, origin: &OriginId, now: u64) -> Option<Standing> {
+        let member = self.roster.members.get(origin);
+        // An origin's slots are neighbours in the map, `federation` first.
+        let first = Slot { origin: origin.clone(), audience: Audience::Federation };
+        let of_origin = || self.slots.range(&first..).take_while(|(slot, _)| slot.origin == *origin);
+        let current = |held: &&Held| member.is_none_or(|member| member.key_gen == held.manifest.version.key_gen);
+        let all = || of_origin().filter_map(|(_, state)| state.held.as_ref());
+        let newest = all().filter(current).min_by_key(|held| held.age(now)).or_else(|| all().next())?;
+        let advanced = of_origin().map(|(_, state)| state.advanced_at).max().unwrap_or(0);
+        let freshness = judge(&Evidence {
+            age: newest.age(now),
+            valid_for: newest.manifest.valid_for_ms,
+            since_advance: now.saturating_sub(advanced),
+            direct: *origin == self.me || self.session_with(origin).is_some(),
+            leaving: newest.manifest.leaving,
+            member: member.is_some() && current(&newest),
+        });
+        let disputed = of_origin().any(|(_, state)| state.is_disputed());
+        Some(Standing { freshness, age_ms: newest.age(now), disputed })
+    }
+
+    /// The documents held, in the order of their slots.
+    pub fn documents(&self) -> impl Iterator<Item = (&Slot, &Held)> {
+        self.slots.iter().filter_map(|(slot, state)| Some((slot, state.held.as_ref()?)))
+    }
+
+    /// The proofs held of two manifests under one version.
+    pub fn proofs(&self) -> impl Iterator<Item = (&Slot, &super::message::Proof)> {
+        self.slots.iter().filter_map(|(slot, state)| Some((slot, &state.proof.as_ref()?.1)))
+    }
+
+    /// What a neighbour may be sent of all that is held, for whoever wants to know beforehand.
+    pub fn visible_to<'node>(&'node self, reader: &'node OriginId) -> impl Iterator<Item = (&'node Slot, &'node Held)> {
+        self.documents().filter(|(slot, _)| digest::is_shared(&self.roster, &self.me, reader, slot))
+    }
+
+    /// Root over all that is shared with a neighbour.
+    #[must_use]
+    pub fn root_with(&self, peer: &OriginId) -> Hash {
+        digest::root(&digest::claims(&self.slots, &self.roster, (&self.me, peer), None))
+    }
+
+    /// The sessions, with the domains of their other sides.
+    pub fn session_peers(&self) -> impl Iterator<Item = (SessionId, &OriginId)> {
+        self.sessions.iter().map(|(id, session)| (*id, &session.peer))
+    }
+
+    /// Whether we say nothing because somebody else publishes as us.
+    #[must_use]
+    pub fn has_stopped_publishing(&self) -> bool {
+        self.own.stopped
+    }
+
+    /// Sizes of what is kept: slots, things wanted, requests open.
+    #[must_use]
+    pub fn sizes(&self) -> (usize, usize, usize) {
+        (self.slots.len(), self.pulling.len(), self.requests.len())
+    }
+
+    pub(super) fn session_with(&self, peer: &OriginId) -> Option<&Session> {
+        self.sessions.values().find(|session| session.peer == *peer)
+    }
+}
