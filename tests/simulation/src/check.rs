@@ -64,10 +64,8 @@ pub fn output(world: &mut World, machine: MachineId, output: &Output, by_report:
                 may_tell(world, machine, &peer, &want.slot, "a want", &mut wrong);
             }
         }
-        Output::Event(Event::Isolated) => {
-            if std::mem::replace(&mut world.machines[machine].isolated, true) {
-                wrong.push("L5: isolation told twice".to_owned());
-            }
+        Output::Event(Event::Isolated) if std::mem::replace(&mut world.machines[machine].isolated, true) => {
+            wrong.push("L5: isolation told twice".to_owned());
         }
         Output::Event(Event::Rejoined) => world.machines[machine].isolated = false,
         _ => {}
