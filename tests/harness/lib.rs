@@ -31,4 +31,4 @@ pub use pki::{Identity, TestPki};
 pub use raw_client::{Closing, RawClient};
 pub use report::{performance, report, response_code};
 pub use settings::Settings;
-pub use waiting::{PATIENCE, eventually};
+pub use waiting::{PATIENCE, eventually, patience};

@@ -66,12 +66,16 @@ impl ManagerProcess {
         manager
     }
 
-    /// Makes folder and PKI, starts nothing.
-    fn prepare(settings: Settings) -> Self {
+    /// Makes folder and PKI, and starts nothing.
+    ///
+    /// # Panics
+    /// When there is no room for a folder.
+    #[must_use]
+    pub fn prepare(settings: Settings) -> Self {
         let dir = tempfile::Builder::new().prefix("qkdnm-test-").tempdir().expect("a temporary folder");
         let root = dir.path().to_path_buf();
         let pki = TestPki::new(&root.join("pki"));
-        let identity = pki.issue_manager("manager-test");
+        let identity = pki.issue_manager(&settings.name.0);
         Self {
             settings,
             dir: Some(dir),

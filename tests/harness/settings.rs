@@ -20,6 +20,8 @@ const ADMIN_TOKEN_SHA256: &str = "12371cac728c629c46c4ba653d0f7fd37a82328cf18b40
 /// What a test wants of its manager.
 #[derive(Clone)]
 pub struct Settings {
+    /// Manager ID and domain.
+    pub name: (String, String),
     /// Keys of `[manager]` beside id, domain and data_dir.
     pub manager: String,
     /// Reference points that are listened on.
@@ -56,6 +58,7 @@ pub struct Interface {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            name: ("manager-test".to_owned(), "test".to_owned()),
             manager: String::new(),
             interfaces: Vec::new(),
             components: Vec::new(),
@@ -134,9 +137,11 @@ impl Settings {
     #[must_use]
     pub fn to_toml(&self, data_dir: &Path, pki: &TestPki, identity: &Identity) -> String {
         let mut text = format!(
-            "[manager]\nid = \"manager-test\"\ndomain = \"test\"\ndata_dir = {data_dir:?}\n{}\n\
+            "[manager]\nid = {:?}\ndomain = {:?}\ndata_dir = {data_dir:?}\n{}\n\
              [log]\nlevel = {:?}\n\n\
              [tls]\ncertificate = {:?}\nprivate_key = {:?}\ntrust_anchors = [{:?}]\n{}\n\n",
+            self.name.0,
+            self.name.1,
             self.manager,
             self.log_level,
             identity.certificate_file,

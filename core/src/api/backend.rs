@@ -9,6 +9,7 @@ use super::{
     enrolment_desk::EnrolmentDesk,
     event_log::EventLog,
     exporter_desk::ExporterDesk,
+    federation_desk::FederationDesk,
     page::{Page, PageRequest},
     views::{
         AlarmView, AuditEntryView, AuditFilter, ComponentDetail, ComponentFilter, ComponentSummary, ConfigurationView,
@@ -140,6 +141,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Exporters of alarms.
     fn exporters(&self) -> &dyn ExporterDesk;
+
+    /// The federation with other domains.
+    fn federation(&self) -> &dyn FederationDesk;
 
     /// Components that wait for approval, and decisions about them.
     fn enrolment(&self) -> &dyn EnrolmentDesk;

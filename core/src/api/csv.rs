@@ -11,9 +11,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::views::{
-    AlarmView, AuditEntryView, ComponentSummary, EnrolmentView, ExporterView, HandlerView, HistoryPoint, InterfaceView,
-    LastValueView, NetworkChangeView, NetworkEntryView, PluginView, PolicyView, ReportView, ResourceView,
-    SubscriptionView, UsageTotalView,
+    AlarmView, AuditEntryView, ComponentSummary, DisclosureView, DomainLinkView, DomainView, EnrolmentView,
+    ExporterView, HandlerView, HistoryPoint, InterfaceView, LastValueView, NetworkChangeView, NetworkEntryView,
+    PeerView, PluginView, PolicyView, ReportView, ResourceView, SubscriptionView, UsageTotalView,
 };
 
 /// What a list of it looks like as a table. Columns are added at the end, never renamed or removed.
@@ -56,6 +56,13 @@ tabular! {
         "name", "kind", "state", "url", "pending", "parked", "firing", "eventsDelivered", "requestsFailed", "superseded",
         "lastSuccess", "failingSince", "lastError", "nextAttempt", "cursor", "delivered",
     ];
+    PeerView: [
+        "id", "domain", "address", "connected", "since", "dialled", "peerAddress", "tellsUs", "roundTripMs", "sent",
+        "answered", "freshness",
+    ];
+    DomainView: ["domain", "own", "freshness", "ageMs", "disputed", "documents"];
+    DomainLinkView: ["id", "domain", "state", "freshness", "ours", "theirs", "differences"];
+    DisclosureView: ["time", "audience", "version", "sections", "bytes"];
     ReportView: [
         "position", "component", "received", "time", "incarnation", "sequence", "outcome", "refusal", "answersRequest",
         "values", "extension",

@@ -12,6 +12,7 @@ use super::{
     enrolment_desk::EnrolmentDesk,
     event_log::EventLog,
     exporter_desk::ExporterDesk,
+    federation_desk::FederationDesk,
     views::{
         AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentMatchView,
         ComponentSummary, ConfigurationView, ConnectionView, FailureView, Gauges, HandlerView, Health, HistoryError,
@@ -295,6 +296,10 @@ impl Backend for FakeBackend {
 
     fn enrolment(&self) -> &dyn EnrolmentDesk {
         &super::fake_enrolment::FakeEnrolment
+    }
+
+    fn federation(&self) -> &dyn FederationDesk {
+        &super::fake_federation::FakeFederation
     }
 
     fn exporters(&self) -> &dyn ExporterDesk {

@@ -25,6 +25,7 @@ mod dashboard;
 pub mod enrolment_desk;
 pub mod event_log;
 pub mod exporter_desk;
+pub mod federation_desk;
 mod listing;
 pub mod openapi;
 mod params;
@@ -39,6 +40,8 @@ mod fake_enrolment;
 #[cfg(test)]
 mod fake_exporters;
 #[cfg(test)]
+mod fake_federation;
+#[cfg(test)]
 pub(crate) mod fake_manager;
 #[cfg(test)]
 mod tests;
@@ -46,5 +49,6 @@ mod tests;
 pub use backend::{Answer, Backend};
 pub use enrolment_desk::EnrolmentDesk;
 pub use exporter_desk::ExporterDesk;
+pub use federation_desk::{FederationDesk, NoFederation};
 pub use page::{Page, PageRequest};
 pub use server::{ApiError, ApiServer};

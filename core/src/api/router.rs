@@ -22,8 +22,8 @@ use super::{
     openapi,
     problem::Problem,
     v1::{
-        alarms, audit, components, configuration, enrolment, events, exporters, history, manager, network, reports,
-        resources, subscriptions,
+        alarms, audit, components, configuration, enrolment, events, exporters, federation, history, manager, network,
+        reports, resources, subscriptions,
     },
 };
 use crate::config::{Role, limits};
@@ -65,6 +65,13 @@ pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
         .routes(routes!(exporters::show))
         .routes(routes!(exporters::retry))
         .routes(routes!(exporters::test))
+        .routes(routes!(federation::peers))
+        .routes(routes!(federation::peer))
+        .routes(routes!(federation::preview))
+        .routes(routes!(federation::disclosures))
+        .routes(routes!(federation::domains))
+        .routes(routes!(federation::domain))
+        .routes(routes!(federation::links))
         .routes(routes!(events::follow))
         .routes(routes!(reports::list))
         .routes(routes!(network::inventory))

@@ -498,3 +498,20 @@ fn who_waits_is_listed_and_decided_about_by_administrators() {
     manager.post(path, "admin-token", &other).problem(409, "not-decided");
     manager.post("/api/v1/components/mk/km-1/approve", "admin-token", "").problem(404, "not-found");
 }
+
+#[test]
+fn peers_and_domains_are_listed_shown_and_previewed() {
+    let manager = FakeManager::start(FakeBackend::default());
+    assert_eq!(manager.get("/api/v1/peers").ok()["items"][0]["freshness"], "fresh");
+    assert_eq!(manager.get("/api/v1/peers/manager-west").ok()["domain"], "west");
+    assert_eq!(manager.get("/api/v1/peers/manager-west/preview").ok()["own"][0]["sections"][0]["name"], "health");
+    assert_eq!(manager.get("/api/v1/peers/manager-west/disclosures").ok()["items"].as_array().unwrap().len(), 2);
+    assert_eq!(manager.get("/api/v1/domains").ok()["items"][1]["domain"], "west");
+    assert_eq!(manager.get("/api/v1/domains/east").ok()["own"], true);
+    for path in ["peers/nobody", "peers/nobody/preview", "peers/nobody/disclosures"] {
+        let told = manager.get(&format!("/api/v1/{path}")).problem(404, "not-found");
+        assert!(told.contains("GET /api/v1/peers"), "{told}");
+    }
+    assert_eq!(manager.get("/api/v1/domain-links").ok()["items"][0]["state"], "up");
+    manager.get("/api/v1/domains/nowhere").problem(404, "not-found");
+}

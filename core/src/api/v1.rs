@@ -7,6 +7,7 @@ pub(crate) mod configuration;
 pub(crate) mod enrolment;
 pub(crate) mod events;
 pub(crate) mod exporters;
+pub(crate) mod federation;
 pub(crate) mod history;
 pub(crate) mod manager;
 pub(crate) mod network;

@@ -7,6 +7,7 @@
 pub mod api;
 pub mod costs;
 pub mod event;
+pub mod federation;
 pub mod floor;
 pub mod ingest;
 pub mod latency;

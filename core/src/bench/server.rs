@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -78,21 +78,36 @@ impl Server {
 
     /// Starts a manager and waits until it is ready.
     pub fn manager(site: &Site, config: &Path) -> anyhow::Result<Self> {
-        let ready = site.folder().join("ready.json");
+        let (server, ready) = Self::spawn(config, &site.folder().join("ready.json"))?;
+        server.ready(&ready)
+    }
+
+    /// Starts a manager, which is not ready yet; with the file that will tell it.
+    pub fn spawn(config: &Path, ready: &Path) -> anyhow::Result<(Self, PathBuf)> {
         // From an earlier one.
-        let _ = std::fs::remove_file(&ready);
+        let _ = std::fs::remove_file(ready);
         let child = Command::new(std::env::current_exe()?)
             .args(["run", "--config"])
             .arg(config)
             .arg("--ready-file")
-            .arg(&ready)
+            .arg(ready)
             .spawn()
             .context("cannot start the manager")?;
-        let mut server = Self { child, addresses: Addresses::default(), api: None };
-        let note = server.wait_ready(&ready)?;
-        server.addresses = Addresses::told(&note)?;
-        server.api = note.get("api").and_then(|api| api.as_str()?.parse().ok());
-        Ok(server)
+        Ok((Self { child, addresses: Addresses::default(), api: None }, ready.to_path_buf()))
+    }
+
+    /// Waits until it is ready.
+    pub fn ready(mut self, ready: &Path) -> anyhow::Result<Self> {
+        let note = self.wait_ready(ready)?;
+        self.addresses = Addresses::told(&note)?;
+        self.api = note.get("api").and_then(|api| api.as_str()?.parse().ok());
+        Ok(self)
+    }
+
+    /// Its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     fn wait_ready(&mut self, ready: &Path) -> anyhow::Result<serde_json::Value> {

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{CommandResult, Exit, Output};
-use crate::bench::{api, floor, ingest, reload, site::Site};
+use crate::bench::{api, federation, floor, ingest, reload, site::Site};
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
@@ -14,6 +14,8 @@ pub enum Command {
     Reload(ReloadArgs),
     /// How long a reader of the HTTP API waits while thousands of components are known and report.
     Api(ApiArgs),
+    /// A federation of managers: how long a change takes to be seen in all domains, and how a cut heals.
+    Federation(FederationArgs),
     /// The floor server, for `ingest`.
     #[command(hide = true)]
     Floor {
@@ -85,6 +87,26 @@ pub struct ApiArgs {
     pub dir: Option<PathBuf>,
 }
 
+/// Arguments of `federation`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct FederationArgs {
+    /// Managers.
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(2..=100))]
+    pub managers: u16,
+    /// Neighbours of each; all others unless given.
+    #[arg(long)]
+    pub degree: Option<usize>,
+    /// Changes.
+    #[arg(long, default_value_t = 20)]
+    pub changes: usize,
+    /// Seconds for which traffic at rest is counted.
+    #[arg(long, default_value_t = 30)]
+    pub rest: u64,
+    /// Folder for everything; a temporary one by default.
+    #[arg(long)]
+    pub dir: Option<PathBuf>,
+}
+
 /// Measures.
 pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
     match command {
@@ -111,6 +133,20 @@ pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
                 components: args.components,
                 interval: Duration::from_secs(args.interval.max(1)),
                 lasts: Duration::from_secs(args.seconds.max(1)),
+                folder: args.dir.clone(),
+            })?;
+            if output.is_data() {
+                output.document(&report)?;
+            } else {
+                report.table().lines().try_for_each(|line| output.line(line))?;
+            }
+        }
+        Command::Federation(args) => {
+            let report = federation::run(&federation::Options {
+                managers: usize::from(args.managers),
+                degree: args.degree,
+                changes: args.changes,
+                rest: Duration::from_secs(args.rest.max(1)),
                 folder: args.dir.clone(),
             })?;
             if output.is_data() {

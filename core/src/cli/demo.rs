@@ -17,6 +17,9 @@ pub struct DemoArgs {
     /// End after about this time, such as 90s (at least 60s); without it, go on until Ctrl-C
     #[arg(long = "for", value_name = "TIME", value_parser = length)]
     pub length: Option<Duration>,
+    /// Show three domains whose managers are peers, instead of one network
+    #[arg(long)]
+    pub federation: bool,
     /// Seed of the network's noise
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -62,7 +65,7 @@ impl DemoManager for manager::Running {
 /// Shows the demo and says how it ended: 0 as it should, 1 not. `start` starts a manager.
 pub async fn run<S, F>(args: &DemoArgs, start: S) -> Result<u8, DemoError>
 where
-    S: FnOnce(Config) -> F,
+    S: Fn(Config) -> F,
     F: Future<Output = Result<Box<dyn DemoManager>, String>>,
 {
     let options = DemoOptions { length: args.length, seed: args.seed, keep: args.keep.clone(), speed: 1 };
@@ -76,7 +79,12 @@ where
         log_into_file(&config);
         start(config)
     };
-    let outcome = demo::run(&options, start, stop, &mut io::stdout()).await?;
+    let out = &mut io::stdout();
+    let outcome = if args.federation {
+        demo::federation::run(&options, start, stop, out).await?
+    } else {
+        demo::run(&options, start, stop, out).await?
+    };
     Ok(u8::from(!outcome.is_good()))
 }
 

@@ -18,6 +18,7 @@ mod doctor;
 mod enrolment;
 mod event;
 pub mod exporter;
+pub mod federation;
 mod health;
 pub mod history;
 mod manual;
@@ -142,6 +143,12 @@ pub enum Command {
     /// Exporters of alarms: list them, show one, send parked events again, try one.
     #[command(subcommand)]
     Exporter(exporter::Command),
+    /// Managers of other domains: list them, show one, what it is told and was told.
+    #[command(subcommand)]
+    Peer(federation::PeerCommand),
+    /// Domains of the federation: how they are, and how fresh that is.
+    #[command(subcommand)]
+    Domain(federation::DomainCommand),
     /// Parts of components: list them, show one.
     #[command(subcommand)]
     Resource(resource::Command),
@@ -234,7 +241,9 @@ impl Command {
             Self::Config(command) => {
                 matches!(command, configuration::Command::Status | configuration::Command::Show { .. })
             }
-            Self::Resource(_)
+            Self::Peer(_)
+            | Self::Domain(_)
+            | Self::Resource(_)
             | Self::Report(_)
             | Self::History(_)
             | Self::Value(_)
@@ -276,6 +285,8 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Alarm(command) => alarm::run(command, api, output),
         Command::Event(command) => event::run(command, api, output),
         Command::Exporter(command) => exporter::run(command, api, output),
+        Command::Peer(command) => federation::peer(command, api, output),
+        Command::Domain(command) => federation::domain(command, api, output),
         Command::Resource(command) => resource::run(command, api, output),
         Command::Report(command) => report::run(command, api, output),
         Command::History(args) => history::run(args, api, output),

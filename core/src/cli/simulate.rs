@@ -24,7 +24,7 @@ use crate::{
     simulate::{
         description::{self, Description, Plan},
         running::{Asked, Certificates, Options, Progress, Running, Told, control, limits, prompt},
-        site::{READY_FILE, Site, Wanted},
+        site::{DOMAIN, MANAGER, READY_FILE, Site, Wanted},
     },
 };
 
@@ -224,7 +224,7 @@ fn write_config(
 ) -> CommandResult {
     let simulation = &description.simulation;
     let interval = simulation.report_interval.div_f64(simulation.speed);
-    let wanted = Wanted { first_port, interval, hold_off: "10s", more: "" };
+    let wanted = Wanted { manager: (MANAGER, DOMAIN), first_port, interval, hold_off: "10s", more: "" };
     let site = Site::write(folder, description, plan, &wanted)?;
     let ready = if first_port == 0 {
         format!(" --ready-file {}", site.folder().join(READY_FILE).display())

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     ComponentConfig, Config, HandlerConfig, InterfaceConfig, PeerConfig, PolicyConfig, SubscriptionConfig, TokenConfig,
-    federation::OriginConfig,
+    federation::{LinkConfig, OriginConfig},
 };
 
 /// The tables of one list that differ, each by its name.
@@ -65,6 +65,8 @@ pub struct Change {
     pub peers: Listed,
     /// `[[federation.origins]]`
     pub origins: Listed,
+    /// `[[federation.links]]`
+    pub links: Listed,
     /// `[[api.tokens]]`
     pub tokens: Listed,
     /// Single keys that are taken over.
@@ -272,6 +274,10 @@ fn origins(config: &Config) -> &[OriginConfig] {
     config.federation.as_ref().map(|one| one.origins.as_slice()).unwrap_or_default()
 }
 
+fn links(config: &Config) -> &[LinkConfig] {
+    config.federation.as_ref().map(|one| one.links.as_slice()).unwrap_or_default()
+}
+
 fn peer_keys(was: &PeerConfig, is: &PeerConfig) -> Vec<&'static str> {
     let mut keys = differing!(was, is, address, trust_anchors, export, import);
     keys.extend(origin_keys(&was.origin, &is.origin));
@@ -326,6 +332,13 @@ impl Change {
             ),
             peers: Listed::between(&was.peers, &is.peers, |one| one.id.clone(), peer_keys, false),
             origins: Listed::between(origins(was), origins(is), |one| one.domain.clone(), origin_keys, false),
+            links: Listed::between(
+                links(was),
+                links(is),
+                |one| one.name.clone(),
+                |was, is| differing!(was, is, domain, from),
+                false,
+            ),
             tokens: Listed::between(&was.api.tokens, &is.api.tokens, |one| one.name.clone(), token_keys, false),
             settings: taken_over(was, is),
             needs_restart: read_at_start(was, is),
@@ -371,6 +384,9 @@ impl fmt::Display for Change {
         self.policies.tell("policy", &mut telling)?;
         self.interfaces.tell("interface", &mut telling)?;
         self.subscriptions.tell("subscription", &mut telling)?;
+        self.peers.tell("peer", &mut telling)?;
+        self.origins.tell("domain", &mut telling)?;
+        self.links.tell("inter-domain link", &mut telling)?;
         self.tokens.tell("token", &mut telling)?;
         self.settings.iter().try_for_each(|key| telling.tell(format_args!("{key} changed")))?;
         self.files.iter().try_for_each(|file| telling.tell(format_args!("{file} has other content")))?;

@@ -15,11 +15,11 @@ use super::{
     ComponentConfig, ComponentMatch, Config, FederationConfig, HandlerConfig, IdentityRule, InterfaceConfig,
     PeerConfig, PluginSource, PolicyConfig, SeesRule, SubscriptionConfig, TlsConfig, TokenConfig,
     exporter::{ExporterConfig, ExporterFilter, SecretSource},
-    federation::OriginConfig,
+    federation::{LinkConfig, OriginConfig},
     quantity::{show_duration, show_size},
     subscription::{EventConfig, ThresholdConfig},
 };
-use crate::model::ReferencePoint;
+use crate::model::{ComponentRef, ReferencePoint};
 
 /// Everything that holds. `here` is the working directory, which paths from the environment are relative to. The standard
 /// handlers, which stand in no file, are not among `handlers`.
@@ -141,6 +141,13 @@ impl Shown<'_> {
     }
 
     fn federation(&self, one: &FederationConfig) -> Value {
+        let link = |link: &LinkConfig| {
+            let source = |(component, part): &(ComponentRef, String)| {
+                if part.is_empty() { component.to_string() } else { format!("{component} {part}") }
+            };
+            json!({ "name": link.name, "domain": link.domain, "from": link.from.iter().map(source).collect::<Vec<_>>() })
+        };
+        let links: Vec<Value> = one.links.iter().map(link).collect();
         let origins: Vec<Value> = one.origins.iter().map(|origin| self.origin(origin)).collect();
         json!({
             "name": one.name,
@@ -150,6 +157,7 @@ impl Shown<'_> {
             "key_generation": one.key_generation,
             "refresh": show_duration(one.refresh),
             "origins": if origins.is_empty() { Value::Null } else { origins.into() },
+            "links": if links.is_empty() { Value::Null } else { links.into() },
         })
     }
 

@@ -4,6 +4,8 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::ComponentRef;
+
 /// `federation.role`, `peers.role`, `federation.origins.role`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -32,6 +34,19 @@ pub struct FederationConfig {
     pub refresh: Duration,
     /// Domains that are no peers and are heard of by way of them.
     pub origins: Vec<OriginConfig>,
+    /// Our ends of links to other domains.
+    pub links: Vec<LinkConfig>,
+}
+
+/// `[[federation.links]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkConfig {
+    /// Its name, the same in both domains.
+    pub name: String,
+    /// The domain at the other end.
+    pub domain: String,
+    /// Where values of our end come from: components, and a part of each, or nothing for the component itself.
+    pub from: Vec<(ComponentRef, String)>,
 }
 
 /// What is known of a domain before it says anything.

@@ -325,10 +325,10 @@ fn check_path(path: &str, name: &str, place: Place) -> Option<Problem> {
         ["storage", "history", _] => keys::HISTORY,
         ["storage", _] => keys::STORAGE,
         ["api", "listen"] => keys::API,
-        ["federation", other] if *other != "origins" => super::raw_federation::FEDERATION,
+        ["federation", other] if !matches!(*other, "origins" | "links") => super::raw_federation::FEDERATION,
         ["components" | "handlers" | "policies" | "subscriptions" | "exporters" | "peers", ..]
         | ["api", "tokens", ..]
-        | ["federation", "origins", ..] => {
+        | ["federation", "origins" | "links", ..] => {
             let problem = Problem::error(place, format!("environment variable {name} cannot set a list of tables"));
             return Some(problem.help("write them in a file"));
         }

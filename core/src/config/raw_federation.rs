@@ -9,7 +9,10 @@ use super::{
 };
 
 /// Keys of `[federation]`.
-pub const FEDERATION: &[&str] = &["name", "area", "role", "signing_key", "key_generation", "refresh", "origins"];
+pub const FEDERATION: &[&str] =
+    &["name", "area", "role", "signing_key", "key_generation", "refresh", "origins", "links"];
+/// Keys of `[[federation.links]]`.
+pub const LINK: &[&str] = &["name", "domain", "from"];
 /// Keys of `[[federation.origins]]`.
 pub const ORIGIN: &[&str] = &["domain", "area", "role", "key_generation", "signing_keys"];
 /// Keys of `[[peers]]`.
@@ -26,6 +29,16 @@ pub struct RawFederation {
     pub(super) key_generation: Option<Spot<u64>>,
     pub(super) refresh: Option<Spot<Duration>>,
     pub(super) origins: Vec<RawOrigin>,
+    pub(super) links: Vec<RawLink>,
+}
+
+/// `[[federation.links]]`
+#[derive(Debug)]
+pub struct RawLink {
+    pub(super) place: Place,
+    pub(super) name: Option<Spot<String>>,
+    pub(super) domain: Option<Spot<String>>,
+    pub(super) from: Option<Spot<Vec<Spot<String>>>>,
 }
 
 /// A domain with its keys: `[[federation.origins]]`, and a part of `[[peers]]`.
@@ -68,6 +81,20 @@ pub(super) fn federation(table: &TableReader<'_>) -> RawFederation {
         key_generation: table.number("key_generation", GENERATIONS),
         refresh: table.duration("refresh", Duration::from_secs(1)..=Duration::from_secs(3_600)),
         origins: table.tables("origins", ORIGIN).iter().map(|one| origin(one, "[[federation.origins]]")).collect(),
+        links: table.tables("links", LINK).iter().map(link).collect(),
+    }
+}
+
+fn link(table: &TableReader<'_>) -> RawLink {
+    let name = "[[federation.links]]";
+    if !table.has("from") {
+        table.missing("from", name, "from = [\"mq/border-1\", \"mk/km-1 west-link\"]");
+    }
+    RawLink {
+        place: table.place,
+        name: table.required_text("name", name, "name = \"vienna-brno\", the same in both domains"),
+        domain: table.required_text("domain", name, "domain = \"west\""),
+        from: table.texts("from"),
     }
 }
 

@@ -80,6 +80,13 @@ impl Outlet {
         !waiting.closed && waiting.lines.len() < SUBSCRIPTION_OUTLET_BYTES
     }
 
+    /// Whether something waits that the connection has not taken.
+    #[must_use]
+    pub fn is_owed(&self) -> bool {
+        let waiting = self.waiting();
+        !waiting.closed && !waiting.lines.is_empty()
+    }
+
     /// Moves what waits to the connection's buffer, and has `waker` woken when more comes.
     pub fn take(&self, out: &mut Vec<u8>, waker: &Waker) {
         let mut waiting = self.waiting();

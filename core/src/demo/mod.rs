@@ -5,6 +5,8 @@
 //! anybody could; what the manager noticed is read from its HTTP API, as any program would, and told beside it. The demo knows
 //! the manager only by [`DemoManager`]; it fails if something that should have been noticed was not.
 
+pub mod federation;
+mod proxy;
 pub mod reason;
 pub mod site;
 pub mod story;
@@ -95,6 +97,9 @@ pub enum DemoError {
     /// The network's task is gone.
     #[error("the simulated network broke")]
     Broken(#[from] tokio::task::JoinError),
+    /// A domain's signing key.
+    #[error(transparent)]
+    Keys(#[from] crate::pki::PkiError),
     /// The API could not be asked.
     #[error("the manager's API does not answer")]
     Watch(#[from] WatchError),

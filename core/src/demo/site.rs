@@ -64,9 +64,20 @@ impl Site {
             }
         };
         let (description, plan) = network()?;
-        let wanted = Wanted { first_port: 0, interval: INTERVAL, hold_off: "2s", more: TABLES };
+        let manager = (site::MANAGER, site::DOMAIN);
+        let wanted = Wanted { manager, first_port: 0, interval: INTERVAL, hold_off: "2s", more: TABLES };
         let site = site::Site::write(&folder, &description, &plan, &wanted)?;
         Ok(Self { site, description, plan, temporary })
+    }
+
+    /// The folder of one domain of several, with a network of its own; `more` are further tables of its configuration.
+    pub fn of_domain(folder: &Path, (domain, network): (&str, &str), more: &str) -> Result<Self, SiteError> {
+        let (description, plan) = expanded(domain, network)?;
+        let (manager, tables) = (format!("manager-{domain}"), format!("{TABLES}\n{more}"));
+        let manager = (manager.as_str(), domain);
+        let wanted = Wanted { manager, first_port: 0, interval: INTERVAL, hold_off: "1s", more: &tables };
+        let site = site::Site::write(folder, &description, &plan, &wanted)?;
+        Ok(Self { site, description, plan, temporary: None })
     }
 
     /// The configuration in the folder, loaded without regard to the environment of the process.
@@ -126,7 +137,11 @@ impl Site {
 
 /// The network, with the figures of the demo.
 pub(super) fn network() -> Result<(Description, Arc<Plan>), SiteError> {
-    let mut description = description::parse("belgium-20.toml", NETWORK).map_err(SiteError::Network)?;
+    expanded("belgium-20.toml", NETWORK)
+}
+
+fn expanded(name: &str, text: &str) -> Result<(Description, Arc<Plan>), SiteError> {
+    let mut description = description::parse(name, text).map_err(SiteError::Network)?;
     description.simulation.report_interval = INTERVAL;
     description.devices.store_bits = STORE_BITS;
     description.devices.store_start = 0.85;

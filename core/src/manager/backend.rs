@@ -18,7 +18,7 @@ use super::{
 use crate::{
     alarm::{AlarmBoard, AlarmFilter, AlarmSummary},
     api::{
-        Answer, Backend, Page, PageRequest,
+        Answer, Backend, FederationDesk, NoFederation, Page, PageRequest,
         backend::{OperateAlarmError, ReportsError, RequestError},
         enrolment_desk::EnrolmentDesk,
         event_log::EventLog,
@@ -76,6 +76,8 @@ pub struct ManagerBackend {
     pub subscriptions: Arc<super::subscriptions::Subscriptions>,
     /// What changed lately.
     pub events: Arc<EventLog>,
+    /// The federation, if there is one.
+    pub federation: Option<super::federation::Desk>,
     /// Audit trail.
     pub audit: Audit,
     /// Subscriptions at components.
@@ -545,6 +547,13 @@ impl Backend for ManagerBackend {
 
     fn enrolment(&self) -> &dyn EnrolmentDesk {
         &self.enrolment
+    }
+
+    fn federation(&self) -> &dyn FederationDesk {
+        match &self.federation {
+            Some(desk) => desk,
+            None => &NoFederation,
+        }
     }
 
     fn exporters(&self) -> &dyn ExporterDesk {

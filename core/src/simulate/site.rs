@@ -26,6 +26,8 @@ use crate::{
 const DAYS: u32 = 365;
 /// The manager's own ID.
 pub const MANAGER: &str = "manager-simulated";
+/// Its domain.
+pub const DOMAIN: &str = "simulated";
 /// Reports that may be missed before silence is an alarm.
 const MISSED: u32 = 3;
 /// Silence shorter than this is none, however fast components report.
@@ -60,6 +62,8 @@ pub enum SiteError {
 /// What the configuration is to be like.
 #[derive(Clone, Debug)]
 pub struct Wanted<'a> {
+    /// The manager's own ID, and its domain.
+    pub manager: (&'a str, &'a str),
     /// Of the API; reference points follow it in their order. 0: the system chooses each.
     pub first_port: u16,
     /// Time of the clock between two reports of a component.
@@ -96,8 +100,8 @@ impl Site {
         let pki = site.pki();
         if !pki.join("ca.pem").exists() {
             pki::init(&pki, "qkdnm simulation CA", DAYS)?;
-            let manager = ComponentRef::new(ReferencePoint::Mx, ComponentId::new(MANAGER)?);
-            let name = Some(MANAGER.to_owned());
+            let manager = ComponentRef::new(ReferencePoint::Mx, ComponentId::new(wanted.manager.0)?);
+            let name = Some(wanted.manager.0.to_owned());
             pki::issue(&pki, &IssueRequest { components: vec![manager], dns: vec![], ips: vec![], days: DAYS, name })?;
         }
         let text = configuration(description, plan, wanted);
@@ -176,10 +180,11 @@ fn baseline() -> String {
 
 fn configuration(description: &Description, plan: &Plan, wanted: &Wanted<'_>) -> String {
     let port = |offset: u16| if wanted.first_port == 0 { 0 } else { wanted.first_port.saturating_add(offset) };
+    let (manager, domain) = wanted.manager;
     let mut text = format!(
         "# The manager of a simulated network: {}. Written by `qkdnm`.\n\n\
-         [manager]\nid = \"{MANAGER}\"\ndomain = \"simulated\"\n\n\
-         [tls]\ncertificate = \"pki/{MANAGER}.pem\"\nprivate_key = \"pki/{MANAGER}.key\"\n\
+         [manager]\nid = \"{manager}\"\ndomain = \"{domain}\"\n\n\
+         [tls]\ncertificate = \"pki/{manager}.pem\"\nprivate_key = \"pki/{manager}.key\"\n\
          trust_anchors = \"pki/ca.pem\"\n\n\
          [storage]\njournal_segment_size = \"16MiB\"\n\n\
          [api]\nlisten = \"127.0.0.1:{}\"\n",

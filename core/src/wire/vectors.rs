@@ -74,7 +74,8 @@ fn seen(key: &str, decoded: &Decoded<'_>, batch: &ReportBatch, notes: &Notes, sy
             Decoded::Report { .. } => json!("rejected"),
             Decoded::TooLarge { is_answer: false, .. } => json!("too-large"),
             Decoded::Malformed { is_answer: false, .. } => json!("malformed"),
-            Decoded::Unsupported { .. } => json!("unsupported"),
+            // On Mx it would be answered; the vectors are of components.
+            Decoded::Unsupported { .. } | Decoded::Request { .. } => json!("unsupported"),
             Decoded::Subscribe { ends: false, extension, .. } => match subscription::parse_subscribe(extension) {
                 Ok(_) => json!("success"),
                 Err(_) => json!("rejected"),

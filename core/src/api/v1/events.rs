@@ -1,6 +1,7 @@
 //! `/api/v1/events`: what changes, as server-sent events (HTML Living Standard, 9.2).
 //!
-//! `alarm` carries the alarm as it is now; `components` names components that reported since the last such event; `resync`
+//! `alarm` carries the alarm as it is now; `components` names components that reported since the last such event; `domain` says
+//! that another domain told something or is seen otherwise; `resync`
 //! says that something is missing, so that everything is to be fetched anew. `ready` comes first and gives the place from
 //! which to resume: a client that reconnects with `Last-Event-ID` misses nothing that the log still holds.
 
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// Kinds that a listener may ask for.
-const KINDS: [&str; 2] = ["alarm", "components"];
+const KINDS: [&str; 3] = ["alarm", "components", "domain"];
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -51,7 +52,7 @@ struct Listener {
 
 /// Follows what changes, as server-sent events; the header `Last-Event-ID` resumes.
 #[utoipa::path(get, path = "/events", tag = "events", operation_id = "followEvents", params(Query),
-    responses((status = 200, description = "Events without end: `ready`, `alarm`, `components`, `resync`.",
+    responses((status = 200, description = "Events without end: `ready`, `alarm`, `components`, `domain`, `resync`.",
         body = String, content_type = "text/event-stream")))]
 pub(crate) async fn follow(
     State(state): State<ApiState>,

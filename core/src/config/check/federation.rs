@@ -7,10 +7,10 @@ use super::Checker;
 use crate::{
     config::{
         ComponentConfig, IdentityRule, InterfaceConfig, ManagerConfig,
-        federation::{FederationConfig, FederationRole, OriginConfig, PeerConfig},
+        federation::{FederationConfig, FederationRole, LinkConfig, OriginConfig, PeerConfig},
         limits,
         problem::Problem,
-        raw_federation::{RawFederation, RawOrigin, RawPeer},
+        raw_federation::{RawFederation, RawLink, RawOrigin, RawPeer},
         source::Spot,
     },
     model::{ComponentId, ComponentRef, ReferencePoint},
@@ -34,6 +34,10 @@ impl Checker<'_> {
         self.unique("domain", domains.into_iter());
         let signing_key = raw.signing_key.as_ref().map(|spot| self.file(spot, "signing key"));
         let text = |spot: &Option<Spot<String>>| spot.as_ref().map(|spot| spot.value.clone()).unwrap_or_default();
+        self.unique("inter-domain link", raw.links.iter().filter_map(|link| link.name.clone()));
+        let known: Vec<&str> =
+            peers.iter().filter_map(|peer| peer.origin.domain.as_ref()).map(|spot| spot.value.as_str()).collect();
+        let links = raw.links.iter().filter_map(|link| self.link(link, &known)).collect();
         let origins = raw.origins.iter().filter_map(|origin| self.origin(origin, true)).collect();
         Some(FederationConfig {
             name: raw.name.as_ref().map(|spot| spot.value.clone())?,
@@ -43,7 +47,38 @@ impl Checker<'_> {
             key_generation: generation(raw.key_generation.as_ref()),
             refresh: raw.refresh.as_ref().map_or(limits::FEDERATION_REFRESH, |spot| spot.value),
             origins,
+            links,
         })
+    }
+
+    fn link(&self, raw: &RawLink, peers: &[&str]) -> Option<LinkConfig> {
+        let domain = raw.domain.as_ref()?;
+        if !peers.contains(&domain.value.as_str()) {
+            let problem = Problem::error(domain.place, format!("`{}` is the domain of no peer", domain.value));
+            self.found.add(
+                problem.help("what is said of a link goes to the peer at its other end alone: add it to [[peers]]"),
+            );
+        }
+        let texts = raw.from.as_ref().map(|list| list.value.as_slice()).unwrap_or_default();
+        if texts.is_empty() && raw.from.is_some() {
+            self.found.add(Problem::error(raw.place, "nothing is named that knows of our end"));
+        }
+        let source = |spot: &Spot<String>| {
+            let (component, resource) = spot.value.split_once(' ').unwrap_or((&spot.value, ""));
+            match component.parse::<ComponentRef>() {
+                Ok(component) => Some((component, resource.trim().to_owned())),
+                Err(error) => {
+                    let problem = Problem::error(spot.place, "this names no component").label(error.to_string());
+                    self.found.add(
+                        problem
+                            .help("write REFERENCE-POINT/ID, and a part of it behind a space: \"mk/km-1 west-link\""),
+                    );
+                    None
+                }
+            }
+        };
+        let from = texts.iter().filter_map(source).collect();
+        Some(LinkConfig { name: raw.name.as_ref()?.value.clone(), domain: domain.value.clone(), from })
     }
 
     fn origin(&self, raw: &RawOrigin, signs: bool) -> Option<OriginConfig> {
@@ -81,14 +116,14 @@ impl Checker<'_> {
                     .add(problem.help("nothing is exchanged with them; add [federation] with name and signing_key"));
             }
             if !interfaces.iter().any(|interface| interface.reference_point == ReferencePoint::Mx) {
-                let problem = Problem::error(first.place, "there are peers, but no [interfaces.mx]");
+                let problem = Problem::warning(first.place, "there are peers, but no [interfaces.mx]");
                 self.found.add(problem.help("add [interfaces.mx]; peers are dialled from it too"));
             }
         }
-        raw.iter().filter_map(|peer| self.peer(peer, federation.is_some(), manager)).collect()
+        raw.iter().filter_map(|peer| self.peer(peer, manager)).collect()
     }
 
-    fn peer(&self, raw: &RawPeer, signs: bool, manager: Option<&ManagerConfig>) -> Option<PeerConfig> {
+    fn peer(&self, raw: &RawPeer, manager: Option<&ManagerConfig>) -> Option<PeerConfig> {
         let files = |list: &Option<Spot<Vec<Spot<String>>>>, what: &str| -> Vec<PathBuf> {
             list.iter().flat_map(|list| &list.value).map(|spot| self.file(spot, what)).collect()
         };
@@ -97,7 +132,8 @@ impl Checker<'_> {
         if let Some(address) = &raw.address {
             self.dial_address(address);
         }
-        let origin = self.origin(&raw.origin, signs);
+        // Without keys it is a manager that knows plain status reports only.
+        let origin = self.origin(&raw.origin, false);
         let id = raw.id.as_ref()?;
         if let Err(error) = ComponentId::new(&id.value) {
             self.found.add(Problem::error(id.place, "this cannot be a manager ID").label(error.to_string()));

@@ -292,8 +292,8 @@ const KEY_GENERATION: Key = key(
 const SIGNING_KEYS: Key = key(
     "signing_keys",
     Paths,
-    Means("required in a federation"),
-    "Public keys that sign for the domain, in PEM; two while keys are exchanged.",
+    Default("[]"),
+    "Public keys that sign for the domain, in PEM; two while keys are exchanged. None: it sends plain reports only.",
 );
 
 pub(super) static FEDERATION: TableSpec = TableSpec {
@@ -318,13 +318,41 @@ pub(super) static FEDERATION: TableSpec = TableSpec {
              a restart.",
         ),
         key("origins", Tables(&ORIGIN), Default("[]"), ORIGIN.about),
+        key("links", Tables(&LINK), Default("[]"), LINK.about),
+    ],
+};
+
+static LINK: TableSpec = TableSpec {
+    name: "federation.links",
+    about: "Links to other domains: what our end says is told to the peer at the other end, and to nobody else.",
+    keys: &[
+        key("name", Text, Required, "The link's name, the same in both domains."),
+        key("domain", Text, Required, "The domain at the other end, of one of the peers."),
+        key(
+            "from",
+            Texts,
+            Required,
+            "What knows of our end, such as mq/border-1, or with a part of it mk/km-1 west-link: state, error rate, key rate and \
+             store are taken from there.",
+        ),
     ],
 };
 
 static ORIGIN: TableSpec = TableSpec {
     name: "federation.origins",
     about: "Domains that are no peers of this manager and are heard of by way of them.",
-    keys: &[DOMAIN, AREA, ROLE, KEY_GENERATION, SIGNING_KEYS],
+    keys: &[
+        DOMAIN,
+        AREA,
+        ROLE,
+        KEY_GENERATION,
+        key(
+            "signing_keys",
+            Paths,
+            Required,
+            "Public keys that sign for the domain, in PEM; two while keys are exchanged.",
+        ),
+    ],
 };
 
 pub(super) static PEER: TableSpec = TableSpec {

@@ -62,10 +62,13 @@ signing_key = "k"
 [[federation.origins]]
 domain = "o"
 signing_keys = "a"
+[[federation.links]]
+name = "l"
+domain = "w"
+from = "mq/m"
 [[peers]]
 id = "w"
 domain = "w"
-signing_keys = "a"
 [plugins]
 [storage]
 [storage.history]
@@ -166,6 +169,7 @@ fn it_has_the_keys_that_are_read() {
         ("exporters.filter", raw_exporter::FILTER),
         ("federation", raw_federation::FEDERATION),
         ("federation.origins", raw_federation::ORIGIN),
+        ("federation.links", raw_federation::LINK),
         ("peers", raw_federation::PEER),
         ("plugins", keys::PLUGINS),
         ("storage", keys::STORAGE),

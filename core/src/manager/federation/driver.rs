@@ -25,7 +25,7 @@ use crate::{
             Subscription,
         },
     },
-    model::{ComponentRef, Timestamp},
+    model::Timestamp,
     storage::{
         error::StorageError,
         federation::{Disclosure, FederationDb},
@@ -62,7 +62,6 @@ pub struct Parts {
 /// A connection with a peer.
 pub(super) struct Session {
     pub(super) connection: PeerConnection,
-    pub(super) manager: ComponentRef,
     pub(super) domain: OriginId,
     pub(super) since: Timestamp,
     /// Whether the peer answered that it tells us things; absent: not answered yet.
@@ -242,10 +241,9 @@ impl Driver {
         let dialled = connection.dialled;
         let mut core = locked(&self.federation.core);
         // Whoever is no peer may report on Mx like any component; it takes no part in this.
-        let Some((domain, manager)) = core.membership.domain_of(&connection.managers) else { return Vec::new() };
+        let Some(domain) = core.membership.domain_of(&connection.managers) else { return Vec::new() };
         let entered = Session {
             connection,
-            manager,
             domain: domain.clone(),
             since: wall_time(),
             tells_us: None,

@@ -9,6 +9,7 @@
 //! A report of a peer is answered like any other; what it says of domains comes here. Nothing here decides what is
 //! believed (`federation/protocol`) or what may be said (`federation/section`).
 
+mod desk;
 mod driver;
 mod mailbox;
 pub mod membership;
@@ -20,6 +21,7 @@ use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
+    time::{Duration, Instant},
 };
 
 use self::{driver::Core, mailbox::Letter};
@@ -35,6 +37,7 @@ use crate::{
     storage::{JournalPosition, follow::Follower, record::BatchRecord},
 };
 
+pub use desk::Desk;
 pub use driver::{Parts, start};
 pub use tell::Teller;
 
@@ -63,11 +66,8 @@ impl Membership {
     }
 
     /// The domain that a manager speaks for.
-    fn domain_of(&self, managers: &[ComponentRef]) -> Option<(OriginId, ComponentRef)> {
-        self.peers
-            .iter()
-            .find(|(_, peer)| managers.contains(&peer.manager))
-            .map(|(domain, peer)| (domain.clone(), peer.manager.clone()))
+    fn domain_of(&self, managers: &[ComponentRef]) -> Option<OriginId> {
+        self.peers.iter().find(|(_, peer)| managers.contains(&peer.manager)).map(|(domain, _)| domain.clone())
     }
 }
 
@@ -90,6 +90,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// How long it may take at a stop until connections have taken what peers are told last.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
 impl Federation {
     /// Dials are made by these connections from now on.
     pub fn dial_by(&self, connections: &Arc<Connections>) {
@@ -109,6 +112,13 @@ impl Federation {
         let thread = locked(&self.thread).take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("The federation's thread ended by a panic.");
+        }
+        // That we leave is still on its way to the connections, which are closed next.
+        let patience = Instant::now() + LAST_WORDS;
+        while Instant::now() < patience
+            && locked(&self.core).sessions.values().any(|open| open.connection.outlet.is_owed())
+        {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 

@@ -4,11 +4,40 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     alarm::AlarmBoard,
+    config::federation::LinkConfig,
     dispatch::Registry,
-    federation::section::{self, Alarms, Capabilities, Counts, DomainPicture, Health},
-    manager::{backend::SILENT, in_force::Current},
-    model::{ReferencePoint, Severity},
+    federation::section::{self, Alarms, Capabilities, Counts, DomainPicture, Health, LinkEnd},
+    manager::{
+        backend::SILENT,
+        in_force::{Current, InForce},
+    },
+    model::{
+        ReferencePoint, Severity, Symbol, SymbolTable,
+        report_batch::{SampleKind, sample_kind},
+    },
+    state::LastValue,
 };
+
+/// What a word says of a link.
+fn link_state(name: &str, word: &str) -> Option<&'static str> {
+    match (name, word) {
+        ("kma_link_state" | "ksa_link_state", "up") | ("qkdi_status", "ENABLED") | ("qkdl_status", "ACTIVE") => {
+            Some("up")
+        }
+        ("kma_link_state" | "ksa_link_state", "degraded") | ("qkdl_status", "PENDING") => Some("degraded"),
+        ("kma_link_state" | "ksa_link_state", "down")
+        | ("qkdi_status", "DISABLED" | "FAILED")
+        | ("qkdl_status", "OFF" | "PASSIVE")
+        | ("distillation_state", "aborted") => Some("down"),
+        _ => None,
+    }
+}
+
+/// The worse of two states.
+fn worse<'a>(one: &'a str, other: &'a str) -> &'a str {
+    let rank = |state: &str| ["unknown", "up", "degraded", "down"].iter().position(|known| *known == state);
+    if rank(one) >= rank(other) { one } else { other }
+}
 
 /// Where it is looked.
 #[derive(Clone)]
@@ -19,6 +48,8 @@ pub struct Sources {
     pub registry: Arc<Registry>,
     /// Alarms.
     pub board: Arc<AlarmBoard>,
+    /// Names.
+    pub symbols: Arc<SymbolTable>,
 }
 
 impl Sources {
@@ -59,7 +90,42 @@ impl Sources {
             reference_points: points.collect(),
             sections: section::names().map(str::to_owned).collect(),
         };
-        DomainPicture { health, alarms, links: Vec::new(), capabilities }
+        DomainPicture { health, alarms, links: self.links(&in_force), capabilities }
+    }
+
+    /// Our ends of links to other domains, as the components that know of them last said.
+    fn links(&self, in_force: &InForce) -> Vec<LinkEnd> {
+        let configured = in_force.config.federation.as_ref().map(|one| one.links.as_slice()).unwrap_or_default();
+        configured.iter().map(|link| self.link(link)).collect()
+    }
+
+    fn link(&self, link: &LinkConfig) -> LinkEnd {
+        let mut end = LinkEnd {
+            id: link.name.clone(),
+            peer: link.domain.clone(),
+            state: "unknown".to_owned(),
+            ..LinkEnd::default()
+        };
+        for (component, part) in &link.from {
+            let Some(view) = self.registry.find(component).and_then(|entry| entry.view.load_full()) else { continue };
+            let of_part = |value: &&LastValue| *self.symbols.text(Symbol(value.resource)) == **part;
+            for value in view.values.0.iter().filter(of_part) {
+                let name = self.symbols.text(Symbol(value.name));
+                match (&*name, sample_kind(value.kind)) {
+                    ("qber_ratio", SampleKind::Number) => end.qber_ratio = Some(value.value),
+                    ("secret_key_rate_bps", SampleKind::Number) => end.secret_key_rate_bps = Some(value.value),
+                    ("key_store_fill_ratio", SampleKind::Number) => end.key_store_fill_ratio = Some(value.value),
+                    (_, SampleKind::Word) => {
+                        let word = self.symbols.text(Symbol(value.value as u32));
+                        if let Some(state) = link_state(&name, &word) {
+                            end.state = worse(&end.state, state).to_owned();
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        end
     }
 
     /// The status of the domain in objects of section 4, for managers that know nothing of the rest: how many components of each

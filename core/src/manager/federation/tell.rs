@@ -1,15 +1,16 @@
 //! What the federation has to tell operators: alarms about peers and about ourselves, the audit trail, the log.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use super::locked;
 use crate::{
+    api::event_log::EventLog,
     clock::wall_time,
     federation::protocol::{Event, Freshness, OriginId},
     manager::alarms::AlarmDesk,
     model::AlarmKey,
     shard::{AlarmRequest, alarms::own_report},
-    storage::error::StorageError,
+    storage::{JournalPosition, error::StorageError},
     telemetry::audit::{Audit, AuditEntry},
 };
 
@@ -21,6 +22,8 @@ pub struct Teller {
     pub audit: Audit,
     /// The component of alarms about the manager itself (`mx/` and its ID).
     pub manager: String,
+    /// What is told to those who follow the manager.
+    pub events: Arc<EventLog>,
     /// Whether we take ourselves to be cut off: then peers are not complained about one by one.
     pub isolated: Mutex<bool>,
 }
@@ -28,8 +31,8 @@ pub struct Teller {
 impl Teller {
     /// For a manager.
     #[must_use]
-    pub fn new(desk: AlarmDesk, audit: Audit, manager: String) -> Self {
-        Self { desk, audit, manager, isolated: Mutex::new(false) }
+    pub fn new(desk: AlarmDesk, audit: Audit, manager: String, events: Arc<EventLog>) -> Self {
+        Self { desk, audit, manager, events, isolated: Mutex::new(false) }
     }
 
     fn key(&self, alarm_type: &str, domain: &str) -> AlarmKey {
@@ -49,6 +52,11 @@ impl Teller {
     fn clear(&self, alarm_type: &str, domain: &str, text: &str) {
         let key = self.key(alarm_type, domain);
         self.desk.put(AlarmRequest { key, report: None, text: text.to_owned() });
+    }
+
+    fn event(&self, data: serde_json::Value) {
+        // Domains have no place in our journal: they come behind whatever is newest.
+        self.events.add(JournalPosition(0), "domain", data.to_string());
     }
 
     fn audit(&self, who: &str, what: String) {
@@ -76,6 +84,10 @@ impl Teller {
             }
             Event::Accepted { slot, version, from, changed } => {
                 tracing::debug!(%slot, %version, %from, changed, "Accepted.");
+                self.event(serde_json::json!({
+                    "domain": slot.origin.as_str(), "audience": slot.audience.to_string(),
+                    "version": version.to_string(), "from": from.as_str(), "changed": changed,
+                }));
             }
             Event::Dropped { from, slot, fault } => {
                 let slot = slot.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -149,6 +161,7 @@ impl Teller {
 
     fn standing(&self, origin: &OriginId, before: Option<Freshness>, now: Freshness) {
         let domain = origin.as_str();
+        self.event(serde_json::json!({ "domain": domain, "freshness": now.as_str() }));
         tracing::info!(
             domain,
             before = before.map(Freshness::as_str),
@@ -157,7 +170,8 @@ impl Teller {
         );
         let repairs = ["Check the connection to that domain's manager, and ask its operators."];
         match now {
-            Freshness::Stale if !*locked(&self.isolated) => {
+            // What was stored before a start is old until something newer comes: that is no fault yet.
+            Freshness::Stale if before.is_some() && !*locked(&self.isolated) => {
                 let text = format!("nothing new of domain {domain} for longer than it said it would take");
                 self.raise("peer-stale", domain, text, &repairs);
             }

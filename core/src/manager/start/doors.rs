@@ -120,6 +120,7 @@ impl Shared {
             current: self.current.clone(),
             registry: Arc::clone(&self.registry),
             board: Arc::clone(&self.board),
+            symbols: Arc::clone(&self.symbols),
         };
         let refresh = u64::try_from(one.refresh.as_millis()).unwrap_or(u64::MAX);
         let settings = Settings { refresh, valid_for: refresh.saturating_mul(3), ..Settings::default() };
@@ -134,7 +135,12 @@ impl Shared {
             db: FederationDb::open(&config.manager.data_dir)?,
             speaker: Box::new(move || section::drafts(&speaking.picture())),
             plain: Box::new(move || plain.plain()),
-            teller: Teller::new(desk.clone(), parts.audit.clone(), self.manager.clone()),
+            teller: Teller::new(
+                desk.clone(),
+                parts.audit.clone(),
+                self.manager.clone(),
+                Arc::clone(parts.events.log()),
+            ),
             post: parts.post.clone(),
         })?;
         Ok(Some(federation))
@@ -165,8 +171,16 @@ impl Shared {
         outward: Arc<Outward>,
         (exporters, enrolment): (&Arc<Exporters>, Enrolling),
         (reloader, doors): (&Arc<Reloader>, &Arc<Doors>),
+        federation: Option<&Arc<Federation>>,
     ) -> ManagerBackend {
+        let manager = &self.current.get().config.manager;
+        let desk_of = |federation: &Arc<Federation>| federation::Desk {
+            federation: Arc::clone(federation),
+            domain: manager.domain.as_str().into(),
+            data_dir: manager.data_dir.clone(),
+        };
         ManagerBackend {
+            federation: federation.map(desk_of),
             current: self.current.clone(),
             symbols: Arc::clone(&self.symbols),
             registry: Arc::clone(&self.registry),
@@ -281,8 +295,10 @@ impl Shared {
             (&outward, &exporters, &federation),
         );
         tasks.spawn(Arc::clone(&reloader).watch(doors_cancel.clone()));
-        let (api, backend) =
-            (closed.api.address(), self.backend(desk, &parts, outward, (&exporters, enrolment), (&reloader, &doors)));
+        let (api, backend) = (
+            closed.api.address(),
+            self.backend(desk, &parts, outward, (&exporters, enrolment), (&reloader, &doors), federation.as_ref()),
+        );
         tasks.spawn(Arc::clone(&parts.events).run(doors_cancel.clone()));
         tasks.spawn(closed.api.serve(Arc::new(backend), doors_cancel.clone()));
         Ok(Running {

@@ -1,0 +1,62 @@
+//! A federation for tests of the API: one peer, two domains.
+
+use serde_json::json;
+
+use super::{
+    federation_desk::FederationDesk,
+    views::{DisclosureView, DomainLinkView, DomainView, PeerView, PreviewView},
+};
+
+/// The federation.
+pub(super) struct FakeFederation;
+
+fn document() -> serde_json::Value {
+    json!({
+        "audience": "federation", "version": "1.7.3", "issued": "2026-01-01T00:00:00Z", "manifestBytes": 900, "from": "west", "via": [],
+        "sections": [{ "name": "health", "bytes": 17, "content": { "components": {} }, "malformed": null }],
+    })
+}
+
+impl FederationDesk for FakeFederation {
+    fn peers(&self) -> Vec<PeerView> {
+        let peer = json!({
+            "id": "manager-west", "domain": "west", "address": "192.0.2.9:7107", "connected": true,
+            "since": "2026-01-01T00:00:00Z", "dialled": true, "peerAddress": "192.0.2.9:7107", "tellsUs": true,
+            "roundTripMs": 1.5, "sent": 3, "answered": 1, "freshness": "fresh",
+        });
+        vec![serde_json::from_value(peer).unwrap()]
+    }
+
+    fn domains(&self) -> Vec<DomainView> {
+        let domain = |name: &str, own: bool| {
+            let domain = json!({
+                "domain": name, "own": own, "freshness": "fresh", "ageMs": 12, "disputed": false,
+                "documents": [document()],
+            });
+            serde_json::from_value(domain).unwrap()
+        };
+        vec![domain("east", true), domain("west", false)]
+    }
+
+    fn links(&self) -> Vec<DomainLinkView> {
+        let link = json!({
+            "id": "vienna-brno", "domain": "west", "state": "up", "ours": { "state": "up" }, "theirs": { "state": "up" },
+            "freshness": "fresh", "differences": [],
+        });
+        vec![serde_json::from_value(link).unwrap()]
+    }
+
+    fn preview(&self, peer: &str) -> Option<PreviewView> {
+        let preview = json!({ "domain": "west", "own": [document()], "relayed": ["north"] });
+        (peer == "manager-west").then(|| serde_json::from_value(preview).unwrap())
+    }
+
+    fn disclosures(&self, peer: &str, limit: u32) -> Option<Result<Vec<DisclosureView>, String>> {
+        let told = json!({
+            "time": "2026-01-01T00:00:00Z", "audience": "federation", "version": "1.7.3", "sections": ["health"],
+            "bytes": 17,
+        });
+        let told: DisclosureView = serde_json::from_value(told).unwrap();
+        (peer == "manager-west").then(|| Ok(vec![told; limit.min(2) as usize]))
+    }
+}

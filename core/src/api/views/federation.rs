@@ -1,0 +1,139 @@
+//! Peers and domains as the API shows them.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::model::Timestamp;
+
+/// A configured peer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PeerView {
+    /// Its manager ID.
+    pub id: String,
+    /// The domain that it speaks for.
+    pub domain: String,
+    /// Where it is dialled; absent: it dials us.
+    pub address: Option<String>,
+    /// Whether there is a session with it now.
+    pub connected: bool,
+    /// Since when.
+    pub since: Option<Timestamp>,
+    /// Whether we dialled.
+    pub dialled: Option<bool>,
+    /// Address of the other side.
+    pub peer_address: Option<String>,
+    /// Whether it tells us what managers exchange; absent: it has not said yet. False: it knows plain status reports only.
+    pub tells_us: Option<bool>,
+    /// Time from our last message to its answer, milliseconds.
+    pub round_trip_ms: Option<f64>,
+    /// Messages sent in this session.
+    pub sent: u64,
+    /// Requests answered in this session.
+    pub answered: u64,
+    /// How its domain is seen: `fresh`, `indirect`, `stale`, `unreachable`, `withdrawn`, `excluded`; absent: not heard of.
+    pub freshness: Option<String>,
+}
+
+/// What is known of a domain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DomainView {
+    /// Its name.
+    pub domain: String,
+    /// Whether it is the domain of this manager.
+    pub own: bool,
+    /// How it is seen: `fresh`, `indirect`, `stale`, `unreachable`, `withdrawn`, `excluded`; `unheard`: it has said nothing yet.
+    pub freshness: String,
+    /// Age of its newest document, milliseconds.
+    pub age_ms: u64,
+    /// It has signed two manifests of one version: its key is used twice.
+    pub disputed: bool,
+    /// Its documents that are held here, one an audience.
+    pub documents: Vec<DocumentView>,
+}
+
+/// A document of a domain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DocumentView {
+    /// For whom it is.
+    pub audience: String,
+    /// Key generation, epoch and number, with dots.
+    pub version: String,
+    /// When it was signed, by the domain's clock.
+    pub issued: Timestamp,
+    /// Bytes of its signed manifest.
+    pub manifest_bytes: u64,
+    /// By which neighbour it came; the domain itself, if it came directly.
+    pub from: String,
+    /// Relays on its way, oldest first.
+    pub via: Vec<String>,
+    /// What it says.
+    pub sections: Vec<SectionView>,
+}
+
+/// A section of a document.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SectionView {
+    /// Its name.
+    pub name: String,
+    /// Bytes as sent.
+    pub bytes: u64,
+    /// What it says, as far as this manager knows such sections; null: it does not, or the section is malformed.
+    #[schema(value_type = Object)]
+    pub content: serde_json::Value,
+    /// What is wrong with it, if anything.
+    pub malformed: Option<String>,
+}
+
+/// A link to another domain, from both ends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DomainLinkView {
+    /// Its name.
+    pub id: String,
+    /// The domain at the other end.
+    pub domain: String,
+    /// The worse of what both ends say: `up`, `degraded`, `down`, `unknown`.
+    pub state: String,
+    /// What our end says; absent: it is not in our configuration.
+    #[schema(value_type = Option<Object>)]
+    pub ours: Option<serde_json::Value>,
+    /// What the other end says; absent: nothing was told.
+    #[schema(value_type = Option<Object>)]
+    pub theirs: Option<serde_json::Value>,
+    /// How the other domain is seen: whether what it says still holds.
+    pub freshness: String,
+    /// What the two ends say differently, in words.
+    pub differences: Vec<String>,
+}
+
+/// What a peer's domain is told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviewView {
+    /// The peer's domain.
+    pub domain: String,
+    /// Our documents that it gets.
+    pub own: Vec<DocumentView>,
+    /// Domains whose documents are passed on to it.
+    pub relayed: Vec<String>,
+}
+
+/// Something that was told to a peer's domain.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DisclosureView {
+    /// When.
+    pub time: Timestamp,
+    /// For whom the document is.
+    pub audience: String,
+    /// Version of our document.
+    pub version: String,
+    /// Sections that went.
+    pub sections: Vec<String>,
+    /// Their bytes.
+    pub bytes: u64,
+}

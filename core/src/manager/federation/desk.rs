@@ -1,0 +1,172 @@
+//! The federation as the API shows it: read from the state machine under its lock, for a moment.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Federation, driver::Core, locked};
+use crate::{
+    api::{
+        FederationDesk,
+        views::{DisclosureView, DocumentView, DomainLinkView, DomainView, PeerView, PreviewView, SectionView},
+    },
+    federation::{
+        protocol::{Audience, Held, OriginId, SectionBody, Slot},
+        section::{self, LinkEnd, Links, TwoEnds},
+    },
+    model::Timestamp,
+    storage::federation::{self as stored, Disclosure},
+};
+
+/// The door to the federation.
+#[derive(Clone)]
+pub struct Desk {
+    /// The federation.
+    pub federation: Arc<Federation>,
+    /// Our domain.
+    pub domain: OriginId,
+    /// Where what was disclosed is read.
+    pub data_dir: PathBuf,
+}
+
+fn section_view(body: &SectionBody) -> SectionView {
+    let (content, malformed) = match section::read(&body.name, &body.data) {
+        Ok(content) => (content, None),
+        Err(problem) => (serde_json::Value::Null, Some(problem)),
+    };
+    SectionView { name: body.name.to_string(), bytes: body.data.len() as u64, content, malformed }
+}
+
+fn document_view(slot: &Slot, held: &Held) -> DocumentView {
+    DocumentView {
+        audience: slot.audience.to_string(),
+        version: held.manifest.version.to_string(),
+        issued: Timestamp(i64::try_from(held.manifest.issued_at).unwrap_or(i64::MAX)),
+        manifest_bytes: held.jws.len() as u64,
+        from: held.from.to_string(),
+        via: held.via.iter().map(ToString::to_string).collect(),
+        sections: held.sections.values().map(section_view).collect(),
+    }
+}
+
+impl Desk {
+    fn domain_view(&self, core: &Core, domain: &OriginId) -> DomainView {
+        let standing = core.node.standing(domain, core.now().mono);
+        let documents = core.node.documents().filter(|(slot, _)| slot.origin == *domain);
+        DomainView {
+            domain: domain.to_string(),
+            own: *domain == self.domain,
+            freshness: standing.map_or("unheard", |standing| standing.freshness.as_str()).to_owned(),
+            age_ms: standing.map_or(0, |standing| standing.age_ms),
+            disputed: standing.is_some_and(|standing| standing.disputed),
+            documents: documents.map(|(slot, held)| document_view(slot, held)).collect(),
+        }
+    }
+
+    fn domain_of(&self, core: &Core, id: &str) -> Option<OriginId> {
+        let peers = &core.membership.peers;
+        peers.iter().find(|(_, peer)| peer.manager.id.as_str() == id).map(|(domain, _)| domain.clone())
+    }
+}
+
+impl FederationDesk for Desk {
+    fn peers(&self) -> Vec<PeerView> {
+        let core = locked(&self.federation.core);
+        let view = |(domain, peer): (&OriginId, &super::Peer)| {
+            // A session that the state machine has closed may still be on its way out.
+            let open: Vec<_> =
+                core.node.session_peers().filter(|(_, other)| *other == domain).map(|(id, _)| id).collect();
+            let session = open.first().and_then(|id| core.sessions.get(id));
+            let standing = core.node.standing(domain, core.now().mono);
+            PeerView {
+                id: peer.manager.id.to_string(),
+                domain: domain.to_string(),
+                address: peer.address.clone(),
+                connected: session.is_some(),
+                since: session.map(|session| session.since),
+                dialled: session.map(|session| session.connection.dialled),
+                peer_address: session.map(|session| session.connection.address.to_string()),
+                tells_us: session.and_then(|session| session.tells_us),
+                round_trip_ms: session.and_then(|session| session.round_trip).map(|time| time.as_secs_f64() * 1e3),
+                sent: session.map_or(0, |session| session.messages.1),
+                answered: session.map_or(0, |session| session.messages.0),
+                freshness: standing.map(|standing| standing.freshness.as_str().to_owned()),
+            }
+        };
+        core.membership.peers.iter().map(view).collect()
+    }
+
+    fn domains(&self) -> Vec<DomainView> {
+        let core = locked(&self.federation.core);
+        let mut domains: Vec<OriginId> = core.membership.roster.members.keys().cloned().collect();
+        domains.extend(core.node.documents().map(|(slot, _)| slot.origin.clone()));
+        domains.sort_unstable();
+        domains.dedup();
+        domains.iter().map(|domain| self.domain_view(&core, domain)).collect()
+    }
+
+    fn links(&self) -> Vec<DomainLinkView> {
+        let core = locked(&self.federation.core);
+        let ends = |origin: &OriginId, audience: Audience| -> Vec<LinkEnd> {
+            let slot = Slot { origin: origin.clone(), audience };
+            let held = core.node.documents().find(|(other, _)| **other == slot).map(|(_, held)| held);
+            let body = held.and_then(|held| held.sections.get("links"));
+            let read = body.and_then(|body| section::read("links", &body.data).ok());
+            read.and_then(|links| serde_json::from_value::<Links>(links).ok()).unwrap_or_default().ends
+        };
+        let mut links = Vec::new();
+        for domain in core.membership.peers.keys() {
+            let (ours, theirs) = (
+                ends(&self.domain, Audience::Adjacent(domain.clone())),
+                ends(domain, Audience::Adjacent(self.domain.clone())),
+            );
+            let freshness = core.node.standing(domain, core.now().mono);
+            let freshness = freshness.map_or("unheard", |standing| standing.freshness.as_str());
+            for both in TwoEnds::join(self.domain.as_str(), &ours, &theirs) {
+                let json = |end: &Option<LinkEnd>| end.as_ref().and_then(|end| serde_json::to_value(end).ok());
+                links.push(DomainLinkView {
+                    id: both.id.clone(),
+                    domain: domain.to_string(),
+                    state: both.state().to_owned(),
+                    ours: json(&both.ours),
+                    theirs: json(&both.theirs),
+                    freshness: freshness.to_owned(),
+                    differences: both.differences(),
+                });
+            }
+        }
+        links.sort_by(|a, b| a.id.cmp(&b.id));
+        links
+    }
+
+    fn preview(&self, peer: &str) -> Option<PreviewView> {
+        let core = locked(&self.federation.core);
+        let domain = self.domain_of(&core, peer)?;
+        let visible: Vec<_> = core.node.visible_to(&domain).collect();
+        let ours = visible.iter().filter(|(slot, _)| slot.origin == self.domain);
+        let mut relayed: Vec<String> = visible
+            .iter()
+            .filter(|(slot, _)| slot.origin != self.domain && slot.origin != domain)
+            .filter(|(slot, _)| !matches!(slot.audience, Audience::Adjacent(_)))
+            .map(|(slot, _)| slot.origin.to_string())
+            .collect();
+        relayed.dedup();
+        Some(PreviewView {
+            domain: domain.to_string(),
+            own: ours.map(|(slot, held)| document_view(slot, held)).collect(),
+            relayed,
+        })
+    }
+
+    fn disclosures(&self, peer: &str, limit: u32) -> Option<Result<Vec<DisclosureView>, String>> {
+        let domain = self.domain_of(&locked(&self.federation.core), peer)?;
+        let view = |told: Disclosure| DisclosureView {
+            time: told.time,
+            audience: told.audience,
+            version: told.version,
+            sections: told.sections,
+            bytes: told.bytes,
+        };
+        let read = stored::disclosures(&self.data_dir, domain.as_str(), limit);
+        Some(read.map(|told| told.into_iter().map(view).collect()).map_err(|error| error.to_string()))
+    }
+}
