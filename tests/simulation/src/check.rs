@@ -24,6 +24,12 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Whether a machine is to be looked at though nothing seems to have changed.
+    #[must_use]
+    pub fn is_due(&self, now: u64) -> bool {
+        now >= self.looked_at + 1_000
+    }
+
     /// A new process begins.
     pub fn restarted(&mut self) {
         self.quickest.clear();
