@@ -1,5 +1,7 @@
 //! Sessions on which one side is not heard any more: while nobody has noticed yet, word must come by other ways.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 use qkdn_federation_simulation::{
     federation::protocol::{Audience, Freshness, OriginId},
     graph::Shape,
