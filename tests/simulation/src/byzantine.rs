@@ -8,8 +8,8 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use crate::{
     federation::protocol::{
-        Audience, Claim, Document, Hash, Item, Jws, MAX_COUNT, Manifest, OriginId, Proof, SectionBody, SessionId, Slot,
-        Version,
+        Audience, Claim, Document, Hash, Item, Jws, MAX_COUNT, Manifest, OriginId, Proof, Roster, SectionBody,
+        SessionId, Slot, Version, Want,
     },
     keys,
     network::{MachineId, Packet},
@@ -33,7 +33,7 @@ pub enum Lie {
     Flood,
     /// Signs two manifests of each version, and shows one to some and the other to others.
     Equivocate,
-    /// Passes documents on to whom they are not meant for.
+    /// Passes documents on to whom they are not meant for, and asks for what is not meant for it.
     WrongAudience,
     /// Sections that their manifests do not name.
     Sections,
@@ -204,7 +204,23 @@ pub fn act(world: &mut World, machine: MachineId) {
         if !items.is_empty() {
             world.send(number, side, Packet::Report(0, items));
         }
+        if lie == Lie::WrongAudience {
+            let wants = everything(&world.machines[machine].roster);
+            world.send(number, side, Packet::Request(0, wants));
+        }
     }
+}
+
+/// Wants of all that anybody may have said to anybody.
+fn everything(roster: &Roster) -> Vec<Want> {
+    let areas = roster.members.values().map(|member| Audience::Area(member.area.clone()));
+    let audiences: Vec<Audience> = areas.chain([Audience::Federation, Audience::Aggregator]).collect();
+    let origins = roster.members.keys().flat_map(|origin| {
+        let near = roster.members.keys().map(|other| Audience::Adjacent(other.clone()));
+        let slot = |audience| Slot { origin: origin.clone(), audience };
+        audiences.iter().cloned().chain(near).map(slot).collect::<Vec<_>>()
+    });
+    origins.map(|slot| Want { slot, have: Vec::new(), proof: false }).collect()
 }
 
 /// Any document that the liar's node holds, as it would be sent.

@@ -24,6 +24,12 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// Whether a machine is to be looked at though nothing seems to have changed.
+    #[must_use]
+    pub fn is_due(&self, now: u64) -> bool {
+        now >= self.looked_at + 1_000
+    }
+
     /// A new process begins.
     pub fn restarted(&mut self) {
         self.quickest.clear();
@@ -64,10 +70,8 @@ pub fn output(world: &mut World, machine: MachineId, output: &Output, by_report:
                 may_tell(world, machine, &peer, &want.slot, "a want", &mut wrong);
             }
         }
-        Output::Event(Event::Isolated) => {
-            if std::mem::replace(&mut world.machines[machine].isolated, true) {
-                wrong.push("L5: isolation told twice".to_owned());
-            }
+        Output::Event(Event::Isolated) if std::mem::replace(&mut world.machines[machine].isolated, true) => {
+            wrong.push("L5: isolation told twice".to_owned());
         }
         Output::Event(Event::Rejoined) => world.machines[machine].isolated = false,
         _ => {}

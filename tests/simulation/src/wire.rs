@@ -21,7 +21,7 @@ pub fn kind(item: &Item) -> &'static str {
 
 fn document(document: &Document) -> usize {
     let sections: usize = document.sections.iter().map(|body| body.data.len() * 4 / 3 + 140).sum();
-    document.jws.len() + 120 + document.via.iter().map(|hop| hop.as_str().len() + 3).sum::<usize>() + sections
+    document.jws.size() + 120 + document.via.iter().map(|hop| hop.as_str().len() + 3).sum::<usize>() + sections
 }
 
 fn claims(claims: &[Claim]) -> usize {
@@ -37,7 +37,7 @@ pub fn item(item: &Item) -> usize {
         Item::Digest { claims: all, .. } => claims(all) + 40,
         Item::Announce(all) => claims(all),
         Item::Echo { direct } => 30 + direct.iter().flatten().map(|domain| domain.as_str().len() + 3).sum::<usize>(),
-        Item::Proof(proof) => proof.first.len() + proof.second.len() + 100,
+        Item::Proof(proof) => proof.first.size() + proof.second.size() + 100,
     }
 }
 

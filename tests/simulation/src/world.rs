@@ -421,18 +421,19 @@ impl World {
     pub fn step(&mut self, machine: MachineId, input: Input) {
         let now = self.machines[machine].clock.read(self.now);
         let by_report = matches!(input, Input::Report { .. } | Input::Answered { .. } | Input::Requested { .. });
-        let tick = matches!(input, Input::Tick);
         let Some(node) = &mut self.machines[machine].node else { return };
         self.counts.steps += 1;
         let outputs = node.handle(input, now);
-        let quiet = outputs.is_empty();
+        let stored = |output: &Output| matches!(output, Output::Store(..) | Output::Event(Event::Published { .. }));
+        // What is held changes in no other way; that this is so is looked at every second.
+        let changed = outputs.iter().any(stored) || self.machines[machine].seen.is_due(self.now);
         for output in outputs {
             if self.checked && self.machines[machine].is_honest() {
                 check::output(self, machine, &output, by_report);
             }
             self.apply(machine, output);
         }
-        if self.checked && !(tick && quiet) && self.machines[machine].is_honest() {
+        if self.checked && changed && self.machines[machine].is_honest() {
             check::node(self, machine);
         }
     }

@@ -1,5 +1,7 @@
 //! Laws of merging, for any documents in any order: it is the maximum of a total order, a slot, and nothing else.
 
+#![allow(clippy::expect_used, reason = "a test fails by a panic that says what was expected")]
+
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;

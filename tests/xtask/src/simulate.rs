@@ -34,51 +34,50 @@ pub(crate) fn simulate(arguments: &[String]) -> Result<bool, String> {
     status.map(|status| status.success()).map_err(|error| format!("{} does not start: {error}", program.display()))
 }
 
-/// A guard taken out: in which file, which text is replaced by which.
+/// A guard taken out.
 struct Mutant {
     name: String,
+    changes: Vec<Change>,
+}
+
+/// In which file, which text is replaced by which.
+struct Change {
     file: String,
     before: String,
     after: String,
 }
 
-/// Blocks of `== name`, `file: name.rs`, lines that begin with `-` and with `+`.
-fn read(text: &str) -> Result<Vec<Mutant>, String> {
-    let blocks = text.split("\n== ").skip(1);
-    let read = |block: &str| {
-        let mut lines = block.lines();
-        let name = lines.next().unwrap_or_default().trim().to_owned();
-        let file = lines.next().and_then(|line| line.strip_prefix("file: ")).map(str::to_owned);
-        let file = file.ok_or(format!("mutant `{name}`: expected `file: ...` in its second line"))?;
-        let with = |mark: &str, lines: std::str::Lines<'_>| {
-            lines.filter_map(|line| line.strip_prefix(mark)).collect::<Vec<_>>().join("\n")
-        };
-        Ok(Mutant { before: with("-", lines.clone()), after: with("+", lines), name, file })
+/// Blocks of `== name`; in each, for every change, `file: name.rs`, lines that begin with `-` and with `+`.
+fn read(text: &str) -> Vec<Mutant> {
+    let with = |mark: &str, lines: &str| {
+        lines.lines().filter_map(|line| line.strip_prefix(mark)).collect::<Vec<_>>().join("\n")
     };
-    blocks.map(read).collect()
+    let change = |text: &str| {
+        let (file, lines) = text.split_once('\n').unwrap_or((text, ""));
+        Change { file: file.trim().to_owned(), before: with("-", lines), after: with("+", lines) }
+    };
+    let mutant = |block: &str| {
+        let mut parts = block.split("\nfile: ");
+        let name = parts.next().unwrap_or_default().trim().to_owned();
+        Mutant { name, changes: parts.map(change).collect() }
+    };
+    text.split("\n== ").skip(1).map(mutant).collect()
 }
 
 fn mutants(names: &[String]) -> Result<bool, String> {
     let list = root().join("tests/simulation/mutants.txt");
     let text = fs::read_to_string(&list).map_err(|error| format!("{}: {error}", list.display()))?;
-    let all = read(&text)?;
+    let all = read(&text);
     let folder = target_dir()?.join("mutants");
     let tree = folder.join("tree");
     copy_tree(&tree)?;
     let mut survived = Vec::new();
     for mutant in all.iter().filter(|mutant| names.is_empty() || names.contains(&mutant.name)) {
-        let file = Path::new(PROTOCOL).join(&mutant.file);
-        let source = fs::read_to_string(root().join(&file)).map_err(|error| format!("{}: {error}", file.display()))?;
-        if source.matches(&mutant.before).count() != 1 {
-            return Err(format!(
-                "mutant `{}`: expected its text exactly once in {}; tests/simulation/mutants.txt has to follow the source",
-                mutant.name,
-                file.display()
-            ));
+        for change in &mutant.changes {
+            apply(change, &tree).map_err(|problem| format!("mutant `{}`: {problem}", mutant.name))?;
         }
-        write(&tree.join(&file), &source.replace(&mutant.before, &mutant.after))?;
         let noticed = is_noticed(&tree, &folder.join("build"), &mutant.name)?;
-        write(&tree.join(&file), &source)?;
+        copy(&root().join(PROTOCOL), &tree.join(PROTOCOL))?;
         if !noticed {
             survived.push(mutant.name.as_str());
         }
@@ -88,6 +87,19 @@ fn mutants(names: &[String]) -> Result<bool, String> {
         if survived.is_empty() { "none".to_owned() } else { survived.join(", ") }
     );
     Ok(survived.is_empty())
+}
+
+/// Takes the guard out of the copy.
+fn apply(change: &Change, tree: &Path) -> Result<(), String> {
+    let file = tree.join(PROTOCOL).join(&change.file);
+    let source = fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+    if change.before.is_empty() || source.matches(&change.before).count() != 1 {
+        return Err(format!(
+            "expected its text exactly once in {PROTOCOL}/{}; tests/simulation/mutants.txt has to follow the source:\n{}",
+            change.file, change.before
+        ));
+    }
+    write(&file, &source.replace(&change.before, &change.after))
 }
 
 /// Builds the copy and runs it until a seed fails.
@@ -102,7 +114,7 @@ fn is_noticed(tree: &Path, build: &Path, name: &str) -> Result<bool, String> {
     }
     let program = build.join("debug").join(format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX));
     let run = Command::new(program)
-        .args(["--seeds", &BOUND.to_string(), "--managers", "12", "--until-failure", "--no-pinned"])
+        .args(["--seeds", &BOUND.to_string(), "--managers", "8", "--until-failure", "--no-pinned"])
         .output()
         .map_err(|error| format!("mutant `{name}` does not start: {error}"))?;
     let text = String::from_utf8_lossy(&run.stdout);

@@ -3,21 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::{
-    identity::{Audience, OriginId, Slot},
+    identity::{OriginId, Slot},
     manifest::Hash,
     message::Claim,
     roster::Roster,
     slots::SlotState,
 };
 
-/// Whether a slot may be spoken of between two managers: both are entitled to it, and an adjacent domain's document is
-/// spoken of with its origin only.
+/// Whether a slot may be spoken of between two managers: both are entitled to it. To what is said to an adjacent domain
+/// only that and the origin are: so it goes directly or not at all.
 #[must_use]
 pub(super) fn is_shared(roster: &Roster, one: &OriginId, other: &OriginId, slot: &Slot) -> bool {
-    let between_both = !matches!(slot.audience, Audience::Adjacent(_)) || slot.origin == *one || slot.origin == *other;
-    between_both
-        && roster.entitled(one, &slot.origin, &slot.audience)
-        && roster.entitled(other, &slot.origin, &slot.audience)
+    roster.entitled(one, &slot.origin, &slot.audience) && roster.entitled(other, &slot.origin, &slot.audience)
 }
 
 /// Claims of all that two managers may see of what one holds; with `held_before`, without what came since.

@@ -509,5 +509,5 @@ fn known(held: &Held) -> Known {
 /// Bytes that a document takes in a report, about: base64url makes four of three.
 fn size(document: &Document) -> usize {
     let sections: usize = document.sections.iter().map(|body| body.data.len() * 4 / 3 + 120).sum();
-    document.jws.len() + sections + 300
+    document.jws.size() + sections + 300
 }

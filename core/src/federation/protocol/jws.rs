@@ -118,7 +118,7 @@ impl Jws {
 
     /// Bytes it takes on the wire, about.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.protected.len() + self.payload.len() + self.signature.len()
     }
 }

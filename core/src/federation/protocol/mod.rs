@@ -12,6 +12,7 @@ mod freshness;
 mod identity;
 mod jws;
 mod limits;
+mod lives;
 mod manifest;
 mod message;
 mod neighbour;

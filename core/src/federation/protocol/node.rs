@@ -20,13 +20,8 @@ use super::{
     roster::Roster,
     session::{Session, SessionId},
     slots::{Held, SlotState},
-    version::{self, Version, epoch},
+    version::Version,
 };
-
-/// How far ahead of ours a heard epoch may be, in seconds.
-const CENTURY: u64 = 100 * 365 * 86_400;
-/// A clock that jumps by more than this, in milliseconds, was set.
-const CLOCK_STEP: u128 = 2_000;
 
 /// The time of an input, in milliseconds.
 #[derive(Clone, Copy, Debug, Default)]
@@ -183,7 +178,7 @@ pub struct Node {
     pub(super) own: Own,
     pub(super) signatures: Box<dyn Signatures + Send>,
     key: Box<dyn SigningKey + Send>,
-    epochs: Box<dyn Epochs + Send>,
+    pub(super) epochs: Box<dyn Epochs + Send>,
     pub(super) out: Vec<Output>,
     pub(super) next_token: u64,
     /// Sessions have come or gone since neighbours were told of them.
@@ -191,9 +186,9 @@ pub struct Node {
     pub(super) next_direct: u64,
     next_repair: u64,
     last_tick: Option<u64>,
-    last_input: Now,
+    pub(super) last_input: Now,
     /// Our clock was set since the last manifest was signed.
-    clock_was_set: bool,
+    pub(super) clock_was_set: bool,
     deaths: Vec<u64>,
     isolated: Option<usize>,
     seen: BTreeMap<OriginId, Freshness>,
@@ -284,42 +279,6 @@ impl Node {
     }
 
     // === our own documents ===
-
-    /// Takes a new epoch above `last`, if one can be had and stored.
-    pub(super) fn take_epoch(&mut self, last: u64, now: Now) {
-        let last = last.max(self.own.epoch.unwrap_or(0));
-        let next = epoch(last, now.wall, self.epochs.random()).filter(|next| self.epochs.record(*next));
-        if next.is_none() {
-            self.event(Event::NoEpoch);
-        }
-        self.own.begin(next);
-    }
-
-    /// Takes an epoch above those that we heard of as ours. Not twice within a few seconds: what a life long past left at
-    /// several places counts as one, and two twins do not chase each other as fast as the network carries them.
-    pub(super) fn follow_ourselves(&mut self, now: Now) {
-        let Some(heard) = self.own.to_follow(now.mono) else { return };
-        let before = self.own.stopped;
-        if self.own.heard(now.mono) {
-            if !before {
-                self.event(Event::StoppedPublishing);
-            }
-            return;
-        }
-        self.follow_epoch(heard, now);
-        self.sign_what_is_due(now);
-    }
-
-    /// Takes a new epoch above one that we heard of. One that is a century ahead no clock of ours ever took: it is a
-    /// thief's, and to follow it would use up the epochs that are left. Then only new keys help.
-    pub(super) fn follow_epoch(&mut self, heard: u64, now: Now) {
-        let latest = version::second_of(self.own.epoch.unwrap_or(0)).max(now.wall / 1_000);
-        if version::second_of(heard) > latest + CENTURY {
-            self.own.begin(None);
-            return self.event(Event::NoEpoch);
-        }
-        self.take_epoch(heard, now);
-    }
 
     fn publish(&mut self, audience: &Audience, draft: &Draft, now: Now) {
         let (own, epochs) = (&mut self.own, &mut self.epochs);
@@ -426,13 +385,6 @@ impl Node {
     }
 
     // === time ===
-
-    /// Notices that the wall clock was set: it has not gone on as the monotonic clock has.
-    fn watch_clock(&mut self, now: Now) {
-        let last = std::mem::replace(&mut self.last_input, now);
-        let (passed, shown) = (now.mono.saturating_sub(last.mono), i128::from(now.wall) - i128::from(last.wall));
-        self.clock_was_set |= (shown - i128::from(passed)).unsigned_abs() > CLOCK_STEP + u128::from(passed / 50);
-    }
 
     fn tick(&mut self, now: Now) {
         let late = self.last_tick.is_some_and(|last| now.mono.saturating_sub(last) > self.settings.late_tick);

@@ -130,7 +130,7 @@ impl Own {
     }
 
     /// The epoch above which we have to take one now.
-    pub(super) fn to_follow(&mut self, now: u64) -> Option<u64> {
+    pub(super) fn next_to_follow(&mut self, now: u64) -> Option<u64> {
         if self.heard.last().is_some_and(|&last| now.saturating_sub(last) < FOLLOW_INTERVAL) {
             return None;
         }

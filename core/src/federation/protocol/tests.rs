@@ -363,3 +363,36 @@ fn a_clock_that_is_set_begins_an_epoch() {
     assert_eq!(net.says("b", "a").as_deref(), Some("ill"));
     assert_eq!(net.nodes["b"].standing(&id("a"), net.now).map(|it| it.freshness), Some(Freshness::Fresh));
 }
+
+#[test]
+fn who_leaves_is_seen_as_withdrawn_and_not_as_lost() {
+    let mut net = Net::of(&["a", "b", "c"]);
+    net.join("a", "b");
+    net.join("b", "c");
+    net.publish("a", "well");
+    net.give("a", Input::Leave);
+    net.pass(200_000);
+    for name in ["b", "c"] {
+        let standing = net.nodes[name].standing(&id("a"), net.now).map(|standing| standing.freshness);
+        assert_eq!(standing, Some(Freshness::Withdrawn), "{name}");
+    }
+}
+
+#[test]
+fn who_is_silent_becomes_stale_and_later_unreachable() {
+    let mut net = Net::of(&["a", "b"]);
+    let (_, at_b) = net.join("a", "b");
+    let told = signed("a", 9 << 20, 1, 1);
+    net.give("b", Input::Report { session: at_b, items: vec![Item::Document(told)] });
+    let mut seen = Vec::new();
+    for _ in 0..25 {
+        // a is not given the time: it signs nothing.
+        for _ in 0..100 {
+            net.now += 100;
+            net.give("b", Input::Tick);
+        }
+        seen.extend(net.nodes["b"].standing(&id("a"), net.now).map(|standing| standing.freshness));
+    }
+    seen.dedup();
+    assert!(seen.ends_with(&[Freshness::Stale, Freshness::Unreachable]), "{seen:?}");
+}

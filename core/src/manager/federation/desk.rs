@@ -41,7 +41,7 @@ fn document_view(slot: &Slot, held: &Held) -> DocumentView {
         audience: slot.audience.to_string(),
         version: held.manifest.version.to_string(),
         issued: Timestamp(i64::try_from(held.manifest.issued_at).unwrap_or(i64::MAX)),
-        manifest_bytes: held.jws.len() as u64,
+        manifest_bytes: held.jws.size() as u64,
         from: held.from.to_string(),
         via: held.via.iter().map(ToString::to_string).collect(),
         sections: held.sections.values().map(section_view).collect(),
