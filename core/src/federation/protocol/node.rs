@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 
 use super::{
-    digest,
     event::Event,
     freshness::Freshness,
     identity::{Audience, OriginId, Slot},

@@ -21,7 +21,7 @@ use crate::{
 /// Whether somebody may have tried what he should not: not what limits, another roster's audiences or a missing right to relay
 /// explain.
 fn is_suspicious(fault: Fault) -> bool {
-    !matches!(fault, Fault::TooOften | Fault::OverLimit | Fault::NotARelay | Fault::Audience | Fault::Hops)
+    !matches!(fault, Fault::TooOften | Fault::OverLimit | Fault::NotARelay | Fault::Audience)
 }
 
 /// Tells.
