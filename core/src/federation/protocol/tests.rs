@@ -396,3 +396,13 @@ fn who_is_silent_becomes_stale_and_later_unreachable() {
     seen.dedup();
     assert!(seen.ends_with(&[Freshness::Stale, Freshness::Unreachable]), "{seen:?}");
 }
+
+#[test]
+fn a_document_is_as_old_as_who_brings_it_says() {
+    let mut net = Net::of(&["a", "b"]);
+    let (_, at_b) = net.join("a", "b");
+    let old = Document { age_ms: 60_000, ..signed("a", 9 << 20, 1, 1) };
+    net.give("b", Input::Report { session: at_b, items: vec![Item::Document(old)] });
+    let standing = net.nodes["b"].standing(&id("a"), net.now).expect("known");
+    assert_eq!((standing.freshness, standing.age_ms), (Freshness::Stale, 60_000));
+}
