@@ -86,6 +86,34 @@ fn when_a_relay_is_cut_another_path_is_taken() {
 }
 
 #[test]
+fn a_signing_key_is_exchanged_without_a_new_start() {
+    let mut cluster = Cluster::mesh(&["east", "west"]);
+    cluster.await_all_fresh();
+    let before = version(&cluster.domain(0, "west"));
+    // The new key's public half first to the peer, beside the old one; then the new key to its owner.
+    let new = cluster.managers[1].root().join("next.key");
+    let made = cluster.managers[1].command(&["pki", "signing-key", new.to_str().unwrap()]);
+    assert!(made.status.success(), "{made:?}");
+    let old = crate::cluster::key(&cluster.managers[1]);
+    let (old_public, new_public) = (old.with_extension("pub"), new.with_extension("pub"));
+    let more = &mut cluster.managers[0].settings_mut().more;
+    *more = more.replace(&format!("{old_public:?}"), &format!("[{old_public:?}, {new_public:?}]"));
+    assert_eq!(cluster.managers[0].reload_settings().json()["result"], "applied");
+    let more = &mut cluster.managers[1].settings_mut().more;
+    *more = more.replace(&format!("{old:?}"), &format!("{new:?}"));
+    assert_eq!(cluster.managers[1].reload_settings().json()["result"], "applied");
+    cluster.says(1, 0.1);
+    eventually("the alarm, under the new key", patience(), || (cluster.raised(0, "west", "major") == 1).then_some(()));
+    assert!(version(&cluster.domain(0, "west")) > before);
+    // The old one is worth nothing any more.
+    let more = &mut cluster.managers[0].settings_mut().more;
+    *more = more.replace(&format!("[{old_public:?}, {new_public:?}]"), &format!("{new_public:?}"));
+    assert_eq!(cluster.managers[0].reload_settings().json()["result"], "applied");
+    cluster.says(1, 0.9);
+    eventually("the end of the alarm", patience(), || (cluster.raised(0, "west", "major") == 0).then_some(()));
+}
+
+#[test]
 fn a_peer_is_added_without_a_new_start() {
     let mut cluster = Cluster::prepare(&["east", "north", "west"]);
     cluster.start(&[(0, 1)]);

@@ -188,7 +188,7 @@ fn token_keys(was: &TokenConfig, is: &TokenConfig) -> Vec<&'static str> {
 }
 
 /// Keys that are read at a start only, as in the file.
-const READ_AT_START: [&str; 17] = [
+const READ_AT_START: [&str; 16] = [
     "manager.id",
     "manager.domain",
     "manager.data_dir",
@@ -204,7 +204,6 @@ const READ_AT_START: [&str; 17] = [
     "api.read_without_token",
     "exporters",
     "federation.name",
-    "federation.signing_key",
     "federation.refresh",
 ];
 
@@ -265,7 +264,6 @@ fn read_at_start(was: &Config, is: &Config) -> Vec<Setting> {
         }
     };
     federated("federation.name", |one| one.name.clone());
-    federated("federation.signing_key", |one| one.signing_key.display().to_string());
     federated("federation.refresh", |one| super::quantity::show_duration(one.refresh));
     settings
 }
@@ -298,7 +296,9 @@ fn taken_over(was: &Config, is: &Config) -> Vec<&'static str> {
     compare("manager.enrolment", was.manager.enrolment != is.manager.enrolment);
     compare("manager.reload_on_change", was.manager.reload_on_change != is.manager.reload_on_change);
     compare("log.level", was.log.level != is.log.level);
-    let ours = |config: &Config| config.federation.as_ref().map(|one| (one.area.clone(), one.role, one.key_generation));
+    let ours = |config: &Config| {
+        config.federation.as_ref().map(|one| (one.area.clone(), one.role, one.key_generation, one.signing_key.clone()))
+    };
     compare("federation", ours(was) != ours(is));
     let (s, t) = (&was.storage, &is.storage);
     compare("storage.journal_retention", s.journal_retention != t.journal_retention);

@@ -71,6 +71,13 @@ pub struct OwnKey {
     public: Key,
 }
 
+impl std::fmt::Debug for OwnKey {
+    /// The public half alone.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OwnKey").field("kid", &self.public.kid).finish_non_exhaustive()
+    }
+}
+
 impl OwnKey {
     /// Reads a private key (PKCS#8 in PEM).
     ///

@@ -128,6 +128,15 @@ impl Checker<'_> {
             list.iter().flat_map(|list| &list.value).map(|spot| self.file(spot, what)).collect()
         };
         let trust_anchors = files(&raw.trust_anchors, "trust anchor");
+        for (key, list) in [("export", &raw.export), ("import", &raw.import)] {
+            if let Some(list) = list.as_ref().filter(|list| !list.value.is_empty()) {
+                let problem = Problem::error(list.place, format!("`{key}` is not served by this version"));
+                self.found.add(problem.label("would change nothing").help(
+                    "leave it out: a peer is told counts of components and alarms, and our ends of links to it; `qkdnm peer \
+                     preview` shows exactly what",
+                ));
+            }
+        }
         let (export, import) = (files(&raw.export, "export policy"), files(&raw.import, "import policy"));
         if let Some(address) = &raw.address {
             self.dial_address(address);

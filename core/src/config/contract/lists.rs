@@ -307,7 +307,8 @@ pub(super) static FEDERATION: TableSpec = TableSpec {
             "signing_key",
             Path,
             Required,
-            "Private key that signs what is said of this domain, PKCS#8 in PEM: `qkdnm pki signing-key`. Needs a restart.",
+            "Private key that signs what is said of this domain, PKCS#8 in PEM: `qkdnm pki signing-key`. Peers have to know its \
+             public half before it is exchanged.",
         ),
         KEY_GENERATION,
         key(
@@ -372,7 +373,12 @@ pub(super) static PEER: TableSpec = TableSpec {
         AREA,
         ROLE,
         KEY_GENERATION,
-        key("export", Paths, Default("[]"), "What it is told."),
-        key("import", Paths, Default("[]"), "What is taken from it."),
+        key(
+            "export",
+            Paths,
+            Default("[]"),
+            "What it is told. This version knows no such policies: it has to stay empty.",
+        ),
+        key("import", Paths, Default("[]"), "What is taken from it. It has to stay empty, as export."),
     ],
 };

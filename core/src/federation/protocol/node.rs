@@ -357,6 +357,15 @@ impl Node {
         self.spread(&slot, true, now.mono);
     }
 
+    /// Signs with another key from now on; peers have to know it already. Everything is signed anew.
+    pub fn sign_with(&mut self, key: Box<dyn SigningKey + Send>, now: Now) -> Vec<Output> {
+        self.key = key;
+        self.own.slots.values_mut().for_each(|slot| slot.signed_at = None);
+        self.sign_what_is_due(now);
+        self.flush(now.mono);
+        std::mem::take(&mut self.out)
+    }
+
     // === membership ===
 
     fn new_roster(&mut self, roster: Roster, now: Now) {

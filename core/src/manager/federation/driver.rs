@@ -19,10 +19,10 @@ use crate::{
     config::limits::{DISCLOSURES_KEPT, FEDERATION_LOOK, FEDERATION_TICK},
     connection::{PeerConnection, exchange::MESSAGE_ID},
     federation::{
+        keys::OwnKey,
         messages::{self, Question},
         protocol::{
-            Answer, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, SigningKey, Start,
-            Subscription,
+            Answer, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, Start, Subscription,
         },
     },
     model::Timestamp,
@@ -46,7 +46,7 @@ pub struct Parts {
     /// Checks signatures.
     pub signatures: Box<dyn Signatures + Send>,
     /// Signs.
-    pub key: Box<dyn SigningKey + Send>,
+    pub key: OwnKey,
     /// Storage.
     pub db: FederationDb,
     /// What we say.
@@ -99,6 +99,8 @@ struct Driver {
     audiences: Vec<crate::federation::protocol::Audience>,
     looked: Option<Instant>,
     ticked: Instant,
+    /// Public half of the key that we sign with.
+    own_key: Vec<u8>,
 }
 
 /// Starts the federation. Must be called on a tokio runtime.
@@ -107,6 +109,7 @@ struct Driver {
 /// If what was stored cannot be read, or no thread can be had.
 pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
     let Parts { domain, manager, settings, membership, signatures, key, db, speaker, plain, teller, post } = parts;
+    let own_key = key.public().public.clone();
     let (last_epoch, stored) = (db.epoch()?, db.documents()?);
     let db = Arc::new(Mutex::new(db));
     let epochs = Box::new(Ports { db: Arc::clone(&db), random: SystemRandom::new() });
@@ -115,7 +118,7 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
         settings,
         roster: membership.roster.clone(),
         signatures,
-        key,
+        key: Box::new(key),
         epochs,
         last_epoch,
         stored: stored.into_iter().map(from_row).collect(),
@@ -143,6 +146,7 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
         audiences: Vec::new(),
         looked: None,
         ticked: begun,
+        own_key,
     };
     let thread = std::thread::Builder::new().name("federation".to_owned()).spawn(move || {
         driver.carry_out(first);
@@ -224,9 +228,15 @@ impl Driver {
             Letter::Subscribes { outlet, message_id, wishes } => {
                 self.subscribes(SessionId(outlet), &message_id, wishes)
             }
-            Letter::Configured(membership) => {
+            Letter::Configured(membership, key) => {
                 let (roster, neighbours) = (membership.roster.clone(), membership.neighbours());
                 let mut outputs = self.handle(Input::Roster(roster));
+                if key.public().public != self.own_key {
+                    self.own_key.clone_from(&key.public().public);
+                    let mut core = locked(&self.federation.core);
+                    let now = core.now();
+                    outputs.extend(core.node.sign_with(key, now));
+                }
                 locked(&self.federation.core).membership = *membership;
                 outputs.extend(self.handle(Input::Neighbours(neighbours)));
                 self.looked = None;

@@ -11,6 +11,7 @@ use crate::{
     config::limits::FEDERATION_MAILBOX,
     connection::PeerConnection,
     federation::{
+        keys::OwnKey,
         messages::Question,
         protocol::{Item, OriginId, Subscription},
     },
@@ -45,7 +46,7 @@ pub(super) enum Letter {
     /// The domain may have something new to say.
     Look,
     /// Roster, neighbours or what is exported have changed.
-    Configured(Box<super::Membership>),
+    Configured(Box<super::Membership>, Box<OwnKey>),
     Stop,
 }
 

@@ -40,7 +40,7 @@ fn read<T, E: ToString>(
 }
 
 /// Reads our own key.
-pub fn own_key(federation: &FederationConfig) -> Result<OwnKey, MembershipError> {
+fn own_key(federation: &FederationConfig) -> Result<OwnKey, MembershipError> {
     read("federation.signing_key", &federation.signing_key, OwnKey::from_pem)
 }
 
@@ -68,11 +68,31 @@ fn role(role: FederationRole) -> Role {
     }
 }
 
-/// Who takes part; `None` if the configuration has no federation.
+/// Whoever has a key signs for its domain: one that stands under two would speak for both.
+fn one_domain_a_key(config: &Config, roster: &Roster, problems: &mut Vec<MembershipError>) {
+    let mut known: BTreeMap<&str, &OriginId> = BTreeMap::new();
+    for (domain, member) in &roster.members {
+        for key in &member.keys {
+            let Some(other) = known.insert(&key.kid, domain).filter(|other| *other != domain) else { continue };
+            let peers = config.peers.iter().map(|peer| &peer.origin);
+            let origins = config.federation.iter().flat_map(|one| &one.origins);
+            let of = |name: &OriginId| {
+                let mut all = peers.clone().chain(origins.clone());
+                all.find(|origin| origin.domain == name.as_str())
+                    .and_then(|origin| origin.signing_keys.first().cloned())
+            };
+            let path = of(domain).or_else(|| of(other)).unwrap_or_default();
+            let problem = format!("this key is said to sign for two domains, {other} and {domain}; each needs its own");
+            problems.push(MembershipError { key: "signing_keys", path, problem });
+        }
+    }
+}
+
+/// Who takes part, and our own key; `None` if the configuration has no federation.
 ///
 /// # Errors
 /// Every key file that cannot be used.
-pub fn membership(config: &Config) -> Result<Option<Membership>, Vec<MembershipError>> {
+pub fn membership(config: &Config) -> Result<Option<(Membership, OwnKey)>, Vec<MembershipError>> {
     let Some(federation) = &config.federation else { return Ok(None) };
     let mut problems = Vec::new();
     let own = own_key(federation).map_err(|problem| problems.push(problem)).ok();
@@ -97,7 +117,11 @@ pub fn membership(config: &Config) -> Result<Option<Membership>, Vec<MembershipE
     }
     members.insert(config.manager.domain.as_str().into(), ours);
     let roster = Roster { federation: Arc::from(federation.name.as_str()), version: 0, members };
-    if problems.is_empty() { Ok(Some(Membership { roster, peers })) } else { Err(problems) }
+    one_domain_a_key(config, &roster, &mut problems);
+    match own {
+        Some(own) if problems.is_empty() => Ok(Some((Membership { roster, peers }, own))),
+        _ => Err(problems),
+    }
 }
 
 /// What the anchors of peers vouch for on an interface: each for one manager on Mx, and nothing elsewhere.

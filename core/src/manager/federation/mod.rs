@@ -29,6 +29,7 @@ use crate::{
     config::limits::RETRY_OVERLOADED_MS,
     connection::{PeerConnection, PeerDesk, PeerMessage},
     federation::{
+        keys::OwnKey,
         messages,
         protocol::{Audience, Draft, Neighbour, OriginId, Roster},
     },
@@ -102,8 +103,8 @@ impl Federation {
     }
 
     /// Goes by another configuration from now on.
-    pub fn configure(&self, membership: Membership) {
-        self.mailbox.put(Letter::Configured(Box::new(membership)));
+    pub fn configure(&self, membership: Membership, key: OwnKey) {
+        self.mailbox.put(Letter::Configured(Box::new(membership), Box::new(key)));
     }
 
     /// Ends it.

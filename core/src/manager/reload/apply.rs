@@ -80,8 +80,8 @@ impl Reloader {
         let waits = |component: &_| mode == Enrolment::Approve && rules.listed(component).is_none();
         self.parts.contexts.enrolments.settle(waits);
         self.parts.connections.dial_these(in_force.dialled());
-        if let (Some(federation), Some(membership)) = (&self.parts.federation, membership) {
-            federation.configure(membership);
+        if let (Some(federation), Some((membership, key))) = (&self.parts.federation, membership) {
+            federation.configure(membership, key);
         }
         self.parts.subscriptions.set_visibility(in_force.sees());
         self.parts.outward.want(&in_force.config.subscriptions, &self.parts.contexts.registry);

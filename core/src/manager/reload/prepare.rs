@@ -17,6 +17,7 @@ use crate::{
         origin::Document,
         problem::{Level, Problem},
     },
+    federation::keys::OwnKey,
     manager::{
         doors::Bound,
         federation::{
@@ -54,7 +55,7 @@ pub(super) struct Prepared {
     pub(super) interfaces: Vec<PreparedInterface>,
     pub(super) tokens: Tokens,
     pub(super) host: Arc<PluginHost>,
-    pub(super) membership: Option<Membership>,
+    pub(super) membership: Option<(Membership, OwnKey)>,
     pub(super) files: (FileSet, Contents),
     /// To be shown.
     pub(super) document: Document,
@@ -78,7 +79,7 @@ struct Read {
     host: Arc<PluginHost>,
     tokens: Option<Tokens>,
     trusts: Vec<(InterfaceConfig, Option<Trust>)>,
-    membership: Option<Membership>,
+    membership: Option<(Membership, OwnKey)>,
     files: (FileSet, Contents),
 }
 

@@ -23,7 +23,7 @@ use crate::{
         exporters::{Exporters, ExportersError},
         federation::{
             self, Federation, Teller,
-            membership::{membership, own_key, trust_sources},
+            membership::{membership, trust_sources},
             picture::Sources,
         },
         housekeeping::House,
@@ -118,9 +118,8 @@ impl Shared {
     ) -> Result<Option<Arc<Federation>>, StartError> {
         let in_force = self.current.get();
         let config = &in_force.config;
-        let Some(membership) = membership(config).map_err(StartError::Membership)? else { return Ok(None) };
+        let Some((membership, key)) = membership(config).map_err(StartError::Membership)? else { return Ok(None) };
         let Some(one) = &config.federation else { return Ok(None) };
-        let key = own_key(one).map_err(|error| StartError::Membership(vec![error]))?;
         let sources = Sources {
             current: self.current.clone(),
             registry: Arc::clone(&self.registry),
@@ -136,7 +135,7 @@ impl Shared {
             settings,
             membership,
             signatures: Box::new(Verifier),
-            key: Box::new(key),
+            key,
             db: FederationDb::open(&config.manager.data_dir)?,
             speaker: Box::new(move || section::drafts(&speaking.picture())),
             plain: Box::new(move || plain.plain()),
