@@ -26,13 +26,18 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Makes folders and keys of these domains, and starts nothing.
     pub(crate) fn prepare(names: &[&'static str]) -> Self {
-        let held: Vec<TcpListener> = names.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let ports = held.iter().map(|one| one.local_addr().unwrap().port()).collect();
+        let held: Vec<TcpListener> =
+            names.iter().map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port")).collect();
+        let ports = held.iter().map(|one| one.local_addr().expect("an address").port()).collect();
         let manager = |name: &&str| {
             let mut settings = Settings::one("mk", &["km-1"]).interface("mx", "").with(POLICY);
             settings.name = (format!("manager-{name}"), (*name).to_owned());
             let manager = ManagerProcess::prepare(settings);
-            let made = Command::new(binary::qkdnm()).args(["pki", "signing-key"]).arg(key(&manager)).output().unwrap();
+            let made = Command::new(binary::qkdnm())
+                .args(["pki", "signing-key"])
+                .arg(key(&manager))
+                .output()
+                .expect("the binary starts");
             assert!(made.status.success(), "{made:?}");
             // Alarms, and what becomes of connections to managers that end, are told as warnings.
             manager.expect_warnings();
@@ -63,7 +68,7 @@ impl Cluster {
             let mut port = self.ports[number].to_string();
             port.insert_str(0, "127.0.0.1:");
             let settings = self.managers[number].settings_mut();
-            let more = settings.more.split("[federation]").next().unwrap().to_owned();
+            let more = settings.more.split("[federation]").next().unwrap_or_default().to_owned();
             settings.more = more + &table;
             for interface in &mut settings.interfaces {
                 if interface.reference_point == "mx" {
@@ -145,14 +150,14 @@ pub(crate) fn key(manager: &ManagerProcess) -> PathBuf {
 
 /// What a domain's document for all says in a section.
 pub(crate) fn section(domain: &Value, name: &str) -> Value {
-    let documents = domain["documents"].as_array().unwrap();
-    let sections = documents.iter().flat_map(|document| document["sections"].as_array().unwrap());
+    let documents = domain["documents"].as_array().expect("a list");
+    let sections = documents.iter().flat_map(|document| document["sections"].as_array().expect("a list"));
     sections.clone().find(|section| section["name"] == name).map_or(Value::Null, |section| section["content"].clone())
 }
 
 /// Version of a domain's document for all.
 pub(crate) fn version(domain: &Value) -> (u64, u64, u64) {
-    let text = domain["documents"][0]["version"].as_str().unwrap();
-    let mut parts = text.split('.').map(|part| part.parse().unwrap());
-    (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap())
+    let text = domain["documents"][0]["version"].as_str().expect("a version");
+    let mut parts = text.split('.').map(|part| part.parse().expect("a number"));
+    (parts.next().expect("three numbers"), parts.next().expect("three numbers"), parts.next().expect("three numbers"))
 }

@@ -1,5 +1,13 @@
 //! Managers of several domains over Mx: real processes, real TLS, an authority of its own for each domain.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::too_many_lines,
+    reason = "a test fails by panicking, and may be long"
+)]
+
 mod cluster;
 mod demonstration;
 mod hostile;

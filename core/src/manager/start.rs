@@ -3,7 +3,10 @@
 mod doors;
 mod shards;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use tokio::sync::mpsc;
 
@@ -23,7 +26,7 @@ use super::{
 use crate::{
     alarm::AlarmBoard,
     clock::Clock,
-    config::{ComponentConfig, Config, Enrolment},
+    config::{ComponentConfig, Config, Enrolment, StorageConfig},
     dispatch::{Enrolments, Registry, registry::ComponentView},
     model::{ComponentRef, Symbol, SymbolTable, Timestamp, Verdict},
     plugin::PluginHost,
@@ -97,20 +100,9 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     shared.enter_components(&recovered);
 
     let doors = ClosedDoors::open(&shared).await?;
-    let options = JournalOptions {
-        data_dir: data_dir.clone(),
-        durability: storage.durability,
-        segment_size: storage.journal_segment_size,
-        clock: Arc::new(move || clock.now()),
-        faults: faults.clone(),
-    };
-    let retention = Retention::new(
-        &data_dir,
-        storage.journal_retention,
-        storage.journal_max_size,
-        Arc::new(move || clock.now()),
-        Arc::clone(&recovered.registry),
-    );
+    let options = journal_options(&data_dir, &storage, clock, &faults);
+    let (retained, now) = (Arc::clone(&recovered.registry), Arc::new(move || clock.now()));
+    let retention = Retention::new(&data_dir, storage.journal_retention, storage.journal_max_size, now, retained);
     let journal_bounds = retention.bounds();
     let state = shared.start_state((recovered.db, recovered.symbols_in_db), retention, faults)?;
     let journal = Arc::new(Journal::start(
@@ -127,7 +119,6 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let judge = judged::by(shared.current.clone());
     let events = Events::new(reached, Arc::clone(&shared.board), Arc::clone(&shared.symbols), judge);
     let post = Post::default();
-    let decided = Arc::new(Decided(Arc::clone(&shared.enrolments)));
     let audience = Audience {
         progress: Arc::default(),
         board: Arc::clone(&shared.board),
@@ -135,12 +126,7 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
         feed: Arc::clone(&followers.feed),
         requester,
         metrics: Arc::clone(&shared.metrics),
-        follower: Fan::of([
-            decided as _,
-            Arc::clone(&subscriptions) as _,
-            Arc::clone(&events) as _,
-            Arc::new(post.clone()) as _,
-        ]),
+        follower: shared.fan(&subscriptions, &events, &post),
     };
     let past = Past {
         components: recovered.components,
@@ -164,6 +150,16 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
         shards,
     };
     shared.open(doors, parts, wishes, origin)
+}
+
+fn journal_options(data_dir: &Path, storage: &StorageConfig, clock: Clock, faults: &Faults) -> JournalOptions {
+    JournalOptions {
+        data_dir: data_dir.to_path_buf(),
+        durability: storage.durability,
+        segment_size: storage.journal_segment_size,
+        clock: Arc::new(move || clock.now()),
+        faults: faults.clone(),
+    }
 }
 
 fn load_plugins(config: &Config, host: &PluginHost, symbols: &SymbolTable) -> Result<Plugins, StartError> {
@@ -193,6 +189,13 @@ struct Parts {
 }
 
 impl Shared {
+    /// Whoever is told of each committed batch, in this order.
+    fn fan(&self, subscriptions: &Arc<Subscriptions>, events: &Arc<Events>, post: &Post) -> Arc<Fan> {
+        let decided = Arc::new(Decided(Arc::clone(&self.enrolments)));
+        let (subscriptions, events) = (Arc::clone(subscriptions), Arc::clone(events));
+        Fan::of([decided as _, subscriptions as _, events as _, Arc::new(post.clone()) as _])
+    }
+
     /// Enters the components of the configuration, and those known from before the start.
     fn enter_components(&self, recovered: &Recovered) {
         let in_force = self.current.get();

@@ -234,6 +234,35 @@ impl Shared {
         Reloader::new(origin, Arc::clone(&self.host), parts)
     }
 
+    /// Starts what subscribes at components.
+    fn start_outward(&self, tasks: &TaskTracker, closing: &CancellationToken) -> Arc<Outward> {
+        let in_force = self.current.get();
+        let (config, metrics) = (&in_force.config, Arc::clone(&self.metrics));
+        let (wanted, data_dir) = (&config.subscriptions, &config.manager.data_dir);
+        Outward::start(wanted, data_dir, self.clock, metrics, tasks.clone(), closing.clone())
+    }
+
+    /// What is to be done now and then.
+    fn house(
+        &self,
+        enrolment: &Enrolling,
+        connections: &Arc<Connections>,
+        watch: Arc<Watch>,
+        desk: &AlarmDesk,
+        parts: &Parts,
+    ) -> House {
+        House {
+            enrolment: enrolment.clone(),
+            manager: self.manager.clone(),
+            clock: self.clock,
+            connections: Arc::clone(connections),
+            watch,
+            desk: desk.clone(),
+            journal: Arc::clone(&parts.journal),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
     /// Serves what is bound.
     pub(super) fn open(
         self,
@@ -248,14 +277,7 @@ impl Shared {
         let exporters = self.start_exporters(&desk, &parts)?;
         let watch = Arc::new(Watch::new(self.clock, parts.audit.clone(), desk.clone(), self.manager.clone()));
         let (doors_cancel, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-        let outward = Outward::start(
-            &in_force.config.subscriptions,
-            &in_force.config.manager.data_dir,
-            self.clock,
-            Arc::clone(&self.metrics),
-            tasks.clone(),
-            closing.clone(),
-        );
+        let outward = self.start_outward(&tasks, &closing);
         let federation = self.start_federation(&desk, &parts, &watch)?;
         let contexts = self.contexts(&parts, &watch, &outward, federation.as_ref());
         let (mut interfaces, mut bound) = (Vec::new(), Vec::new());
@@ -280,16 +302,7 @@ impl Shared {
             wishes,
         ));
         let enrolment = self.enrolling(&connections, &desk, &parts);
-        let house = House {
-            enrolment: enrolment.clone(),
-            manager: self.manager.clone(),
-            clock: self.clock,
-            connections: Arc::clone(&connections),
-            watch,
-            desk: desk.clone(),
-            journal: Arc::clone(&parts.journal),
-            metrics: Arc::clone(&self.metrics),
-        };
+        let house = self.house(&enrolment, &connections, watch, &desk, &parts);
         tasks.spawn(house.run(doors_cancel.clone()));
         let reloader = self.reloader(
             origin,
