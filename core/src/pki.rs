@@ -411,6 +411,13 @@ fn pem(label: &str, der: &[u8]) -> String {
 pub fn signing_key(file: &Path, algorithm: SigningAlgorithm) -> Result<PathBuf, PkiError> {
     let public_file = file.with_extension("pub");
     refuse_existing(&[&file.to_path_buf(), &public_file])?;
+    if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        fs::create_dir_all(folder).map_err(|error| PkiError::File {
+            what: "make",
+            path: folder.to_path_buf(),
+            error,
+        })?;
+    }
     let (private, public) = signing_key_pems(algorithm)?;
     write_new(file, &private, 0o600)?;
     write_new(&public_file, &public, 0o644).inspect_err(|_| {

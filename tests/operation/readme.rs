@@ -20,8 +20,8 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
 fn its_configuration_passes_the_check_and_its_messages_are_json() {
     let dir = tempfile::tempdir().unwrap();
     let text = readme();
-    let [toml] = blocks(&text, "toml").try_into().expect("one TOML block");
-    fs::write(dir.path().join("manager.toml"), toml).unwrap();
+    let [toml, peers] = blocks(&text, "toml").try_into().expect("a whole configuration, and what peers add to it");
+    fs::write(dir.path().join("manager.toml"), &toml).unwrap();
     // The commands before it, as they stand there.
     for line in blocks(&text, "sh")
         .iter()
@@ -31,6 +31,16 @@ fn its_configuration_passes_the_check_and_its_messages_are_json() {
         let output = Command::new(qkdnm()).args(line.split(' ').skip(1)).current_dir(dir.path()).output().unwrap();
         assert!(output.status.success(), "{line}\n{}", String::from_utf8_lossy(&output.stderr));
     }
+    // With peers, whose files came from their operators.
+    let run = |arguments: &[&str]| {
+        let output = Command::new(qkdnm()).args(arguments).current_dir(dir.path()).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}\n{}", String::from_utf8_lossy(&output.stderr));
+    };
+    run(&["pki", "init", "peers/west"]);
+    fs::rename(dir.path().join("peers/west/ca.pem"), dir.path().join("peers/west-ca.pem")).unwrap();
+    run(&["pki", "signing-key", "peers/west.key"]);
+    fs::write(dir.path().join("manager.toml"), format!("{toml}\n{peers}")).unwrap();
+    run(&["check", "manager.toml"]);
     let messages = blocks(&text, "json");
     assert!(!messages.is_empty());
     for line in messages.iter().flat_map(|block| block.lines()) {
@@ -43,7 +53,7 @@ fn its_commands_are_commands() {
     for line in blocks(&readme(), "sh").iter().flat_map(|block| block.lines()).filter(|line| line.starts_with("qkdnm "))
     {
         let words: Vec<_> =
-            line.split(' ').skip(1).take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();
+            line.split_whitespace().skip(1).take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();
         // A positional argument may look like a subcommand: `pki init pki`.
         let help = |words: &[&str]| {
             Command::new(qkdnm()).args(words).arg("--help").output().is_ok_and(|output| output.status.success())
