@@ -11,5 +11,6 @@
 mod cluster;
 mod demonstration;
 mod hostile;
+mod peering;
 mod plain;
 mod seeing;
