@@ -170,6 +170,9 @@ pub(super) fn add(args: &AddArgs, output: &mut Output<'_>) -> CommandResult {
     let trust_anchors = copy(&args.trust_anchors, (&folder, stem, "-ca.pem"), no_private_key, &mut written)?;
     let file = folder.join(FILES).join(format!("peer-{stem}.toml"));
     let text = table(args, &signing_keys, &trust_anchors);
+    // The keys are named as seen from this folder, which may not be there yet.
+    let further = folder.join(FILES);
+    fs::create_dir_all(&further).with_context(|| format!("cannot make the folder {}", further.display()))?;
     // Asked before the file is there: a manager that watches its files must not meet what it would refuse.
     let added = SourceText { name: file.display().to_string(), folder: folder.join(FILES), text: text.clone() };
     let others = |other: &SourceText| other.name != file.display().to_string();
