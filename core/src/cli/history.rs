@@ -38,6 +38,9 @@ pub struct HistoryArgs {
 #[derive(Debug, clap::Subcommand)]
 pub enum ValueCommand {
     /// List the last value of everything.
+    #[command(
+        after_help = "Examples:\n  qkdnm value list --component mk/km-1\n  qkdnm value list --name qber_ratio -o csv"
+    )]
     List(ValueArgs),
 }
 
@@ -65,6 +68,7 @@ pub struct ValueArgs {
 pub(super) fn run(args: HistoryArgs, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
     let path = super::client::component_path(&args.component);
     let several = args.names.len() > 1;
+    let names = args.names.clone();
     let mut query: Vec<(&str, String)> = args.names.into_iter().map(|name| ("name", name)).collect();
     query.extend([("resource", args.resource), ("from", args.from)]);
     query.extend(args.to.map(|to| ("to", to)));
@@ -75,6 +79,12 @@ pub(super) fn run(args: HistoryArgs, api: &ApiArgs, output: &mut Output<'_>) -> 
         if output.is_data() {
             output.document(&page)?;
             return Ok(Exit::Success);
+        }
+        let there = |name: &String| page.items.iter().any(|history| history.name == *name);
+        let missing: Vec<String> = names.into_iter().filter(|name| !there(name)).collect();
+        if !missing.is_empty() {
+            output.line(&format!("Never reported: {}. `qkdnm value list` has what was.", missing.join(", ")))?;
+            output.line("")?;
         }
         for history in page.items {
             output.line(&format!("{}:", history.name))?;

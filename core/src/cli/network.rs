@@ -12,9 +12,15 @@ use crate::{
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List what is known now, since when and from whom.
-    #[command(visible_alias = "show")]
+    #[command(
+        visible_alias = "show",
+        after_help = "Examples:\n  qkdnm inventory list --component mk/km-1\n  qkdnm topology list --name vienna-brno -o csv"
+    )]
     List(ListArgs),
     /// List changes, newest first.
+    #[command(
+        after_help = "Examples:\n  qkdnm inventory changes --component mk/km-1 --limit 10\n  qkdnm topology changes"
+    )]
     Changes(ListArgs),
 }
 

@@ -103,6 +103,14 @@ impl<'a> Output<'a> {
         writeln!(self.out)
     }
 
+    /// Items that are a document of their own, and for CSV a list like any other.
+    pub fn items<T: Tabular>(&mut self, items: &[T]) -> io::Result<()> {
+        match self.format {
+            Format::Csv => write!(self.out, "{}", csv::table(items).map_err(io::Error::other)?),
+            _ => self.document(&items),
+        }
+    }
+
     fn yaml(&mut self, document: &impl Serialize) -> io::Result<()> {
         let text = serde_saphyr::to_string(document).map_err(io::Error::other)?;
         writeln!(self.out, "{}", text.trim_end())

@@ -135,8 +135,8 @@ pub fn examine(path: &Path) -> Examined {
             let mut sources = Sources::default();
             sources.add(SourceText { name: name.clone(), folder, text: String::new() });
             let problem = Problem::nowhere(format!("cannot read {name}: {error}"));
-            let problem =
-                problem.help("name the file: `qkdnm check FILE`; config/manager.minimal.toml is one to start from");
+            let problem = problem
+                .help("name the file, as in `qkdnm run FILE`; the README of qkdnm has a configuration to start from");
             Examined::unreadable(Problems::new(sources, vec![problem]))
         }
     }

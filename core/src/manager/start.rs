@@ -220,6 +220,7 @@ impl Shared {
             entry.view.store(Some(Arc::new(ComponentView {
                 last_report: state.last_report,
                 sequence: state.window.position(),
+                outstanding: state.window.outstanding(),
                 gaps: state.window.gaps(),
                 reports: state.reports,
                 kept: state.kept,

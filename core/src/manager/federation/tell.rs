@@ -9,7 +9,7 @@ use super::locked;
 use crate::{
     api::event_log::EventLog,
     clock::wall_time,
-    connection::{SecurityNote, SecurityWatch},
+    connection::{Concerned, SecurityNote, SecurityWatch},
     federation::protocol::{Event, Fault, Freshness, OriginId},
     manager::alarms::AlarmDesk,
     model::{AlarmKey, ReferencePoint},
@@ -142,10 +142,12 @@ impl Teller {
                 if is_suspicious(*fault) {
                     self.watch.note(SecurityNote {
                         alarm_type: "unauthorized-report",
+                        cause: "not-believed",
                         point: ReferencePoint::Mx,
                         identity: format!("domain {from}"),
+                        is_verified: true,
                         peer: SocketAddr::from(([0, 0, 0, 0], 0)),
-                        component: None,
+                        concerned: Concerned::Interface,
                         sentence: format!("what it sent of {slot} was dropped: {}", fault.as_str()),
                     });
                 }

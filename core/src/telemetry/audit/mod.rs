@@ -58,6 +58,7 @@ impl From<&RefusalEntry> for AuditEntry {
             what: entry.to_string(),
             detail: serde_json::json!({
                 "cause": entry.cause,
+                "verified": entry.is_verified,
                 "peer": entry.peer,
                 "count": entry.count,
                 "since": entry.since,
