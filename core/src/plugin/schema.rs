@@ -43,7 +43,8 @@ pub(super) fn problems(schema: &Value, config: &Value) -> Result<Vec<(String, St
 
 /// The beginning of a sentence about the value at a place: the key that it belongs to.
 fn named(place: &str) -> String {
-    let key = place.split('/').skip(1).filter(|step| !step.bytes().all(|byte| byte.is_ascii_digit())).next_back();
+    // The steps of a list are numbers.
+    let key = place.rsplit('/').find(|step| !step.bytes().all(|byte| byte.is_ascii_digit()));
     key.map(|key| format!("`{key}`: ")).unwrap_or_default()
 }
 

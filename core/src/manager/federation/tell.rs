@@ -142,13 +142,13 @@ impl Teller {
                 if is_suspicious(*fault) {
                     self.watch.note(SecurityNote {
                         alarm_type: "unauthorized-report",
-                        cause: "not-believed",
+                        cause: fault.as_str(),
                         point: ReferencePoint::Mx,
                         identity: format!("domain {from}"),
                         is_verified: true,
                         peer: SocketAddr::from(([0, 0, 0, 0], 0)),
                         concerned: Concerned::Interface,
-                        sentence: format!("what it sent of {slot} was dropped: {}", fault.as_str()),
+                        sentence: format!("what it sent of {slot} was dropped"),
                     });
                 }
             }
