@@ -54,6 +54,10 @@ pub struct Verdict {
 
 /// `qkdnm check`, plugins and all.
 pub fn command(args: &CheckArgs, output: &super::Output<'_>) -> super::CommandResult {
+    if output.is_list_only() {
+        let problem = "`check` answers with a document and no list: -o json";
+        return Err(super::CommandError::usage(anyhow::anyhow!(problem)));
+    }
     let code = run(args, output.is_data(), parts::problems);
     Ok(if code == 0 { super::Exit::Success } else { super::Exit::NotInOrder })
 }

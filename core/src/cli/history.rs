@@ -1,8 +1,11 @@
 //! `qkdnm history` and `qkdnm value`: what a value was, and what all values are now.
 
+use serde::Serialize;
+
 use super::{ApiArgs, Client, CommandResult, Exit, Output, output::count};
 use crate::{
     api::Page,
+    api::csv::Tabular,
     api::views::{HistoryPoint, HistoryView, LastValueView, ReportedValue},
     config::limits,
     model::{ComponentRef, ReferencePoint},
@@ -77,7 +80,7 @@ pub(super) fn run(args: HistoryArgs, api: &ApiArgs, output: &mut Output<'_>) -> 
     if several {
         let page: Page<HistoryView> = client.get(&format!("{path}/histories"), &query)?;
         if output.is_data() {
-            output.document(&page)?;
+            output.rows(page, named_points)?;
             return Ok(Exit::Success);
         }
         let there = |name: &String| page.items.iter().any(|history| history.name == *name);
@@ -100,6 +103,26 @@ pub(super) fn run(args: HistoryArgs, api: &ApiArgs, output: &mut Output<'_>) -> 
         show(history, output)?;
     }
     Ok(Exit::Success)
+}
+
+/// A point of one of several histories.
+#[derive(Serialize)]
+struct NamedPoint {
+    name: String,
+    #[serde(flatten)]
+    point: HistoryPoint,
+}
+
+impl Tabular for NamedPoint {
+    /// Those of one history, with the name before them.
+    const COLUMNS: &'static [&'static str] = &["name", "time", "value", "min", "max", "mean", "last", "count"];
+}
+
+fn named_points(page: Page<HistoryView>) -> Vec<NamedPoint> {
+    let of = |HistoryView { name, points, .. }: HistoryView| {
+        points.into_iter().map(move |point| NamedPoint { name: name.clone(), point })
+    };
+    page.items.into_iter().flat_map(of).collect()
 }
 
 fn show(history: HistoryView, output: &mut Output<'_>) -> std::io::Result<()> {

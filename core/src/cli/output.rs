@@ -65,6 +65,12 @@ impl<'a> Output<'a> {
         !matches!(self.format, Format::Table)
     }
 
+    /// Whether the caller wants the lines of a list.
+    #[must_use]
+    pub const fn is_list_only(&self) -> bool {
+        matches!(self.format, Format::Csv)
+    }
+
     /// A document for a program; a table's caller gets JSON.
     pub fn document(&mut self, document: &impl Serialize) -> io::Result<()> {
         match self.format {

@@ -101,6 +101,10 @@ struct RevokeArgs {
 
 /// `qkdnm pki`: does what was asked and prints what to do next.
 pub fn command(args: PkiArgs, output: &mut super::Output<'_>) -> super::CommandResult {
+    if output.is_data() {
+        let problem = "`pki` writes files and tells people which; it has nothing for -o";
+        return Err(super::CommandError::usage(anyhow::anyhow!(problem)));
+    }
     let text = run(args)?;
     text.lines().try_for_each(|line| output.line(line))?;
     Ok(super::Exit::Success)

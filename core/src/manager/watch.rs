@@ -120,6 +120,7 @@ impl SecurityWatch for Watch {
                 who: unlisted.as_deref().unwrap_or(&note.identity),
                 is_verified: note.is_verified,
                 cause: note.cause,
+                alarm_type: note.alarm_type,
                 peer: &peer,
                 sentence: &note.sentence,
             };

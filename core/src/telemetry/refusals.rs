@@ -22,6 +22,8 @@ pub struct RefusalSeen<'a> {
     pub is_verified: bool,
     /// Short name of the cause. Refusals of one `who` for one cause coalesce.
     pub cause: &'static str,
+    /// Alarm type, such as `authentication-failed`.
+    pub alarm_type: &'static str,
     /// Address it came from.
     pub peer: &'a str,
     /// What was found and what was expected.
@@ -41,6 +43,8 @@ pub struct RefusalEntry {
     pub is_verified: bool,
     /// Cause of all of them; of those beyond the bound: of the last one.
     pub cause: &'static str,
+    /// Alarm type of the last one.
+    pub alarm_type: &'static str,
     /// Address the last one came from.
     pub peer: String,
     /// Its sentence.
@@ -83,7 +87,7 @@ type Kind = (String, Option<&'static str>);
 struct Window {
     since: Timestamp,
     repeats: u64,
-    last_cause: &'static str,
+    last_cause: (&'static str, &'static str),
     last_peer: String,
     last_sentence: String,
 }
@@ -122,6 +126,7 @@ impl Refusals {
             who: kind.0.clone(),
             is_verified: seen.is_verified,
             cause: seen.cause,
+            alarm_type: seen.alarm_type,
             peer: seen.peer.to_owned(),
             sentence: seen.sentence.to_owned(),
             count: 1,
@@ -166,7 +171,7 @@ impl Window {
         Self {
             since: now,
             repeats: 0,
-            last_cause: seen.cause,
+            last_cause: (seen.cause, seen.alarm_type),
             last_peer: seen.peer.to_owned(),
             last_sentence: seen.sentence.to_owned(),
         }
@@ -174,7 +179,7 @@ impl Window {
 
     fn repeat(&mut self, seen: RefusalSeen<'_>) {
         self.repeats += 1;
-        self.last_cause = seen.cause;
+        self.last_cause = (seen.cause, seen.alarm_type);
         seen.peer.clone_into(&mut self.last_peer);
         seen.sentence.clone_into(&mut self.last_sentence);
     }
@@ -185,7 +190,8 @@ impl Window {
             since: self.since,
             who: who.clone(),
             is_verified,
-            cause: self.last_cause,
+            cause: self.last_cause.0,
+            alarm_type: self.last_cause.1,
             peer: self.last_peer.clone(),
             sentence: self.last_sentence.clone(),
             count: self.repeats,
@@ -201,7 +207,14 @@ mod tests {
     use super::*;
 
     fn seen<'a>(who: &'a str, cause: &'static str) -> RefusalSeen<'a> {
-        RefusalSeen { who, is_verified: true, cause, peer: "192.0.2.1:4000", sentence: "so it is" }
+        RefusalSeen {
+            who,
+            is_verified: true,
+            cause,
+            alarm_type: "refused",
+            peer: "192.0.2.1:4000",
+            sentence: "so it is",
+        }
     }
 
     #[test]

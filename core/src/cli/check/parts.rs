@@ -152,7 +152,10 @@ fn plugins(loaded: &Loaded) -> Vec<PluginConfigProblem> {
     let symbols = SymbolTable::new();
     Catalogue::get().intern(&symbols);
     // A file that is not there was named already.
-    let is_there = |source: &PluginSource| !matches!(source, PluginSource::File(path) if !path.exists());
+    let is_there = |source: &PluginSource| match source {
+        PluginSource::File(path) | PluginSource::Native(path) => path.exists(),
+        PluginSource::Builtin(_) => true,
+    };
     let handlers = config.handlers.iter().filter(|handler| is_there(&handler.plugin)).filter_map(|handler| {
         host.load_handler(handler, &symbols).err().map(|error| error.complaints(PluginKind::Handler, &handler.name))
     });
