@@ -132,3 +132,40 @@ fn an_alarm_about_nobody_is_not_all_well() {
     assert_eq!(slip.status.code(), Some(1), "{}", text(&slip));
     assert!(text(&slip).contains("`qkdnm component list`"), "{}", text(&slip));
 }
+
+#[test]
+fn a_closed_alarm_that_is_still_raised_is_not_forgotten() {
+    let manager = ManagerProcess::start(Settings::one("mq", &["module-1"]).with(
+        "[[policies]]\nname = \"qber\"\nfunction = \"performance\"\nplugin = \"builtin:threshold\"\n\
+         config = { value = \"qber_ratio\", raise_above = 0.06, severity = \"major\", alarm_type = \"qber-threshold-exceeded\" }",
+    ));
+    manager.expect_log("Alarm raised.");
+    let mut client = manager.connect("mq", "module-1");
+    let answer = client.ask(&report("module-1", performance(json!({ "qber_ratio": 0.2 }))));
+    assert_eq!(response_code(&answer), "success");
+    let alarm = manager.api().await_alarm("qber-threshold-exceeded", |_| true);
+    let id = alarm["id"].to_string();
+    let doctor = text(&manager.command(&["doctor"]));
+    assert!(doctor.contains("raised: 1 major") && doctor.contains(&format!("qkdnm alarm show {id}")), "{doctor}");
+    let closed = text(&manager.admin_command(&["alarm", "close", &id]));
+    assert!(closed.contains(&format!("Alarm {id} is closed, and still raised (major)")), "{closed}");
+    let doctor = text(&manager.command(&["doctor"]));
+    assert!(doctor.contains("none open; 1 major raised but closed by an operator"), "{doctor}");
+}
+
+#[test]
+fn numbers_in_conflict_are_past_with_a_new_incarnation() {
+    let manager = ManagerProcess::start(Settings::one("mk", &["km-1"]));
+    manager.expect_warnings();
+    let mut client = manager.connect("mk", "km-1");
+    let numbered = |incarnation: u64, fill: f64| {
+        let report = report("km-1", performance(json!({ "key_store_fill_ratio": fill })));
+        with(with(report, "incarnation", incarnation), "sequence", 1)
+    };
+    assert_eq!(response_code(&client.ask(&numbered(1, 0.5))), "success");
+    assert_eq!(response_code(&client.ask(&numbered(1, 0.6))), "rejected");
+    manager.api().await_alarm("report-sequence-conflict", |alarm| alarm["isCleared"] == false);
+    assert_eq!(response_code(&client.ask(&numbered(2, 0.6))), "success");
+    let over = manager.api().await_alarm("report-sequence-conflict", |alarm| alarm["isCleared"] == true);
+    assert_eq!(over["text"], "a new incarnation has begun", "{over}");
+}
