@@ -389,7 +389,7 @@ mk/km-1    link-1    vienna  1       2026-11-26T07:59:55.000Z  0       -
         ("policy show qber", "trapped"),
         ("handler show mk", "onFailure"),
         ("plugin show threshold", "items.0.summary"),
-        ("interface show mk", "maxConnections"),
+        ("interface show mk", "Connections:      2 of at most 10000"),
         ("alarm summary", "critical"),
         ("health", "manager-east of domain east"),
     ] {

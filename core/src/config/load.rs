@@ -410,7 +410,7 @@ fn layer(documents: &[Table], environment: &[Variable], found: &Found) -> Table 
         let (known, unknown): (Vec<_>, Vec<_>) =
             document.iter().partition(|(key, _)| keys::TOP.contains(&key.as_str()));
         for (key, entry) in unknown {
-            found.add(unknown_key(key, entry.key, "the configuration", keys::TOP));
+            found.unknown_table(key, entry.key, keys::TOP);
         }
         let layer = known.into_iter().map(|(key, entry)| (key.clone(), to_layer(entry, &mut leaves))).collect();
         builder = builder.add_source(DocumentLayer(layer));

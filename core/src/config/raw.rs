@@ -285,10 +285,12 @@ pub struct RawToken {
 #[must_use]
 pub fn read(table: &Table, found: &Found) -> Raw {
     let top = TableReader::new(found, table, Place::default(), "the configuration", keys::TOP);
+    // A table that is misspelt is not among these any more.
+    let is_there = |table: &str| top.has(table) || found.is_meant(table);
     let mut raw = Raw::default();
     if let Some(table) = top.table("manager", "[manager]", keys::MANAGER) {
         raw.manager = manager(&table);
-    } else if !top.is_meant("manager") {
+    } else if !is_there("manager") {
         let problem = Problem::nowhere("there is no [manager] table");
         found.add(
             problem.help("add [manager] with `id = \"manager-east\"`, the manager ID on Mx, and `domain = \"east\"`"),
@@ -298,12 +300,12 @@ pub fn read(table: &Table, found: &Found) -> Raw {
         raw.log_json = table.word("format", &[("text", false), ("json", true)]);
         raw.log_level = table.text("level");
     }
-    raw.tls = raw_transport::tls_of(&top);
+    raw.tls = raw_transport::tls_of(&top, is_there("tls"));
     let interfaces = top.table("interfaces", "[interfaces]", keys::INTERFACES);
     raw.interfaces = interfaces.iter().flat_map(|table| raw_transport::interfaces(table, found)).collect();
     raw.written = Written {
-        interfaces: top.is_meant("interfaces").then(|| interfaces.iter().flat_map(raw_transport::points).collect()),
-        components: top.is_meant("components"),
+        interfaces: is_there("interfaces").then(|| interfaces.iter().flat_map(raw_transport::points).collect()),
+        components: is_there("components"),
     };
     raw.components = top.tables("components", keys::COMPONENT).iter().map(component).collect();
     raw.handlers = top.tables("handlers", keys::HANDLER).iter().map(|table| handler(table, found)).collect();

@@ -46,10 +46,10 @@ pub struct RawInterface {
 }
 
 /// `[tls]` of the whole. Where it is misspelt, that was reported, and nothing in it is missing besides.
-pub(super) fn tls_of(top: &TableReader<'_>) -> RawTls {
+pub(super) fn tls_of(top: &TableReader<'_>, is_there: bool) -> RawTls {
     match top.table("tls", "[tls]", keys::TLS) {
         Some(table) => tls(&table),
-        None if top.is_meant("tls") => RawTls { unreadable: NEEDED.to_vec(), ..RawTls::default() },
+        None if is_there => RawTls { unreadable: NEEDED.to_vec(), ..RawTls::default() },
         None => RawTls::default(),
     }
 }

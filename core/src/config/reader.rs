@@ -14,29 +14,46 @@ use super::{
 
 /// Where problems are written down.
 #[derive(Debug, Default)]
-pub struct Found(RefCell<Vec<Problem>>, RefCell<Vec<std::path::PathBuf>>);
+pub struct Found {
+    problems: RefCell<Vec<Problem>>,
+    files: RefCell<Vec<std::path::PathBuf>>,
+    /// Tables at the top that a misspelt one probably stands for.
+    meant: RefCell<Vec<&'static str>>,
+}
 
 impl Found {
     /// Adds one.
     pub fn add(&self, problem: Problem) {
-        self.0.borrow_mut().push(problem);
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// Adds a key that is unknown at the top, where `known` are the tables.
+    pub fn unknown_table(&self, key: &str, place: Place, known: &[&'static str]) {
+        self.meant.borrow_mut().extend(resembling(key, known));
+        self.add(unknown_key(key, place, "the configuration", known));
+    }
+
+    /// Whether a misspelt table was reported that probably stands for this one.
+    #[must_use]
+    pub fn is_meant(&self, table: &str) -> bool {
+        self.meant.borrow().contains(&table)
     }
 
     /// Notes a file whose content became part of the configuration.
     pub fn read(&self, file: std::path::PathBuf) {
-        self.1.borrow_mut().push(file);
+        self.files.borrow_mut().push(file);
     }
 
     /// Takes the files that were noted.
     #[must_use]
     pub fn take_files(&self) -> Vec<std::path::PathBuf> {
-        self.1.take()
+        self.files.take()
     }
 
     /// Takes all.
     #[must_use]
     pub fn take(&self) -> Vec<Problem> {
-        self.0.take()
+        self.problems.take()
     }
 }
 

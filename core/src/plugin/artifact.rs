@@ -162,7 +162,8 @@ mod tests {
     fn what_is_no_plugin_is_told_apart() {
         for (bytes, wanted) in [
             (b"#!/bin/sh".as_slice(), "no WebAssembly"),
-            (b"\0asm".as_slice(), "no WebAssembly"),
+            (b"\0asm".as_slice(), "has 4 bytes and ends"),
+            (b"\x7fELF\x02\x01\x01\0\0".as_slice(), "`native:PATH`"),
             (b"\0asm\x07\0\0\0".as_slice(), "unknown version (07000000)"),
             (b"\0asm\x01\0\0\0".as_slice(), "register! macro"),
         ] {

@@ -141,7 +141,7 @@ pub(super) fn of_exporters(exporters: &[ExporterView]) -> Vec<Finding> {
             findings.push(Finding::new(grade, "exporters", says, advice));
         }
         if one.parked > 0 {
-            let says = format!("the target of {name} refused {} events, which are parked", one.parked);
+            let says = format!("the target of {name} refused events; parked: {}", one.parked);
             let advice = format!("see why: qkdnm exporter show {name}; send them again: qkdnm exporter retry {name}");
             findings.push(Finding::new(Grade::Attention, "exporters", says, advice));
         }

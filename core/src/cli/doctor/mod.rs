@@ -103,14 +103,14 @@ fn findings(client: &Client) -> anyhow::Result<Vec<Finding>> {
     let mut findings =
         vec![manager::of_manager(&health), manager::of_version(&health), manager::of_configuration(&configuration)];
     findings.extend(manager::of_interfaces(&interfaces.items));
-    findings.extend(manager::of_plugins(plugins));
-    findings.push(manager::of_policies(&policies.items));
-    findings.extend(manager::of_exporters(&exporters.items));
     findings.extend(network::of_components(&components.items, health.uptime_seconds));
     findings.extend(network::of_unlisted(&alarms.items));
     findings.extend(network::of_slips(&slips));
-    findings.push(network::of_alarms(&health.alarms, &alarms.items));
+    findings.extend(manager::of_plugins(plugins));
+    findings.push(manager::of_policies(&policies.items));
+    findings.extend(manager::of_exporters(&exporters.items));
     findings.extend(peers::of_peers(&peers.items, &domains.items));
+    findings.push(network::of_alarms(&health.alarms, &alarms.items));
     Ok(findings)
 }
 
