@@ -28,8 +28,13 @@ use crate::model::{ComponentRef, ReferencePoint, Timestamp, component_id::Compon
 #[derive(Debug, thiserror::Error)]
 pub enum PkiError {
     /// It is there already.
-    #[error("{} exists, and is not overwritten; delete it first if it is no longer needed, or choose another --name", .0.display())]
-    Exists(PathBuf),
+    #[error("{} exists, and is not overwritten; delete it first if it is no longer needed, or {way}", .path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+        /// What to do instead of deleting it.
+        way: &'static str,
+    },
     /// No key pair could be made.
     #[error("the system could not make a key pair; it has no random numbers, or the algorithm is not allowed here")]
     SigningKey,
@@ -111,7 +116,8 @@ pub struct IssueRequest {
 pub fn init(dir: &Path, name: &str, days: u32) -> Result<Made, PkiError> {
     fs::create_dir_all(dir).map_err(|error| PkiError::File { what: "make the folder", path: dir.to_owned(), error })?;
     let (certificate, private_key) = (dir.join("ca.pem"), dir.join("ca.key"));
-    refuse_existing(&[&certificate, &private_key])?;
+    let way = "name another folder; an authority that is there goes on issuing with `qkdnm pki issue`";
+    refuse_existing(&[&certificate, &private_key], way)?;
     let key = KeyPair::generate()?;
     let mut params = CertificateParams::default();
     params.distinguished_name = common_name(name);
@@ -136,7 +142,8 @@ pub fn issue(dir: &Path, request: &IssueRequest) -> Result<Made, PkiError> {
     };
     let certificate = dir.join(format!("{stem}.pem"));
     let private_key = dir.join(format!("{stem}.key"));
-    refuse_existing(&[&certificate, &private_key])?;
+    let way = "choose another --name, where one ID is used on several reference points";
+    refuse_existing(&[&certificate, &private_key], way)?;
     let (made, key, not_after) = authority.sign(request)?;
     write_pair(&certificate, &made.pem(), &private_key, &key)?;
     Ok(Made { certificate, private_key, not_after })
@@ -410,7 +417,7 @@ fn pem(label: &str, der: &[u8]) -> String {
 /// file of the public half.
 pub fn signing_key(file: &Path, algorithm: SigningAlgorithm) -> Result<PathBuf, PkiError> {
     let public_file = file.with_extension("pub");
-    refuse_existing(&[&file.to_path_buf(), &public_file])?;
+    refuse_existing(&[&file.to_path_buf(), &public_file], "name another FILE")?;
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(|error| PkiError::File {
             what: "make",
@@ -427,9 +434,9 @@ pub fn signing_key(file: &Path, algorithm: SigningAlgorithm) -> Result<PathBuf, 
     Ok(public_file)
 }
 
-fn refuse_existing(paths: &[&PathBuf]) -> Result<(), PkiError> {
+fn refuse_existing(paths: &[&PathBuf], way: &'static str) -> Result<(), PkiError> {
     match paths.iter().find(|path| path.exists()) {
-        Some(path) => Err(PkiError::Exists((*path).clone())),
+        Some(path) => Err(PkiError::Exists { path: (*path).clone(), way }),
         None => Ok(()),
     }
 }
@@ -453,7 +460,7 @@ fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), PkiError> {
     #[cfg(not(unix))]
     let _ = mode;
     options.open(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => PkiError::Exists(path.to_owned()),
+        io::ErrorKind::AlreadyExists => PkiError::Exists { path: path.to_owned(), way: "choose another name" },
         _ => PkiError::File { what: "write", path: path.to_owned(), error },
     })
 }
@@ -534,11 +541,11 @@ mod tests {
         init(dir.path(), "CA", 10).unwrap();
         let before = fs::read(dir.path().join("ca.pem")).unwrap();
         let error = init(dir.path(), "CA", 10).unwrap_err();
-        assert!(matches!(&error, PkiError::Exists(path) if path.ends_with("ca.pem")), "{error}");
+        assert!(matches!(&error, PkiError::Exists { path, .. } if path.ends_with("ca.pem")), "{error}");
         issue(dir.path(), &request(&["mk/km-1"])).unwrap();
         fs::remove_file(dir.path().join("km-1.pem")).unwrap();
         let error = issue(dir.path(), &request(&["mk/km-1"])).unwrap_err();
-        assert!(matches!(&error, PkiError::Exists(path) if path.ends_with("km-1.key")), "{error}");
+        assert!(matches!(&error, PkiError::Exists { path, .. } if path.ends_with("km-1.key")), "{error}");
         assert!(!dir.path().join("km-1.pem").exists());
         assert_eq!(fs::read(dir.path().join("ca.pem")).unwrap(), before);
     }

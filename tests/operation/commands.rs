@@ -35,6 +35,29 @@ fn check_names_every_problem_with_its_place() {
 }
 
 #[test]
+fn check_tells_whose_certificate_it_is_and_where_a_key_does_not_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    let pki = TestPki::new(&dir.path().join("pki"));
+    let (own, other) = (pki.issue_manager("manager-test"), pki.issue("mk", "km-1"));
+    let settings = Settings::one("mk", &["km-1"]).interface("mq", "");
+    let checked = |identity: &harness::Identity| {
+        fs::write(dir.path().join("m.toml"), settings.to_toml(&dir.path().join("data"), &pki, identity)).unwrap();
+        qkdnm(dir.path(), &["check", "m.toml"])
+    };
+    let (code, text) = checked(&own);
+    assert!(code == Some(0) && !text.contains("the certificate names"), "{text}");
+    let (code, text) = checked(&other);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("the certificate names mk/km-1, expected urn:qkdn:mx:manager-test"), "{text}");
+    assert_eq!(text.matches("the certificate names").count(), 1, "once for all interfaces: {text}");
+    let mut swapped = own;
+    swapped.key_file.clone_from(&other.key_file);
+    let (code, text) = checked(&swapped);
+    assert_eq!(code, Some(2), "{text}");
+    assert!(text.contains("is not the key of the certificate") && text.contains("m.toml:"), "{text}");
+}
+
+#[test]
 fn a_bad_configuration_does_not_start() {
     let mut settings = Settings::one("mk", &["km-1"]);
     settings.manager = "shards = \"many\"".to_owned();

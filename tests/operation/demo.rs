@@ -1,8 +1,11 @@
 //! `qkdnm demo`, the first command of the README: the real manager, the story to its end, and its configuration afterwards.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
-use harness::binary;
+use harness::{PATIENCE, binary, eventually};
 
 #[test]
 fn the_story_comes_to_a_good_end_and_says_why() {
@@ -36,7 +39,23 @@ fn the_story_comes_to_a_good_end_and_says_why() {
     let log = fs::read_to_string(folder.join("manager.log")).unwrap();
     assert!(!log.contains(" ERROR "), "{log}");
 
-    // What it leaves can be read and run again.
+    // What it leaves can be read and run again, as it says.
+    let again = text.lines().find_map(|line| line.strip_prefix("Run the manager again with `qkdnm ")).expect(&text);
+    let ready = folder.join("ready.json");
+    let mut manager = Command::new(binary::qkdnm())
+        .args(again.trim_end_matches("`.").split(' '))
+        .arg("--ready-file")
+        .arg(&ready)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let began = eventually("the manager again", PATIENCE, || {
+        let ended = manager.try_wait().unwrap().map(|status| Err(status));
+        ended.or_else(|| ready.exists().then_some(Ok(())))
+    });
+    let _ = manager.kill();
+    let _ = manager.wait();
+    assert_eq!(began, Ok(()), "{again}");
     let check = Command::new(binary::qkdnm()).arg("check").arg(folder.join("manager.toml")).output().unwrap();
     assert!(check.status.success(), "{}", String::from_utf8_lossy(&check.stderr));
 }

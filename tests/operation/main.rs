@@ -16,6 +16,7 @@ mod configuration;
 mod demo;
 mod events;
 mod full_disk;
+mod guidance;
 mod history;
 mod native;
 mod network;

@@ -126,7 +126,8 @@ fn a_described_network_reports_on_every_reference_point_and_its_faults_become_al
         assert!(on.count() >= 1, "{point}");
     }
     assert!(site.api.value("mq/brt-qkd-stp", "secret_key_rate_bps").unwrap() > 10_000.0);
-    assert!(site.tell("help").contains("fibre-cut|cut LINK"));
+    let help = site.tell("help");
+    assert!(help.lines().count() > 5 && help.contains("fibre-cut|cut LINK") && !help.contains('\u{fffd}'), "{help}");
     assert!(site.api.list("/api/v1/alarms").is_empty(), "a network without faults gives no reason for alarms");
 
     assert_eq!(site.tell("cut fibre brt-stp").trim(), "fault 1: fibre-cut at stp-brt; `end 1` ends it");
@@ -188,6 +189,20 @@ fn what_cannot_be_simulated_is_told_with_its_place() {
     assert!(text(&nowhere).contains("--site"), "{}", text(&nowhere));
     let listed = qkdnm(&["simulate", &vienna, "--dry-run"]);
     assert!(text(&listed).contains("mqrp/sie-gud-relay-point") && text(&listed).contains("40 components"));
+    let which = qkdnm(&["simulate", "--tell", "list"]);
+    assert!(which.status.code() == Some(2) && text(&which).contains("--site DIR"), "{}", text(&which));
+    let site = dir.path().join("site");
+    let write = |more: &[&str]| {
+        let mut arguments = vec!["simulate", &vienna, "--write-config", site.to_str().unwrap()];
+        arguments.extend(more);
+        qkdnm(&arguments)
+    };
+    assert!(write(&[]).status.success());
+    fs::write(site.join("manager.toml"), "# mine\n").unwrap();
+    let again = write(&[]);
+    assert!(again.status.code() == Some(2) && text(&again).contains("--force"), "{}", text(&again));
+    assert_eq!(fs::read_to_string(site.join("manager.toml")).unwrap(), "# mine\n");
+    assert!(write(&["--force"]).status.success());
     let nobody = qkdnm(&["simulate", "--site", &dir.path().display().to_string(), "--tell", "list"]);
     assert_eq!(nobody.status.code(), Some(1), "{}", text(&nobody));
 }

@@ -55,21 +55,29 @@ impl Tokens {
     /// Lets a request through if its token has at least this role now.
     pub fn authorise(&self, headers: &HeaderMap, least: Role, now: Timestamp) -> Result<Caller, Problem> {
         let tokens = self.0.load();
-        if tokens.is_empty() {
-            return Err(unauthorised(
-                "Bearer realm=\"qkdnm\"",
-                "this manager has no tokens, so nobody may write; add one to `api.tokens` in its configuration",
-            ));
-        }
         let Some(presented) = bearer(headers) else {
+            let role = role_word(least);
+            let none = if tokens.is_empty() { "this manager has none yet; " } else { "" };
             return Err(unauthorised(
                 "Bearer realm=\"qkdnm\"",
-                "writing needs the header `Authorization: Bearer TOKEN` with a token of `api.tokens`",
+                format!(
+                    "this needs a token with {}, sent as `Authorization: Bearer TOKEN`; {none}make one with `qkdnm \
+                     token new --name me --role {role}`, which says what to add to the configuration",
+                    if least == Role::Admin {
+                        "the role admin".to_owned()
+                    } else {
+                        format!("at least the role {role}")
+                    }
+                ),
             ));
         };
         let invalid = "Bearer realm=\"qkdnm\", error=\"invalid_token\"";
         let Some(token) = find(&tokens, presented) else {
-            return Err(unauthorised(invalid, "the token is not one of `api.tokens`"));
+            let none = if tokens.is_empty() { "; it has none" } else { "" };
+            return Err(unauthorised(
+                invalid,
+                format!("the token is not one of `api.tokens` in the manager's configuration{none}"),
+            ));
         };
         if let Some(expired) = token.expires.filter(|expires| *expires <= now) {
             return Err(unauthorised(invalid, format!("the token `{}` expired at {expired}", token.name)));
@@ -117,6 +125,12 @@ fn unauthorised(challenge: &'static str, detail: impl Into<String>) -> Problem {
         .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge))
 }
 
+/// Whether a request brings a token, right or wrong.
+#[must_use]
+pub fn presents_token(headers: &HeaderMap) -> bool {
+    bearer(headers).is_some()
+}
+
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
@@ -160,6 +174,20 @@ mod tests {
         }
         assert!(tokens.authorise(&headers("Bearer abc"), Role::Operator, Timestamp(10)).is_err(), "expired");
         assert!(tokens.authorise(&headers("Bearer abc"), Role::Admin, Timestamp(9)).is_err(), "role");
+    }
+
+    #[test]
+    fn who_has_no_token_is_told_which_one_to_make() {
+        let said = |problem: Problem| problem.detail().to_owned();
+        let without = tokens(Role::Admin, None).authorise(&HeaderMap::new(), Role::Operator, Timestamp(0)).unwrap_err();
+        let text = said(without);
+        assert!(text.starts_with("this needs a token with at least the role operator"), "{text}");
+        assert!(text.contains("`qkdnm token new --name me --role operator`"), "{text}");
+        let none = Tokens::new(&[]).unwrap();
+        let text = said(none.authorise(&HeaderMap::new(), Role::Admin, Timestamp(0)).unwrap_err());
+        assert!(text.contains("the role admin") && text.contains("this manager has none yet"), "{text}");
+        let text = said(none.authorise(&headers("Bearer abc"), Role::Viewer, Timestamp(0)).unwrap_err());
+        assert!(text.ends_with("it has none"), "{text}");
     }
 
     #[test]

@@ -35,6 +35,7 @@ tabular! {
     ComponentSummary: [
         "component", "referencePoint", "id", "kind", "vendor", "model", "site", "tags", "configured", "connectionCount",
         "lastReport", "reports", "worstAlarm", "raisedAlarms", "expectedIntervalMs", "silentSince",
+        "likelySlips",
     ];
     EnrolmentView: [
         "component", "state", "san", "fingerprint", "subject", "issuer", "authority", "notAfter", "address", "connections",

@@ -44,6 +44,13 @@ impl Problem {
         self
     }
 
+    /// What went wrong, for a person.
+    #[cfg(test)]
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
     /// Something is not there; the detail says what to try.
     #[must_use]
     pub fn not_found(detail: impl Into<String>) -> Self {

@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use super::{
-    auth::Tokens,
+    auth::{self, Tokens},
     backend::Backend,
     dashboard,
     host_check::HostCheck,
@@ -122,11 +122,12 @@ pub(crate) fn router(state: ApiState, hosts: HostCheck) -> Router {
 /// Paths that say nothing of the network, and are for supervisors and clients that have no token yet.
 const FOR_EVERYBODY: [&str; 3] = ["/livez", "/readyz", openapi::PATH];
 
-/// Lets those read who may: everybody where reading needs no token, else whoever has one. What writes asks for its role
-/// itself.
+/// Lets those read who may: everybody where reading needs no token, else whoever has one. Who brings a token that is wrong
+/// or has expired is told so even where none is needed. What writes asks for its role itself.
 async fn for_readers(State(state): State<ApiState>, request: Request, next: Next) -> Response {
-    let open = state.reads_are_open || FOR_EVERYBODY.contains(&request.uri().path());
-    if !open && let Err(problem) = state.tokens.authorise(request.headers(), Role::Viewer, state.backend.now()) {
+    let asks = !FOR_EVERYBODY.contains(&request.uri().path())
+        && (!state.reads_are_open || auth::presents_token(request.headers()));
+    if asks && let Err(problem) = state.tokens.authorise(request.headers(), Role::Viewer, state.backend.now()) {
         return problem.into_response();
     }
     next.run(request).await

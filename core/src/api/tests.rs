@@ -213,7 +213,9 @@ fn writing_needs_a_token_of_enough_role_that_has_not_expired() {
         read_without_token: ReadWithoutToken::Loopback,
     };
     let closed = FakeManager::start_with(config, FakeBackend::default());
-    assert!(closed.post("/api/v1/alarms/3/close", "ops-token", "").problem(401, "unauthorized").contains("no tokens"));
+    assert!(
+        closed.post("/api/v1/alarms/3/close", "ops-token", "").problem(401, "unauthorized").contains("it has none")
+    );
 }
 
 #[test]
@@ -426,7 +428,13 @@ fn reading_needs_a_token_where_the_configuration_or_the_address_says_so() {
     let elsewhere = |reading| FakeManager::start_with(config("0.0.0.0:0", reading), FakeBackend::default());
     let path = "/api/v1/components";
     assert_eq!(elsewhere(ReadWithoutToken::Loopback).get(path).status, 401, "an address that others can reach");
-    assert_eq!(elsewhere(ReadWithoutToken::Always).get(path).status, 200);
+    let open = elsewhere(ReadWithoutToken::Always);
+    assert_eq!(open.get(path).status, 200);
+    // A token that is wrong is no token: whoever sends one wants to know.
+    for (path, status) in [(path, 401), ("/livez", 200)] {
+        let wrong = agent().get(format!("{}{path}", open.url)).header("Authorization", "Bearer guessed");
+        assert_eq!(wrong.call().unwrap().status(), status, "{path}");
+    }
 }
 
 /// The text format's rules: a family once, its help and type before its samples, no sample twice, counters in `_total`.

@@ -22,7 +22,9 @@ pub mod subscription;
 
 pub use alarm::AlarmView;
 pub use audit::{AuditEntryView, AuditFilter};
-pub use component::{ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, ValueView};
+pub use component::{
+    ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, UnknownView, ValueView,
+};
 pub use enrolment::{EnrolmentState, EnrolmentView};
 pub use exporter::{ExporterState, ExporterView, ParkedEventView, RetryView, TestView};
 pub use federation::{

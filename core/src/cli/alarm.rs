@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{ApiArgs, Client, CommandError, CommandResult, Exit, Output, output::count};
+use super::{ApiArgs, Client, CommandError, CommandResult, Exit, Output, client::component_path, output::count};
 use crate::{
     alarm::AlarmSummary,
     api::views::AlarmView,
@@ -24,18 +24,19 @@ pub enum Command {
     #[command(after_help = "Example:\n  qkdnm alarm show 17")]
     Show {
         /// Number of the alarm, as `alarm list` shows it.
+        #[arg(value_parser = alarm_id)]
         id: u64,
     },
-    /// Say that somebody looks after these alarms. Needs QKDNM_TOKEN.
+    /// Say that somebody looks after these alarms. Needs QKDNM_TOKEN with the role operator.
     #[command(visible_alias = "ack", after_help = "Example:\n  qkdnm alarm acknowledge 17 18 --comment \"on my way\"")]
     Acknowledge(OperateArgs),
-    /// Say that these alarms are done with. Needs QKDNM_TOKEN.
+    /// Say that these alarms are done with. Needs QKDNM_TOKEN with the role operator.
     ///
     /// Closing does not clear: only the component or the policy that raised an alarm clears it. A closed alarm that was
     /// clear and is raised again needs attention again.
     #[command(after_help = "Example:\n  qkdnm alarm close 17 --comment \"fibre replaced\"")]
     Close(OperateArgs),
-    /// Take an acknowledgement or closing back. Needs QKDNM_TOKEN.
+    /// Take an acknowledgement or closing back. Needs QKDNM_TOKEN with the role operator.
     #[command(after_help = "Example:\n  qkdnm alarm reopen 17 --comment \"wrong alarm\"")]
     Reopen(OperateArgs),
 }
@@ -79,11 +80,15 @@ pub struct ListArgs {
 #[derive(Debug, clap::Args)]
 pub struct OperateArgs {
     /// Numbers of the alarms, as `alarm list` shows them.
-    #[arg(required = true)]
+    #[arg(required = true, value_parser = alarm_id)]
     ids: Vec<u64>,
     /// Comment for the alarm's history.
     #[arg(long, short = 'm', default_value = "")]
     comment: String,
+}
+
+fn alarm_id(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "expected the number of an alarm, as `qkdnm alarm list` shows it".to_owned())
 }
 
 const STATES: [OperatorState; 3] = [OperatorState::None, OperatorState::Acknowledged, OperatorState::Closed];
@@ -114,6 +119,7 @@ pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> C
 }
 
 fn list(args: ListArgs, client: &Client, output: &mut Output<'_>) -> CommandResult {
+    let component = args.component.clone();
     let query: Vec<(&str, String)> = [
         ("severity", args.severity.map(|severity| severity.to_string())),
         ("referencePoint", args.reference_point.map(|point| point.to_string())),
@@ -129,6 +135,10 @@ fn list(args: ListArgs, client: &Client, output: &mut Output<'_>) -> CommandResu
     .filter_map(|(name, value)| value.map(|value| (name, value)))
     .collect();
     let mut page = client.list::<AlarmView>("/api/v1/alarms", &query, usize::MAX)?;
+    // With a slip in the name, a check would say for ever that all is well.
+    if let Some(component) = component.filter(|_| page.items.is_empty()) {
+        is_known(&component, client)?;
+    }
     let stands = |AlarmView { alarm, .. }: &AlarmView| {
         !alarm.is_cleared && args.fail_on.is_some_and(|least| alarm.report.severity >= least)
     };
@@ -163,6 +173,15 @@ fn list(args: ListArgs, client: &Client, output: &mut Output<'_>) -> CommandResu
     output.table(headings, rows.collect())?;
     output.line(&total)?;
     Ok(exit)
+}
+
+/// That the manager has heard of a component: it manages it, or has alarms about it.
+fn is_known(component: &ComponentRef, client: &Client) -> anyhow::Result<()> {
+    let all = client.list::<AlarmView>("/api/v1/alarms", &[("component", component.to_string())], 1)?;
+    if all.items.is_empty() && component.reference_point != ReferencePoint::Mx {
+        client.get::<serde_json::Value>(&component_path(component), &[])?;
+    }
+    Ok(())
 }
 
 const fn operator_column(state: OperatorState) -> &'static str {
@@ -258,7 +277,13 @@ fn operate(args: &OperateArgs, action: &str, client: &Client, output: &mut Outpu
                     OperatorState::None => "open again",
                     other => state_word(other),
                 };
-                output.line(&format!("Alarm {id} is {state}: {}", alarm.key))?;
+                // Closing is what an operator says of it; it does not make the cause go away.
+                let still = if alarm.operator_state == OperatorState::Closed && !alarm.is_cleared {
+                    format!(", and still raised ({}) until its cause is gone", alarm.report.severity)
+                } else {
+                    String::new()
+                };
+                output.line(&format!("Alarm {id} is {state}{still}: {}", alarm.key))?;
             }
             Err(error) => failures.push(format!("{error:#}")),
         }

@@ -35,12 +35,13 @@ pub enum Command {
         #[arg(long, value_name = "HASH")]
         head: Option<String>,
     },
-    /// List entries over the manager's API, the newest first. Needs QKDNM_TOKEN.
+    /// List entries over the manager's API, the newest first. Needs QKDNM_TOKEN with the role operator.
     #[command(
         after_help = "Examples:\n  qkdnm audit list --kind refused\n  qkdnm audit list --who ops --from -7d -o csv"
     )]
     List(ListArgs),
-    /// Show entries, oldest first.
+    /// Show entries of a data directory on this machine, oldest first; no manager has to run.
+    #[command(after_help = "Examples:\n  qkdnm audit show data\n  qkdnm audit show data --kind refused --last 20")]
     Show {
         /// The data directory (`manager.data_dir`).
         dir: PathBuf,

@@ -9,12 +9,16 @@ use crate::bench::{api, federation, floor, ingest, reload, site::Site};
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Server CPU per status report, how long a lone reporter waits, what each handler and policy costs.
+    #[command(after_help = "Example:\n  qkdnm bench ingest --brief --rounds 3")]
     Ingest(IngestArgs),
     /// Reloads of the configuration under load: how long they take, and what senders notice of them.
+    #[command(after_help = "Example:\n  qkdnm bench reload")]
     Reload(ReloadArgs),
     /// How long a reader of the HTTP API waits while thousands of components are known and report.
+    #[command(after_help = "Example:\n  qkdnm bench api")]
     Api(ApiArgs),
     /// A federation of managers: how long a change takes to be seen in all domains, and how a cut heals.
+    #[command(after_help = "Example:\n  qkdnm bench federation")]
     Federation(FederationArgs),
     /// The floor server, for `ingest`.
     #[command(hide = true)]

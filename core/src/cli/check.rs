@@ -23,6 +23,7 @@ use crate::{
 
 /// Check a configuration and say what the manager would do with it
 #[derive(Args, Clone, Debug)]
+#[command(after_help = "Examples:\n  qkdnm check manager.toml\n  qkdnm check manager.toml -o json")]
 pub struct CheckArgs {
     /// The main file
     #[arg(value_name = "FILE", env = "QKDNM_CONFIG", default_value = "manager.toml")]
@@ -54,6 +55,10 @@ pub struct Verdict {
 
 /// `qkdnm check`, plugins and all.
 pub fn command(args: &CheckArgs, output: &super::Output<'_>) -> super::CommandResult {
+    if output.is_list_only() {
+        let problem = "`check` answers with a document and no list: -o json";
+        return Err(super::CommandError::usage(anyhow::anyhow!(problem)));
+    }
     let code = run(args, output.is_data(), parts::problems);
     Ok(if code == 0 { super::Exit::Success } else { super::Exit::NotInOrder })
 }
@@ -146,6 +151,14 @@ pub fn summary(config: &Config) -> String {
             PolicyMode::Off => ", off",
         };
         lines.push(("policy", format!("{} ({}{mode})", policy.name, policy.plugin)));
+    }
+    if let Some(federation) = &config.federation {
+        lines.push(("federation", format!("{}, as {}", federation.name, config.manager.domain)));
+    }
+    for peer in &config.peers {
+        let way =
+            peer.address.as_ref().map_or_else(|| "it dials".to_owned(), |address| format!("dialled at {address}"));
+        lines.push(("peer", format!("{} of domain {}, {way}", peer.id, peer.origin.domain)));
     }
     for exporter in &config.exporters {
         lines.push(("exporter", format!("{} ({}, to {})", exporter.name, exporter.kind, exporter.url)));

@@ -46,7 +46,7 @@ impl Token {
     /// This token; none if it is empty.
     #[must_use]
     pub fn new(token: String) -> Self {
-        Self(Some(token).filter(|token| !token.is_empty()))
+        Self(Some(token.trim().to_owned()).filter(|token| !token.is_empty()))
     }
 
     fn of_environment() -> Self {
@@ -80,6 +80,11 @@ impl Client {
         }
         if !base.starts_with("http://") {
             return Err(CommandError::usage(anyhow!("`{base}` is no URL; expected one such as http://127.0.0.1:7100")));
+        }
+        if args.token.0.as_ref().is_some_and(|token| !token.bytes().all(|byte| byte.is_ascii_graphic())) {
+            return Err(CommandError::usage(anyhow!(
+                "QKDNM_TOKEN holds a line break, a blank or another character that no token has; set it to the token alone"
+            )));
         }
         // A proxy of the environment is for the web, not for a manager on this machine or behind a tunnel. Longer than
         // the API's own limit, so that its answer wins.
@@ -187,9 +192,10 @@ impl Client {
     }
 
     fn refused(&self, status: u16, detail: &str) -> anyhow::Error {
+        let detail = as_commands(detail);
         match status {
             401 if self.token.0.is_none() => {
-                anyhow!("{detail}. Put the token into the environment variable QKDNM_TOKEN")
+                anyhow!("{detail}. Commands take the token from the environment variable QKDNM_TOKEN")
             }
             401 | 403 => anyhow!("{detail}. The token of QKDNM_TOKEN was sent"),
             _ => anyhow!("{}", detail.to_owned()),
@@ -213,7 +219,28 @@ impl Client {
     }
 }
 
-/// The path of a component, its ID encoded as one segment.
+/// Calls of the API that its answers point to, and the commands that make them.
+const CALLS: [(&str, &str); 13] = [
+    ("GET /api/v1/alarms lists", "`qkdnm alarm list --all` lists"),
+    ("GET /api/v1/components lists", "`qkdnm component list` lists"),
+    ("GET /api/v1/domains lists", "`qkdnm domain list` lists"),
+    ("GET /api/v1/enrolments lists", "`qkdnm component list --waiting` lists"),
+    ("GET /api/v1/exporters lists", "`qkdnm exporter list` lists"),
+    ("GET /api/v1/handlers lists", "`qkdnm handler list` lists"),
+    ("GET /api/v1/interfaces lists", "`qkdnm interface list` lists"),
+    ("GET /api/v1/peers lists", "`qkdnm peer list` lists"),
+    ("GET /api/v1/plugins lists", "`qkdnm plugin list` lists"),
+    ("GET /api/v1/policies lists", "`qkdnm policy list` lists"),
+    ("GET /api/v1/resources lists", "`qkdnm resource list` lists"),
+    ("GET /api/v1/subscriptions lists", "`qkdnm subscription list` lists"),
+    ("GET /api/v1/values lists", "`qkdnm value list` lists"),
+];
+
+/// An answer of the API in the words of the command line.
+fn as_commands(detail: &str) -> String {
+    CALLS.iter().fold(detail.to_owned(), |text, (call, command)| text.replace(call, command))
+}
+
 /// A problem of a configuration in a line: place, what is wrong, what was expected, what to do.
 pub(super) fn problem_line(problem: &Value) -> String {
     let text = |key: &str| problem.get(key).and_then(Value::as_str).unwrap_or("");
@@ -233,6 +260,7 @@ pub(super) fn problem_line(problem: &Value) -> String {
     line
 }
 
+/// The path of a component, its ID encoded as one segment.
 pub(super) fn component_path(component: &ComponentRef) -> String {
     let point: ReferencePoint = component.reference_point;
     format!("/api/v1/components/{point}/{}", percent_encoded(component.id.as_str()))

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     api::views::{
         ComponentDetail, ComponentSummary, EnrolmentState, OutwardSubscriptionView, StatusAnswer, StatusQuery,
-        ValueView,
+        UnknownView, ValueView,
     },
     model::{ComponentRef, ReferencePoint},
 };
@@ -29,7 +29,7 @@ pub enum Command {
         #[arg(value_name = "COMPONENT")]
         component: ComponentRef,
     },
-    /// Approve a component that waits: it may report from now on. Needs QKDNM_TOKEN of an admin.
+    /// Approve a component that waits: it may report from now on. Needs QKDNM_TOKEN with the role admin.
     ///
     /// With `enrolment = "approve"`. The decision is about the component as its certificate authority vouches for it: it
     /// holds for renewed certificates of that authority, and for no other authority. Compare the fingerprint with the
@@ -38,10 +38,10 @@ pub enum Command {
         after_help = "Examples:\n  qkdnm component list --waiting\n  qkdnm component approve mk/km-9 --fingerprint 3b1f...\n  qkdnm component approve mk/km-9 --note \"delivered 2026-11-20\""
     )]
     Approve(DecideArgs),
-    /// Reject a component: it is refused at connection until it is approved. Needs QKDNM_TOKEN of an admin.
+    /// Reject a component: it is refused at connection until it is approved. Needs QKDNM_TOKEN with the role admin.
     #[command(after_help = "Example:\n  qkdnm component reject mk/km-9 --note \"nobody knows it\"")]
     Reject(DecideArgs),
-    /// Ask a component for a status report, and show what it answers. Needs QKDNM_TOKEN.
+    /// Ask a component for a status report, and show what it answers. Needs QKDNM_TOKEN with the role operator.
     #[command(
         after_help = "Examples:\n  qkdnm component request mk/km-1\n  qkdnm component request mq/module-1 --type performance --name qber_ratio"
     )]
@@ -174,7 +174,10 @@ fn show(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -> C
     let detail: ComponentDetail = serde_json::from_value(document)?;
     let summary = detail.summary;
     let numbering = match (detail.incarnation, detail.last_sequence) {
-        (Some(incarnation), Some(last)) => format!("at {last} of incarnation {incarnation}, {} missing", detail.gaps),
+        (Some(incarnation), Some(last)) => {
+            let (outstanding, lost) = (detail.outstanding, detail.gaps);
+            format!("at {last} of incarnation {incarnation}, {outstanding} outstanding, {lost} lost")
+        }
         _ => "none".to_owned(),
     };
     output.fields(&[
@@ -189,10 +192,11 @@ fn show(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -> C
         ("Last report", time(summary.last_report)),
         ("Expected every", summary.expected_interval_ms.map(|ms| format!("{} s", ms / 1_000)).unwrap_or_default()),
         ("Silent since", summary.silent_since.map(|since| since.to_string()).unwrap_or_default()),
-        ("Reports", format!("{} accepted, {} with parts kept as text", summary.reports, detail.kept)),
+        ("Reports", format!("{} accepted", summary.reports)),
         ("Numbering", numbering),
         ("Alarms", alarms(summary.raised_alarms, summary.worst_alarm)),
     ])?;
+    unknown(&detail.unknown, output)?;
     if detail.connections.is_empty() {
         output.line("Not connected.")?;
     } else {
@@ -232,6 +236,25 @@ fn subscriptions(subscriptions: Vec<OutwardSubscriptionView>, output: &mut Outpu
     });
     let headings = ["SUBSCRIPTION", "STATE", "DETAIL", "NOTIFICATIONS", "MISSING", "LAST"];
     output.table(headings, rows.collect())
+}
+
+/// What the component says that the catalogue does not have: it is kept, and no policy sees it.
+fn unknown(words: &[UnknownView], output: &mut Output<'_>) -> std::io::Result<()> {
+    for word in words {
+        let meant = word.meant.as_ref().map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+        output.line(&format!(
+            "Not in the catalogue: {} `{}`, {}, last at {}{meant}",
+            word.kind,
+            word.text,
+            times(word.count),
+            word.last
+        ))?;
+    }
+    Ok(())
+}
+
+fn times(count: u64) -> String {
+    if count == 1 { "once".to_owned() } else { format!("{count} times") }
 }
 
 fn alarms(raised: usize, worst: Option<crate::model::Severity>) -> String {

@@ -9,7 +9,7 @@ mod schemas;
 
 use std::path::{Path, PathBuf};
 
-use super::{ApiArgs, Client, CommandError, CommandResult, Exit, Output, reload};
+use super::{ApiArgs, Client, CommandError, CommandResult, Exit, MainFile, Output, reload};
 use crate::{
     api::views::ConfigurationView,
     config::{Loaded, Problems, load::examine, origin::Document, problem::Level, written_out},
@@ -35,9 +35,7 @@ pub enum Command {
     ///
     /// Digests of tokens, queries of URLs, and keys of a plugin's configuration that are called secret, password, token or
     /// the like are not shown.
-    #[command(
-        after_help = "Examples:\n  qkdnm config show --config manager.toml\n  qkdnm config show --effective --origin"
-    )]
+    #[command(after_help = "Examples:\n  qkdnm config show manager.toml\n  qkdnm config show --effective --origin")]
     Show {
         /// With every default filled in and paths in full: what a manager would use.
         #[arg(long)]
@@ -45,9 +43,9 @@ pub enum Command {
         /// Say of each key where it comes from: file and line, variable of the environment, or default.
         #[arg(long)]
         origin: bool,
-        /// The main file.
-        #[arg(long, value_name = "FILE", env = "QKDNM_CONFIG", default_value = "manager.toml")]
-        config: PathBuf,
+        /// Which configuration.
+        #[command(flatten)]
+        config: MainFile,
         /// Instead of a file: what is in force at the manager. Needs QKDNM_TOKEN with the role operator.
         #[arg(long)]
         running: bool,
@@ -88,7 +86,7 @@ pub(super) fn run(command: &Command, api: &ApiArgs, output: &mut Output<'_>) -> 
         Command::Reload { dry_run } => reload::reload(&Client::new(api)?, *dry_run, output),
         Command::Status => reload::status(&Client::new(api)?, output),
         Command::Show { running: true, origin, .. } => running(&Client::new(api)?, *origin, output),
-        Command::Show { effective, origin, config, .. } => show(config, *effective, *origin, output),
+        Command::Show { effective, origin, config, .. } => show(config.path()?, *effective, *origin, output),
         Command::Diff { files } => match files.as_slice() {
             [old, new, ..] => comparison::files(old, new, output),
             [new] => comparison::running(&Client::new(api)?, new, output),

@@ -13,6 +13,9 @@ use crate::{
 
 /// Show a small QKD network and its manager at work, on this machine alone
 #[derive(Args, Clone, Debug)]
+#[command(
+    after_help = "Examples:\n  qkdnm demo\n  qkdnm demo --federation --for 90s\n  qkdnm demo --for 60s --keep demo-site"
+)]
 pub struct DemoArgs {
     /// End after about this time, such as 90s (at least 60s); without it, go on until Ctrl-C
     #[arg(long = "for", value_name = "TIME", value_parser = length)]

@@ -23,13 +23,13 @@ pub enum Command {
         /// Its name.
         name: String,
     },
-    /// Send parked events again, and do not wait for the next try. Needs QKDNM_TOKEN.
+    /// Send parked events again, and do not wait for the next try. Needs QKDNM_TOKEN with the role operator.
     #[command(after_help = "Example:\n  qkdnm exporter retry noc")]
     Retry {
         /// Its name.
         name: String,
     },
-    /// Send an event that says of itself that it is a test. Needs QKDNM_TOKEN.
+    /// Send an event that says of itself that it is a test. Needs QKDNM_TOKEN with the role operator.
     #[command(after_help = "Example:\n  qkdnm exporter test noc\n\nExit code 1 if the target did not take it.")]
     Test {
         /// Its name.

@@ -1,19 +1,27 @@
 //! `qkdnm peer` and `qkdnm domain`: with whom this manager exchanges status, and what is known of other domains.
 
-use super::{
-    ApiArgs, Client, CommandResult, Exit, Output,
-    output::{count, time},
-};
+use super::{ApiArgs, Client, CommandResult, Exit, Output, output::count};
 use crate::api::{
     Page,
     views::{DisclosureView, DocumentView, DomainLinkView, DomainView, PeerView, PreviewView},
 };
 
+/// What the words for freshness say.
+const SEEN_AS: &str = "\
+SEEN AS:
+  fresh        what it says is within its validity, and there is a session with it
+  indirect     within its validity, and comes by way of another domain
+  stale        older than its validity
+  unreachable  nothing newer came by any way for four times its validity
+  withdrawn    its manager left in good order, and said so: no alarm
+  excluded     it is not in the federation any more, or signs with keys that were replaced
+  unheard      it has said nothing yet";
+
 /// `qkdnm peer`
 #[derive(Debug, clap::Subcommand)]
 pub enum PeerCommand {
     /// List peers, and how their domains are seen.
-    #[command(after_help = "Example:\n  qkdnm peer list")]
+    #[command(after_help = format!("{SEEN_AS}\n\nExample:\n  qkdnm peer list"))]
     List,
     /// Show one peer.
     #[command(after_help = "Example:\n  qkdnm peer show manager-west")]
@@ -50,7 +58,7 @@ pub enum PeerCommand {
 #[derive(Debug, clap::Subcommand)]
 pub enum DomainCommand {
     /// List all domains with how fresh what is known of them is.
-    #[command(after_help = "Example:\n  qkdnm domain list")]
+    #[command(after_help = format!("{SEEN_AS}\n\nExample:\n  qkdnm domain list"))]
     List,
     /// List links to other domains, from both ends, with what these say differently.
     #[command(after_help = "Example:\n  qkdnm domain links")]
@@ -88,10 +96,11 @@ pub(super) fn peer(command: PeerCommand, api: &ApiArgs, output: &mut Output<'_>)
                 output.document(&preview)?;
                 return Ok(Exit::Success);
             }
-            output.line(&format!("{} is told:", preview.domain))?;
+            output.line(&format!("{id} (domain {}) is told:", preview.domain))?;
             preview.own.iter().try_for_each(|document| show_document(document, output))?;
             if !preview.relayed.is_empty() {
-                output.line(&format!("passed on to it as they came: {}", preview.relayed.join(", ")))?;
+                output.line("")?;
+                output.line(&format!("Passed on to it as they came: {}", preview.relayed.join(", ")))?;
             }
             Ok(Exit::Success)
         }
@@ -117,7 +126,8 @@ fn peers(page: Page<PeerView>, output: &mut Output<'_>) -> CommandResult {
                 _ => "",
             };
             let freshness = one.freshness.unwrap_or_else(|| "unheard".to_owned());
-            [one.id, one.domain, freshness, connected, time(one.since), round_trip, speaks.to_owned()]
+            let since = one.since.map_or_else(|| "-".to_owned(), |since| since.to_string());
+            [one.id, one.domain, freshness, connected, since, round_trip, speaks.to_owned()]
         };
         let headings = ["PEER", "DOMAIN", "SEEN AS", "SESSION", "SINCE", "ROUND TRIP", ""];
         output.table(headings, page.items.into_iter().map(row).collect())?;
@@ -133,22 +143,27 @@ fn show_peer(one: &PeerView, output: &mut Output<'_>) -> CommandResult {
     }
     let direction = one.dialled.map(|dialled| if dialled { "we dialled" } else { "it dialled" }.to_owned());
     output.fields(&[
-        ("peer", one.id.clone()),
-        ("domain", one.domain.clone()),
-        ("seen as", one.freshness.clone().unwrap_or_else(|| "unheard".to_owned())),
-        ("address", one.address.clone().unwrap_or_else(|| "none: it dials us".to_owned())),
-        ("session", if one.connected { "up" } else { "none" }.to_owned()),
-        ("since", one.since.map(|at| at.to_string()).unwrap_or_default()),
-        ("direction", direction.unwrap_or_default()),
-        ("other side", one.peer_address.clone().unwrap_or_default()),
-        ("heard", one.heard_before_ms.map(|ms| format!("{:.1} s ago", ms as f64 / 1e3)).unwrap_or_default()),
-        ("relays", if one.relays { "yes" } else { "not for a while: it sent too many bad items" }.to_owned()),
-        ("dropped", one.dropped.to_string()),
-        ("round trip", one.round_trip_ms.map(|ms| format!("{ms:.2} ms")).unwrap_or_default()),
-        ("sent", one.sent.to_string()),
-        ("answered", one.answered.to_string()),
+        ("Peer", one.id.clone()),
+        ("Domain", one.domain.clone()),
+        ("Seen as", one.freshness.clone().unwrap_or_else(|| "unheard".to_owned())),
+        ("Address", one.address.clone().unwrap_or_else(|| "none: it dials us".to_owned())),
+        ("Session", if one.connected { "up" } else { "none" }.to_owned()),
+        ("Since", one.since.map(|at| at.to_string()).unwrap_or_default()),
+        ("Direction", direction.unwrap_or_default()),
+        ("Other side", one.peer_address.clone().unwrap_or_default()),
+        ("Heard", one.heard_before_ms.map(|ms| format!("{:.1} s ago", ms as f64 / 1e3)).unwrap_or_default()),
+        ("Relays", if one.relays { "yes" } else { "not for a while: it sent too many bad items" }.to_owned()),
+        ("Dropped", format!("{}, since the start", count(usize::try_from(one.dropped).unwrap_or(usize::MAX), "item"))),
+        ("Round trip", one.round_trip_ms.map(|ms| format!("{ms:.2} ms")).unwrap_or_default()),
+        ("Sent to it", messages(one.sent, "message")),
+        ("Asked by it", messages(one.answered, "question")),
     ])?;
     Ok(Exit::Success)
+}
+
+/// A number of messages of this session, nothing where there is no session.
+fn messages(number: u64, noun: &str) -> String {
+    format!("{}, in this session", count(usize::try_from(number).unwrap_or(usize::MAX), noun))
 }
 
 fn disclosures(page: Page<DisclosureView>, output: &mut Output<'_>) -> CommandResult {
@@ -185,9 +200,9 @@ pub(super) fn domain(command: DomainCommand, api: &ApiArgs, output: &mut Output<
                 return Ok(Exit::Success);
             }
             output.fields(&[
-                ("domain", one.domain.clone() + if one.own { " (this manager's)" } else { "" }),
-                ("seen as", one.freshness.clone() + if one.disputed { ", disputed" } else { "" }),
-                ("age", format!("{:.1} s", one.age_ms as f64 / 1e3)),
+                ("Domain", one.domain.clone() + if one.own { " (this manager's)" } else { "" }),
+                ("Seen as", one.freshness.clone() + if one.disputed { ", disputed" } else { "" }),
+                ("Age", format!("{:.1} s", one.age_ms as f64 / 1e3)),
             ])?;
             one.documents.iter().try_for_each(|document| show_document(document, output))?;
             Ok(Exit::Success)
@@ -269,17 +284,44 @@ fn show_document(document: &DocumentView, output: &mut Output<'_>) -> std::io::R
     };
     output.line("")?;
     output
-        .line(&format!("for {}: version {}, signed {}, {way}", document.audience, document.version, document.issued))?;
+        .line(&format!("For {}: version {}, signed {}, {way}", document.audience, document.version, document.issued))?;
     for section in &document.sections {
-        let content = match &section.content {
-            serde_json::Value::Null => String::new(),
-            content => serde_json::to_string_pretty(content).unwrap_or_default(),
-        };
-        let text = format!("{} ({} bytes): {content}", section.name, section.bytes);
-        text.lines().try_for_each(|line| output.line(line))?;
+        output.line(&format!("  {} ({} bytes)", section.name, section.bytes))?;
+        let mut lines = Vec::new();
+        told(&section.content, "", &mut lines);
+        lines.iter().try_for_each(|(path, value)| output.line(&format!("    {path}: {value}")))?;
         if let Some(problem) = &section.malformed {
-            output.line(&format!("  not believed: {problem}"))?;
+            output.line(&format!("    not believed: {problem}"))?;
         }
     }
     Ok(())
+}
+
+/// What a section says, a line each: `components mk known: 12`.
+fn told(content: &serde_json::Value, path: &str, lines: &mut Vec<(String, String)>) {
+    let inner = |step: &str| if path.is_empty() { step.to_owned() } else { format!("{path} {step}") };
+    match content {
+        serde_json::Value::Object(members) => {
+            members.iter().for_each(|(key, value)| told(value, &inner(key), lines));
+        }
+        serde_json::Value::Array(items) => {
+            items.iter().zip(1..).for_each(|(value, number)| told(value, &inner(&number.to_string()), lines));
+        }
+        serde_json::Value::Null => {}
+        serde_json::Value::String(text) => lines.push((path.to_owned(), text.clone())),
+        other => lines.push((path.to_owned(), other.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_section_is_told_in_lines() {
+        let content =
+            serde_json::json!({ "components": { "mk": { "known": 12 } }, "ends": [{ "state": "up" }], "no": null });
+        let mut lines = Vec::new();
+        super::told(&content, "", &mut lines);
+        let lines: Vec<String> = lines.into_iter().map(|(path, value)| format!("{path}: {value}")).collect();
+        assert_eq!(lines, ["components mk known: 12", "ends 1 state: up"]);
+    }
 }

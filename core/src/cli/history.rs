@@ -1,8 +1,11 @@
 //! `qkdnm history` and `qkdnm value`: what a value was, and what all values are now.
 
+use serde::Serialize;
+
 use super::{ApiArgs, Client, CommandResult, Exit, Output, output::count};
 use crate::{
     api::Page,
+    api::csv::Tabular,
     api::views::{HistoryPoint, HistoryView, LastValueView, ReportedValue},
     config::limits,
     model::{ComponentRef, ReferencePoint},
@@ -38,6 +41,9 @@ pub struct HistoryArgs {
 #[derive(Debug, clap::Subcommand)]
 pub enum ValueCommand {
     /// List the last value of everything.
+    #[command(
+        after_help = "Examples:\n  qkdnm value list --component mk/km-1\n  qkdnm value list --name qber_ratio -o csv"
+    )]
     List(ValueArgs),
 }
 
@@ -65,6 +71,7 @@ pub struct ValueArgs {
 pub(super) fn run(args: HistoryArgs, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
     let path = super::client::component_path(&args.component);
     let several = args.names.len() > 1;
+    let names = args.names.clone();
     let mut query: Vec<(&str, String)> = args.names.into_iter().map(|name| ("name", name)).collect();
     query.extend([("resource", args.resource), ("from", args.from)]);
     query.extend(args.to.map(|to| ("to", to)));
@@ -73,8 +80,14 @@ pub(super) fn run(args: HistoryArgs, api: &ApiArgs, output: &mut Output<'_>) -> 
     if several {
         let page: Page<HistoryView> = client.get(&format!("{path}/histories"), &query)?;
         if output.is_data() {
-            output.document(&page)?;
+            output.rows(page, named_points)?;
             return Ok(Exit::Success);
+        }
+        let there = |name: &String| page.items.iter().any(|history| history.name == *name);
+        let missing: Vec<String> = names.into_iter().filter(|name| !there(name)).collect();
+        if !missing.is_empty() {
+            output.line(&format!("Never reported: {}. `qkdnm value list` has what was.", missing.join(", ")))?;
+            output.line("")?;
         }
         for history in page.items {
             output.line(&format!("{}:", history.name))?;
@@ -90,6 +103,26 @@ pub(super) fn run(args: HistoryArgs, api: &ApiArgs, output: &mut Output<'_>) -> 
         show(history, output)?;
     }
     Ok(Exit::Success)
+}
+
+/// A point of one of several histories.
+#[derive(Serialize)]
+struct NamedPoint {
+    name: String,
+    #[serde(flatten)]
+    point: HistoryPoint,
+}
+
+impl Tabular for NamedPoint {
+    /// Those of one history, with the name before them.
+    const COLUMNS: &'static [&'static str] = &["name", "time", "value", "min", "max", "mean", "last", "count"];
+}
+
+fn named_points(page: Page<HistoryView>) -> Vec<NamedPoint> {
+    let of = |HistoryView { name, points, .. }: HistoryView| {
+        points.into_iter().map(move |point| NamedPoint { name: name.clone(), point })
+    };
+    page.items.into_iter().flat_map(of).collect()
 }
 
 fn show(history: HistoryView, output: &mut Output<'_>) -> std::io::Result<()> {

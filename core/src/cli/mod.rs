@@ -22,6 +22,7 @@ pub mod exporter;
 pub mod federation;
 mod health;
 pub mod history;
+mod main_file;
 mod manual;
 pub mod network;
 mod peering;
@@ -49,6 +50,7 @@ use clap::{Parser, Subcommand};
 
 pub use client::{ApiArgs, Client, Token};
 pub use exit::{CommandError, CommandResult, Exit};
+pub use main_file::MainFile;
 pub use output::{Format, Output};
 
 const EXIT_CODES: &str = "\
@@ -121,6 +123,7 @@ pub enum Command {
     #[command(subcommand)]
     Config(configuration::Command),
     /// Shows the catalogue of value names, units, words and alarm types (-o json for programs).
+    #[command(after_help = "Examples:\n  qkdnm catalogue\n  qkdnm catalogue -o json | jq '.performance[].name'")]
     Catalogue,
     /// Makes a certificate authority and certificates for the manager and its components.
     Pki(pki::PkiArgs),

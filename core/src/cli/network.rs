@@ -3,7 +3,10 @@
 use super::{ApiArgs, Client, CommandResult, Exit, Output, output::count};
 use crate::{
     api::views::{NetworkChangeView, NetworkEntryView, UsageTotalView},
-    api::{Page, csv::Tabular},
+    api::{
+        Page,
+        csv::{self, Tabular},
+    },
     config::limits,
     model::ComponentRef,
 };
@@ -12,9 +15,15 @@ use crate::{
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// List what is known now, since when and from whom.
-    #[command(visible_alias = "show")]
+    #[command(
+        visible_alias = "show",
+        after_help = "Examples:\n  qkdnm inventory list --component mk/km-1\n  qkdnm topology list --name vienna-brno -o csv"
+    )]
     List(ListArgs),
     /// List changes, newest first.
+    #[command(
+        after_help = "Examples:\n  qkdnm inventory changes --component mk/km-1 --limit 10\n  qkdnm topology changes"
+    )]
     Changes(ListArgs),
 }
 
@@ -133,7 +142,11 @@ fn named(resource: &str, name: &str) -> String {
     if resource.is_empty() { name.to_owned() } else { format!("{resource}: {name}") }
 }
 
-/// A value as people read it: texts without quotes, objects as JSON.
+/// A value as people read it: texts without quotes, parts of an object one after the other.
 fn text(value: &serde_json::Value) -> String {
+    if value.is_object() {
+        let parts = csv::parts(value).into_iter().map(|(name, value)| format!("{name} {value}"));
+        return parts.collect::<Vec<_>>().join(", ");
+    }
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

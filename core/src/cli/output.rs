@@ -65,6 +65,12 @@ impl<'a> Output<'a> {
         !matches!(self.format, Format::Table)
     }
 
+    /// Whether the caller wants the lines of a list.
+    #[must_use]
+    pub const fn is_list_only(&self) -> bool {
+        matches!(self.format, Format::Csv)
+    }
+
     /// A document for a program; a table's caller gets JSON.
     pub fn document(&mut self, document: &impl Serialize) -> io::Result<()> {
         match self.format {
@@ -101,6 +107,14 @@ impl<'a> Output<'a> {
         }
         serde_json::to_writer(&mut self.out, document)?;
         writeln!(self.out)
+    }
+
+    /// Items that are a document of their own, and for CSV a list like any other.
+    pub fn items<T: Tabular>(&mut self, items: &[T]) -> io::Result<()> {
+        match self.format {
+            Format::Csv => write!(self.out, "{}", csv::table(items).map_err(io::Error::other)?),
+            _ => self.document(&items),
+        }
     }
 
     fn yaml(&mut self, document: &impl Serialize) -> io::Result<()> {

@@ -19,12 +19,18 @@ pub struct PkiArgs {
 #[derive(Subcommand, Debug)]
 enum PkiCommand {
     /// Make a certificate authority: DIR/ca.pem and DIR/ca.key.
+    #[command(after_help = "Example:\n  qkdnm pki init pki")]
     Init(InitArgs),
     /// Issue a certificate and its key: DIR/ID.pem and DIR/ID.key.
+    #[command(
+        after_help = "Examples:\n  qkdnm pki issue pki --reference-point mx --component-id manager-east --dns manager.example.net\n  qkdnm pki issue pki --reference-point mk --component-id km-1\n  qkdnm pki issue pki --reference-point mq --component-id km-1 --name km-1-mq"
+    )]
     Issue(IssueArgs),
     /// Revoke certificates: DIR/ca.crl.
+    #[command(after_help = "Example:\n  qkdnm pki revoke pki km-1")]
     Revoke(RevokeArgs),
     /// Make a key that signs what a domain says to its peers: FILE, and its public half with the ending .pub.
+    #[command(after_help = "Example:\n  qkdnm pki signing-key keys/signing.key")]
     SigningKey(SigningKeyArgs),
 }
 
@@ -95,6 +101,10 @@ struct RevokeArgs {
 
 /// `qkdnm pki`: does what was asked and prints what to do next.
 pub fn command(args: PkiArgs, output: &mut super::Output<'_>) -> super::CommandResult {
+    if output.is_data() {
+        let problem = "`pki` writes files and tells people which; it has nothing for -o";
+        return Err(super::CommandError::usage(anyhow::anyhow!(problem)));
+    }
     let text = run(args)?;
     text.lines().try_for_each(|line| output.line(line))?;
     Ok(super::Exit::Success)
@@ -208,7 +218,9 @@ mod tests {
         let text = call(&both).unwrap();
         assert!(text.contains("urn:qkdn:mq:a%2F1, urn:qkdn:mk:a%2F1") && text.contains("a%2F1.pem"), "{text}");
         let error = call(&both).unwrap_err().to_string();
-        assert!(error.contains("a%2F1.pem") && error.contains("exists"), "{error}");
+        assert!(error.contains("a%2F1.pem") && error.contains("exists") && error.contains("--name"), "{error}");
+        let again = call(&["init", dir]).unwrap_err().to_string();
+        assert!(again.contains("another folder") && !again.contains("--name"), "{again}");
         let text = call(&["revoke", dir, "a%2F1"]).unwrap();
         assert!(text.contains("ca.crl") && text.starts_with("1 revoked now, 1 in all"), "{text}");
     }

@@ -81,7 +81,8 @@ pub(super) fn run_plugin(command: &PluginCommand, api: &ApiArgs, output: &mut Ou
 
 pub(super) fn run_interface(command: &InterfaceCommand, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
     if let InterfaceCommand::Show { point } = command {
-        return show(&format!("/api/v1/interfaces/{}", percent_encoded(point)), api, output);
+        let path = format!("/api/v1/interfaces/{}", percent_encoded(point));
+        return show_interface(&path, api, output);
     }
     let headings =
         ["REFERENCE POINT", "LISTENS ON", "KEY EXCHANGE", "COMPONENTS", "CONNECTIONS", "LINES", "ACCEPTED", "REFUSED"];
@@ -142,6 +143,27 @@ fn show(path: &str, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
         let rows = parts.into_iter().map(|(name, value)| [name, value]).collect();
         output.table(["NAME", "IS"], rows)?;
     }
+    Ok(Exit::Success)
+}
+
+fn show_interface(path: &str, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
+    let interface: InterfaceView = Client::new(api)?.get(path, &[])?;
+    if output.is_data() {
+        output.document(&interface)?;
+        return Ok(Exit::Success);
+    }
+    let addresses: Vec<String> = interface.listen.iter().map(ToString::to_string).collect();
+    let components = interface.components;
+    output.fields(&[
+        ("Reference point", format!("{} ({})", interface.reference_point, interface.reference_point.component_kind())),
+        ("Listens on", if addresses.is_empty() { "nothing: it dials only".to_owned() } else { addresses.join(", ") }),
+        ("Key exchange", interface.key_exchange),
+        ("Components", format!("{} connected of {} known", components.connected, components.known)),
+        ("Connections", format!("{} of at most {}", interface.connections, interface.max_connections)),
+        ("Lines", format!("{} since the start", interface.lines)),
+        ("Accepted", format!("{} since the start", interface.accepted)),
+        ("Refused", format!("{} since the start", interface.refused)),
+    ])?;
     Ok(Exit::Success)
 }
 

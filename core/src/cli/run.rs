@@ -9,18 +9,21 @@ use std::{
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{CommandResult, Exit};
+use super::{CommandResult, Exit, MainFile};
 use crate::{config, manager, telemetry::logs};
 
 /// How long `/readyz` says that a thread broke before the process ends.
 const BROKEN_SHOWN: Duration = Duration::from_secs(1);
 
-/// Runs a manager in the foreground.
+/// Runs a manager in the foreground, until SIGTERM or ctrl-C; SIGHUP reloads the configuration.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  qkdnm run manager.toml\n  qkdnm run --config /etc/qkdnm/manager.toml --ready-file /run/qkdnm/ready.json"
+)]
 pub struct RunArgs {
-    /// Configuration file.
-    #[arg(long, short, default_value = "manager.toml", env = "QKDNM_CONFIG")]
-    pub config: PathBuf,
+    /// Which configuration.
+    #[command(flatten)]
+    pub config: MainFile,
     /// Write addresses and process ID to this file, as JSON, once the manager is ready.
     #[arg(long)]
     pub ready_file: Option<PathBuf>,
@@ -28,10 +31,11 @@ pub struct RunArgs {
 
 /// Runs until told to stop, or until a thread broke ([`Exit::Broken`]). Exit code 2 for a configuration that cannot be used.
 pub fn run(args: &RunArgs) -> CommandResult {
-    let loaded = match config::load::load(&args.config) {
+    let file = args.config.path()?;
+    let loaded = match config::load::load(file) {
         Ok(loaded) => loaded,
         Err(problems) => {
-            eprint!("{}", problems.render(super::stderr_is_terminal()));
+            eprintln!("{}", problems.render(super::stderr_is_terminal()));
             return Ok(Exit::NotInOrder);
         }
     };
@@ -44,7 +48,7 @@ pub fn run(args: &RunArgs) -> CommandResult {
         .enable_all()
         .build()
         .context("cannot start the runtime")?;
-    let origin = manager::reload::Origin::new(&args.config, &loaded);
+    let origin = manager::reload::Origin::new(file, &loaded);
     let ended = runtime.block_on(serve(loaded.config, origin, args.ready_file.as_deref()));
     if matches!(ended, Ok(Exit::Broken)) {
         // Whatever still runs may wait for the thread that is gone.

@@ -40,7 +40,7 @@ const BILLING: Duration = Duration::from_secs(60);
 const EXAMPLES: &str = "\
 In two terminals:
   qkdnm simulate examples/networks/vienna-5.toml --write-config site
-  qkdnm run --config site/manager.toml
+  qkdnm run site/manager.toml
 and
   qkdnm simulate examples/networks/vienna-5.toml --site site
 then at its prompt, or with --tell from a third:
@@ -69,6 +69,9 @@ pub struct SimulateArgs {
     /// With --write-config: port of the API; reference points get those behind it. 0: the system chooses each
     #[arg(long, value_name = "PORT", default_value_t = 7100, requires = "write_config")]
     pub first_port: u16,
+    /// With --write-config: write manager.toml anew where there is one
+    #[arg(long, requires = "write_config")]
+    pub force: bool,
     /// List the components and do nothing else
     #[arg(long)]
     pub dry_run: bool,
@@ -117,7 +120,7 @@ pub fn command(args: &SimulateArgs, output: &mut Output<'_>) -> CommandResult {
         return list(&plan, output);
     }
     if let Some(folder) = &args.write_config {
-        return write_config(folder, &description, &plan, (file, args.first_port), output);
+        return write_config(folder, &description, &plan, (file, args.first_port, args.force), output);
     }
     let site = args.site.as_deref().map(Site::open);
     let (managers, pki) = match (&site, &args.pki) {
@@ -219,11 +222,18 @@ fn write_config(
     folder: &Path,
     description: &Description,
     plan: &Plan,
-    (file, first_port): (&Path, u16),
+    (file, first_port, force): (&Path, u16, bool),
     output: &mut Output<'_>,
 ) -> CommandResult {
     let simulation = &description.simulation;
     let interval = simulation.report_interval.div_f64(simulation.speed);
+    let there = Site::open(folder).config_file();
+    if there.exists() && !force {
+        return Err(CommandError::usage(anyhow::anyhow!(
+            "{} is there already, perhaps with changes of yours; --force writes it anew, certificates stay as they are",
+            there.display()
+        )));
+    }
     let wanted = Wanted { manager: (MANAGER, DOMAIN), first_port, interval, hold_off: "10s", more: "" };
     let site = Site::write(folder, description, plan, &wanted)?;
     let ready = if first_port == 0 {
@@ -233,7 +243,7 @@ fn write_config(
     };
     output.line(&summary(plan))?;
     output.line("The manager, and the network in another terminal:")?;
-    output.line(&format!("  qkdnm run --config {}{ready}", site.config_file().display()))?;
+    output.line(&format!("  qkdnm run {}{ready}", site.config_file().display()))?;
     output.line(&format!("  qkdnm simulate {} --site {}", file.display(), site.folder().display()))?;
     Ok(Exit::Success)
 }
@@ -243,13 +253,19 @@ fn tell(args: &SimulateArgs, line: &str, output: &mut Output<'_>) -> CommandResu
         Some(site) => {
             control::address_of(site).with_context(|| format!("no simulation runs with --site {}", site.display()))?
         }
+        None if args.control.port() == 0 => {
+            return Err(CommandError::usage(anyhow::anyhow!(
+                "say which simulation: --site DIR, as it was started with, or --control ADDRESS, which it showed when it \
+                 started"
+            )));
+        }
         None => args.control,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let answer = runtime
         .block_on(control::tell(address, line))
         .with_context(|| format!("no simulation answers on {address}"))?;
-    output.line(&answer)?;
+    answer.lines().try_for_each(|line| output.line(line))?;
     Ok(if answer.starts_with("error: ") { Exit::Failure } else { Exit::Success })
 }
 

@@ -12,11 +12,13 @@ use crate::{
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Reads everything stored and checks it. A manager may be running.
+    #[command(after_help = "Example:\n  qkdnm storage check data")]
     Check {
         /// The data directory (`manager.data_dir`).
         dir: PathBuf,
     },
     /// Runs the recorded traffic through the plugins again. No manager may be running.
+    #[command(after_help = "Example:\n  qkdnm storage replay --check data")]
     Replay {
         /// Compare what follows with what was recorded, bit for bit; exit code 1 where they differ.
         #[arg(long, required = true)]

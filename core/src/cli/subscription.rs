@@ -15,7 +15,7 @@ pub enum Command {
         /// ID, as `subscription list` shows it.
         id: String,
     },
-    /// End a subscription. Needs QKDNM_TOKEN.
+    /// End a subscription. Needs QKDNM_TOKEN with the role operator.
     ///
     /// The subscriber is not told; what it sends for it is refused. It may subscribe again as far as the configuration lets
     /// it (`sees`).

@@ -83,8 +83,8 @@ Handler:         mk
 Policies:        qber
 Last report:     2026-11-26T07:59:55.000Z
 Expected every:  30 s
-Reports:         42 accepted, 0 with parts kept as text
-Numbering:       at 41 of incarnation 0, 0 missing
+Reports:         42 accepted
+Numbering:       at 41 of incarnation 0, 2 outstanding, 0 lost
 Alarms:          none raised
 
 CONNECTION       DIRECTION  SINCE                     KEY EXCHANGE
@@ -99,7 +99,7 @@ kma_link_state        link-1    up           2026-11-26T07:59:55.000Z
 ",
     );
     let (result, _) = run(&manager, "component show mk/km-77");
-    assert!(result.unwrap_err().contains("GET /api/v1/components lists"), "says what to try");
+    assert!(result.unwrap_err().contains("`qkdnm component list` lists"), "says what to try");
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn the_doctor_tells_the_worst_first_with_what_to_try() {
     assert_eq!(result, Ok(Exit::Success));
     let first: Vec<&str> = printed.lines().take(2).collect();
     assert_eq!(first[0], "look   components: 1 of 4 never reported: mk/km-2", "{printed}");
-    assert!(first[1].starts_with("        try: is it switched on"), "{printed}");
+    assert!(first[1].starts_with("        try: switched on"), "{printed}");
     assert!(printed.contains("good   manager: manager-east of domain east"), "{printed}");
     let broken = FakeManager::start(FakeBackend { ready: false, ..FakeBackend::default() });
     let (result, printed) = run(&broken, "doctor");
@@ -389,7 +389,7 @@ mk/km-1    link-1    vienna  1       2026-11-26T07:59:55.000Z  0       -
         ("policy show qber", "trapped"),
         ("handler show mk", "onFailure"),
         ("plugin show threshold", "items.0.summary"),
-        ("interface show mk", "maxConnections"),
+        ("interface show mk", "Connections:      2 of at most 10000"),
         ("alarm summary", "critical"),
         ("health", "manager-east of domain east"),
     ] {
@@ -398,9 +398,10 @@ mk/km-1    link-1    vienna  1       2026-11-26T07:59:55.000Z  0       -
         assert!(printed.contains(part), "{command}: {printed}");
     }
     let (result, _) = run(&manager, "policy show nobody");
-    assert!(result.unwrap_err().contains("GET /api/v1/policies lists them"));
+    assert!(result.unwrap_err().contains("`qkdnm policy list` lists them"));
     let (result, _) = run(&manager, "audit list");
-    assert!(result.unwrap_err().contains("QKDNM_TOKEN"), "says what to try");
+    let told = result.unwrap_err();
+    assert!(told.contains("QKDNM_TOKEN") && told.contains("`qkdnm token new --name me --role operator`"), "{told}");
     let (_, printed) = run_as(&manager, "ops-token", "audit list --kind refused");
     assert!(printed.contains("did 2") && !printed.contains("did 1"), "{printed}");
 }
@@ -437,6 +438,27 @@ fn components_that_wait_on_the_command_line() {
     let (_, printed) = run_as(&manager, "admin-token", "component reject mk/km-9");
     assert!(printed.starts_with("mk/km-9 is rejected"), "{printed}");
     assert!(run_as(&manager, "ops-token", "component approve mk/km-9").0.is_err());
+}
+
+#[test]
+fn every_command_has_an_example_in_its_help() {
+    use clap::CommandFactory as _;
+    fn walk(command: &clap::Command, path: &str, without: &mut Vec<String>) {
+        for own in command.get_subcommands().filter(|own| !own.is_hide_set()) {
+            let path = format!("{path} {}", own.get_name());
+            if own.has_subcommands() {
+                walk(own, &path, without);
+                continue;
+            }
+            let help = own.get_after_help().map(ToString::to_string).unwrap_or_default();
+            if !help.contains(&path) {
+                without.push(path);
+            }
+        }
+    }
+    let mut without = Vec::new();
+    walk(&Cli::command(), "qkdnm", &mut without);
+    assert!(without.is_empty(), "no example: {without:?}");
 }
 
 #[test]

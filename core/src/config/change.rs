@@ -47,6 +47,24 @@ pub struct Setting {
     pub file: String,
 }
 
+impl Setting {
+    /// Stands for the value where the whole table is not there.
+    const NO_TABLE: &str = "no such table";
+
+    /// What is different, and that it takes a restart.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let Self { key, running, file } = self;
+        if running == Self::NO_TABLE {
+            return format!("[{key}] is new, and is read at a start only: restart the manager");
+        }
+        if file == Self::NO_TABLE {
+            return format!("[{key}] is gone, and is read at a start only: restart the manager");
+        }
+        format!("`{key}` is read at a start only; the manager runs with {running}, and the files say {file}")
+    }
+}
+
 /// Everything that differs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -254,17 +272,19 @@ fn read_at_start(was: &Config, is: &Config) -> Vec<Setting> {
         let (running, file) = (format!("as started ({})", names(was)), format!("as in the file ({})", names(is)));
         settings.push(Setting { key: "exporters", running, file });
     }
-    let word = |value: fn(&super::FederationConfig) -> String, config: &Config| {
-        config.federation.as_ref().map_or_else(|| "no [federation]".to_owned(), value)
-    };
-    let mut federated = |key, value: fn(&super::FederationConfig) -> String| {
-        let (running, file) = (word(value, was), word(value, is));
-        if running != file {
-            settings.push(Setting { key, running, file });
-        }
-    };
-    federated("federation.name", |one| one.name.clone());
-    federated("federation.refresh", |one| super::quantity::show_duration(one.refresh));
+    let table = |config: &Config| config.federation.as_ref().map_or(Setting::NO_TABLE, |_| "[federation]").to_owned();
+    if let (Some(was), Some(is)) = (&was.federation, &is.federation) {
+        let mut federated = |key, running: String, file: String| {
+            if running != file {
+                settings.push(Setting { key, running, file });
+            }
+        };
+        federated("federation.name", was.name.clone(), is.name.clone());
+        let time = super::quantity::show_duration;
+        federated("federation.refresh", time(was.refresh), time(is.refresh));
+    } else if was.federation.is_some() != is.federation.is_some() {
+        settings.push(Setting { key: "federation", running: table(was), file: table(is) });
+    }
     settings
 }
 

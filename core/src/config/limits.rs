@@ -61,9 +61,12 @@ pub const ALARMS_PER_COMPONENT: usize = 1_024;
 pub const SOURCE_TIME_PAST: Duration = Duration::from_secs(24 * 3600);
 /// How far a source time may lie ahead.
 pub const SOURCE_TIME_FUTURE: Duration = Duration::from_secs(5 * 60);
-/// Repeated refusals of one identity coalesce into one audit entry and one alarm in this time.
+/// Words of a component's reports that the catalogue does not have and that are kept to be shown.
+pub const UNKNOWN_WORDS: usize = 8;
+/// Repeated refusals of one identity for one cause coalesce into one audit entry in this time.
 pub const REFUSAL_WINDOW: Duration = Duration::from_secs(60);
-/// Identities whose refusals are told apart at a time; the rest share one entry.
+/// Identities and causes of refusals that are told apart at a time, of peers that have proved who they are, and as many of
+/// those that have not; the rest of each share one entry.
 pub const REFUSAL_IDENTITIES: usize = 1_024;
 /// Least time between two status report requests that policies cause at one component.
 pub const POLICY_REQUEST_INTERVAL: Duration = Duration::from_secs(10);

@@ -145,8 +145,8 @@ pub fn examine_as_if(path: &Path, change: impl FnOnce(&mut Vec<SourceText>)) -> 
             let mut sources = Sources::default();
             sources.add(SourceText { name: name.clone(), folder, text: String::new() });
             let problem = Problem::nowhere(format!("cannot read {name}: {error}"));
-            let problem =
-                problem.help("name the file: `qkdnm check FILE`; config/manager.minimal.toml is one to start from");
+            let problem = problem
+                .help("name the file, as in `qkdnm run FILE`; the README of qkdnm has a configuration to start from");
             Examined::unreadable(Problems::new(sources, vec![problem]))
         }
     }
@@ -420,7 +420,7 @@ fn layer(documents: &[Table], environment: &[Variable], found: &Found) -> Table 
         let (known, unknown): (Vec<_>, Vec<_>) =
             document.iter().partition(|(key, _)| keys::TOP.contains(&key.as_str()));
         for (key, entry) in unknown {
-            found.add(unknown_key(key, entry.key, "the configuration", keys::TOP));
+            found.unknown_table(key, entry.key, keys::TOP);
         }
         let layer = known.into_iter().map(|(key, entry)| (key.clone(), to_layer(entry, &mut leaves))).collect();
         builder = builder.add_source(DocumentLayer(layer));

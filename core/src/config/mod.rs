@@ -26,6 +26,7 @@ pub mod raw;
 pub mod raw_exporter;
 pub mod raw_federation;
 pub mod raw_subscription;
+pub mod raw_transport;
 pub mod reader;
 pub mod schema;
 #[cfg(test)]

@@ -4,8 +4,9 @@
 use std::{net::SocketAddr, time::Duration};
 
 use super::{
-    Durability, Enrolment, FcapsFunction, KeyExchange, OnFailure, PolicyMode, ReadWithoutToken, Role, limits,
+    Durability, Enrolment, FcapsFunction, OnFailure, PolicyMode, ReadWithoutToken, Role, limits,
     problem::Problem,
+    raw_transport::{self, RawInterface, RawTls},
     reader::{Found, TableReader},
     source::{Place, Spot},
     tree::{Entry, Node, Table, Value},
@@ -122,7 +123,7 @@ pub mod keys {
     pub const TOKEN: &[&str] = &["name", "sha256", "role", "expires"];
 }
 
-const YEAR: Duration = Duration::from_secs(366 * 86_400);
+pub(super) const YEAR: Duration = Duration::from_secs(366 * 86_400);
 
 /// Everything.
 #[derive(Debug, Default)]
@@ -142,6 +143,17 @@ pub struct Raw {
     pub(super) plugins: RawPlugins,
     pub(super) storage: RawStorage,
     pub(super) api: RawApi,
+    pub(super) written: Written,
+}
+
+/// Which tables are there at all, even if nothing in them can be read or their name is misspelt: what is wrong with them was
+/// reported, and that they are missing would be false.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// Reference points of `[interfaces.*]`, if there is any of them.
+    pub(super) interfaces: Option<Vec<ReferencePoint>>,
+    /// `[[components]]`
+    pub(super) components: bool,
 }
 
 /// `[manager]`
@@ -153,36 +165,6 @@ pub struct RawManager {
     pub(super) shards: Option<Spot<u64>>,
     pub(super) enrolment: Option<Spot<Enrolment>>,
     pub(super) reload_on_change: Option<Spot<bool>>,
-}
-
-/// `[tls]`, and the same keys of an interface.
-#[derive(Clone, Debug, Default)]
-pub struct RawTls {
-    pub(super) place: Option<Place>,
-    /// Keys that are there with a value of the wrong type, which was reported.
-    pub(super) unreadable: Vec<&'static str>,
-    pub(super) certificate: Option<Spot<String>>,
-    pub(super) private_key: Option<Spot<String>>,
-    pub(super) trust_anchors: Option<Spot<Vec<Spot<String>>>>,
-    pub(super) revocation_lists: Option<Spot<Vec<Spot<String>>>>,
-    pub(super) key_exchange: Option<Spot<KeyExchange>>,
-    pub(super) allow_tls12: Option<Spot<bool>>,
-}
-
-/// `[interfaces.*]`
-#[derive(Debug)]
-pub struct RawInterface {
-    pub(super) place: Place,
-    pub(super) reference_point: ReferencePoint,
-    pub(super) listen: Option<Vec<Spot<SocketAddr>>>,
-    pub(super) tls: RawTls,
-    pub(super) max_connections: Option<Spot<u64>>,
-    pub(super) max_connections_per_identity: Option<Spot<u64>>,
-    pub(super) max_line_bytes: Option<Spot<u64>>,
-    pub(super) max_in_flight: Option<Spot<u64>>,
-    pub(super) handshake_timeout: Option<Spot<Duration>>,
-    pub(super) idle_timeout: Option<Spot<Duration>>,
-    pub(super) request_timeout: Option<Spot<Duration>>,
 }
 
 /// `[[components]]`
@@ -303,26 +285,28 @@ pub struct RawToken {
 #[must_use]
 pub fn read(table: &Table, found: &Found) -> Raw {
     let top = TableReader::new(found, table, Place::default(), "the configuration", keys::TOP);
+    // A table that is misspelt is not among these any more.
+    let is_there = |table: &str| top.has(table) || found.is_meant(table);
     let mut raw = Raw::default();
     if let Some(table) = top.table("manager", "[manager]", keys::MANAGER) {
         raw.manager = manager(&table);
-    } else if !top.has("manager") {
+    } else if !is_there("manager") {
         let problem = Problem::nowhere("there is no [manager] table");
         found.add(
-            problem.help("add [manager] with `id` and `domain`; config/manager.minimal.toml is one to start from"),
+            problem.help("add [manager] with `id = \"manager-east\"`, the manager ID on Mx, and `domain = \"east\"`"),
         );
     }
     if let Some(table) = top.table("log", "[log]", keys::LOG) {
         raw.log_json = table.word("format", &[("text", false), ("json", true)]);
         raw.log_level = table.text("level");
     }
-    if let Some(table) = top.table("tls", "[tls]", keys::TLS) {
-        raw.tls = tls(&table);
-    }
-    if let Some(table) = top.table("interfaces", "[interfaces]", keys::INTERFACES) {
-        let points = ReferencePoint::ALL.into_iter();
-        raw.interfaces = points.filter_map(|point| interface(&table, point, found)).collect();
-    }
+    raw.tls = raw_transport::tls_of(&top, is_there("tls"));
+    let interfaces = top.table("interfaces", "[interfaces]", keys::INTERFACES);
+    raw.interfaces = interfaces.iter().flat_map(|table| raw_transport::interfaces(table, found)).collect();
+    raw.written = Written {
+        interfaces: is_there("interfaces").then(|| interfaces.iter().flat_map(raw_transport::points).collect()),
+        components: is_there("components"),
+    };
     raw.components = top.tables("components", keys::COMPONENT).iter().map(component).collect();
     raw.handlers = top.tables("handlers", keys::HANDLER).iter().map(|table| handler(table, found)).collect();
     raw.policies = top.tables("policies", keys::POLICY).iter().map(|table| policy(table, found)).collect();
@@ -369,61 +353,6 @@ fn manager(table: &TableReader<'_>) -> RawManager {
     }
 }
 
-fn tls(table: &TableReader<'_>) -> RawTls {
-    let groups = [
-        ("hybrid-required", KeyExchange::HybridRequired),
-        ("hybrid-preferred", KeyExchange::HybridPreferred),
-        ("classical", KeyExchange::Classical),
-    ];
-    let (certificate, private_key) = (table.text("certificate"), table.text("private_key"));
-    let trust_anchors = table.texts("trust_anchors");
-    let read = [
-        ("certificate", certificate.is_some()),
-        ("private_key", private_key.is_some()),
-        ("trust_anchors", trust_anchors.is_some()),
-    ];
-    let unreadable = read.into_iter().filter(|(key, read)| !read && table.has(key)).map(|(key, _)| key);
-    RawTls {
-        place: Some(table.place),
-        unreadable: unreadable.collect(),
-        certificate,
-        private_key,
-        trust_anchors,
-        revocation_lists: table.texts("revocation_lists"),
-        key_exchange: table.word("key_exchange", &groups),
-        allow_tls12: table.flag("allow_tls12"),
-    }
-}
-
-fn interface(interfaces: &TableReader<'_>, point: ReferencePoint, found: &Found) -> Option<RawInterface> {
-    let table = interfaces.table(point.as_str(), &format!("[interfaces.{point}]"), keys::INTERFACE)?;
-    let second = Duration::from_secs(1);
-    Some(RawInterface {
-        place: table.place,
-        reference_point: point,
-        listen: table.texts("listen").map(|list| list.value.into_iter().filter_map(|a| address(a, found)).collect()),
-        tls: tls(&table),
-        max_connections: table.number("max_connections", 1..=1_000_000),
-        max_connections_per_identity: table.number("max_connections_per_identity", 1..=1_000_000),
-        max_line_bytes: table.number("max_line_bytes", 1_024..=64 << 20),
-        max_in_flight: table.number("max_in_flight", 1..=65_536),
-        handshake_timeout: table.duration("handshake_timeout", second / 10..=second * 300),
-        idle_timeout: table.duration("idle_timeout", second / 10..=YEAR),
-        request_timeout: table.duration("request_timeout", second / 100..=second * 3_600),
-    })
-}
-
-fn address(text: Spot<String>, found: &Found) -> Option<Spot<SocketAddr>> {
-    if let Ok(address) = text.value.parse() {
-        return Some(Spot::new(address, text.place));
-    }
-    let problem = Problem::error(text.place, format!("`{}` is no address to listen on", text.value))
-        .label("expected IP address and port")
-        .help("write it as \"0.0.0.0:7101\" or \"[::]:7101\"; names are not looked up");
-    found.add(problem);
-    None
-}
-
 fn component(table: &TableReader<'_>) -> RawComponent {
     let name = "[[components]]";
     let second = Duration::from_secs(1);
@@ -442,7 +371,7 @@ fn component(table: &TableReader<'_>) -> RawComponent {
         tags: table.texts("tags"),
         expected_interval: table.duration("expected_interval", second / 10..=YEAR),
         dial: table.text("dial"),
-        sees: table.tables("sees", keys::SEES).iter().map(sees).collect(),
+        sees: table.tables_as("sees", "[[components.sees]]", keys::SEES).iter().map(sees).collect(),
     }
 }
 
@@ -568,8 +497,8 @@ fn storage(table: &TableReader<'_>) -> RawStorage {
 
 fn api(table: &TableReader<'_>, found: &Found) -> RawApi {
     let roles = [("viewer", Role::Viewer), ("operator", Role::Operator), ("admin", Role::Admin)];
-    let name = "api.tokens";
-    let tokens = table.tables("tokens", keys::TOKEN);
+    let name = "[[api.tokens]]";
+    let tokens = table.tables_as("tokens", name, keys::TOKEN);
     let token = |token: &TableReader<'_>| {
         if !token.has("role") {
             token.missing("role", name, "role = \"viewer\" (or operator, admin)");
@@ -582,7 +511,7 @@ fn api(table: &TableReader<'_>, found: &Found) -> RawApi {
         }
     };
     RawApi {
-        listen: table.text("listen").and_then(|text| address(text, found)),
+        listen: table.text("listen").and_then(|text| raw_transport::address(text, found)),
         tokens: tokens.iter().map(token).collect(),
         read_without_token: table.word("read_without_token", &ReadWithoutToken::WORDS),
     }

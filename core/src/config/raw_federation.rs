@@ -83,8 +83,12 @@ pub(super) fn federation(table: &TableReader<'_>) -> RawFederation {
         key_generation: table.number("key_generation", GENERATIONS),
         refresh: table.duration("refresh", Duration::from_secs(1)..=Duration::from_secs(3_600)),
         disclose: table.words("disclose", &Topic::ALL.map(|topic| (topic.as_str(), topic))),
-        origins: table.tables("origins", ORIGIN).iter().map(|one| origin(one, "[[federation.origins]]")).collect(),
-        links: table.tables("links", LINK).iter().map(link).collect(),
+        origins: table
+            .tables_as("origins", "[[federation.origins]]", ORIGIN)
+            .iter()
+            .map(|one| origin(one, "[[federation.origins]]"))
+            .collect(),
+        links: table.tables_as("links", "[[federation.links]]", LINK).iter().map(link).collect(),
     }
 }
 

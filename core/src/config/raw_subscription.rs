@@ -67,11 +67,15 @@ pub(super) fn subscription(table: &TableReader<'_>, found: &Found) -> RawSubscri
     RawSubscription {
         name: table.required_text("name", name, "name = \"key-stores\""),
         applies_to: component_match(table.table("applies_to", "applies_to", keys::APPLIES_TO), found),
-        events: table.tables("events", keys::EVENT).iter().map(event).collect(),
+        events: table.tables_as("events", "[[subscriptions.events]]", keys::EVENT).iter().map(event).collect(),
         method: table.word("method", &methods),
         period: table.duration("period", SHORTEST..=DAY),
         period_is_there: table.has("period"),
-        thresholds: table.tables("thresholds", keys::THRESHOLD).iter().map(threshold).collect(),
+        thresholds: table
+            .tables_as("thresholds", "[[subscriptions.thresholds]]", keys::THRESHOLD)
+            .iter()
+            .map(threshold)
+            .collect(),
         dampening: table.duration("dampening", Duration::from_millis(1)..=DAY),
         immediate: table.flag("immediate"),
         durable: table.flag("durable"),

@@ -14,29 +14,46 @@ use super::{
 
 /// Where problems are written down.
 #[derive(Debug, Default)]
-pub struct Found(RefCell<Vec<Problem>>, RefCell<Vec<std::path::PathBuf>>);
+pub struct Found {
+    problems: RefCell<Vec<Problem>>,
+    files: RefCell<Vec<std::path::PathBuf>>,
+    /// Tables at the top that a misspelt one probably stands for.
+    meant: RefCell<Vec<&'static str>>,
+}
 
 impl Found {
     /// Adds one.
     pub fn add(&self, problem: Problem) {
-        self.0.borrow_mut().push(problem);
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// Adds a key that is unknown at the top, where `known` are the tables.
+    pub fn unknown_table(&self, key: &str, place: Place, known: &[&'static str]) {
+        self.meant.borrow_mut().extend(resembling(key, known));
+        self.add(unknown_key(key, place, "the configuration", known));
+    }
+
+    /// Whether a misspelt table was reported that probably stands for this one.
+    #[must_use]
+    pub fn is_meant(&self, table: &str) -> bool {
+        self.meant.borrow().contains(&table)
     }
 
     /// Notes a file whose content became part of the configuration.
     pub fn read(&self, file: std::path::PathBuf) {
-        self.1.borrow_mut().push(file);
+        self.files.borrow_mut().push(file);
     }
 
     /// Takes the files that were noted.
     #[must_use]
     pub fn take_files(&self) -> Vec<std::path::PathBuf> {
-        self.1.take()
+        self.files.take()
     }
 
     /// Takes all.
     #[must_use]
     pub fn take(&self) -> Vec<Problem> {
-        self.0.take()
+        self.problems.take()
     }
 }
 
@@ -45,6 +62,7 @@ impl Found {
 pub struct TableReader<'a> {
     found: &'a Found,
     table: &'a Table,
+    known: &'a [&'a str],
     /// Where it is.
     pub place: Place,
 }
@@ -52,13 +70,13 @@ pub struct TableReader<'a> {
 impl<'a> TableReader<'a> {
     /// Starts to read a table; keys that are not in `known` are reported. `name` is for messages: `[log]`.
     #[must_use]
-    pub fn new(found: &'a Found, table: &'a Table, place: Place, name: &str, known: &[&str]) -> Self {
+    pub fn new(found: &'a Found, table: &'a Table, place: Place, name: &str, known: &'a [&'a str]) -> Self {
         for (key, entry) in table {
             if !known.contains(&key.as_str()) {
                 found.add(unknown_key(key, entry.key, name, known));
             }
         }
-        Self { found, table, place }
+        Self { found, table, known, place }
     }
 
     fn node(&self, key: &str) -> Option<&'a Node> {
@@ -75,6 +93,15 @@ impl<'a> TableReader<'a> {
     #[must_use]
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
+    }
+
+    /// Whether the key is there, or another one in its stead that is reported as a slip for it: then that it is missing is
+    /// no news.
+    #[must_use]
+    pub fn is_meant(&self, key: &str) -> bool {
+        let stands_for =
+            |written: &&String| !self.known.contains(&written.as_str()) && resembling(written, self.known) == Some(key);
+        self.has(key) || self.table.keys().any(|written| stands_for(&written))
     }
 
     fn wrong<T>(&self, key: &str, node: &Node, expected: &str) -> Option<T> {
@@ -259,7 +286,7 @@ impl<'a> TableReader<'a> {
 
     /// A table under a key.
     #[must_use]
-    pub fn table(&self, key: &str, name: &str, known: &[&str]) -> Option<TableReader<'a>> {
+    pub fn table(&self, key: &str, name: &str, known: &'a [&'a str]) -> Option<TableReader<'a>> {
         let node = self.node(key)?;
         match &node.value {
             Value::Table(table) => Some(TableReader::new(self.found, table, node.place, name, known)),
@@ -267,13 +294,18 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    /// A list of tables under a key: `[[components]]`.
+    /// A list of tables under a key of the whole: `[[components]]`.
     #[must_use]
-    pub fn tables(&self, key: &str, known: &[&str]) -> Vec<TableReader<'a>> {
+    pub fn tables(&self, key: &str, known: &'a [&'a str]) -> Vec<TableReader<'a>> {
+        self.tables_as(key, &format!("[[{key}]]"), known)
+    }
+
+    /// A list of tables under a key; `name` is for messages: `[[api.tokens]]`.
+    #[must_use]
+    pub fn tables_as(&self, key: &str, name: &str, known: &'a [&'a str]) -> Vec<TableReader<'a>> {
         let Some(node) = self.node(key) else { return Vec::new() };
-        let name = format!("[[{key}]]");
         match &node.value {
-            Value::Array(items) => items.iter().filter_map(|item| self.table_item(item, &name, known)).collect(),
+            Value::Array(items) => items.iter().filter_map(|item| self.table_item(item, name, known)).collect(),
             Value::Table(_) => {
                 let problem = Problem::error(node.place, format!("`{key}` is a list of tables"))
                     .help(format!("write {name} in double brackets"));
@@ -287,15 +319,18 @@ impl<'a> TableReader<'a> {
         }
     }
 
-    fn table_item(&self, item: &'a Node, name: &str, known: &[&str]) -> Option<TableReader<'a>> {
+    fn table_item(&self, item: &'a Node, name: &str, known: &'a [&'a str]) -> Option<TableReader<'a>> {
         match &item.value {
             Value::Table(table) => Some(TableReader::new(self.found, table, item.place, name, known)),
             _ => self.wrong(name, item, "a table"),
         }
     }
 
-    /// Reports a key that is not there.
+    /// Reports a key that is not there, unless it is and is misspelt.
     pub fn missing(&self, key: &str, name: &str, example: &str) {
+        if self.is_meant(key) {
+            return;
+        }
         let problem = Problem::error(self.place, format!("{name} has no `{key}`")).help(format!("add {example}"));
         self.found.add(problem);
     }
@@ -319,14 +354,19 @@ pub fn unknown_key(key: &str, place: Place, name: &str, known: &[&str]) -> Probl
     }
 }
 
-/// The candidate that a mistyped word most likely stands for, if any is near enough.
+/// The candidate that a mistyped word most likely stands for, if any is near enough: one slip of the fingers away, or much
+/// like it.
 #[must_use]
 pub fn resembling<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase().replace('-', "_");
-    let near = |candidate: &&str| strsim::jaro_winkler(&word, &candidate.replace('-', "_"));
+    let plain = |candidate: &str| candidate.to_lowercase().replace('-', "_");
+    let mut a_slip_away = candidates.iter().filter(|candidate| strsim::osa_distance(&word, &plain(candidate)) <= 1);
+    if let (Some(only), None) = (a_slip_away.next(), a_slip_away.next()) {
+        return Some(only);
+    }
     candidates
         .iter()
-        .map(|candidate| (*candidate, near(candidate)))
+        .map(|candidate| (*candidate, strsim::jaro_winkler(&word, &plain(candidate))))
         .filter(|(_, likeness)| *likeness >= 0.8)
         .max_by(|a, b| a.1.total_cmp(&b.1))
         .map(|(candidate, _)| candidate)
@@ -365,10 +405,27 @@ mod tests {
     }
 
     #[test]
+    fn a_misspelt_key_is_not_reported_as_missing_besides() {
+        let table = tree::parse("refernce_point = 1\n", 0).unwrap();
+        let found = Found::default();
+        let reader = TableReader::new(&found, &table, Place::default(), "[test]", &["id", "reference_point"]);
+        assert!(reader.is_meant("reference_point") && !reader.is_meant("id"));
+        reader.missing("reference_point", "[test]", "it");
+        assert_eq!(reader.required_text("id", "[test]", "it"), None);
+        let messages: Vec<String> = found.take().into_iter().map(|problem| problem.message).collect();
+        assert_eq!(messages, ["unknown key `refernce_point` in [test]", "[test] has no `id`"]);
+    }
+
+    #[test]
     fn likeness_finds_slips_and_leaves_strangers_alone() {
         let known = ["max_connections", "max_in_flight", "idle_timeout"];
         assert_eq!(resembling("max_conections", &known), Some("max_connections"));
         assert_eq!(resembling("Idle-Timeout", &known), Some("idle_timeout"));
         assert_eq!(resembling("colour", &known), None);
+        let short = ["tls", "log", "api", "mk", "mq", "mx"];
+        assert_eq!(resembling("tsl", &short), Some("tls"), "two letters the wrong way round");
+        assert_eq!(resembling("mkk", &short), Some("mk"));
+        assert_eq!(resembling("nk", &short), Some("mk"));
+        assert_eq!(resembling("mz", &short), None, "as near to one as to another");
     }
 }

@@ -387,6 +387,34 @@ fn what_is_missing_altogether_is_told_once() {
 }
 
 #[test]
+fn a_slip_is_told_once_with_what_was_meant_and_nothing_that_only_follows_from_it() {
+    let folder = folder();
+    let text = format!("{MINIMAL}[[components]]\nid = \"a\"\nreference_point = \"mq\"\n").replace("enrolment", "#");
+    assert_eq!(messages(&load_in(folder.path(), &text, &[]).unwrap().warnings), Vec::<&str>::new());
+    for (written, slip, message, help) in [
+        ("[tls]", "[tsl]", "unknown key `tsl` in the configuration", "did you mean `tls`?"),
+        ("trust_anchors", "trust_anchor", "unknown key `trust_anchor` in [tls]", "did you mean `trust_anchors`?"),
+        ("point = \"mq\"", "point = \"mqq\"", "`reference_point` cannot be `mqq`", "did you mean \"mq\"?"),
+        (
+            "[[components]]",
+            "[components]",
+            "`components` is a list of tables",
+            "write [[components]] in double brackets",
+        ),
+        ("[interfaces.mq]", "[interfaces.nq]", "unknown key `nq` in [interfaces]", "did you mean `mq`?"),
+        ("[manager]", "[manger]", "unknown key `manger` in the configuration", "did you mean `manager`?"),
+    ] {
+        let problems = load_in(folder.path(), &text.replace(written, slip), &[]).unwrap_err();
+        assert_eq!(messages(&problems.list), [message], "{slip}: {problems}");
+        assert_eq!(problems.list[0].help.as_deref(), Some(help), "{slip}");
+    }
+    let port = text.replace("[interfaces.mq]", "[interfaces.mq]\nlisten = \"127.0.0.1:71040\"");
+    let problems = load_in(folder.path(), &port, &[]).unwrap_err();
+    assert_eq!(messages(&problems.list), ["`127.0.0.1:71040` is no address to listen on"]);
+    assert_eq!(problems.list[0].label, "ports end at 65535");
+}
+
+#[test]
 fn the_policies_of_the_samples_are_well_formed() {
     let folder = folder();
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../config");

@@ -3,12 +3,15 @@
 //! Decoded reports are gathered by shard and handler and handed over at the end of a turn. Refusals that need no shard
 //! (malformed, not authorized, key material) are answered here.
 
+mod speaker;
+
 use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 
 use hashbrown::HashMap;
 
+use self::speaker::Speaker;
 use super::{
-    InterfaceContext, NotAdmitted, SecurityNote,
+    InterfaceContext,
     answers::AnswerBox,
     exchange::PeerMessage,
     open_messages::{OpenMessages, Whose},
@@ -17,14 +20,12 @@ use super::{
 };
 use crate::{
     config::limits::{BATCH_REPORTS, BATCH_SAMPLES, MALFORMED_IN_A_ROW, RETRY_OVERLOADED_MS},
-    dispatch::ComponentEntry,
     model::{
-        ComponentId, ComponentRef, ReasonCode, ReferencePoint, Refusal, ReportBatch, Response, Timestamp,
-        report_batch::head_flags,
+        ComponentRef, ReasonCode, ReferencePoint, Refusal, ReportBatch, Response, Timestamp, report_batch::head_flags,
     },
     net::Identity,
     shard::{Delivery, ShardMessage},
-    wire::{DecodeOptions, Decoded, Decoder, decode::MOST_OFFENCES, encode, is_success, message_type},
+    wire::{DecodeOptions, Decoded, Decoder, encode, is_success, message_type},
 };
 
 struct OpenBatch {
@@ -33,13 +34,6 @@ struct OpenBatch {
     batch: ReportBatch,
     /// Reports and samples of the batch before: the next one is probably as large.
     before: (usize, usize),
-}
-
-/// A component this connection has spoken for.
-struct Speaker {
-    entry: Arc<ComponentEntry>,
-    handler: usize,
-    exempt: bool,
 }
 
 /// Why a connection is to be closed in good order.
@@ -326,6 +320,9 @@ impl Intake {
             return Err((Whose::Known(Arc::clone(entry)), Refusal::new(ReasonCode::Malformed, sentence)));
         };
         super::outward::note(&*self.context.subscriber, &entry.component, decoder.notes());
+        if !decoder.notes().unknown.is_empty() {
+            entry.unfamiliar.note(&decoder.notes().unknown, self.context.clock.now());
+        }
         self.bind_resources(speaker, decoder);
         self.place(speaker, slot);
         Ok(())
@@ -340,18 +337,6 @@ impl Intake {
         decoder.bind_resources(&mut target.batch, &mut |text| entry.resource(text, &self.context.symbols));
     }
 
-    /// Place of the component in `speakers`, which it enters now if this connection may speak for it.
-    fn speaker(&mut self, component_id: &str) -> Result<usize, Refused> {
-        let is_it = |speaker: &Speaker| speaker.entry.component.id.as_str() == component_id;
-        if !self.speakers.get(self.last_speaker).is_some_and(is_it) {
-            self.last_speaker = match self.speakers_by_id.get(component_id) {
-                Some(&place) => place,
-                None => self.admit(component_id)?,
-            };
-        }
-        Ok(self.last_speaker)
-    }
-
     fn count_notes(&mut self, decoder: &Decoder) {
         self.incomplete.0 += u64::from(!decoder.notes().has_performance);
         self.incomplete.1 += u64::from(!decoder.notes().has_state);
@@ -364,60 +349,6 @@ impl Intake {
         if head.is_some_and(|head| head.flags & head_flags::TIME_REPLACED != 0) {
             counters.times_replaced.increment();
         }
-    }
-
-    /// Finds out whether this connection may speak for a component, and remembers it.
-    fn admit(&mut self, component_id: &str) -> Result<usize, Refused> {
-        let refuse = |code, sentence: String| (Whose::Text(component_id.into()), Refusal::new(code, sentence));
-        let id = ComponentId::new(component_id).map_err(|error| refuse(ReasonCode::Malformed, error.to_string()))?;
-        let component = ComponentRef::new(self.context.point(), id);
-        if !self.identity.covers(&component) {
-            let sentence = format!("the certificate {} does not cover {component}", self.identity.subject);
-            self.note("unauthorized-report", None, sentence.clone());
-            return Err(refuse(ReasonCode::NotAuthorized, sentence));
-        }
-        let entry = self.context.admit(&component, &self.identity).map_err(|why| match why {
-            NotAdmitted::Unknown => refuse(
-                ReasonCode::UnknownComponent,
-                format!("{component} is not in the manager's configuration ([[components]]); ask its operator"),
-            ),
-            NotAdmitted::AwaitingApproval => refuse(ReasonCode::NotAuthorized, "awaiting approval".to_owned()),
-            NotAdmitted::NoRoom => refuse(ReasonCode::NotAuthorized, super::no_room()),
-            NotAdmitted::Rejected => refuse(ReasonCode::NotAuthorized, super::REJECTED.to_owned()),
-        })?;
-        let handler = entry.card.load().handler;
-        let exempt = self.context.exempt_paths.get(handler).is_some_and(|paths| !paths.is_empty());
-        self.speakers.push(Speaker { entry, handler, exempt });
-        self.speakers_by_id.insert(component_id.into(), self.speakers.len() - 1);
-        Ok(self.speakers.len() - 1)
-    }
-
-    fn key_material(&self, speaker: usize, decoder: &Decoder) -> Result<(), Refused> {
-        if decoder.notes().key_material.is_empty() {
-            return Ok(());
-        }
-        let Some(speaker) = self.speakers.get(speaker) else { return Ok(()) };
-        let offending = decoder.notes().key_material.iter().find(|path| {
-            let exempt = self.context.exempt_paths.get(speaker.handler).filter(|_| speaker.exempt);
-            !exempt.is_some_and(|paths| paths.iter().any(|rule| same_path(rule, path)))
-        });
-        // The decoder notes only so many: behind exempt ones there may be others.
-        let hidden = decoder.notes().key_material.get(MOST_OFFENCES - 1);
-        let Some(path) = offending.or(hidden) else { return Ok(()) };
-        let sentence = format!("{path}: looks like key material, which never travels on a management interface");
-        self.note("key-material-refused", Some(speaker.entry.component.to_string()), sentence.clone());
-        Err((Whose::Known(Arc::clone(&speaker.entry)), Refusal::new(ReasonCode::Rejected, sentence)))
-    }
-
-    fn note(&self, alarm_type: &'static str, component: Option<String>, sentence: String) {
-        self.context.watch.note(SecurityNote {
-            alarm_type,
-            point: self.context.point(),
-            identity: self.identity.subject.clone(),
-            peer: self.peer,
-            component,
-            sentence,
-        });
     }
 
     /// Fills in what the decoder could not know and moves the report to the batch where it belongs.
@@ -569,31 +500,5 @@ impl Drop for Intake {
         if self.subscribes {
             self.context.subscriptions.closed(self.outlet.id);
         }
-    }
-}
-
-/// Whether an exemption covers a path; `[*]` in the rule stands for any position.
-fn same_path(rule: &str, path: &str) -> bool {
-    let mut rule = rule.split("[*]");
-    let Some(mut rest) = rule.next().and_then(|start| path.strip_prefix(start)) else { return false };
-    for part in rule {
-        let Some((_, after)) = rest.strip_prefix('[').and_then(|inside| inside.split_once(']')) else { return false };
-        let Some(next) = after.strip_prefix(part) else { return false };
-        rest = next;
-    }
-    rest.is_empty()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::same_path;
-
-    #[test]
-    fn exempt_paths() {
-        assert!(same_path("extension[*].payload.key", "extension[12].payload.key"));
-        assert!(same_path("extension[0].key", "extension[0].key"));
-        assert!(!same_path("extension[*].payload.key", "extension[12].payload.keys"));
-        assert!(!same_path("extension[*].payload.key", "extension[12].other.key"));
-        assert!(!same_path("", "extension[0].key"));
     }
 }

@@ -197,21 +197,39 @@ fn no_room() -> String {
     format!("{ENROLMENT_WAITING} others await approval already, and the manager keeps no more; ask its operator")
 }
 
+/// Why a component that nobody wrote into the configuration is refused.
+const NO_TABLE: &str = "is not in the manager's configuration ([[components]])";
+
 /// Something that concerns security and was refused.
 #[derive(Clone, Debug)]
 pub struct SecurityNote {
     /// Alarm type, such as `unauthorized-report`.
     pub alarm_type: &'static str,
+    /// Short name of the cause, such as `not-covered`.
+    pub cause: &'static str,
     /// Reference point.
     pub point: ReferencePoint,
     /// Who: certificate subject or fingerprint.
     pub identity: String,
+    /// Whether that is who it is: a handshake that was refused shows what somebody claims, and anybody may claim anything.
+    pub is_verified: bool,
     /// From where.
     pub peer: std::net::SocketAddr,
-    /// The component it was about, if it is one of ours (`mk/km-1`).
-    pub component: Option<String>,
+    /// What it was about.
+    pub concerned: Concerned,
     /// What happened.
     pub sentence: String,
+}
+
+/// What a refusal is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Concerned {
+    /// The interface it came to.
+    Interface,
+    /// A component of ours (`mk/km-1`).
+    Component(String),
+    /// A component that the configuration does not have.
+    Unlisted(ComponentRef),
 }
 
 /// Audits refusals and raises alarms for them, coalesced.
@@ -223,9 +241,14 @@ pub trait SecurityWatch: Send + Sync {
 /// An alarm about a refusal, for the shard that has it.
 #[must_use]
 pub fn security_alarm(manager: &str, note: &SecurityNote, report: AlarmReport) -> (AlarmKey, AlarmReport) {
+    let (component, resource) = match &note.concerned {
+        Concerned::Interface => (manager.to_owned(), format!("interface {}", note.point)),
+        Concerned::Component(component) => (component.clone(), String::new()),
+        Concerned::Unlisted(component) => (manager.to_owned(), component.to_string()),
+    };
     let key = AlarmKey {
-        component: note.component.clone().unwrap_or_else(|| manager.to_owned()),
-        resource: if note.component.is_some() { String::new() } else { format!("interface {}", note.point) },
+        component,
+        resource,
         alarm_type_id: note.alarm_type.to_owned(),
         alarm_type_qualifier: "manager".to_owned(),
     };

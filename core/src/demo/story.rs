@@ -73,7 +73,7 @@ const ACTS: [Act; 9] = [
         text: "Somebody measures a fifth of the light between Evere and Brussels, and sends it again.",
         line: "eavesdrop on evere-brussels share=0.2",
         expected: Expected::Raised(TAPPED),
-        noticed: "Errors rose while counts stayed as they were. A worse fibre loses light; this is somebody who listens.",
+        noticed: "Errors rose while counts stayed as they were. A worse fibre loses light; this looks like somebody who listens.",
     },
     Act {
         text: "The eavesdropper leaves.",

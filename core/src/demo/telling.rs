@@ -94,7 +94,8 @@ impl<'a> Teller<'a> {
         let part = if key.resource.is_empty() { String::new() } else { format!(" ({})", key.resource) };
         let what = format!("{}{part}, {}", key.component, key.alarm_type_id);
         if matches!(change, Change::Cleared(_)) {
-            return self.line(elapsed, word, &what);
+            let by = alarm.raised_by.strip_prefix("policy:").map(|name| format!(" ({name})")).unwrap_or_default();
+            return self.line(elapsed, word, &format!("{what}{by}"));
         }
         self.line(elapsed, word, &format!("{what} ({}): {}", alarm.report.severity, alarm.report.text))?;
         writeln!(self.out, "{:10}why  {}", "", self.policies.reason(alarm))?;

@@ -335,7 +335,7 @@ mod with_a_manager {
         assert!(outcome.totals.sent > 1_000, "{outcome:?}");
         assert!(text.contains("  ALARM  mops/antwerp-ghent-fibre, link-down (major): too high\n"), "{text}");
         assert!(text.contains("why  policy qber (performance, builtin:threshold)\n"), "{text}");
-        assert!(text.contains("  cleared  mk/arlon-km, key-store-exhaustion-forecast\n"), "{text}");
+        assert!(text.contains("  cleared  mk/arlon-km, key-store-exhaustion-forecast (qber)\n"), "{text}");
         assert!(text.contains("Everything went as it should."), "{text}");
     }
 

@@ -8,8 +8,10 @@ pub mod enrolment;
 pub mod matching;
 pub mod registry;
 pub mod rules;
+pub mod unfamiliar;
 
 pub use enrolment::{Enrolments, Unclear, Waiting};
 pub use matching::Matcher;
 pub use registry::{ComponentCard, ComponentEntry, Connected, Registry};
 pub use rules::Rules;
+pub use unfamiliar::Unfamiliar;

@@ -47,6 +47,8 @@ pub struct ComponentView {
     pub last_report: Option<Timestamp>,
     /// Incarnation and highest sequence number accepted.
     pub sequence: Option<(u64, u64)>,
+    /// Numbers that are missing and may still come.
+    pub outstanding: u64,
     /// Numbers that never came.
     pub gaps: u64,
     /// Reports accepted.
@@ -87,6 +89,8 @@ pub struct ComponentEntry {
     pub card: ArcSwap<ComponentCard>,
     /// State as last committed.
     pub view: ArcSwapOption<ComponentView>,
+    /// What it says that the catalogue does not have.
+    pub unfamiliar: super::Unfamiliar,
     resources: Mutex<HashSet<u32>>,
     connections: Mutex<Vec<Connected>>,
     last_policy_request: AtomicI64,
@@ -204,6 +208,7 @@ impl Registry {
                         component: component.clone(),
                         card: ArcSwap::from_pointee(card()),
                         view: ArcSwapOption::empty(),
+                        unfamiliar: super::Unfamiliar::default(),
                         resources: Mutex::default(),
                         connections: Mutex::default(),
                         last_policy_request: AtomicI64::new(0),

@@ -105,6 +105,7 @@ impl ManagerBackend {
         summary.configured = card.listed;
         summary.expected_interval_ms = card.expected_interval.map(|interval| interval.as_millis() as u64);
         summary.connection_count = entry.connections().len();
+        summary.likely_slips = entry.unfamiliar.likely_slips();
         if let Some(view) = view {
             summary.last_report = view.last_report;
             summary.reports = view.reports;
@@ -132,8 +133,10 @@ impl ManagerBackend {
             connections: entry.connections().into_iter().rev().map(connection).collect(),
             incarnation: view.sequence.map(|(incarnation, _)| incarnation),
             last_sequence: view.sequence.map(|(_, last)| last),
+            outstanding: view.outstanding,
             gaps: view.gaps,
             kept: view.kept,
+            unknown: entry.unfamiliar.words().into_iter().map(Into::into).collect(),
             handler: in_force
                 .plugins
                 .set

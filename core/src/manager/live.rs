@@ -19,7 +19,8 @@ use crate::{
     clock::{Clock, wall_time},
     config::{Enrolment, limits::RETRY_UNAVAILABLE_MS},
     connection::{
-        ContextSlot, InterfaceContext, ManagerRequest, PeerConnection, SecurityNote, SecurityWatch, TurnedAway,
+        Concerned, ContextSlot, InterfaceContext, ManagerRequest, PeerConnection, SecurityNote, SecurityWatch,
+        TurnedAway,
         answers::AnswerBox,
         intake::Intake,
         task::{ConnectionTask, End, REQUEST_QUEUE},
@@ -299,7 +300,7 @@ impl Connections {
         let refused = Refused::new(why.cause(), why.refusal().sentence);
         context.metrics.handshakes_refused.entry(refused.cause.as_str()).or_default().increment();
         if refused.cause.is_about_identity() {
-            self.refused_peer(context.point(), Some(peer), &refused, &identity.subject);
+            self.refused_peer(context.point(), Some(peer), &refused, &identity.subject, true);
         } else {
             tracing::info!(interface = %context.point(), %peer, subject = %identity.subject, "Not let wait for approval: too many do.");
         }
@@ -320,7 +321,7 @@ impl Connections {
             // It speaks for others than before, or it is an operator's to decide about it now, and it was not looked for who
             // vouches for it: it may come back as what it is now.
             Ok(_) => {}
-            Err(refused) => self.refused_peer(live.point, None, &refused, &live.identity.subject),
+            Err(refused) => self.refused_peer(live.point, None, &refused, &live.identity.subject, true),
         }
         live.cancel.cancel();
         true
@@ -336,18 +337,27 @@ impl Connections {
         }
     }
 
-    fn refused_peer(&self, point: ReferencePoint, peer: Option<SocketAddr>, refused: &Refused, subject: &str) {
+    /// Notes a refusal; `is_verified`: the peer had proved who it is.
+    fn refused_peer(
+        &self,
+        point: ReferencePoint,
+        peer: Option<SocketAddr>,
+        refused: &Refused,
+        subject: &str,
+        is_verified: bool,
+    ) {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let peer = peer.unwrap_or(nowhere);
         let identity = if subject.is_empty() { peer.ip().to_string() } else { subject.to_owned() };
-        let sentence = format!("{}: {}", refused.cause.as_str(), refused.sentence);
         self.watch.note(SecurityNote {
             alarm_type: "authentication-failed",
+            cause: refused.cause.as_str(),
             point,
             identity,
+            is_verified,
             peer,
-            component: None,
-            sentence,
+            concerned: Concerned::Interface,
+            sentence: refused.sentence.clone(),
         });
     }
 
@@ -393,7 +403,7 @@ impl Connections {
             }
             Err(error) => {
                 if let DialError::Refused { refused, .. } = &error {
-                    self.refused_peer(component.reference_point, None, refused, &component.to_string());
+                    self.refused_peer(component.reference_point, None, refused, &component.to_string(), false);
                 }
                 Err(error.to_string())
             }
@@ -419,7 +429,7 @@ impl Connections {
                     backoff.connection_ended(since.elapsed());
                 }
                 Err(DialError::Refused { refused, .. }) => {
-                    self.refused_peer(point, None, &refused, &component.to_string());
+                    self.refused_peer(point, None, &refused, &component.to_string(), false);
                 }
                 Err(error) => tracing::debug!(%component, address, %error, "Dialling failed."),
             }
@@ -447,7 +457,7 @@ impl ConnectionSink for Sink {
     fn refused(&self, point: ReferencePoint, peer: SocketAddr, refused: &Refused) {
         let subject = refused.subject.as_deref().unwrap_or("");
         if refused.cause.is_about_identity() {
-            self.0.refused_peer(point, Some(peer), refused, subject);
+            self.0.refused_peer(point, Some(peer), refused, subject, false);
         } else {
             tracing::info!(interface = %point, %peer, cause = refused.cause.as_str(), "Connection refused: {}", refused.sentence);
         }

@@ -69,6 +69,7 @@ pub struct Running {
     subscriptions: Arc<subscriptions::Subscriptions>,
     exporters: Arc<exporters::Exporters>,
     federation: Option<Arc<federation::Federation>>,
+    watch: Arc<watch::Watch>,
     audit: Audit,
     audit_writer: AuditWriter,
     /// Address of the HTTP API.
@@ -124,6 +125,7 @@ impl Running {
 
     /// Leaves things as a crash would, for a process that ends because a thread broke: only the audit trail is closed.
     pub async fn give_up(self, thread: &str) {
+        self.watch.finish();
         self.audit.record(AuditEntry {
             time: crate::clock::wall_time(),
             kind: "stop".to_owned(),
@@ -166,6 +168,7 @@ impl Running {
             subscriptions.stop();
             state.stop();
             self.followers.stop();
+            self.watch.finish();
             let what = "stopped in good order";
             let now = crate::clock::wall_time();
             self.audit.record(AuditEntry::of_manager(now, "stop", what, serde_json::Value::Null));

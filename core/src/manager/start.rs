@@ -54,12 +54,12 @@ const POLICY_REQUEST_QUEUE: usize = 256;
 
 /// The latest time that is stored: the clock goes on from there even if wall time lies behind it.
 fn latest(recovered: &Recovered) -> Timestamp {
-    tracing::info!(
-        components = recovered.components.len(),
-        alarms = recovered.alarms.len(),
-        replayed = recovered.reports_replayed,
-        "Recovered."
-    );
+    let (components, alarms) = (recovered.components.len(), recovered.alarms.len());
+    if components == 0 && alarms == 0 {
+        tracing::info!("Nothing is stored yet.");
+    } else {
+        tracing::info!(components, alarms, replayed = recovered.reports_replayed, "Recovered.");
+    }
     let reports = recovered.components.values().filter_map(|state| state.last_report);
     let alarms = recovered.alarms.iter().map(|alarm| alarm.last_changed);
     reports.chain(alarms).max().unwrap_or_default()
@@ -220,6 +220,7 @@ impl Shared {
             entry.view.store(Some(Arc::new(ComponentView {
                 last_report: state.last_report,
                 sequence: state.window.position(),
+                outstanding: state.window.outstanding(),
                 gaps: state.window.gaps(),
                 reports: state.reports,
                 kept: state.kept,

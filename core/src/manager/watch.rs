@@ -1,4 +1,4 @@
-//! What is done about refusals that concern security: one audit entry and one alarm for each identity and minute, and the
+//! What is done about refusals that concern security: one audit entry for each identity, cause and minute, one alarm for what they are about, and the
 //! end of the alarm once nothing of its kind has happened for a while.
 
 use std::{
@@ -10,7 +10,7 @@ use std::{
 use super::alarms::AlarmDesk;
 use crate::{
     clock::Clock,
-    connection::{SecurityNote, SecurityWatch, security_alarm},
+    connection::{Concerned, SecurityNote, SecurityWatch, security_alarm},
     model::{AlarmKey, Timestamp},
     shard::{AlarmRequest, alarms::own_report},
     telemetry::{
@@ -55,6 +55,13 @@ impl Watch {
         }
     }
 
+    /// Tells what is still to be summed up, for a manager that stops.
+    pub fn finish(&self) {
+        let now = self.clock.now();
+        let entries = self.state.lock().unwrap_or_else(PoisonError::into_inner).refusals.finish(now);
+        self.record(&entries);
+    }
+
     /// Ends windows and clears alarms that have been quiet; called now and then.
     pub fn look(&self) {
         let now = self.clock.now();
@@ -84,7 +91,16 @@ impl SecurityWatch for Watch {
     fn note(&self, note: SecurityNote) {
         let now = self.clock.now();
         let peer = note.peer.to_string();
+        // A certificate may be good for many components: each that is missing is told.
+        let unlisted = match &note.concerned {
+            Concerned::Unlisted(component) => Some(component.to_string()),
+            _ => None,
+        };
         let repairs: &[&str] = match note.alarm_type {
+            _ if unlisted.is_some() => &[
+                "If it belongs here, add its table to [[components]] and reload; `qkdnm doctor` shows the table.",
+                "If not, find out why it reports to this manager, or revoke its certificate.",
+            ],
             "key-material-refused" => &[
                 "Find out why the component sends keys on a management interface; its software is to be corrected.",
                 "If the value is no key, exempt its path with allow_key_names in the handler's table.",
@@ -94,17 +110,24 @@ impl SecurityWatch for Watch {
                 "If it is legitimate, correct the component's certificate or its table in the configuration.",
             ],
         };
-        let report =
-            own_report(note.alarm_type, format!("{} from {}: {}", note.identity, note.peer, note.sentence), repairs);
+        let doubt = if note.is_verified { "" } else { " (not verified)" };
+        let text = format!("{}{doubt} from {}: {}: {}", note.identity, note.peer, note.cause, note.sentence);
+        let report = own_report(note.alarm_type, text, repairs);
         let (key, report) = security_alarm(&self.manager, &note, report);
         let (entries, raise) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-            let seen =
-                RefusalSeen { who: &note.identity, cause: note.alarm_type, peer: &peer, sentence: &note.sentence };
+            let seen = RefusalSeen {
+                who: unlisted.as_deref().unwrap_or(&note.identity),
+                is_verified: note.is_verified,
+                cause: note.cause,
+                alarm_type: note.alarm_type,
+                peer: &peer,
+                sentence: &note.sentence,
+            };
             let entries = state.refusals.refused(now, seen);
             let known = state.alarms.len() < MOST_ALARMS || state.alarms.contains_key(&key);
             let is_new = known && state.alarms.insert(key.clone(), now).is_none();
-            // Entries coalesce by identity alone; each kind of alarm is raised for itself.
+            // An alarm is about more than one identity and cause: it is raised again with what is told anew.
             let raise = is_new || (known && !entries.is_empty());
             (entries, raise)
         };

@@ -20,6 +20,7 @@ pub mod report_batch;
 pub mod response;
 pub mod symbol;
 pub mod timestamp;
+pub mod unknown;
 
 pub use alarm::{Alarm, AlarmKey, AlarmReport, OperatorState, Severity, StatusChange};
 pub use catalogue::Catalogue;

@@ -17,7 +17,11 @@ use rustls_pki_types::{
 };
 use x509_parser::{certificate::X509Certificate, prelude::FromDer, revocation_list::CertificateRevocationList};
 
-use crate::{config::TlsConfig, model::Timestamp};
+use super::identity::named_in;
+use crate::{
+    config::TlsConfig,
+    model::{ComponentRef, Timestamp},
+};
 
 /// One file that is not as it should be.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +65,18 @@ pub enum CredentialError {
 /// Something that works, and needs attention.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrustWarning(pub String);
+
+impl CredentialError {
+    /// The key of the configuration that names the file.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Read { key, .. } | Self::Content { key, .. } => key,
+            Self::KeyMismatch { .. } => "private_key",
+            Self::NoAnchors => "trust_anchors",
+        }
+    }
+}
 
 impl fmt::Display for TrustWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -234,6 +250,25 @@ fn revocation_lists_of(path: &Path) -> Result<Vec<CertificateRevocationListDer<'
 
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, CredentialError> {
     sections(key, path, &read(key, path)?, "certificates in PEM (`-----BEGIN CERTIFICATE-----`)")
+}
+
+/// What is odd about whom the manager's own certificate names: a component, or another manager (PROTOCOL section 1). One that
+/// names nobody by `urn:qkdn:` will do where components check its DNS names; `needs_name`: peers go by the name. `None`:
+/// nothing is odd, or the file cannot be read, which is told elsewhere.
+#[must_use]
+pub fn odd_name(certificate: &Path, manager: &ComponentRef, needs_name: bool) -> Option<String> {
+    let chain = certificates("certificate", certificate).ok()?;
+    let (named, subject) = named_in(chain.first()?).ok()?;
+    let expected = manager.urn();
+    match named.as_slice() {
+        names if names.contains(manager) => None,
+        [] if !needs_name => None,
+        [] => Some(format!("the certificate names no manager ({subject}), expected {expected}, by which peers go")),
+        names => {
+            let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+            Some(format!("the certificate names {}, expected {expected}", names.join(", ")))
+        }
+    }
 }
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, CredentialError> {

@@ -228,6 +228,14 @@ impl IdentityRules {
     }
 }
 
+/// The components that a certificate names, whatever reference point they are of, and its subject.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn named_in(certificate: &CertificateDer<'_>) -> Result<(Vec<ComponentRef>, String), Refused> {
+    Seen::read(certificate).map(|seen| (seen.named, seen.subject))
+}
+
 /// SHA-256 in lower-case hex.
 #[must_use]
 pub fn fingerprint(der: &[u8]) -> String {

@@ -65,10 +65,19 @@ impl Artifact {
         match self.bytes.get(..8) {
             Some(b"\0asm\x0d\0\x01\0") => Ok(self.bytes),
             Some(b"\0asm\x01\0\0\0") => wrap(&self.bytes),
+            None if self.bytes.starts_with(b"\0asm") => Err(format!(
+                "has {} bytes and ends within its first words: it is cut short; copy or build it again",
+                self.bytes.len()
+            )),
             Some([b'\0', b'a', b's', b'm', version @ ..]) => Err(format!(
                 "is WebAssembly of an unknown version ({}); expected a component or a core module",
                 hex(version)
             )),
+            _ if self.bytes.starts_with(b"\x7fELF") || self.bytes.starts_with(b"\xcf\xfa\xed\xfe") => Err(
+                "is a native library and no WebAssembly. A native plugin is named `native:PATH`, with its `sha256`, and \
+                 needs `plugins.allow_native = true`: it is trusted like the manager itself"
+                    .to_owned(),
+            ),
             _ => Err("is no WebAssembly: it does not begin with the bytes 00 61 73 6d. Give the .wasm file that \
                       `cargo build --target wasm32-unknown-unknown` makes"
                 .to_owned()),
@@ -153,7 +162,8 @@ mod tests {
     fn what_is_no_plugin_is_told_apart() {
         for (bytes, wanted) in [
             (b"#!/bin/sh".as_slice(), "no WebAssembly"),
-            (b"\0asm".as_slice(), "no WebAssembly"),
+            (b"\0asm".as_slice(), "has 4 bytes and ends"),
+            (b"\x7fELF\x02\x01\x01\0\0".as_slice(), "`native:PATH`"),
             (b"\0asm\x07\0\0\0".as_slice(), "unknown version (07000000)"),
             (b"\0asm\x01\0\0\0".as_slice(), "register! macro"),
         ] {

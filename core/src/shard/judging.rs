@@ -66,7 +66,9 @@ impl ShardCore {
             match answer {
                 Ok(AnswerCode::Repeat) => worked.record.answers.push(AnswerCode::Repeat as u8),
                 Ok(code) => {
-                    self.accept(batch, index, code, now, worked);
+                    if self.accept(batch, index, code, now, worked) {
+                        self.conflict_ends(head.component, now, changes);
+                    }
                     self.watch_clock(head, now, changes);
                     self.silence_ends(head.component, now, changes);
                     worked.record.answers.push(code as u8);
@@ -92,11 +94,19 @@ impl ShardCore {
         Some(known)
     }
 
-    fn accept(&mut self, batch: &ReportBatch, index: usize, code: AnswerCode, now: Timestamp, worked: &mut Worked) {
+    /// Takes a report over; whether a new incarnation of the component's numbering began with it.
+    fn accept(
+        &mut self,
+        batch: &ReportBatch,
+        index: usize,
+        code: AnswerCode,
+        now: Timestamp,
+        worked: &mut Worked,
+    ) -> bool {
         let (number, gaps) = (self.batch_number, &self.around.metrics.sequence_gaps);
         let (Some(head), Some(known)) = (batch.reports.get(index), self.components.get_mut(&batch.component(index).0))
         else {
-            return;
+            return false;
         };
         let clock = known.clock;
         let state = &mut known.state;
@@ -113,13 +123,15 @@ impl ShardCore {
                 clock,
             });
         }
-        let before = state.window.gaps();
+        let (before, was) = (state.window.gaps(), state.window.position());
         let added = &worked.record.effects.added_samples;
         let accepted = state.accept(batch, index, code == AnswerCode::KeptRaw, added, now);
         if let Some(undo) = accepted.sequence {
             gaps.add(state.window.gaps() - before);
             worked.undo.sequences.push((head.component, undo));
         }
+        let is = state.window.position();
+        let is_reborn = was.is_some_and(|(was, _)| is.is_some_and(|(is, _)| is > was));
         if accepted.dropped > 0 {
             self.around.metrics.network_entries_dropped.add(accepted.dropped);
         }
@@ -132,6 +144,7 @@ impl ShardCore {
         worked.uncounted.extend(accepted.uncounted.into_iter().map(|object| (report, object)));
         worked.network.extend(accepted.network);
         worked.usage.extend(accepted.usage);
+        is_reborn
     }
 
     /// A component whose source times are steadily off gets an alarm.
@@ -222,6 +235,14 @@ impl ShardCore {
         }
     }
 
+    /// With a new incarnation the numbers that were in conflict are past.
+    fn conflict_ends(&mut self, component: u32, now: Timestamp, changes: &mut AlarmChanges) {
+        let key = self.key(component, Symbol::NONE, "report-sequence-conflict", "manager");
+        if self.alarms.is_raised(&key) {
+            self.alarms.clear(&key, "a new incarnation has begun", now, changes);
+        }
+    }
+
     /// Other content under a number accepted before: somebody may be speaking in the component's name.
     fn note_conflict(&mut self, head: &ReportHead, refusal: &Refusal, now: Timestamp, changes: &mut AlarmChanges) {
         if refusal.code == ReasonCode::Rejected && refusal.sentence.starts_with(CONFLICT) {
@@ -231,6 +252,7 @@ impl ShardCore {
                 refusal.sentence.clone(),
                 &[
                     "Look for a second sender with the same component ID, or a component that restarted without a new incarnation.",
+                    "The alarm ends when the component begins a higher incarnation; if it has none, close it once the cause is found.",
                 ],
             );
             self.alarms.raise(key, report, "manager", now, changes);

@@ -486,6 +486,7 @@ impl Running {
         let view = ComponentView {
             last_report: state.last_report,
             sequence: state.window.position(),
+            outstanding: state.window.outstanding(),
             gaps: state.window.gaps(),
             reports: state.reports,
             kept: state.kept,

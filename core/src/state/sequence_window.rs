@@ -31,6 +31,7 @@ pub enum SequenceVerdict {
 
 /// The numbering of one component.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
 pub struct SequenceWindow {
     incarnation: u64,
     /// Highest number accepted; none before the first.
@@ -40,6 +41,27 @@ pub struct SequenceWindow {
     gaps: u64,
     /// Fingerprint of what was accepted under number n at `n % SLOTS`, 0 where nothing was. Empty before the first.
     accepted: Vec<u32>,
+    /// Numbers within the window that are missing; follows from the rest, and is counted on the way.
+    #[serde(skip)]
+    outstanding: u64,
+}
+
+/// A window as it is stored.
+#[derive(Deserialize)]
+struct Stored {
+    incarnation: u64,
+    highest: Option<u64>,
+    first: u64,
+    gaps: u64,
+    accepted: Vec<u32>,
+}
+
+impl From<Stored> for SequenceWindow {
+    fn from(Stored { incarnation, highest, first, gaps, accepted }: Stored) -> Self {
+        let mut window = Self { incarnation, highest, first, gaps, accepted, outstanding: 0 };
+        window.outstanding = window.count_outstanding();
+        window
+    }
 }
 
 /// How to take one [`SequenceWindow::accept`] back.
@@ -57,6 +79,8 @@ pub enum SequenceUndo {
         gaps: u64,
         /// First number before.
         first: u64,
+        /// Outstanding before.
+        outstanding: u64,
     },
     /// More changed than that: the window as it was.
     Whole(Box<SequenceWindow>),
@@ -82,6 +106,19 @@ impl SequenceWindow {
     #[must_use]
     pub const fn gaps(&self) -> u64 {
         self.gaps
+    }
+
+    /// Numbers between the first and the highest of this incarnation that have not come and still may.
+    #[must_use]
+    pub const fn outstanding(&self) -> u64 {
+        self.outstanding
+    }
+
+    fn count_outstanding(&self) -> u64 {
+        let Some(highest) = self.highest else { return 0 };
+        let from = self.first.max(highest.saturating_sub(SPAN - 1));
+        let empty = |number: &u64| self.accepted.get(slot(*number)).copied().unwrap_or(0) == 0;
+        (from..highest).filter(empty).count() as u64
     }
 
     /// What a report with this number and content would be. Changes nothing.
@@ -115,30 +152,37 @@ impl SequenceWindow {
             let before = Box::new(self.clone());
             self.jump(incarnation, sequence);
             self.set(slot(sequence), print);
+            self.outstanding = self.count_outstanding();
             return SequenceUndo::Whole(before);
         }
-        let (highest, gaps, first) = (self.highest, self.gaps, self.first);
+        let (highest, gaps, first, outstanding) = (self.highest, self.gaps, self.first, self.outstanding);
         let place = slot(sequence);
         if highest.is_some_and(|highest| sequence > highest) {
             if let Some(bottom) = sequence.checked_sub(SPAN) {
                 self.leave(bottom);
             }
             self.highest = Some(sequence);
+            // What became a gap is no longer awaited.
+            self.outstanding -= self.gaps - gaps;
+        } else if sequence < first {
+            self.outstanding += first - sequence - 1;
+            self.first = sequence;
         } else {
-            self.first = self.first.min(sequence);
+            self.outstanding -= 1;
         }
         let fingerprint = self.set(place, print);
-        SequenceUndo::Slot { slot: place, fingerprint, highest, gaps, first }
+        SequenceUndo::Slot { slot: place, fingerprint, highest, gaps, first, outstanding }
     }
 
     /// Takes back the latest `accept` not yet taken back.
     pub fn undo(&mut self, undo: SequenceUndo) {
         match undo {
-            SequenceUndo::Slot { slot, fingerprint, highest, gaps, first } => {
+            SequenceUndo::Slot { slot, fingerprint, highest, gaps, first, outstanding } => {
                 self.set(slot, fingerprint);
                 self.highest = highest;
                 self.gaps = gaps;
                 self.first = first;
+                self.outstanding = outstanding;
             }
             SequenceUndo::Whole(before) => *self = *before,
         }
@@ -205,6 +249,11 @@ mod tests {
                 .count();
             self.gaps_before + missing as u64
         }
+        fn outstanding(&self) -> u64 {
+            let Some(highest) = self.highest() else { return 0 };
+            let from = self.first.max((highest + 1).saturating_sub(SPAN));
+            (from..highest).filter(|n| !self.accepted.contains_key(n)).count() as u64
+        }
         fn check(&self, incarnation: u64, sequence: u64, hash: u64) -> SequenceVerdict {
             match self.highest() {
                 None => SequenceVerdict::New,
@@ -247,6 +296,21 @@ mod tests {
         assert_eq!(window.check(0, 5_000, 7), SequenceVerdict::Repeat);
     }
 
+    #[test]
+    fn what_may_still_come_is_outstanding_and_what_may_not_is_a_gap() {
+        let mut window = SequenceWindow::default();
+        for number in [1, 2, 5] {
+            window.accept(0, number, 7);
+        }
+        assert_eq!((window.outstanding(), window.gaps()), (2, 0));
+        window.accept(0, 3, 7);
+        assert_eq!((window.outstanding(), window.gaps()), (1, 0));
+        let stored = postcard::to_allocvec(&window).unwrap();
+        assert_eq!(postcard::from_bytes::<SequenceWindow>(&stored).unwrap(), window);
+        window.accept(0, 4 + SPAN, 7);
+        assert_eq!((window.outstanding(), window.gaps()), (SPAN - 2, 1));
+    }
+
     proptest! {
         #[test]
         fn follows_the_rules_and_can_be_taken_back(steps in steps()) {
@@ -268,6 +332,7 @@ mod tests {
                     model.accept(incarnation, sequence, hash);
                 }
                 prop_assert_eq!(window.gaps(), model.gaps());
+                prop_assert_eq!(window.outstanding(), model.outstanding());
                 if let Some((_, highest)) = window.position() {
                     prop_assert_eq!(Some(highest), model.highest());
                 }

@@ -1,8 +1,10 @@
-//! Repeated refusals of one identity become one entry (DESIGN section 4).
+//! Repeated refusals of one identity for one cause become one entry (DESIGN section 4).
 //!
-//! In: each refusal, with its time. Out: what is to be written and alarmed about: the first of an identity in a window
-//! at once, the rest as one summary when the window ends. Pure and bounded: a peer that tries a thousand times a second,
-//! or comes under a thousand names, costs one entry a minute each, and the last of these names share one.
+//! In: each refusal, with its time. Out: what is to be written and alarmed about: the first of its kind in a window at
+//! once, the rest as one summary when the window ends. Who has proved who it is is never counted together with who only
+//! claims it: a stranger cannot hide somebody's refusals behind its own, nor take up the room that is kept for them. Pure
+//! and bounded: a peer that tries a thousand times a second, or comes under a thousand names, costs one entry a minute
+//! each, and the last of these names share one.
 
 use std::{collections::HashMap, fmt};
 
@@ -14,10 +16,14 @@ use crate::{
 /// Something was refused.
 #[derive(Clone, Copy, Debug)]
 pub struct RefusalSeen<'a> {
-    /// Who: certificate fingerprint, component, or address if nothing better is known. Refusals of one `who` coalesce.
+    /// Who: certificate subject, component, or address if nothing better is known.
     pub who: &'a str,
-    /// Short name of the cause.
+    /// Whether that is proved, or only what a peer that was refused in the handshake says of itself.
+    pub is_verified: bool,
+    /// Short name of the cause. Refusals of one `who` for one cause coalesce.
     pub cause: &'static str,
+    /// Alarm type, such as `authentication-failed`.
+    pub alarm_type: &'static str,
     /// Address it came from.
     pub peer: &'a str,
     /// What was found and what was expected.
@@ -33,30 +39,31 @@ pub struct RefusalEntry {
     pub since: Timestamp,
     /// Who; [`OTHERS`] for those beyond the bound.
     pub who: String,
-    /// Cause of the last one.
+    /// Whether that is proved.
+    pub is_verified: bool,
+    /// Cause of all of them; of those beyond the bound: of the last one.
     pub cause: &'static str,
+    /// Alarm type of the last one.
+    pub alarm_type: &'static str,
     /// Address the last one came from.
     pub peer: String,
     /// Its sentence.
     pub sentence: String,
     /// Refusals that this entry stands for.
     pub count: u64,
-    /// The same by cause, in the order of first occurrence.
-    pub causes: Vec<(&'static str, u64)>,
     /// Whether it sums up the rest of a window, after its first.
     pub is_summary: bool,
 }
 
 impl fmt::Display for RefusalEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { who, peer, cause, sentence, count, since, .. } = self;
+        let doubt = if self.is_verified || who == OTHERS { "" } else { " (not verified)" };
         if !self.is_summary {
-            return write!(f, "refused {} from {}: {}: {}", self.who, self.peer, self.cause, self.sentence);
+            return write!(f, "refused {who}{doubt} from {peer}: {cause}: {sentence}");
         }
-        write!(f, "refused {} and {} more times since {} (", self.who, self.count, self.since)?;
-        for (at, (cause, count)) in self.causes.iter().enumerate() {
-            write!(f, "{}{cause}: {count}", if at == 0 { "" } else { ", " })?;
-        }
-        write!(f, "), last from {}: {}", self.peer, self.sentence)
+        let times = if *count == 1 { "once more".to_owned() } else { format!("{count} more times") };
+        write!(f, "refused {who}{doubt} {times} since {since}: {cause}, last from {peer}: {sentence}")
     }
 }
 
@@ -67,16 +74,20 @@ pub const OTHERS: &str = "others";
 #[derive(Debug)]
 pub struct Refusals {
     window_ms: i64,
+    /// Most windows of those who are verified, and as many of those who are not.
     identities: usize,
-    open: HashMap<String, Window>,
+    verified: HashMap<Kind, Window>,
+    unverified: HashMap<Kind, Window>,
 }
+
+/// Whose refusals, for which cause; those beyond the bound have no cause of their own.
+type Kind = (String, Option<&'static str>);
 
 #[derive(Debug)]
 struct Window {
     since: Timestamp,
     repeats: u64,
-    causes: Vec<(&'static str, u64)>,
-    last_cause: &'static str,
+    last_cause: (&'static str, &'static str),
     last_peer: String,
     last_sentence: String,
 }
@@ -89,59 +100,62 @@ impl Refusals {
     }
 
     fn with_bounds(window_ms: i64, identities: usize) -> Self {
-        Self { window_ms, identities, open: HashMap::new() }
+        Self { window_ms, identities, verified: HashMap::new(), unverified: HashMap::new() }
     }
 
     /// Takes a refusal in. What comes back is to be written now: the first of a window, and before it the summary of
     /// the window that ended unnoticed, if there was one.
     #[must_use]
     pub fn refused(&mut self, now: Timestamp, seen: RefusalSeen<'_>) -> Vec<RefusalEntry> {
-        let who = if self.open.contains_key(seen.who) || self.open.len() < self.identities { seen.who } else { OTHERS };
+        let open = if seen.is_verified { &mut self.verified } else { &mut self.unverified };
+        let mut kind: Kind = (seen.who.to_owned(), Some(seen.cause));
+        if open.len() >= self.identities && !open.contains_key(&kind) {
+            kind = (OTHERS.to_owned(), None);
+        }
         let mut entries = Vec::new();
-        if let Some(window) = self.open.get_mut(who) {
+        if let Some(window) = open.get_mut(&kind) {
             if now.since(window.since) < self.window_ms {
                 window.repeat(seen);
                 return entries;
             }
-            entries.extend(window.summary(who, now));
+            entries.extend(window.summary(&kind, seen.is_verified, now));
         }
-        self.open.insert(who.to_owned(), Window::starting(now, seen));
         entries.push(RefusalEntry {
             time: now,
             since: now,
-            who: who.to_owned(),
+            who: kind.0.clone(),
+            is_verified: seen.is_verified,
             cause: seen.cause,
+            alarm_type: seen.alarm_type,
             peer: seen.peer.to_owned(),
             sentence: seen.sentence.to_owned(),
             count: 1,
-            causes: vec![(seen.cause, 1)],
             is_summary: false,
         });
+        open.insert(kind, Window::starting(now, seen));
         entries
     }
 
     /// Ends the windows whose time is over: the summaries of those in which something was repeated.
     #[must_use]
     pub fn ended(&mut self, now: Timestamp) -> Vec<RefusalEntry> {
-        let over = |window: &Window| now.since(window.since) >= self.window_ms;
-        let mut entries: Vec<RefusalEntry> = self
-            .open
-            .iter()
-            .filter(|(_, window)| over(window))
-            .filter_map(|(who, window)| window.summary(who, now))
-            .collect();
-        entries.sort_by(|a, b| a.who.cmp(&b.who));
         let window_ms = self.window_ms;
-        self.open.retain(|_, window| now.since(window.since) < window_ms);
-        entries
+        self.end(now, |window| now.since(window.since) >= window_ms)
     }
 
     /// Ends all windows, for a manager that stops.
     #[must_use]
     pub fn finish(&mut self, now: Timestamp) -> Vec<RefusalEntry> {
-        let mut entries: Vec<RefusalEntry> =
-            self.open.drain().filter_map(|(who, window)| window.summary(&who, now)).collect();
-        entries.sort_by(|a, b| a.who.cmp(&b.who));
+        self.end(now, |_| true)
+    }
+
+    fn end(&mut self, now: Timestamp, over: impl Fn(&Window) -> bool) -> Vec<RefusalEntry> {
+        let mut entries = Vec::new();
+        for (open, is_verified) in [(&mut self.verified, true), (&mut self.unverified, false)] {
+            let ended = open.extract_if(|_, window| over(window));
+            entries.extend(ended.filter_map(|(kind, window)| window.summary(&kind, is_verified, now)));
+        }
+        entries.sort_by(|a, b| (&a.who, a.cause).cmp(&(&b.who, b.cause)));
         entries
     }
 }
@@ -157,8 +171,7 @@ impl Window {
         Self {
             since: now,
             repeats: 0,
-            causes: Vec::new(),
-            last_cause: seen.cause,
+            last_cause: (seen.cause, seen.alarm_type),
             last_peer: seen.peer.to_owned(),
             last_sentence: seen.sentence.to_owned(),
         }
@@ -166,26 +179,22 @@ impl Window {
 
     fn repeat(&mut self, seen: RefusalSeen<'_>) {
         self.repeats += 1;
-        // Causes are names in the code: there are few.
-        match self.causes.iter_mut().find(|(cause, _)| *cause == seen.cause) {
-            Some((_, count)) => *count += 1,
-            None => self.causes.push((seen.cause, 1)),
-        }
-        self.last_cause = seen.cause;
+        self.last_cause = (seen.cause, seen.alarm_type);
         seen.peer.clone_into(&mut self.last_peer);
         seen.sentence.clone_into(&mut self.last_sentence);
     }
 
-    fn summary(&self, who: &str, now: Timestamp) -> Option<RefusalEntry> {
+    fn summary(&self, (who, _): &Kind, is_verified: bool, now: Timestamp) -> Option<RefusalEntry> {
         (self.repeats > 0).then(|| RefusalEntry {
             time: now,
             since: self.since,
-            who: who.to_owned(),
-            cause: self.last_cause,
+            who: who.clone(),
+            is_verified,
+            cause: self.last_cause.0,
+            alarm_type: self.last_cause.1,
             peer: self.last_peer.clone(),
             sentence: self.last_sentence.clone(),
             count: self.repeats,
-            causes: self.causes.clone(),
             is_summary: true,
         })
     }
@@ -198,7 +207,14 @@ mod tests {
     use super::*;
 
     fn seen<'a>(who: &'a str, cause: &'static str) -> RefusalSeen<'a> {
-        RefusalSeen { who, cause, peer: "192.0.2.1:4000", sentence: "so it is" }
+        RefusalSeen {
+            who,
+            is_verified: true,
+            cause,
+            alarm_type: "refused",
+            peer: "192.0.2.1:4000",
+            sentence: "so it is",
+        }
     }
 
     #[test]
@@ -210,14 +226,13 @@ mod tests {
         for at in 1..=312 {
             assert_eq!(refusals.refused(Timestamp(at), seen("ab12", "expired")), []);
         }
-        assert_eq!(refusals.refused(Timestamp(400), seen("ab12", "revoked")), []);
+        assert_eq!(refusals.refused(Timestamp(400), seen("ab12", "revoked")).len(), 1, "another cause");
         assert_eq!(refusals.ended(Timestamp(59_999)), []);
         let summary = refusals.ended(Timestamp(60_000));
         assert_eq!(summary.len(), 1);
         assert_eq!(
             summary[0].to_string(),
-            "refused ab12 and 313 more times since 1970-01-01T00:00:00.000Z (expired: 312, revoked: 1), \
-             last from 192.0.2.1:4000: so it is"
+            "refused ab12 312 more times since 1970-01-01T00:00:00.000Z: expired, last from 192.0.2.1:4000: so it is"
         );
         assert_eq!(refusals.refused(Timestamp(60_001), seen("ab12", "expired")).len(), 1, "a new window");
     }
@@ -227,7 +242,7 @@ mod tests {
         let mut refusals = Refusals::with_bounds(60_000, 10);
         assert_eq!(refusals.refused(Timestamp(0), seen("a", "expired")).len(), 1);
         assert_eq!(refusals.ended(Timestamp(60_000)), []);
-        assert!(refusals.open.is_empty());
+        assert!(refusals.verified.is_empty());
     }
 
     #[test]
@@ -242,6 +257,25 @@ mod tests {
         assert_eq!(who, ["a", OTHERS]);
     }
 
+    #[test]
+    fn who_only_claims_a_name_hides_nobody_and_takes_nobodys_room() {
+        let mut refusals = Refusals::with_bounds(60_000, 2);
+        for name in ["CN=km-1", "CN=a", "CN=b", "CN=c"] {
+            let claimed = RefusalSeen { is_verified: false, ..seen(name, "unknown-issuer") };
+            let _ = refusals.refused(Timestamp(0), claimed);
+        }
+        let entries = refusals.refused(Timestamp(1), seen("CN=km-1", "not-covered"));
+        assert_eq!(entries[0].to_string(), "refused CN=km-1 from 192.0.2.1:4000: not-covered: so it is");
+        let claimed = RefusalSeen { is_verified: false, ..seen("CN=km-1", "unknown-issuer") };
+        assert_eq!(refusals.refused(Timestamp(2), claimed), []);
+        let told: Vec<String> = refusals.finish(Timestamp(3)).iter().map(ToString::to_string).collect();
+        let since = "since 1970-01-01T00:00:00.000Z: unknown-issuer, last from 192.0.2.1:4000: so it is";
+        assert_eq!(
+            told,
+            [format!("refused CN=km-1 (not verified) once more {since}"), format!("refused others once more {since}")]
+        );
+    }
+
     proptest! {
         #[test]
         fn every_refusal_is_told_exactly_once(steps in proptest::collection::vec((0_usize..6, 0_i64..40, any::<bool>()), 0..200)) {
@@ -254,7 +288,7 @@ mod tests {
                 if *tick {
                     told += refusals.ended(Timestamp(now)).iter().map(|e| e.count).sum::<u64>();
                 }
-                prop_assert!(refusals.open.len() <= 4);
+                prop_assert!(refusals.verified.len() <= 4);
             }
             told += refusals.finish(Timestamp(now)).iter().map(|e| e.count).sum::<u64>();
             prop_assert_eq!(told, steps.len() as u64);

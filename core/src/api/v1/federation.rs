@@ -6,20 +6,30 @@ use axum::{
     response::Response,
 };
 
-use crate::api::{
-    listing::Listing,
-    page::Page,
-    params::{FormatOnly, NoParameters, Parameters},
-    problem::Problem,
-    router::ApiState,
-    views::{DisclosureView, DomainLinkView, DomainView, GraphView, PeerView, PreviewView},
+use crate::{
+    api::{
+        listing::Listing,
+        page::Page,
+        params::{FormatOnly, NoParameters, Parameters},
+        problem::Problem,
+        router::ApiState,
+        views::{DisclosureView, DomainLinkView, DomainView, GraphView, PeerView, PreviewView},
+    },
+    config::reader::resembling,
 };
 
 /// Disclosures shown at most.
 const MOST_DISCLOSURES: u32 = 1_000;
 
-fn unknown_peer(id: &str) -> Problem {
-    Problem::not_found(format!("there is no peer `{id}`; GET /api/v1/peers lists them"))
+fn unknown_peer(id: &str, state: &ApiState) -> Problem {
+    let peers = state.backend.federation().peers();
+    let ids: Vec<&str> = peers.iter().map(|peer| peer.id.as_str()).collect();
+    let speaks = peers.iter().find(|peer| peer.domain == id).map(|peer| peer.id.as_str());
+    let near = match speaks.or_else(|| resembling(id, &ids)) {
+        Some(near) => format!(", did you mean `{near}`?"),
+        None => ";".to_owned(),
+    };
+    Problem::not_found(format!("there is no peer `{id}`{near} GET /api/v1/peers lists them"))
 }
 
 /// Lists the configured peers, by domain.
@@ -43,7 +53,7 @@ pub(crate) async fn peer(
     Parameters(NoParameters {}): Parameters<NoParameters>,
 ) -> Result<Json<PeerView>, Problem> {
     let peers = state.backend.federation().peers();
-    peers.into_iter().find(|peer| peer.id == id).map(Json).ok_or_else(|| unknown_peer(&id))
+    peers.into_iter().find(|peer| peer.id == id).map(Json).ok_or_else(|| unknown_peer(&id, &state))
 }
 
 /// Shows exactly what a peer is told now.
@@ -55,7 +65,7 @@ pub(crate) async fn preview(
     Path(id): Path<String>,
     Parameters(NoParameters {}): Parameters<NoParameters>,
 ) -> Result<Json<PreviewView>, Problem> {
-    state.backend.federation().preview(&id).map(Json).ok_or_else(|| unknown_peer(&id))
+    state.backend.federation().preview(&id).map(Json).ok_or_else(|| unknown_peer(&id, &state))
 }
 
 /// Lists what a peer was told, newest first; the last thousand.
@@ -73,7 +83,7 @@ pub(crate) async fn disclosures(
     // Reads a database.
     let read = tokio::task::spawn_blocking(move || backend.federation().disclosures(&peer, MOST_DISCLOSURES)).await;
     let broken = |_| Problem::unavailable("reading what was disclosed broke off".to_owned());
-    let told = read.map_err(broken)?.ok_or_else(|| unknown_peer(&id))?.map_err(Problem::unavailable)?;
+    let told = read.map_err(broken)?.ok_or_else(|| unknown_peer(&id, &state))?.map_err(Problem::unavailable)?;
     listing.answer(query.format, Page::whole(told))
 }
 

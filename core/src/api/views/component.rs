@@ -6,7 +6,11 @@ use utoipa::ToSchema;
 use super::outward::OutwardSubscriptionView;
 use crate::{
     api::unit,
-    model::{ComponentRef, ReferencePoint, Severity, Symbol, SymbolTable, Timestamp, report_batch::SampleKind},
+    model::{
+        ComponentRef, ReferencePoint, Severity, Symbol, SymbolTable, Timestamp,
+        report_batch::SampleKind,
+        unknown::{Unknown, UnknownKind, UnknownUse},
+    },
     state::LastValue,
 };
 
@@ -48,6 +52,33 @@ pub struct ComponentSummary {
     pub worst_alarm: Option<Severity>,
     /// Alarms of it that are not cleared.
     pub raised_alarms: usize,
+    /// Words of its reports that the catalogue does not have and that resemble one of it: probably slips. Since the
+    /// manager's start.
+    #[serde(default)]
+    pub likely_slips: usize,
+}
+
+/// A word of a component's reports that the catalogue does not have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UnknownView {
+    /// Where it stood.
+    pub kind: UnknownKind,
+    /// As written, up to 64 characters.
+    pub text: String,
+    /// How often.
+    pub count: u64,
+    /// When last.
+    pub last: Timestamp,
+    /// The word that was probably meant, if it resembles one.
+    #[serde(default)]
+    pub meant: Option<String>,
+}
+
+impl From<UnknownUse> for UnknownView {
+    fn from(UnknownUse { unknown: Unknown { kind, text }, meant, count, last }: UnknownUse) -> Self {
+        Self { kind, text, count, last, meant: meant.map(str::to_owned) }
+    }
 }
 
 impl ComponentSummary {
@@ -71,6 +102,7 @@ impl ComponentSummary {
             silent_since: None,
             worst_alarm: None,
             raised_alarms: 0,
+            likely_slips: 0,
         }
     }
 }
@@ -90,10 +122,16 @@ pub struct ComponentDetail {
     pub incarnation: Option<u64>,
     /// Highest sequence number accepted in it.
     pub last_sequence: Option<u64>,
+    /// Sequence numbers that are missing and may still come.
+    #[serde(default)]
+    pub outstanding: u64,
     /// Sequence numbers that never came.
     pub gaps: u64,
-    /// Reports with something that was kept as text only (unknown types or names).
+    /// Reports with something that is kept as text: inventory, topology, usage and the like, and what `unknown` has.
     pub kept: u64,
+    /// Words of its reports that the catalogue does not have, the latest first; since the manager's start, the last few.
+    #[serde(default)]
+    pub unknown: Vec<UnknownView>,
     /// Name of the handler that takes its reports.
     pub handler: String,
     /// Names of the policies that watch it.

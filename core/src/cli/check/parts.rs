@@ -6,17 +6,19 @@ use std::sync::Arc;
 use crate::{
     clock::wall_time,
     config::{
-        Loaded, PluginConfigProblem, PluginsConfig,
+        InterfaceConfig, Loaded, PluginConfigProblem, PluginSource, PluginsConfig, PolicyConfig,
         exporter::SecretSource,
         load::PluginKind,
         problem::{Level, Problem},
+        reader::resembling,
+        source::Place,
     },
     manager::{
         exporters::load_credentials,
         federation::membership::{membership, trust_sources},
     },
-    model::{Catalogue, SymbolTable},
-    net::{InterfaceTrust, TrustWarning},
+    model::{Catalogue, ComponentId, ComponentRef, ReferencePoint, SymbolTable},
+    net::{InterfaceTrust, TrustWarning, credentials::odd_name},
     plugin::PluginHost,
     telemetry::metrics::Metrics,
 };
@@ -42,9 +44,14 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
                 level: Level::Warning,
                 ..Problem::nowhere(format!("interface {}: {text}", interface.reference_point))
             })),
-            Err(error) => problems.push(Problem::nowhere(error.to_string())),
+            Err(error) => problems.extend(error.problems.iter().map(|problem| {
+                let (place, whose) = place_of(loaded, interface.reference_point, problem.key());
+                located(place, format!("{whose}{problem}"))
+            })),
         }
     }
+    problems.extend(own_names(loaded));
+    problems.extend(alarm_types(loaded));
     problems.extend(exporters(loaded));
     if let Err(keys) = membership(&loaded.config) {
         // A file that is not there was named already.
@@ -52,6 +59,56 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
         problems.extend(there.map(|problem| Problem::nowhere(problem.to_string())));
     }
     problems
+}
+
+/// Where a key of an interface's TLS is written: in its own table, or for all interfaces, where the problem is then one of
+/// all; and the beginning of a sentence about it.
+fn place_of(loaded: &Loaded, point: ReferencePoint, key: &str) -> (Option<Place>, String) {
+    match loaded.place_of(&["interfaces", point.as_str(), key]) {
+        Some(own) => (Some(own), format!("interface {point}: ")),
+        None => (loaded.place_of(&["tls", key]), String::new()),
+    }
+}
+
+fn located(place: Option<Place>, message: String) -> Problem {
+    match place {
+        Some(place) => Problem::error(place, message),
+        None => Problem::nowhere(message),
+    }
+}
+
+/// Certificates of the manager that name somebody else.
+fn own_names(loaded: &Loaded) -> Vec<Problem> {
+    let config = &loaded.config;
+    let Ok(id) = ComponentId::new(&config.manager.id) else { return Vec::new() };
+    let manager = ComponentRef::new(ReferencePoint::Mx, id);
+    let odd = |interface: &InterfaceConfig| {
+        let point = interface.reference_point;
+        let needs_name = point == ReferencePoint::Mx && !config.peers.is_empty();
+        let text = odd_name(&interface.tls.certificate, &manager, needs_name)?;
+        let (place, whose) = place_of(loaded, point, "certificate");
+        let problem = located(place, format!("{whose}{text}"));
+        let help = format!(
+            "issue one for it: `qkdnm pki issue PKI --reference-point mx --component-id {}`; or correct manager.id",
+            config.manager.id
+        );
+        Some(Problem { level: Level::Warning, ..problem }.help(help))
+    };
+    config.interfaces.iter().filter_map(odd).collect()
+}
+
+/// Alarm types of policies that are almost one of the catalogue: they work, and are probably slips.
+fn alarm_types(loaded: &Loaded) -> Vec<Problem> {
+    let known: Vec<&str> = Catalogue::get().alarms.iter().map(|known| known.id.as_str()).collect();
+    let slip = |policy: &PolicyConfig| {
+        let written = policy.config.get("alarm_type")?.as_str()?;
+        let near = (!known.contains(&written)).then(|| resembling(written, &known)).flatten()?;
+        let message = format!("policy `{}`: the catalogue has no alarm type `{written}`", policy.name);
+        let place = loaded.locate(PluginKind::Policy, &policy.name, Some("/alarm_type"));
+        let help = format!("did you mean `{near}`? A type of your own may be called as you like");
+        Some(Problem { level: Level::Warning, ..located(place, message) }.help(help))
+    };
+    loaded.config.policies.iter().filter_map(slip).collect()
 }
 
 /// Secrets and certificates of exporters.
@@ -94,10 +151,15 @@ fn plugins(loaded: &Loaded) -> Vec<PluginConfigProblem> {
         };
     let symbols = SymbolTable::new();
     Catalogue::get().intern(&symbols);
-    let handlers = config.handlers.iter().filter_map(|handler| {
+    // A file that is not there was named already.
+    let is_there = |source: &PluginSource| match source {
+        PluginSource::File(path) | PluginSource::Native(path) => path.exists(),
+        PluginSource::Builtin(_) => true,
+    };
+    let handlers = config.handlers.iter().filter(|handler| is_there(&handler.plugin)).filter_map(|handler| {
         host.load_handler(handler, &symbols).err().map(|error| error.complaints(PluginKind::Handler, &handler.name))
     });
-    let policies = config.policies.iter().filter_map(|policy| {
+    let policies = config.policies.iter().filter(|policy| is_there(&policy.plugin)).filter_map(|policy| {
         host.load_policy(policy, &symbols).err().map(|error| error.complaints(PluginKind::Policy, &policy.name))
     });
     handlers.chain(policies).flatten().collect()

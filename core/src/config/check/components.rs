@@ -5,9 +5,10 @@ use std::{collections::HashMap, net::SocketAddr};
 use super::Checker;
 use crate::{
     config::{
-        ComponentConfig, Enrolment, IdentityRule, InterfaceConfig, SeesRule,
+        ComponentConfig, Enrolment, IdentityRule, SeesRule,
         problem::Problem,
-        raw::{RawComponent, RawIdentity, RawSees},
+        raw::{RawComponent, RawIdentity, RawSees, Written},
+        raw_transport::port_is_too_high,
         source::{Place, Spot},
     },
     model::{ComponentId, ComponentRef, ReferencePoint},
@@ -151,37 +152,40 @@ impl Checker<'_> {
         });
         let address = spot.value.parse::<SocketAddr>().is_ok_and(|address| address.port() != 0);
         if !host_and_port && !address {
+            let too_high = port_is_too_high(&spot.value);
             let problem = Problem::error(spot.place, "`dial` is no address")
-                .label("expected HOST:PORT")
+                .label(if too_high { "ports end at 65535" } else { "expected HOST:PORT" })
                 .help("write it as \"192.0.2.7:7104\", \"km-1.example.net:7104\" or \"[2001:db8::7]:7104\"");
             self.found.add(problem);
         }
     }
 
-    /// Warns where the configuration is sound and nobody could report.
+    /// Warns where the configuration is sound and nobody could report. Goes by what is written: a table in which something
+    /// is wrong is there.
     pub(super) fn somebody_may_report(
         &self,
         enrolment: Enrolment,
-        interfaces: &[InterfaceConfig],
+        written: &Written,
         components: &[ComponentConfig],
-        written: Option<&Spot<Enrolment>>,
+        enrolment_written: Option<&Spot<Enrolment>>,
     ) {
         let dialled = components.iter().any(|component| component.dial.is_some());
-        if interfaces.is_empty() && !dialled {
+        if written.interfaces.is_none() && !dialled {
             let problem = Problem::nowhere_warning("there is no [interfaces.*] table: no component can connect");
             self.found.add(problem.help("add one for each reference point that is used, such as [interfaces.mq]"));
-        } else if enrolment == Enrolment::Listed && components.is_empty() {
+        } else if enrolment == Enrolment::Listed && components.is_empty() && !written.components {
             let message = "there is no [[components]] table: every report will be refused";
-            let problem = match written {
+            let problem = match enrolment_written {
                 Some(spot) => Problem::warning(spot.place, message),
                 None => Problem::nowhere_warning(message),
             };
             let help = "list the components, or set manager.enrolment = \"approve\" or \"certificate\"";
             self.found.add(problem.help(help));
         }
+        let Some(points) = &written.interfaces else { return };
         for component in components.iter().filter(|component| component.dial.is_none()) {
             let point = component.component.reference_point;
-            if !interfaces.iter().any(|interface| interface.reference_point == point) && !interfaces.is_empty() {
+            if !points.contains(&point) {
                 let message = format!("`{}` cannot connect: there is no [interfaces.{point}]", component.component);
                 self.found.add(Problem::nowhere_warning(message));
             }

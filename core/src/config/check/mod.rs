@@ -57,7 +57,7 @@ pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, Plug
     let storage = checker.storage(&raw.storage);
     let api = checker.api(raw.api);
     if let Some(manager) = &manager {
-        checker.somebody_may_report(manager.enrolment, &interfaces, &components, raw.manager.enrolment.as_ref());
+        checker.somebody_may_report(manager.enrolment, &raw.written, &components, raw.manager.enrolment.as_ref());
     }
     let places = PluginPlaces { handlers: handler_places, policies: policy_places };
     let manager = manager?;

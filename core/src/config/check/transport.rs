@@ -6,7 +6,7 @@ use super::Checker;
 use crate::config::{
     InterfaceConfig, KeyExchange, TlsConfig, limits,
     problem::Problem,
-    raw::{RawInterface, RawTls},
+    raw_transport::{RawInterface, RawTls},
     source::{Place, Spot},
 };
 
@@ -69,7 +69,7 @@ impl Checker<'_> {
             Some(list) => list.clone(),
             None => vec![Spot::new(SocketAddr::from(([0, 0, 0, 0], point.default_port())), raw.place)],
         };
-        if listen.is_empty() {
+        if listen.is_empty() && !raw.listen_unreadable {
             self.found.add(Problem::error(raw.place, format!("[interfaces.{point}] listens on no address")));
         }
         for address in &listen {

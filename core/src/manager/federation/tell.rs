@@ -9,7 +9,7 @@ use super::locked;
 use crate::{
     api::event_log::EventLog,
     clock::wall_time,
-    connection::{SecurityNote, SecurityWatch},
+    connection::{Concerned, SecurityNote, SecurityWatch},
     federation::protocol::{Event, Fault, Freshness, OriginId},
     manager::alarms::AlarmDesk,
     model::{AlarmKey, ReferencePoint},
@@ -142,11 +142,13 @@ impl Teller {
                 if is_suspicious(*fault) {
                     self.watch.note(SecurityNote {
                         alarm_type: "unauthorized-report",
+                        cause: fault.as_str(),
                         point: ReferencePoint::Mx,
                         identity: format!("domain {from}"),
+                        is_verified: true,
                         peer: SocketAddr::from(([0, 0, 0, 0], 0)),
-                        component: None,
-                        sentence: format!("what it sent of {slot} was dropped: {}", fault.as_str()),
+                        concerned: Concerned::Interface,
+                        sentence: format!("what it sent of {slot} was dropped"),
                     });
                 }
             }

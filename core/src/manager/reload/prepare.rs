@@ -242,11 +242,9 @@ impl Reloader {
             Err(_) if !tls_files(&interface.tls).all(|file| file.exists()) => None,
             Err(error) => {
                 for problem in &error.problems {
-                    let text = problem.to_string();
-                    let key = text.split(':').next().unwrap_or_default().to_owned();
-                    let own = loaded.place_of(&["interfaces", point.as_str(), &key]);
-                    let place = own.or_else(|| loaded.place_of(&["tls", &key]));
-                    problems.push(at(place, format!("interface {point}: {text}")));
+                    let own = loaded.place_of(&["interfaces", point.as_str(), problem.key()]);
+                    let place = own.or_else(|| loaded.place_of(&["tls", problem.key()]));
+                    problems.push(at(place, format!("interface {point}: {problem}")));
                 }
                 None
             }
@@ -260,9 +258,7 @@ fn at(place: Option<crate::config::source::Place>, message: String) -> Problem {
 
 fn restart_problem(loaded: &Loaded, setting: &Setting) -> Problem {
     let path: Vec<&str> = setting.key.split('.').collect();
-    let (key, running, file) = (setting.key, &setting.running, &setting.file);
-    let message = format!("`{key}` is read at a start only; the manager runs with {running}, and the files say {file}");
-    let problem = at(loaded.place_of(&path), message);
+    let problem = at(loaded.place_of(&path), setting.sentence());
     problem.help("restart the manager to take all of it over, or put the value back and reload the rest")
 }
 

@@ -307,7 +307,7 @@ impl Shared {
             wishes,
         ));
         let enrolment = self.enrolling(&connections, &desk, &parts);
-        let house = self.house(&enrolment, &connections, watch, &desk, &parts);
+        let house = self.house(&enrolment, &connections, Arc::clone(&watch), &desk, &parts);
         tasks.spawn(house.run(doors_cancel.clone()));
         let reloader = self.reloader(
             origin,
@@ -337,6 +337,7 @@ impl Shared {
             subscriptions: parts.subscriptions,
             exporters,
             federation,
+            watch,
             audit: parts.audit,
             audit_writer: parts.audit_writer,
             api,

@@ -58,6 +58,8 @@ impl From<&RefusalEntry> for AuditEntry {
             what: entry.to_string(),
             detail: serde_json::json!({
                 "cause": entry.cause,
+                "alarmType": entry.alarm_type,
+                "verified": entry.is_verified,
                 "peer": entry.peer,
                 "count": entry.count,
                 "since": entry.since,
@@ -118,7 +120,11 @@ impl Audit {
         let failed = |source| AuditError { path: path.clone(), source };
         let trail = Trail::open(path.clone(), AUDIT_FILE_BYTES, AUDIT_FILES).map_err(failed)?;
         let head = trail.head().clone();
-        tracing::info!(entries = head.number, head = %head.hash, "The audit trail goes on.");
+        if head.number == 0 {
+            tracing::info!("A new audit trail begins.");
+        } else {
+            tracing::info!(entries = head.number, head = %head.hash, "The audit trail goes on.");
+        }
         let before = trail.last_of_kind("start");
         let (queue, entries) = sync_channel(AUDIT_QUEUE);
         let counters = Arc::clone(&metrics);

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     config::limits,
-    model::{Fault, ObjectKind, Timestamp, report_batch::ObjectText},
+    model::{Fault, ObjectKind, Timestamp, report_batch::ObjectText, unknown::UnknownKind},
     wire::json::Broken,
 };
 
@@ -211,7 +211,12 @@ impl<'l> Reading<'l, '_> {
         let text = self.walk.json.string()?;
         let mut hash = content_hash::string(&text);
         match key {
-            "type" => object.kind = Kind::parse(&text),
+            "type" => {
+                object.kind = Kind::parse(&text);
+                if object.kind == Kind::Unknown {
+                    self.notes.unknown(UnknownKind::Type, &text);
+                }
+            }
             "resource" => object.resource.set(Some(text)),
             _ => {
                 let time = Timestamp::parse(&text).map(|time| time.0);

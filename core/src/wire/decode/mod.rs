@@ -38,7 +38,10 @@ use self::{
 use super::json::{Broken, JsonError, Scanner};
 use crate::{
     config::limits,
-    model::{Fault, ReportBatch, Symbol, SymbolTable, Timestamp},
+    model::{
+        Fault, ReportBatch, Symbol, SymbolTable, Timestamp,
+        unknown::{Unknown, UnknownKind},
+    },
 };
 
 /// What the decoder must know besides the line.
@@ -144,6 +147,19 @@ pub enum Decoded<'l> {
     },
 }
 
+/// Of one line, names that the catalogue does not have are noted up to this many.
+const MOST_UNKNOWN: usize = 8;
+/// Characters of such a name that are noted.
+const UNKNOWN_CHARS: usize = 64;
+
+impl Notes {
+    fn unknown(&mut self, kind: UnknownKind, text: &str) {
+        if self.unknown.len() < MOST_UNKNOWN {
+            self.unknown.push(Unknown { kind, text: text.chars().take(UNKNOWN_CHARS).collect() });
+        }
+    }
+}
+
 /// What the decoder saw in the last line beside what it appended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
@@ -151,6 +167,8 @@ pub struct Notes {
     pub unknown_names: u32,
     /// Extension objects of types that the protocol does not have.
     pub unknown_types: u32,
+    /// The first few of what the catalogue does not have, as it was written.
+    pub unknown: Vec<Unknown>,
     /// Paths of object keys that carry key material, such as `extension[0].values.key_data`; at most 16. Whether a path
     /// is exempt is for the caller to say; a report that is not must leave the batch at once ([`ReportBatch::pop`]).
     pub key_material: Vec<String>,
@@ -215,6 +233,7 @@ impl Decoder {
         self.resources.clear();
         self.notes.unknown_names = 0;
         self.notes.unknown_types = 0;
+        self.notes.unknown.clear();
         self.notes.key_material.clear();
         self.notes.notices.clear();
         self.notes.exchange.clear();

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use hashbrown::HashMap;
 
 use super::content_hash;
-use crate::model::Catalogue;
+use crate::model::{Catalogue, unknown::UnknownKind};
 
 /// Which extension objects a name belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +14,16 @@ pub(super) enum Group {
     Performance,
     /// Names of `state`.
     State,
+}
+
+impl Group {
+    /// What a name is that the group does not have.
+    pub(super) const fn unknown(self) -> UnknownKind {
+        match self {
+            Self::Performance => UnknownKind::Performance,
+            Self::State => UnknownKind::State,
+        }
+    }
 }
 
 /// A name of the catalogue.

@@ -48,6 +48,7 @@ impl Reading<'_, '_> {
                     let key = self.walk.json.string()?;
                     let Some(index) = self.table.find(&key, group) else {
                         self.notes.unknown_names += 1;
+                        self.notes.unknown(group.unknown(), &key);
                         self.extension.keep_text = true;
                         sum = sum.wrapping_add(self.walk.member(at, &key)?);
                         continue;
