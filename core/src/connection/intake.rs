@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use self::speaker::Speaker;
 use super::{
     InterfaceContext,
-    answers::AnswerBox,
+    answers::{AnswerBox, Answers},
     exchange::PeerMessage,
     open_messages::{OpenMessages, Whose},
     requests::{OpenRequests, RequestOutcome},
@@ -452,13 +452,10 @@ impl Intake {
         let Err(ShardMessage::Reports(delivery)) = mailbox.put(ShardMessage::Reports(delivery)) else { return };
         let sentence = "the manager has more reports waiting than it takes; send again later";
         let refusal = Refusal::retry(ReasonCode::Overloaded, sentence, RETRY_OVERLOADED_MS);
-        let mut refused: Vec<_> = delivery
-            .batch
-            .reports
-            .iter()
-            .map(|head| super::answers::Answered { slot: head.slot, response: refusal.clone().into() })
-            .collect();
-        refused.iter().for_each(|_| self.context.metrics.refuse(self.context.point(), ReasonCode::Overloaded));
+        let mut refused = Answers::refuse_all(delivery.batch.reports.iter().map(|head| head.slot), &refusal);
+        for _ in &refused.refused {
+            self.context.metrics.refuse(self.context.point(), ReasonCode::Overloaded);
+        }
         self.answers.put(&mut refused);
     }
 
