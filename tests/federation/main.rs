@@ -10,6 +10,11 @@
 
 mod cluster;
 mod demonstration;
+mod example;
+mod held;
 mod hostile;
+mod namespace;
 mod plain;
+mod ring;
 mod seeing;
+mod storage;

@@ -69,6 +69,12 @@ pub struct SimulateArgs {
     /// With --write-config: port of the API; reference points get those behind it. 0: the system chooses each
     #[arg(long, value_name = "PORT", default_value_t = 7100, requires = "write_config")]
     pub first_port: u16,
+    /// With --write-config: the manager's ID
+    #[arg(long, value_name = "ID", default_value = MANAGER, requires = "write_config")]
+    pub manager_id: String,
+    /// With --write-config: the manager's domain
+    #[arg(long, value_name = "NAME", default_value = DOMAIN, requires = "write_config")]
+    pub domain: String,
     /// List the components and do nothing else
     #[arg(long)]
     pub dry_run: bool,
@@ -117,7 +123,7 @@ pub fn command(args: &SimulateArgs, output: &mut Output<'_>) -> CommandResult {
         return list(&plan, output);
     }
     if let Some(folder) = &args.write_config {
-        return write_config(folder, &description, &plan, (file, args.first_port), output);
+        return write_config(folder, (&description, &plan), (file, args), output);
     }
     let site = args.site.as_deref().map(Site::open);
     let (managers, pki) = match (&site, &args.pki) {
@@ -217,14 +223,14 @@ fn summary(plan: &Plan) -> String {
 
 fn write_config(
     folder: &Path,
-    description: &Description,
-    plan: &Plan,
-    (file, first_port): (&Path, u16),
+    (description, plan): (&Description, &Plan),
+    (file, args): (&Path, &SimulateArgs),
     output: &mut Output<'_>,
 ) -> CommandResult {
-    let simulation = &description.simulation;
+    let (simulation, first_port) = (&description.simulation, args.first_port);
     let interval = simulation.report_interval.div_f64(simulation.speed);
-    let wanted = Wanted { manager: (MANAGER, DOMAIN), first_port, interval, hold_off: "10s", more: "" };
+    let manager = (args.manager_id.as_str(), args.domain.as_str());
+    let wanted = Wanted { manager, first_port, interval, hold_off: "10s", more: "" };
     let site = Site::write(folder, description, plan, &wanted)?;
     let ready = if first_port == 0 {
         format!(" --ready-file {}", site.folder().join(READY_FILE).display())

@@ -336,6 +336,16 @@ impl Connections {
         }
     }
 
+    /// Whoever answered where we dialled may not be spoken with. A line that broke, or a program that was just ending, is no matter
+    /// of security.
+    fn refused_dialled(&self, component: &ComponentRef, address: &str, refused: &Refused) {
+        if refused.cause.is_about_identity() {
+            self.refused_peer(component.reference_point, address.parse().ok(), refused, &component.to_string());
+        } else {
+            tracing::debug!(%component, address, cause = refused.cause.as_str(), "Dialling failed: {}", refused.sentence);
+        }
+    }
+
     fn refused_peer(&self, point: ReferencePoint, peer: Option<SocketAddr>, refused: &Refused, subject: &str) {
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let peer = peer.unwrap_or(nowhere);
@@ -393,7 +403,7 @@ impl Connections {
             }
             Err(error) => {
                 if let DialError::Refused { refused, .. } = &error {
-                    self.refused_peer(component.reference_point, None, refused, &component.to_string());
+                    self.refused_dialled(component, address, refused);
                 }
                 Err(error.to_string())
             }
@@ -418,9 +428,7 @@ impl Connections {
                     Arc::clone(&self).serve(accepted, true, cancel.child_token()).await;
                     backoff.connection_ended(since.elapsed());
                 }
-                Err(DialError::Refused { refused, .. }) => {
-                    self.refused_peer(point, None, &refused, &component.to_string());
-                }
+                Err(DialError::Refused { refused, .. }) => self.refused_dialled(&component, &address, &refused),
                 Err(error) => tracing::debug!(%component, address, %error, "Dialling failed."),
             }
             let wait: Duration = backoff.next_wait(&mut random);

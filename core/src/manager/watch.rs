@@ -83,7 +83,7 @@ impl Watch {
 impl SecurityWatch for Watch {
     fn note(&self, note: SecurityNote) {
         let now = self.clock.now();
-        let peer = note.peer.to_string();
+        let peer = if note.peer.port() == 0 { String::new() } else { note.peer.to_string() };
         let repairs: &[&str] = match note.alarm_type {
             "key-material-refused" => &[
                 "Find out why the component sends keys on a management interface; its software is to be corrected.",
@@ -94,8 +94,12 @@ impl SecurityWatch for Watch {
                 "If it is legitimate, correct the component's certificate or its table in the configuration.",
             ],
         };
-        let report =
-            own_report(note.alarm_type, format!("{} from {}: {}", note.identity, note.peer, note.sentence), repairs);
+        // A connection that was up, or what a peer passed on, comes from no address that would say more than the name.
+        let text = match note.peer.port() {
+            0 => format!("{}: {}", note.identity, note.sentence),
+            _ => format!("{} from {}: {}", note.identity, note.peer, note.sentence),
+        };
+        let report = own_report(note.alarm_type, text, repairs);
         let (key, report) = security_alarm(&self.manager, &note, report);
         let (entries, raise) = {
             let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);

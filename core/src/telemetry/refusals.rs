@@ -49,14 +49,15 @@ pub struct RefusalEntry {
 
 impl fmt::Display for RefusalEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let from = if self.peer.is_empty() { String::new() } else { format!(" from {}", self.peer) };
         if !self.is_summary {
-            return write!(f, "refused {} from {}: {}: {}", self.who, self.peer, self.cause, self.sentence);
+            return write!(f, "refused {}{from}: {}: {}", self.who, self.cause, self.sentence);
         }
         write!(f, "refused {} and {} more times since {} (", self.who, self.count, self.since)?;
         for (at, (cause, count)) in self.causes.iter().enumerate() {
             write!(f, "{}{cause}: {count}", if at == 0 { "" } else { ", " })?;
         }
-        write!(f, "), last from {}: {}", self.peer, self.sentence)
+        write!(f, "), last{from}: {}", self.sentence)
     }
 }
 
