@@ -79,8 +79,11 @@ impl Cluster {
     }
 
     fn tables(&self, number: usize, pairs: &[(usize, usize)]) -> String {
-        let mut text =
-            format!("[federation]\nname = \"test\"\nsigning_key = {:?}\n{}\n", key(&self.managers[number]), self.lines);
+        let mut text = format!(
+            "[federation]\nname = \"test\"\ndisclose = [\"health\", \"alarms\", \"alarm-types\", \"capabilities\"]\nsigning_key = {:?}\n{}\n",
+            key(&self.managers[number]),
+            self.lines
+        );
         let mut origins = String::new();
         for other in (0..self.managers.len()).filter(|other| *other != number) {
             let signing = key(&self.managers[other]).with_extension("pub");

@@ -1,6 +1,7 @@
 //! What managers see of each other's domains, directly and by way of others, and over ends and new starts.
 
 use harness::{eventually, patience};
+use serde_json::json;
 
 use crate::cluster::{Cluster, section, version};
 
@@ -31,6 +32,20 @@ fn a_change_in_one_domain_is_seen_in_all() {
     let output = cluster.managers[0].command(&["peer", "list"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("manager-west") && text.contains("connected"), "{text}");
+}
+
+#[test]
+fn a_name_that_a_component_chose_stays_in_its_domain() {
+    let cluster = Cluster::mesh(&["east", "west"]);
+    cluster.await_all_fresh();
+    let mut client = cluster.managers[1].connect("mk", "km-1");
+    let alarm = json!([{ "type": "alarm", "alarmTypeId": "rack-7-ask-jane", "severity": "major", "resource": "laser-of-jane" }]);
+    assert_eq!(harness::response_code(&client.ask(&harness::report("km-1", alarm))), "success");
+    eventually("the alarm in the west", patience(), || (cluster.raised(0, "west", "major") == 1).then_some(()));
+    let seen = cluster.domain(0, "west");
+    assert_eq!(section(&seen, "alarms")["types"], json!({ "other": 1 }));
+    assert!(!seen.to_string().contains("jane"), "{seen}");
+    client.finish();
 }
 
 #[test]

@@ -589,6 +589,7 @@ impl Backend for FakeBackend {
             symbols: 120,
             journal_size_bytes: 1 << 20,
             policy_timers: 1,
+            federation: Some(super::fake_federation::levels()),
         }
     }
 

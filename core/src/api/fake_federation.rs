@@ -6,6 +6,7 @@ use super::{
     federation_desk::FederationDesk,
     views::{DisclosureView, DomainLinkView, DomainView, PeerView, PreviewView},
 };
+use crate::telemetry::federation::FederationLevels;
 
 /// The federation.
 pub(super) struct FakeFederation;
@@ -15,6 +16,16 @@ fn document() -> serde_json::Value {
         "audience": "federation", "version": "1.7.3", "issued": "2026-01-01T00:00:00Z", "manifestBytes": 900, "from": "west", "via": [],
         "sections": [{ "name": "health", "bytes": 17, "content": { "components": {} }, "malformed": null }],
     })
+}
+
+/// The same in numbers.
+pub(super) fn levels() -> FederationLevels {
+    FederationLevels {
+        domains: vec![("fresh", 1), ("stale", 0)],
+        peers: 1,
+        connected: 1,
+        ..FederationLevels::default()
+    }
 }
 
 impl FederationDesk for FakeFederation {

@@ -5,6 +5,8 @@
 //! never a component, so that a large network has as many series as a small one. Everything is
 //! written from a snapshot on each scrape, so what is gone vanishes.
 
+mod federation;
+
 use std::{fmt, sync::Arc, time::Duration};
 
 use prometheus_client::{
@@ -57,6 +59,7 @@ impl Collector for Snapshot {
         self.plugins(&mut out)?;
         self.exporters(&mut out)?;
         self.enrolment(&mut out)?;
+        self.federation(&mut out)?;
         self.storage(&mut out)
     }
 }

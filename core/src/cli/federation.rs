@@ -249,12 +249,15 @@ fn show_document(document: &DocumentView, output: &mut Output<'_>) -> std::io::R
     output
         .line(&format!("for {}: version {}, signed {}, {way}", document.audience, document.version, document.issued))?;
     for section in &document.sections {
-        let content = match &section.malformed {
-            Some(problem) => format!("malformed: {problem}"),
-            None => serde_json::to_string_pretty(&section.content).unwrap_or_default(),
+        let content = match &section.content {
+            serde_json::Value::Null => String::new(),
+            content => serde_json::to_string_pretty(content).unwrap_or_default(),
         };
         let text = format!("{} ({} bytes): {content}", section.name, section.bytes);
         text.lines().try_for_each(|line| output.line(line))?;
+        if let Some(problem) = &section.malformed {
+            output.line(&format!("  not believed: {problem}"))?;
+        }
     }
     Ok(())
 }

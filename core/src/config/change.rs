@@ -297,7 +297,10 @@ fn taken_over(was: &Config, is: &Config) -> Vec<&'static str> {
     compare("manager.reload_on_change", was.manager.reload_on_change != is.manager.reload_on_change);
     compare("log.level", was.log.level != is.log.level);
     let ours = |config: &Config| {
-        config.federation.as_ref().map(|one| (one.area.clone(), one.role, one.key_generation, one.signing_key.clone()))
+        let of = |one: &super::FederationConfig| {
+            (one.area.clone(), one.role, one.key_generation, one.signing_key.clone(), one.disclose.clone())
+        };
+        config.federation.as_ref().map(of)
     };
     compare("federation", ours(was) != ours(is));
     let (s, t) = (&was.storage, &is.storage);

@@ -156,6 +156,7 @@ impl Shown<'_> {
             "signing_key": self.path(&one.signing_key),
             "key_generation": one.key_generation,
             "refresh": show_duration(one.refresh),
+            "disclose": one.disclose,
             "origins": if origins.is_empty() { Value::Null } else { origins.into() },
             "links": if links.is_empty() { Value::Null } else { links.into() },
         })

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::ComponentRef;
+use crate::model::{ComponentRef, disclosure::Topic};
 
 /// `federation.role`, `peers.role`, `federation.origins.role`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -32,6 +32,8 @@ pub struct FederationConfig {
     pub key_generation: u32,
     /// How often we say at least that we are there.
     pub refresh: Duration,
+    /// What is said of our domain to the whole federation.
+    pub disclose: Vec<Topic>,
     /// Domains that are no peers and are heard of by way of them.
     pub origins: Vec<OriginConfig>,
     /// Our ends of links to other domains.

@@ -8,7 +8,7 @@ use super::{
     limits,
     problem::Problem,
     raw::POINTS,
-    reader::{Found, TableReader, one_of},
+    reader::{Found, TableReader},
     source::{Place, Spot},
 };
 use crate::model::{ReferencePoint, Severity};
@@ -92,10 +92,7 @@ pub(super) fn exporter(table: &TableReader<'_>, found: &Found) -> RawExporter {
         name: table.required_text("name", name, "name = \"noc\""),
         kind: table.word("kind", &[("alertmanager", ExporterKind::Alertmanager), ("webhook", ExporterKind::Webhook)]),
         url: table.required_text("url", name, "url = \"https://noc.example.net/alarms\""),
-        filter: table
-            .table("filter", "exporters.filter", FILTER)
-            .map(|table| filter(&table, found))
-            .unwrap_or_default(),
+        filter: table.table("filter", "exporters.filter", FILTER).map(|table| filter(&table)).unwrap_or_default(),
         secret_file: table.text("secret_file"),
         secret_env: table.text("secret_env"),
         trust_anchors: table.texts("trust_anchors"),
@@ -113,7 +110,7 @@ pub(super) fn exporter(table: &TableReader<'_>, found: &Found) -> RawExporter {
     }
 }
 
-fn filter(table: &TableReader<'_>, found: &Found) -> RawFilter {
+fn filter(table: &TableReader<'_>) -> RawFilter {
     let functions = [
         ("fault", FcapsFunction::Fault),
         ("configuration", FcapsFunction::Configuration),
@@ -125,25 +122,9 @@ fn filter(table: &TableReader<'_>, found: &Found) -> RawFilter {
     RawFilter {
         severity_at_least: table
             .word("severity_at_least", &Severity::ALL.map(|severity| (severity.as_str(), severity))),
-        functions: words("functions", texts("functions"), &functions, found),
+        functions: table.words("functions", &functions).unwrap_or_default(),
         alarm_types: texts("alarm_types"),
-        reference_points: words("reference_points", texts("reference_points"), &POINTS, found),
+        reference_points: table.words("reference_points", &POINTS).unwrap_or_default(),
         components: texts("components"),
     }
-}
-
-/// Those of a list that are among a few words; the others are reported.
-fn words<T: Copy>(key: &str, list: Vec<Spot<String>>, words: &[(&str, T)], found: &Found) -> Vec<T> {
-    let mut read = Vec::new();
-    for text in list {
-        match words.iter().find(|(word, _)| *word == text.value) {
-            Some((_, value)) => read.push(*value),
-            None => {
-                let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                let problem = Problem::error(text.place, format!("`{key}` cannot have `{}`", text.value));
-                found.add(problem.label(format!("expected {}", one_of(&names))));
-            }
-        }
-    }
-    read
 }

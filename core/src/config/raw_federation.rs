@@ -7,10 +7,11 @@ use super::{
     reader::TableReader,
     source::{Place, Spot},
 };
+use crate::model::disclosure::Topic;
 
 /// Keys of `[federation]`.
 pub const FEDERATION: &[&str] =
-    &["name", "area", "role", "signing_key", "key_generation", "refresh", "origins", "links"];
+    &["name", "area", "role", "signing_key", "key_generation", "refresh", "disclose", "origins", "links"];
 /// Keys of `[[federation.links]]`.
 pub const LINK: &[&str] = &["name", "domain", "from"];
 /// Keys of `[[federation.origins]]`.
@@ -28,6 +29,7 @@ pub struct RawFederation {
     pub(super) signing_key: Option<Spot<String>>,
     pub(super) key_generation: Option<Spot<u64>>,
     pub(super) refresh: Option<Spot<Duration>>,
+    pub(super) disclose: Option<Vec<Topic>>,
     pub(super) origins: Vec<RawOrigin>,
     pub(super) links: Vec<RawLink>,
 }
@@ -80,6 +82,7 @@ pub(super) fn federation(table: &TableReader<'_>) -> RawFederation {
         signing_key: table.required_text("signing_key", name, "signing_key = \"keys/signing.key\""),
         key_generation: table.number("key_generation", GENERATIONS),
         refresh: table.duration("refresh", Duration::from_secs(1)..=Duration::from_secs(3_600)),
+        disclose: table.words("disclose", &Topic::ALL.map(|topic| (topic.as_str(), topic))),
         origins: table.tables("origins", ORIGIN).iter().map(|one| origin(one, "[[federation.origins]]")).collect(),
         links: table.tables("links", LINK).iter().map(link).collect(),
     }

@@ -212,6 +212,26 @@ impl<'a> TableReader<'a> {
         None
     }
 
+    /// Those of a list that are among a few words; the others are reported.
+    #[must_use]
+    pub fn words<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Option<Vec<T>> {
+        let mut read = Vec::new();
+        for text in self.texts(key)?.value {
+            if let Some((_, value)) = words.iter().find(|(word, _)| *word == text.value) {
+                read.push(*value);
+                continue;
+            }
+            let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+            let problem = Problem::error(text.place, format!("`{key}` cannot have `{}`", text.value))
+                .label(format!("expected {}", one_of(&names)));
+            self.found.add(match resembling(&text.value, &names) {
+                Some(near) => problem.help(format!("did you mean \"{near}\"?")),
+                None => problem,
+            });
+        }
+        Some(read)
+    }
+
     /// A list of texts; a single text is a list of one. From the environment: separated by commas.
     #[must_use]
     pub fn texts(&self, key: &str) -> Option<Spot<Vec<Spot<String>>>> {

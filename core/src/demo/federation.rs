@@ -119,8 +119,10 @@ fn sites(folder: &Path, wires: &[(usize, usize, Wire)]) -> Result<Vec<Site>, Dem
     }
     let mut sites = Vec::new();
     for (number, (domain, network)) in DOMAINS.into_iter().enumerate() {
-        let mut more =
-            format!("\n[federation]\nname = \"belgium\"\nsigning_key = \"signing.key\"\nrefresh = \"{REFRESH}\"\n");
+        let mut more = format!(
+            "\n[federation]\nname = \"belgium\"\nsigning_key = \"signing.key\"\nrefresh = \"{REFRESH}\"\n\
+                 disclose = [\"health\", \"alarms\", \"alarm-types\", \"capabilities\"]\n"
+        );
         for (link, near, far, from) in LINKS {
             let end = [(near, far), (far, near)].into_iter().find(|(one, _)| *one == domain);
             if let Some((_, other)) = end {

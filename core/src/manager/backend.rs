@@ -574,6 +574,7 @@ impl Backend for ManagerBackend {
             symbols: self.symbols.len() as u64,
             silent: levels::silent(&self.board),
             network: levels::of(&self.registry, &self.symbols),
+            federation: self.federation.as_ref().map(super::federation::Desk::levels),
             ..Gauges::default()
         }
     }

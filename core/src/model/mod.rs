@@ -13,6 +13,7 @@
 pub mod alarm;
 pub mod catalogue;
 pub mod component_id;
+pub mod disclosure;
 pub mod enrolment;
 pub mod reference_point;
 pub mod report_batch;

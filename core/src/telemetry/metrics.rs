@@ -174,6 +174,8 @@ pub struct Metrics {
     pub enrolment_rejected: Counter,
     /// Subscriptions at components.
     pub outward: super::outward::OutwardMetrics,
+    /// What is exchanged with other domains.
+    pub federation: super::federation::FederationMetrics,
     /// Exporters of alarms, by name.
     pub exporters: DashMap<String, Arc<super::exporter::ExporterMetrics>>,
 }

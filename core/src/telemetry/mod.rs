@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod exporter;
+pub mod federation;
 pub mod logs;
 pub mod metrics;
 pub mod outward;

@@ -63,6 +63,8 @@ pub struct Gauges {
     pub journal_size_bytes: u64,
     /// Timers that policies have set.
     pub policy_timers: u64,
+    /// The federation; absent: there is none.
+    pub federation: Option<crate::telemetry::federation::FederationLevels>,
 }
 
 /// Components of one reference point that are held for silent.

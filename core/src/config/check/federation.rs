@@ -1,7 +1,7 @@
 //! Checks of `[federation]` and `[[peers]]`: that every domain and manager is named once, that those who sign have keys,
 //! and that peers can be spoken with.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use super::Checker;
 use crate::{
@@ -13,7 +13,10 @@ use crate::{
         raw_federation::{RawFederation, RawLink, RawOrigin, RawPeer},
         source::Spot,
     },
-    model::{ComponentId, ComponentRef, ReferencePoint},
+    model::{
+        ComponentId, ComponentRef, ReferencePoint,
+        disclosure::{Topic, is_name},
+    },
 };
 
 impl Checker<'_> {
@@ -46,6 +49,7 @@ impl Checker<'_> {
             signing_key: signing_key?,
             key_generation: generation(raw.key_generation.as_ref()),
             refresh: raw.refresh.as_ref().map_or(limits::FEDERATION_REFRESH, |spot| spot.value),
+            disclose: disclosed(raw.disclose.as_deref()),
             origins,
             links,
         })
@@ -58,6 +62,13 @@ impl Checker<'_> {
             self.found.add(
                 problem.help("what is said of a link goes to the peer at its other end alone: add it to [[peers]]"),
             );
+        }
+        for name in raw.name.iter().chain([domain]).filter(|name| !is_name(&name.value)) {
+            let problem =
+                Problem::error(name.place, "another domain could not take this for the name of a link or domain");
+            let expected =
+                "expected at most 32 letters and digits, with `-_.:/` or spaces between them, 64 characters in all";
+            self.found.add(problem.label(expected));
         }
         let texts = raw.from.as_ref().map(|list| list.value.as_slice()).unwrap_or_default();
         if texts.is_empty() && raw.from.is_some() {
@@ -155,6 +166,12 @@ impl Checker<'_> {
         let address = raw.address.as_ref().map(|spot| spot.value.clone());
         Some(PeerConfig { id: id.value.clone(), origin: origin?, address, trust_anchors, export, import })
     }
+}
+
+/// Each once, in one order: so that the same list is the same configuration.
+fn disclosed(topics: Option<&[Topic]>) -> Vec<Topic> {
+    let topics: BTreeSet<Topic> = topics.unwrap_or(&Topic::DEFAULT).iter().copied().collect();
+    topics.into_iter().collect()
 }
 
 fn generation(spot: Option<&Spot<u64>>) -> u32 {

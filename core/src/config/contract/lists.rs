@@ -318,6 +318,13 @@ pub(super) static FEDERATION: TableSpec = TableSpec {
             "How often this domain says at least that it is there; others hold it for stale after three times that. Needs \
              a restart.",
         ),
+        key(
+            "disclose",
+            Words(&["health", "alarms", "alarm-types", "capabilities"]),
+            Default("[\"health\", \"alarms\"]"),
+            "What the whole federation is told of this domain, in counts: components by reference point, alarms by severity, alarms \
+             by type of the catalogue, what the manager can do with its version. [] tells only that it is there.",
+        ),
         key("origins", Tables(&ORIGIN), Default("[]"), ORIGIN.about),
         key("links", Tables(&LINK), Default("[]"), LINK.about),
     ],

@@ -15,6 +15,9 @@ use super::{
     version::Version,
 };
 
+/// How long a manifest that waits for its sections keeps older ones that wait too from its place, in milliseconds.
+const WAITING_PATIENCE: u64 = 10_000;
+
 /// Whether a document brought anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Taken {
@@ -188,14 +191,13 @@ impl Node {
         let rank = (manifest.version, hash);
         let held_rank = state.held.as_ref().map(|held| (held.manifest.version, held.hash));
         let waiting_rank = state.waiting.as_ref().map(|waiting| (waiting.manifest.version, waiting.hash));
-        if held_rank.is_some_and(|held| outranks(held, rank)) || waiting_rank.is_some_and(|other| outranks(other, rank))
-        {
+        if held_rank.is_some_and(|held| outranks(held, rank)) {
             return Ok(Taken::Nothing);
         }
-        let mut next = match state.waiting.take() {
+        let mut next = match state.waiting.take_if(|_| waiting_rank == Some(rank)) {
             // More sections of what waits already.
-            Some(waiting) if waiting_rank == Some(rank) => waiting,
-            _ => {
+            Some(waiting) => waiting,
+            None => {
                 let delay = state.delays.excess(manifest.version.epoch, manifest.issued_at, now.mono);
                 if held_rank.is_none_or(|held| manifest.version > held.0) {
                     state.advanced_at = now.mono;
@@ -225,6 +227,14 @@ impl Node {
             self.replace(&slot, next, now.mono);
         } else {
             let news = next.sections.len() > before;
+            // What waits for sections that nobody brings gives way: it may be a manifest that only a liar knows.
+            let newer_waits = |waiting: &Held| {
+                outranks((waiting.manifest.version, waiting.hash), rank)
+                    && now.mono.saturating_sub(waiting.received_at) < WAITING_PATIENCE
+            };
+            if state.waiting.as_ref().is_some_and(newer_waits) {
+                return if unfitting.is_empty() { Ok(Taken::Nothing) } else { Err(Fault::Section) };
+            }
             state.waiting = Some(next);
             let wanted = Wanted { slot, proof: false };
             self.pulling.offer(wanted, session, rank.0, rank.1);
@@ -245,7 +255,8 @@ impl Node {
         };
         let changed = !state.held.as_ref().is_some_and(same_content);
         let lived = state.held.as_ref().map(|held| held.manifest.version);
-        state.waiting = None;
+        // What is newer goes on waiting beside it.
+        state.waiting.take_if(|waiting| !outranks((waiting.manifest.version, waiting.hash), (version, hash)));
         state.held = Some(next);
         let life = |version: Version| (version.key_gen, version.epoch);
         if state.proof.as_ref().is_some_and(|(disputed, _)| life(*disputed) < life(version)) {

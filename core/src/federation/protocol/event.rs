@@ -39,6 +39,26 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// As logs and metrics write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OverLimit => "over-limit",
+            Self::TooOften => "too-often",
+            Self::NotARelay => "not-a-relay",
+            Self::UnknownOrigin => "unknown-domain",
+            Self::OtherFederation => "other-federation",
+            Self::Audience => "audience",
+            Self::Form => "form",
+            Self::Version => "version",
+            Self::UnknownKey => "unknown-key",
+            Self::Algorithm => "algorithm",
+            Self::Signature => "signature",
+            Self::Section => "section",
+            Self::Proof => "proof",
+        }
+    }
+
     /// Whether the neighbour that sent it is to blame: an honest one would have found it out. Not where it may merely have
     /// another roster, other limits or another clock than we do.
     #[must_use]

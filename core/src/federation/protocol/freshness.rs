@@ -18,6 +18,10 @@ pub enum Freshness {
 }
 
 impl Freshness {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Fresh, Self::Indirect, Self::Stale, Self::Unreachable, Self::Withdrawn, Self::Excluded];
+
     /// As the API and metrics write it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

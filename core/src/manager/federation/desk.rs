@@ -1,7 +1,10 @@
 //! The federation as the API shows it: read from the state machine under its lock, for a moment.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+};
 
 use super::{Federation, driver::Core, locked};
 use crate::{
@@ -10,11 +13,12 @@ use crate::{
         views::{DisclosureView, DocumentView, DomainLinkView, DomainView, PeerView, PreviewView, SectionView},
     },
     federation::{
-        protocol::{Audience, Held, OriginId, SectionBody, Slot},
+        protocol::{Audience, Freshness, Held, OriginId, SectionBody, Slot},
         section::{self, LinkEnd, Links, TwoEnds},
     },
     model::Timestamp,
     storage::federation::{self as stored, Disclosure},
+    telemetry::federation::FederationLevels,
 };
 
 /// The door to the federation.
@@ -28,9 +32,13 @@ pub struct Desk {
     pub data_dir: PathBuf,
 }
 
-fn section_view(body: &SectionBody) -> SectionView {
-    let (content, malformed) = match section::read(&body.name, &body.data) {
-        Ok(content) => (content, None),
+/// How a domain is seen that has said nothing yet.
+const UNHEARD: &str = "unheard";
+
+fn section_view(slot: &Slot, body: &SectionBody) -> SectionView {
+    let (content, malformed) = match section::read(&slot.origin, &slot.audience, &body.name, &body.data) {
+        Ok(Some(found)) => (found.value, (!found.faults.is_empty()).then(|| found.faults.join("; "))),
+        Ok(None) => (serde_json::Value::Null, None),
         Err(problem) => (serde_json::Value::Null, Some(problem)),
     };
     SectionView { name: body.name.to_string(), bytes: body.data.len() as u64, content, malformed }
@@ -44,7 +52,7 @@ fn document_view(slot: &Slot, held: &Held) -> DocumentView {
         manifest_bytes: held.jws.size() as u64,
         from: held.from.to_string(),
         via: held.via.iter().map(ToString::to_string).collect(),
-        sections: held.sections.values().map(section_view).collect(),
+        sections: held.sections.values().map(|body| section_view(slot, body)).collect(),
     }
 }
 
@@ -55,11 +63,34 @@ impl Desk {
         DomainView {
             domain: domain.to_string(),
             own: *domain == self.domain,
-            freshness: standing.map_or("unheard", |standing| standing.freshness.as_str()).to_owned(),
+            freshness: standing.map_or(UNHEARD, |standing| standing.freshness.as_str()).to_owned(),
             age_ms: standing.map_or(0, |standing| standing.age_ms),
             disputed: standing.is_some_and(|standing| standing.disputed),
             documents: documents.map(|(slot, held)| document_view(slot, held)).collect(),
         }
+    }
+
+    /// How it is now, in numbers.
+    #[must_use]
+    pub fn levels(&self) -> FederationLevels {
+        let core = locked(&self.federation.core);
+        let now = core.now().mono;
+        let mut seen: BTreeMap<&'static str, u64> = Freshness::ALL.map(|one| (one.as_str(), 0)).into();
+        seen.insert(UNHEARD, 0);
+        let mut levels = FederationLevels::default();
+        for domain in core.membership.roster.members.keys().filter(|domain| **domain != self.domain) {
+            let standing = core.node.standing(domain, now);
+            *seen.entry(standing.map_or(UNHEARD, |standing| standing.freshness.as_str())).or_default() += 1;
+            levels.disputed += u64::from(standing.is_some_and(|standing| standing.disputed));
+        }
+        levels.domains = seen.into_iter().collect();
+        levels.peers = core.membership.peers.len() as u64;
+        let with_session: BTreeSet<&OriginId> = core.node.session_peers().map(|(_, domain)| domain).collect();
+        levels.connected = with_session.len() as u64;
+        levels.documents = core.node.documents().count() as u64;
+        levels.wanted = core.node.sizes().1 as u64;
+        levels.stopped = core.node.has_stopped_publishing();
+        levels
     }
 
     fn domain_of(&self, core: &Core, id: &str) -> Option<OriginId> {
@@ -110,8 +141,8 @@ impl FederationDesk for Desk {
             let slot = Slot { origin: origin.clone(), audience };
             let held = core.node.documents().find(|(other, _)| **other == slot).map(|(_, held)| held);
             let body = held.and_then(|held| held.sections.get("links"));
-            let read = body.and_then(|body| section::read("links", &body.data).ok());
-            read.and_then(|links| serde_json::from_value::<Links>(links).ok()).unwrap_or_default().ends
+            let read = body.and_then(|body| section::read(&slot.origin, &slot.audience, "links", &body.data).ok()?);
+            read.and_then(|links| serde_json::from_value::<Links>(links.value).ok()).unwrap_or_default().ends
         };
         let mut links = Vec::new();
         for domain in core.membership.peers.keys() {
@@ -120,7 +151,7 @@ impl FederationDesk for Desk {
                 ends(domain, Audience::Adjacent(self.domain.clone())),
             );
             let freshness = core.node.standing(domain, core.now().mono);
-            let freshness = freshness.map_or("unheard", |standing| standing.freshness.as_str());
+            let freshness = freshness.map_or(UNHEARD, |standing| standing.freshness.as_str());
             for both in TwoEnds::join(self.domain.as_str(), &ours, &theirs) {
                 let json = |end: &Option<LinkEnd>| end.as_ref().and_then(|end| serde_json::to_value(end).ok());
                 links.push(DomainLinkView {

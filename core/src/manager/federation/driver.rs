@@ -129,6 +129,7 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
     let neighbours = Input::Neighbours(membership.neighbours());
     let first = node.handle(neighbours, Now { mono: 0, wall });
     let federation = Arc::new(Federation {
+        metrics: Arc::clone(&teller.metrics),
         core: Arc::new(Mutex::new(Core { node, sessions: BTreeMap::new(), membership, begun })),
         mailbox: post.0,
         connections: OnceLock::new(),
@@ -220,7 +221,10 @@ impl Driver {
                 locked(&self.federation.core).sessions.remove(&SessionId(outlet));
                 outputs
             }
-            Letter::DialFailed(domain) => self.handle(Input::DialFailed(domain)),
+            Letter::DialFailed(domain) => {
+                self.federation.metrics.federation.dials_failed.increment();
+                self.handle(Input::DialFailed(domain))
+            }
             Letter::Told { outlet, items } => self.handle(Input::Report { session: SessionId(outlet), items }),
             Letter::Asked { outlet, message_id, question } => self.asked(SessionId(outlet), &message_id, question),
             Letter::Answered { outlet, message_id, response, items } => {
@@ -305,6 +309,7 @@ impl Driver {
         let mut line = Vec::new();
         encode::with_extension(&mut line, kind, Some(message_id), &self.manager, Some("success"), extension);
         if let Some(open) = locked(&self.federation.core).sessions.get(&session) {
+            self.sent(&line);
             open.connection.outlet.answer(&line);
         }
     }
@@ -399,6 +404,7 @@ impl Driver {
         let mut line = Vec::new();
         encode::with_extension(&mut line, kind, Some(&message_id), &self.manager, None, extension);
         if let Some(open) = locked(&self.federation.core).sessions.get_mut(&session) {
+            self.sent(&line);
             open.messages.1 += 1;
             open.sent.insert(token, Instant::now());
             while open.sent.len() > 64 {
@@ -406,6 +412,12 @@ impl Driver {
             }
             open.connection.outlet.notify(&message_id, &line);
         }
+    }
+
+    fn sent(&self, line: &[u8]) {
+        let counts = &self.federation.metrics.federation;
+        counts.messages_sent.increment();
+        counts.bytes_sent.add(line.len() as u64);
     }
 
     /// Notes what of our own was told to a peer.

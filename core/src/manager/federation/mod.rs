@@ -37,6 +37,7 @@ use crate::{
     manager::live::Connections,
     model::{ComponentRef, ReasonCode, Refusal},
     storage::{JournalPosition, follow::Follower, record::BatchRecord},
+    telemetry::metrics::Metrics,
 };
 
 pub use desk::Desk;
@@ -81,6 +82,7 @@ pub type PlainSpeaker = Box<dyn Fn() -> String + Send>;
 
 /// The federation, for the rest of the manager.
 pub struct Federation {
+    metrics: Arc<Metrics>,
     core: Arc<Mutex<Core>>,
     mailbox: Arc<mailbox::Mailbox>,
     connections: std::sync::OnceLock<std::sync::Weak<Connections>>,
@@ -144,6 +146,7 @@ impl Federation {
         if self.mailbox.put(letter) {
             return Ok(());
         }
+        self.metrics.federation.overloaded.increment();
         let sentence = "the manager has more messages of peers waiting than it takes; send again later";
         Err(Refusal::retry(ReasonCode::Overloaded, sentence, RETRY_OVERLOADED_MS))
     }

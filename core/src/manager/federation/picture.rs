@@ -6,13 +6,14 @@ use crate::{
     alarm::AlarmBoard,
     config::federation::LinkConfig,
     dispatch::Registry,
-    federation::section::{self, Alarms, Capabilities, Counts, DomainPicture, Health, LinkEnd},
+    federation::section::{self, Alarms, Capabilities, Counts, DomainPicture, Health, LinkEnd, OTHER_TYPES},
     manager::{
         backend::SILENT,
         in_force::{Current, InForce},
     },
     model::{
-        ReferencePoint, Severity, Symbol, SymbolTable,
+        Catalogue, ReferencePoint, Severity, Symbol, SymbolTable,
+        disclosure::Topic,
         report_batch::{SampleKind, sample_kind},
     },
     state::LastValue,
@@ -37,6 +38,25 @@ fn link_state(name: &str, word: &str) -> Option<&'static str> {
 fn worse<'a>(one: &'a str, other: &'a str) -> &'a str {
     let rank = |state: &str| ["unknown", "up", "degraded", "down"].iter().position(|known| *known == state);
     if rank(one) >= rank(other) { one } else { other }
+}
+
+/// What is known of a key store.
+#[derive(Clone, Copy, Debug, Default)]
+struct Store {
+    /// Bits.
+    level: Option<f64>,
+    /// Bits per second.
+    comes_in: Option<f64>,
+    /// Bits per second.
+    goes_out: Option<f64>,
+}
+
+impl Store {
+    /// How many seconds it lasts at these rates; `None` if it does not shrink, or if too little is known.
+    fn lasts(self) -> Option<f64> {
+        let drain = self.goes_out? - self.comes_in?;
+        (drain > 0.0).then_some(self.level? / drain)
+    }
 }
 
 /// Where it is looked.
@@ -81,7 +101,10 @@ impl Sources {
         let manager = ReferencePoint::Mx.to_string() + "/";
         for alarm in raised.iter().filter(|alarm| !alarm.key.component.starts_with(&manager)) {
             *alarms.raised.entry(alarm.report.severity.to_string()).or_default() += 1;
-            *alarms.types.entry(alarm.key.alarm_type_id.clone()).or_default() += 1;
+            // A component may call its alarms what it likes; only what the catalogue calls them is for others.
+            let shared = Catalogue::get().alarm_type(&alarm.key.alarm_type_id);
+            let kind = shared.map_or(OTHER_TYPES, |kind| kind.id.as_str());
+            *alarms.types.entry(kind.to_owned()).or_default() += 1;
         }
         let points = in_force.config.interfaces.iter().map(|interface| interface.reference_point.to_string());
         let capabilities = Capabilities {
@@ -109,12 +132,16 @@ impl Sources {
         for (component, part) in &link.from {
             let Some(view) = self.registry.find(component).and_then(|entry| entry.view.load_full()) else { continue };
             let of_part = |value: &&LastValue| *self.symbols.text(Symbol(value.resource)) == **part;
+            let mut store = Store::default();
             for value in view.values.0.iter().filter(of_part) {
                 let name = self.symbols.text(Symbol(value.name));
                 match (&*name, sample_kind(value.kind)) {
                     ("qber_ratio", SampleKind::Number) => end.qber_ratio = Some(value.value),
                     ("secret_key_rate_bps", SampleKind::Number) => end.secret_key_rate_bps = Some(value.value),
                     ("key_store_fill_ratio", SampleKind::Number) => end.key_store_fill_ratio = Some(value.value),
+                    ("key_store_level_bits", SampleKind::Number) => store.level = Some(value.value),
+                    ("key_input_rate_bps", SampleKind::Number) => store.comes_in = Some(value.value),
+                    ("key_output_rate_bps", SampleKind::Number) => store.goes_out = Some(value.value),
                     (_, SampleKind::Word) => {
                         let word = self.symbols.text(Symbol(value.value as u32));
                         if let Some(state) = link_state(&name, &word) {
@@ -124,8 +151,16 @@ impl Sources {
                     _ => {}
                 }
             }
+            end.time_to_exhaustion_s = store.lasts().or(end.time_to_exhaustion_s);
         }
         end
+    }
+
+    /// What may be said to the whole federation, by the configuration in force.
+    #[must_use]
+    pub fn disclosed(&self) -> Vec<Topic> {
+        let config = &self.current.get().config;
+        config.federation.as_ref().map(|one| one.disclose.clone()).unwrap_or_default()
     }
 
     /// The status of the domain in objects of section 4, for managers that know nothing of the rest: how many components of each
@@ -155,5 +190,23 @@ impl Sources {
             { "type": "inventory", "values": counts },
         ])
         .to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_lasts_as_long_as_what_leaves_it_exceeds_what_enters() {
+        let store = |level, comes_in, goes_out| Store { level, comes_in, goes_out }.lasts();
+        assert_eq!(store(Some(6_000.0), Some(40.0), Some(50.0)), Some(600.0));
+        assert_eq!(store(Some(6_000.0), Some(50.0), Some(50.0)), None);
+        assert_eq!(store(None, Some(40.0), Some(50.0)), None);
+    }
+
+    #[test]
+    fn the_worse_state_counts() {
+        assert_eq!((worse("up", "degraded"), worse("unknown", "up"), worse("down", "up")), ("degraded", "up", "down"));
     }
 }

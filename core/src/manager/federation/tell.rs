@@ -19,7 +19,11 @@ use crate::{
     model::{AlarmKey, ReferencePoint},
     shard::{AlarmRequest, alarms::own_report},
     storage::{JournalPosition, error::StorageError},
-    telemetry::audit::{Audit, AuditEntry},
+    telemetry::{
+        audit::{Audit, AuditEntry},
+        federation::FederationMetrics,
+        metrics::Metrics,
+    },
 };
 
 /// Whether somebody may have tried what he should not: not what limits, another roster's audiences or a missing right to relay
@@ -40,6 +44,8 @@ pub struct Teller {
     pub events: Arc<EventLog>,
     /// Takes what concerns security, coalesced.
     pub watch: Arc<dyn SecurityWatch>,
+    /// Counts.
+    pub metrics: Arc<Metrics>,
     /// Which domains are complained about.
     complaints: Mutex<Complaints>,
 }
@@ -53,8 +59,29 @@ impl Teller {
         manager: String,
         events: Arc<EventLog>,
         watch: Arc<dyn SecurityWatch>,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { desk, audit, manager, events, watch, complaints: Mutex::default() }
+        Self { desk, audit, manager, events, watch, metrics, complaints: Mutex::default() }
+    }
+
+    fn count(&self, event: &Event) {
+        let counts: &FederationMetrics = &self.metrics.federation;
+        let counter = match event {
+            Event::SessionUp(_) => &counts.sessions_opened,
+            Event::SessionDown(_) => &counts.sessions_ended,
+            Event::Published { changed: true, .. } => &counts.published,
+            Event::Published { .. } => &counts.refreshed,
+            Event::Accepted { changed: true, .. } => &counts.accepted,
+            Event::Accepted { .. } => &counts.refreshes_accepted,
+            Event::Quarantined(_) => &counts.quarantined,
+            Event::Disputed { .. } => &counts.disputed,
+            Event::Dropped { fault, .. } => {
+                counts.dropped.entry(fault.as_str()).or_default().increment();
+                return;
+            }
+            _ => return,
+        };
+        counter.increment();
     }
 
     fn key(&self, alarm_type: &str, domain: &str) -> AlarmKey {
@@ -93,11 +120,13 @@ impl Teller {
 
     /// Documents of others could not be stored: they will be asked for again after a restart.
     pub(super) fn not_stored(&self, error: &StorageError) {
+        self.metrics.federation.not_stored.increment();
         tracing::error!(%error, "What peers said could not be stored; after a restart it will be fetched again.");
     }
 
     /// Tells of an event.
     pub(super) fn tell(&self, event: &Event) {
+        self.count(event);
         match event {
             Event::SessionUp(domain) => tracing::info!(%domain, "A session with a peer is up."),
             Event::SessionDown(domain) => tracing::info!(%domain, "The session with a peer has ended."),
@@ -113,7 +142,7 @@ impl Teller {
             }
             Event::Dropped { from, slot, fault } => {
                 let slot = slot.as_ref().map(ToString::to_string).unwrap_or_default();
-                tracing::info!(%from, slot, ?fault, "Dropped what a peer sent.");
+                tracing::info!(%from, slot, cause = fault.as_str(), "Dropped what a peer sent.");
                 if is_suspicious(*fault) {
                     self.watch.note(SecurityNote {
                         alarm_type: "unauthorized-report",
@@ -121,7 +150,7 @@ impl Teller {
                         identity: format!("domain {from}"),
                         peer: SocketAddr::from(([0, 0, 0, 0], 0)),
                         component: None,
-                        sentence: format!("what it sent of {slot} was dropped: {fault:?}"),
+                        sentence: format!("what it sent of {slot} was dropped: {}", fault.as_str()),
                     });
                 }
             }

@@ -128,7 +128,7 @@ impl Shared {
         };
         let refresh = u64::try_from(one.refresh.as_millis()).unwrap_or(u64::MAX);
         let settings = Settings { refresh, valid_for: refresh.saturating_mul(3), ..Settings::default() };
-        let (speaking, plain) = (sources.clone(), sources);
+        let (speaking, plain, mut steady) = (sources.clone(), sources, section::Steady::default());
         let federation = federation::start(federation::Parts {
             domain: config.manager.domain.as_str().into(),
             manager: config.manager.id.clone(),
@@ -137,7 +137,11 @@ impl Shared {
             signatures: Box::new(Verifier),
             key,
             db: FederationDb::open(&config.manager.data_dir)?,
-            speaker: Box::new(move || section::drafts(&speaking.picture())),
+            speaker: Box::new(move || {
+                let mut picture = speaking.picture();
+                steady.settle(&mut picture.links);
+                section::drafts(&picture, &speaking.disclosed())
+            }),
             plain: Box::new(move || plain.plain()),
             teller: Teller::new(
                 desk.clone(),
@@ -145,6 +149,7 @@ impl Shared {
                 self.manager.clone(),
                 Arc::clone(parts.events.log()),
                 Arc::clone(watch) as _,
+                Arc::clone(&self.metrics),
             ),
             post: parts.post.clone(),
         })?;
