@@ -34,7 +34,8 @@ STATE = "federation.json"
 LOOPBACK = "127.0.0.1"
 # Ports are looked for from here on; below those that systems give to outgoing connections.
 FIRST_PORT = 17100
-MX_PORT = 7107
+# Usual ports, for managers with a machine each.
+API_PORT, MX_PORT = 7100, 7107
 # How often a domain says that it is there: often enough that its silence shows while somebody watches.
 REFRESH = "5s"
 INTERVAL = "5s"
@@ -215,7 +216,8 @@ class Federation:
         if not (folder / "keys/signing.key").exists():
             self.qkdnm("pki", "signing-key", folder / "keys/signing.key")
         self.qkdnm(
-            "simulate", folder / "network.toml", "--write-config", folder, "--first-port", 0,
+            "simulate", folder / "network.toml", "--write-config", folder,
+            "--first-port", API_PORT if self.state["hosts"] else 0,
             "--manager-id", f"manager-{name}", "--domain", name,
         )  # fmt: skip
 
@@ -304,6 +306,8 @@ class Federation:
         starting = {}
         for name in names:
             if not self.runs(f"manager {name}"):
+                # What is left of its network knows the ports of the manager's last life.
+                await_end([self.end(f"network {name}", signal.SIGINT)])
                 folder = self.folder / name
                 (folder / "ready.json").unlink(missing_ok=True)
                 command = [self.state["binary"], "run", "--config", folder / "manager.toml", "--ready-file", folder / "ready.json"]
@@ -502,7 +506,7 @@ def make(options):
     state = {
         "name": description["name"], "binary": find_binary(options.binary), "hosts": hosts, "refresh": options.refresh,
         "first_port": options.first_port, "token_sha256": hashlib.sha256(token.encode()).hexdigest(),
-        "domains": {name: {"member": True, "api": 7100 if hosts else next(ports), "mx": MX_PORT if hosts else next(ports)}
+        "domains": {name: {"member": True, "api": API_PORT if hosts else next(ports), "mx": MX_PORT if hosts else next(ports)}
                     for name in names},
         "wires": [{"ends": list(pair), "port": 0 if hosts else next(ports)} for pair in sorted(pairs)],
         "links": links, "processes": {}, "cut": [],

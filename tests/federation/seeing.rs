@@ -1,5 +1,7 @@
 //! What managers see of each other's domains, directly and by way of others, and over ends and new starts.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use harness::{eventually, patience};
 use serde_json::json;
 
@@ -128,6 +130,15 @@ fn a_signing_key_is_exchanged_without_a_new_start() {
     eventually("the end of the alarm", patience(), || (cluster.raised(0, "west", "major") == 0).then_some(()));
 }
 
+/// Has a manager take over a configuration with one text in the place of another.
+fn take_over(cluster: &mut Cluster, at: usize, from: &str, to: &str) {
+    let more = &mut cluster.managers[at].settings_mut().more;
+    assert!(more.contains(from), "{from} in {more}");
+    *more = more.replace(from, to);
+    let answer = cluster.managers[at].reload_settings();
+    assert_eq!(answer.json()["result"], "applied", "{}", answer.text);
+}
+
 /// Ends the load, also when the test fails meanwhile.
 struct EndsLoad<'a>(&'a AtomicBool);
 
@@ -166,20 +177,13 @@ fn a_signing_key_is_exchanged_while_much_changes_and_nothing_is_dropped() {
             let made = cluster.managers[1].command(&["pki", "signing-key", new.to_str().unwrap()]);
             assert!(made.status.success(), "{made:?}");
             let (before, after) = (current.with_extension("pub"), new.with_extension("pub"));
-            let mut reload = |at: usize, from: String, to: String| {
-                let more = &mut cluster.managers[at].settings_mut().more;
-                assert!(more.contains(&from), "{from} in {more}");
-                *more = more.replace(&from, &to);
-                let answer = cluster.managers[at].reload_settings();
-                assert_eq!(answer.json()["result"], "applied", "{}", answer.text);
-            };
-            reload(0, format!("{before:?}"), format!("[{before:?}, {after:?}]"));
-            reload(1, format!("{current:?}"), format!("{new:?}"));
+            take_over(&mut cluster, 0, &format!("{before:?}"), &format!("[{before:?}, {after:?}]"));
+            take_over(&mut cluster, 1, &format!("{current:?}"), &format!("{new:?}"));
             let exchanged = version(&cluster.domain(1, "west"));
             eventually("what the new key signed", patience(), || {
                 (version(&cluster.domain(0, "west")) >= exchanged).then_some(())
             });
-            reload(0, format!("[{before:?}, {after:?}]"), format!("{after:?}"));
+            take_over(&mut cluster, 0, &format!("[{before:?}, {after:?}]"), &format!("{after:?}"));
             current = new;
         }
         drop(ends);

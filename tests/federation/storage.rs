@@ -46,7 +46,7 @@ fn a_manager_on_an_old_backup_hears_of_itself_and_goes_above() {
     // The life after the backup had a clock that was an hour ahead: by our own clock alone the next one would come below it.
     let ahead = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() + 3_600;
     let database = rusqlite::Connection::open(data.join("federation.db")).unwrap();
-    database.execute("UPDATE publishing SET epoch = ?1", [ahead << 20]).unwrap();
+    database.execute("UPDATE publishing SET epoch = ?1", [i64::try_from(ahead << 20).unwrap()]).unwrap();
     drop(database);
     cluster.managers[1].launch();
     let lost = eventually("the life after the backup", patience(), || {

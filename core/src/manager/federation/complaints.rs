@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What is to be done about alarms of a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Complaint {
+pub(super) enum Complaint {
     /// It is stale or unreachable.
     Raise(OriginId, Freshness),
     /// It is not, for this reason.
@@ -24,7 +24,7 @@ pub enum Complaint {
 
 /// What has been complained about, and what was held back.
 #[derive(Debug, Default)]
-pub struct Complaints {
+pub(super) struct Complaints {
     isolated: bool,
     rejoined: Option<Instant>,
     stale: BTreeSet<OriginId>,
@@ -33,7 +33,7 @@ pub struct Complaints {
 
 impl Complaints {
     /// A domain is seen otherwise.
-    pub fn standing(&mut self, origin: &OriginId, before: Option<Freshness>, now: Freshness) -> Vec<Complaint> {
+    pub(super) fn standing(&mut self, origin: &OriginId, before: Option<Freshness>, now: Freshness) -> Vec<Complaint> {
         match (before, now) {
             // What was stored before a start, or was left out for a while, is old until something newer comes: no fault yet.
             (None | Some(Freshness::Excluded), Freshness::Stale) => Vec::new(),
@@ -68,7 +68,7 @@ impl Complaints {
     }
 
     /// We take ourselves to be cut off: what was complained about just before is taken back.
-    pub fn isolated(&mut self) -> Vec<Complaint> {
+    pub(super) fn isolated(&mut self) -> Vec<Complaint> {
         (self.isolated, self.rejoined) = (true, None);
         let taken_back = std::mem::take(&mut self.stale);
         self.held_back.extend(taken_back.iter().map(|origin| (origin.clone(), Freshness::Stale)));
@@ -77,12 +77,12 @@ impl Complaints {
     }
 
     /// We are back.
-    pub fn rejoined(&mut self, now: Instant) {
+    pub(super) fn rejoined(&mut self, now: Instant) {
         (self.isolated, self.rejoined) = (false, Some(now));
     }
 
     /// Time passes: what was held back, and is no better by now, is the fault of others after all.
-    pub fn tick(&mut self, now: Instant) -> Vec<Complaint> {
+    pub(super) fn tick(&mut self, now: Instant) -> Vec<Complaint> {
         if !self.rejoined.is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE) {
             return Vec::new();
         }
