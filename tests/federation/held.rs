@@ -16,9 +16,9 @@ fn a_manager_that_was_held_says_so_once_and_complains_about_nobody() {
         let api = cluster.managers[at].api();
         api.await_alarm("peer-stale", |alarm| alarm["resource"] == "domain west" && alarm["isCleared"] == false);
     }
-    // Long enough that the others have given its sessions up, too.
     for at in 0..3 {
-        cluster.await_seen(at, "west", "unreachable");
+        let api = cluster.managers[at].api();
+        api.await_alarm("peer-unreachable", |alarm| alarm["resource"] == "domain west" && alarm["isCleared"] == false);
     }
     cluster.managers[3].let_go();
     cluster.await_all_fresh();

@@ -123,7 +123,7 @@ impl Machines {
 
 impl Drop for Machines {
     fn drop(&mut self) {
-        let _ = writeln!(self.input, "kill -9 $started; wait; exit");
+        let _ = writeln!(self.input, "[ -z \"$started\" ] || kill -9 $started; wait; exit");
         let _ = self.shell.wait();
     }
 }
