@@ -568,7 +568,7 @@ def show(federation, looks):
         groups = {}
         for other, one in look["sees"].items():
             groups.setdefault(one["freshness"], []).append((other, one["ageMs"]))
-        told = [f"{len(group)} {how}" for how, group in groups.items() if how in SEEN]
+        told = [f"{len(groups[how])} {how}" for how in SEEN if how in groups]
         told += [f"{other} {how}" + (f" ({age / 1000:.0f} s)" if how == "stale" else "")
                  for how, group in groups.items() if how not in SEEN for other, age in group]  # fmt: skip
         answer = "does not answer" if look["manager"] and not look["answers"] else ""
