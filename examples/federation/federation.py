@@ -569,7 +569,7 @@ def show(federation, looks):
         for other, one in look["sees"].items():
             groups.setdefault(one["freshness"], []).append((other, one["ageMs"]))
         told = [f"{len(groups[how])} {how}" for how in SEEN if how in groups]
-        told += [f"{other} {how}" + (f" ({age / 1000:.0f} s)" if how == "stale" else "")
+        told += [f"{other} {how}" + (f" ({age / 1000:.0f} s)" if how in ("stale", "unreachable") else "")
                  for how, group in groups.items() if how not in SEEN for other, age in group]  # fmt: skip
         answer = "does not answer" if look["manager"] and not look["answers"] else ""
         pids = [str(look[what] or "not running") for what in ("manager", "network")]
