@@ -83,7 +83,7 @@ impl Complaints {
 
     /// Time passes: what was held back, and is no better by now, is the fault of others after all.
     pub(super) fn tick(&mut self, now: Instant) -> Vec<Complaint> {
-        if !self.rejoined.is_some_and(|since| now.saturating_duration_since(since) >= PATIENCE) {
+        if self.rejoined.is_none_or(|since| now.saturating_duration_since(since) < PATIENCE) {
             return Vec::new();
         }
         self.rejoined = None;
