@@ -107,6 +107,16 @@ impl Cluster {
         text
     }
 
+    /// Where a manager listens for peers.
+    pub(crate) fn address(&self, at: usize) -> String {
+        format!("127.0.0.1:{}", self.ports[at])
+    }
+
+    /// The file of the authority that vouches for a manager.
+    pub(crate) fn anchor(&self, at: usize) -> PathBuf {
+        self.managers[at].pki.anchor_file()
+    }
+
     /// What one manager knows of a domain.
     pub(crate) fn domain(&self, at: usize, domain: &str) -> Value {
         self.managers[at].api().get(&format!("/api/v1/domains/{domain}")).json()

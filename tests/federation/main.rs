@@ -14,6 +14,7 @@ mod example;
 mod held;
 mod hostile;
 mod namespace;
+mod peering;
 mod plain;
 mod ring;
 mod seeing;

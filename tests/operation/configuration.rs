@@ -195,20 +195,17 @@ fn start() -> ManagerProcess {
     let manager = ManagerProcess::start_with(|_, folder| {
         fs::create_dir(folder.join("conf.d")).unwrap();
         for (name, text) in library() {
-            // Its component is listed by the test.
-            if name == "silent-component.toml" {
-                continue;
-            }
             let line = |line: &str| match line.split_once(" = ") {
                 Some((key, _)) if key.ends_with("hold_off") => format!("{key} = \"0s\"\n"),
+                Some(("expected_interval", _)) => "expected_interval = \"200ms\"\n".to_owned(),
                 Some(("warm_up", number)) if number.parse::<u32>().is_ok() => "warm_up = 5\n".to_owned(),
                 _ => format!("{line}\n"),
             };
             fs::write(folder.join("conf.d").join(name), text.lines().map(line).collect::<String>()).unwrap();
         }
         let settings = ["mq", "mk", "mops", "mc"].into_iter().fold(Settings::default(), |s, p| s.interface(p, ""));
+        // `mq/alice-1` is the component of silent-component.toml.
         settings
-            .component("mq", "alice-1", "tags = [\"metro\"]")
             .component("mq", "far-1", "tags = [\"long-haul\"]\nsite = \"ministry\"")
             .component("mq", "lab-1", "site = \"laboratory\"")
             .component("mk", "km-1", "")
@@ -296,6 +293,17 @@ fn the_policies_of_the_library_raise_what_they_promise() {
         say(&mut client, "far-1", qber);
     }
     manager.api().await_alarm("possible-interception", |alarm| alarm["isCleared"] == false);
+    // One day's keys of a user, in one interval.
+    let started = manager.api().get("/api/v1/health").json()["started"].clone();
+    let usage = json!([{ "type": "usage", "usageId": "u-1", "application": "vpn", "user": "bank-b", "startTime": started,
+                         "endTime": started, "consumedBits": 21_000_000 }]);
+    let mut client = manager.connect("mk", "km-1");
+    say(&mut client, "km-1", usage);
+    manager.api().await_alarm("quota-exceeded", |alarm| {
+        alarm["resource"] == "bank-b" && alarm["severity"] == "minor" && alarm["isCleared"] == false
+    });
+    // Who has not reported for three of its intervals.
+    manager.api().await_alarm("component-silent", |alarm| alarm["component"] == "mq/alice-1");
     // The trial rings for nobody.
     let rung = manager.api().list("/api/v1/alarms");
     assert!(rung.iter().all(|alarm| alarm["alarmTypeQualifier"] != "qber-trial"), "{rung:?}");

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{
     federation_desk::FederationDesk,
-    views::{DisclosureView, DomainLinkView, DomainView, PeerView, PreviewView},
+    views::{DisclosureView, DomainLinkView, DomainView, GraphView, PeerView, PreviewView},
 };
 use crate::telemetry::federation::FederationLevels;
 
@@ -34,6 +34,7 @@ impl FederationDesk for FakeFederation {
             "id": "manager-west", "domain": "west", "address": "192.0.2.9:7107", "connected": true,
             "since": "2026-01-01T00:00:00Z", "dialled": true, "peerAddress": "192.0.2.9:7107", "tellsUs": true,
             "roundTripMs": 1.5, "sent": 3, "answered": 1, "freshness": "fresh",
+            "heardBeforeMs": 40, "relays": true, "dropped": 0,
         });
         vec![serde_json::from_value(peer).unwrap()]
     }
@@ -55,6 +56,14 @@ impl FederationDesk for FakeFederation {
             "freshness": "fresh", "differences": [],
         });
         vec![serde_json::from_value(link).unwrap()]
+    }
+
+    fn graph(&self) -> GraphView {
+        let graph = json!({
+            "domain": "east", "unreached": ["north"], "bottlenecks": [{ "domain": "west", "cutsOff": ["south"] }],
+            "connections": [{ "one": "east", "other": "west", "knownBy": "session" }, { "one": "south", "other": "west", "knownBy": "told" }],
+        });
+        serde_json::from_value(graph).unwrap()
     }
 
     fn preview(&self, peer: &str) -> Option<PreviewView> {

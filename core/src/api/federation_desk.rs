@@ -1,6 +1,6 @@
 //! The door from the API to the federation with other domains.
 
-use super::views::{DisclosureView, DomainLinkView, DomainView, PeerView, PreviewView};
+use super::views::{DisclosureView, DomainLinkView, DomainView, GraphView, PeerView, PreviewView};
 
 /// What the API needs of the federation.
 pub trait FederationDesk: Send + Sync {
@@ -10,6 +10,8 @@ pub trait FederationDesk: Send + Sync {
     fn domains(&self) -> Vec<DomainView>;
     /// Links to other domains, from both ends, by name.
     fn links(&self) -> Vec<DomainLinkView>;
+    /// How domains are connected, as far as it is known here.
+    fn graph(&self) -> GraphView;
     /// What a peer's domain is told; `None`: there is no such peer.
     fn preview(&self, peer: &str) -> Option<PreviewView>;
     /// What a peer's domain was told, newest first; `None`: there is no such peer. Reads a database.
@@ -34,6 +36,10 @@ impl FederationDesk for NoFederation {
 
     fn links(&self) -> Vec<DomainLinkView> {
         Vec::new()
+    }
+
+    fn graph(&self) -> GraphView {
+        GraphView::default()
     }
 
     fn preview(&self, _: &str) -> Option<PreviewView> {

@@ -72,6 +72,7 @@ pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
         .routes(routes!(federation::domains))
         .routes(routes!(federation::domain))
         .routes(routes!(federation::links))
+        .routes(routes!(federation::graph))
         .routes(routes!(events::follow))
         .routes(routes!(reports::list))
         .routes(routes!(network::inventory))

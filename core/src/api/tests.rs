@@ -513,5 +513,7 @@ fn peers_and_domains_are_listed_shown_and_previewed() {
         assert!(told.contains("GET /api/v1/peers"), "{told}");
     }
     assert_eq!(manager.get("/api/v1/domain-links").ok()["items"][0]["state"], "up");
+    let graph = manager.get("/api/v1/domain-graph").ok();
+    assert_eq!((&graph["bottlenecks"][0]["domain"], &graph["unreached"][0]), (&"west".into(), &"north".into()));
     manager.get("/api/v1/domains/nowhere").problem(404, "not-found");
 }

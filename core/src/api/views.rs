@@ -25,7 +25,10 @@ pub use audit::{AuditEntryView, AuditFilter};
 pub use component::{ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, ValueView};
 pub use enrolment::{EnrolmentState, EnrolmentView};
 pub use exporter::{ExporterState, ExporterView, ParkedEventView, RetryView, TestView};
-pub use federation::{DisclosureView, DocumentView, DomainLinkView, DomainView, PeerView, PreviewView, SectionView};
+pub use federation::{
+    BottleneckView, DisclosureView, DocumentView, DomainConnectionView, DomainLinkView, DomainView, GraphView,
+    PeerView, PreviewView, SectionView,
+};
 pub use health::{ComponentCount, Gauges, Health, InterfaceGauges, NetworkLevel, SilentCount};
 pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueCursor, ValueFilter};
 pub use interface::InterfaceView;

@@ -14,8 +14,9 @@ use serde_json::json;
 use crate::{
     config::{
         Config, Durability, Enrolment, Examined, Loaded, PolicyMode, Problems,
-        load::examine,
+        load::{examine, examine_as_if},
         problem::{Level, Problem},
+        source::SourceText,
     },
     model::ReferencePoint,
 };
@@ -55,6 +56,12 @@ pub struct Verdict {
 pub fn command(args: &CheckArgs, output: &super::Output<'_>) -> super::CommandResult {
     let code = run(args, output.is_data(), parts::problems);
     Ok(if code == 0 { super::Exit::Success } else { super::Exit::NotInOrder })
+}
+
+/// What the check would say of a configuration if the files of `conf.d` were others than they are.
+pub(super) fn as_if(file: &std::path::Path, change: impl FnOnce(&mut Vec<SourceText>)) -> Verdict {
+    let args = CheckArgs { file: file.to_owned() };
+    judge(&args, examine_as_if(file, change), parts::problems, Form::Text { styled: false })
 }
 
 /// Loads and checks the file and says what came of it, as JSON if asked for; `plugins` loads every plugin and says what

@@ -27,6 +27,17 @@ pub enum PeerCommand {
         /// Its manager ID.
         id: String,
     },
+    /// Add a peer: a file of its own in conf.d, with its keys beside it. Checked before it stays.
+    #[command(
+        after_help = "Examples:\n  qkdnm peer add manager-west --domain west --address 192.0.2.9:7107 --signing-key west.pub --trust-anchor west-ca.pem\n  qkdnm peer add manager-south --domain south --signing-key south.pub    it dials us"
+    )]
+    Add(super::peering::AddArgs),
+    /// Remove a peer that `peer add` has added.
+    #[command(after_help = "Example:\n  qkdnm peer remove manager-west")]
+    Remove(super::peering::RemoveArgs),
+    /// Show how domains are connected as far as it is known here, and whose loss would cut others off.
+    #[command(after_help = "Examples:\n  qkdnm peer graph\n  qkdnm peer graph --dot | dot -Tsvg > federation.svg")]
+    Graph(super::domain_graph::GraphArgs),
     /// List what a peer was told, newest first.
     #[command(after_help = "Example:\n  qkdnm peer disclosures manager-west")]
     Disclosures {
@@ -53,8 +64,16 @@ pub enum DomainCommand {
 }
 
 pub(super) fn peer(command: PeerCommand, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
+    // These two need no manager that runs.
+    match &command {
+        PeerCommand::Add(args) => return super::peering::add(args, output),
+        PeerCommand::Remove(args) => return super::peering::remove(args, output),
+        _ => {}
+    }
     let client = Client::new(api)?;
     match command {
+        PeerCommand::Add(_) | PeerCommand::Remove(_) => Ok(Exit::Success),
+        PeerCommand::Graph(args) => super::domain_graph::show(&args, &client, output),
         PeerCommand::List => {
             let page: Page<PeerView> = client.get("/api/v1/peers", &[])?;
             peers(page, output)
@@ -122,6 +141,9 @@ fn show_peer(one: &PeerView, output: &mut Output<'_>) -> CommandResult {
         ("since", one.since.map(|at| at.to_string()).unwrap_or_default()),
         ("direction", direction.unwrap_or_default()),
         ("other side", one.peer_address.clone().unwrap_or_default()),
+        ("heard", one.heard_before_ms.map(|ms| format!("{:.1} s ago", ms as f64 / 1e3)).unwrap_or_default()),
+        ("relays", if one.relays { "yes" } else { "not for a while: it sent too many bad items" }.to_owned()),
+        ("dropped", one.dropped.to_string()),
         ("round trip", one.round_trip_ms.map(|ms| format!("{ms:.2} ms")).unwrap_or_default()),
         ("sent", one.sent.to_string()),
         ("answered", one.answered.to_string()),

@@ -100,6 +100,12 @@ pub fn load(path: &Path) -> Result<Loaded, Problems> {
 /// Reads the file and the environment of this process, and goes on where something is wrong.
 #[must_use]
 pub fn examine(path: &Path) -> Examined {
+    examine_as_if(path, |_| {})
+}
+
+/// As [`examine`], as if the files of `conf.d` were others than they are.
+#[must_use]
+pub fn examine_as_if(path: &Path, change: impl FnOnce(&mut Vec<SourceText>)) -> Examined {
     let mut unreadable = Vec::new();
     let mut variables = Vec::new();
     for (name, value) in std::env::vars_os() {
@@ -116,7 +122,11 @@ pub fn examine(path: &Path) -> Examined {
     match std::fs::read_to_string(path) {
         Ok(text) if unreadable.is_empty() => {
             let further = match further_files(&folder) {
-                Ok(further) => further,
+                Ok(mut further) => {
+                    change(&mut further);
+                    further.sort_by(|one, other| one.name.cmp(&other.name));
+                    further
+                }
                 Err(problems) => {
                     let mut sources = Sources::default();
                     sources.add(SourceText { name, folder, text });

@@ -7,6 +7,7 @@
 //!
 //! `ALGORITHM.md` beside this file tells how it works and which invariants hold.
 
+pub mod graph;
 pub mod keys;
 pub mod messages;
 pub mod protocol;

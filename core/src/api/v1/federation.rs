@@ -12,7 +12,7 @@ use crate::api::{
     params::{FormatOnly, NoParameters, Parameters},
     problem::Problem,
     router::ApiState,
-    views::{DisclosureView, DomainLinkView, DomainView, PeerView, PreviewView},
+    views::{DisclosureView, DomainLinkView, DomainView, GraphView, PeerView, PreviewView},
 };
 
 /// Disclosures shown at most.
@@ -97,6 +97,16 @@ pub(crate) async fn links(
     listing: Listing,
 ) -> Result<Response, Problem> {
     listing.answer(query.format, Page::whole(state.backend.federation().links()))
+}
+
+/// Shows how domains are connected, as far as it is known here, and whose loss would cut others off.
+#[utoipa::path(get, path = "/domain-graph", tag = "federation", operation_id = "getDomainGraph",
+    responses((status = 200, description = "Connections and bottlenecks.", body = GraphView)))]
+pub(crate) async fn graph(
+    State(state): State<ApiState>,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
+) -> Json<GraphView> {
+    Json(state.backend.federation().graph())
 }
 
 /// Shows what is known of one domain.

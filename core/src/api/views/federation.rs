@@ -33,6 +33,49 @@ pub struct PeerView {
     pub answered: u64,
     /// How its domain is seen: `fresh`, `indirect`, `stale`, `unreachable`, `withdrawn`, `excluded`; absent: not heard of.
     pub freshness: Option<String>,
+    /// Milliseconds since anything came on the session; absent: there is none.
+    pub heard_before_ms: Option<u64>,
+    /// Whether what it passes on of others is taken; not for five minutes after it sent too many bad items.
+    pub relays: bool,
+    /// Items of it that were dropped since the manager's start.
+    pub dropped: u64,
+}
+
+/// How domains are connected, as far as it is known here: there may be connections that nobody told us of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GraphView {
+    /// The domain of this manager.
+    pub domain: String,
+    /// Connections between managers, by domain.
+    pub connections: Vec<DomainConnectionView>,
+    /// Domains whose loss would cut others off from this one.
+    pub bottlenecks: Vec<BottleneckView>,
+    /// Domains of the roster to which no way is known that is up.
+    pub unreached: Vec<String>,
+}
+
+/// A connection between the managers of two domains.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DomainConnectionView {
+    /// One domain.
+    pub one: String,
+    /// The other.
+    pub other: String,
+    /// `session`: it is ours; `told`: a neighbour says that it has it; `way`: a document came over it; `configured`: it is to be
+    /// ours and is not up.
+    pub known_by: String,
+}
+
+/// A domain through which alone others are reached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BottleneckView {
+    /// Which.
+    pub domain: String,
+    /// Those that would be cut off.
+    pub cuts_off: Vec<String>,
 }
 
 /// What is known of a domain.

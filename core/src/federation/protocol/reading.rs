@@ -60,6 +60,23 @@ impl Node {
         self.sessions.iter().map(|(id, session)| (*id, &session.peer))
     }
 
+    /// With whom each neighbour says that it has sessions, by the neighbour.
+    pub fn told_sessions(&self) -> impl Iterator<Item = (&OriginId, &OriginId)> {
+        self.sessions.values().flat_map(|session| session.direct.iter().map(|other| (&session.peer, other)))
+    }
+
+    /// Whether a neighbour relays for us; not for a while after it sent too many bad items.
+    #[must_use]
+    pub fn relays(&self, neighbour: &OriginId, now: u64) -> bool {
+        self.neighbours.get(neighbour).is_none_or(|one| one.may_relay(now))
+    }
+
+    /// How long ago, in milliseconds, anything came on the session with a neighbour.
+    #[must_use]
+    pub fn heard_before(&self, neighbour: &OriginId, now: u64) -> Option<u64> {
+        self.session_with(neighbour).map(|session| now.saturating_sub(session.heard_at))
+    }
+
     /// Whether we say nothing because somebody else publishes as us.
     #[must_use]
     pub fn has_stopped_publishing(&self) -> bool {

@@ -10,9 +10,13 @@ use super::{Federation, driver::Core, locked};
 use crate::{
     api::{
         FederationDesk,
-        views::{DisclosureView, DocumentView, DomainLinkView, DomainView, PeerView, PreviewView, SectionView},
+        views::{
+            BottleneckView, DisclosureView, DocumentView, DomainConnectionView, DomainLinkView, DomainView, GraphView,
+            PeerView, PreviewView, SectionView,
+        },
     },
     federation::{
+        graph::{Evidence, Graph},
         protocol::{Audience, Freshness, Held, OriginId, SectionBody, Slot},
         section::{self, LinkEnd, Links, TwoEnds},
     },
@@ -102,6 +106,7 @@ impl Desk {
 impl FederationDesk for Desk {
     fn peers(&self) -> Vec<PeerView> {
         let core = locked(&self.federation.core);
+        let now = core.now().mono;
         let view = |(domain, peer): (&OriginId, &super::Peer)| {
             // A session that the state machine has closed may still be on its way out.
             let open: Vec<_> =
@@ -121,6 +126,9 @@ impl FederationDesk for Desk {
                 sent: session.map_or(0, |session| session.messages.1),
                 answered: session.map_or(0, |session| session.messages.0),
                 freshness: standing.map(|standing| standing.freshness.as_str().to_owned()),
+                heard_before_ms: core.node.heard_before(domain, now),
+                relays: core.node.relays(domain, now),
+                dropped: core.dropped.get(domain).copied().unwrap_or(0),
             }
         };
         core.membership.peers.iter().map(view).collect()
@@ -167,6 +175,43 @@ impl FederationDesk for Desk {
         }
         links.sort_by(|a, b| a.id.cmp(&b.id));
         links
+    }
+
+    fn graph(&self) -> GraphView {
+        let core = locked(&self.federation.core);
+        let mut graph = Graph::from(self.domain.clone());
+        core.membership.peers.keys().for_each(|peer| graph.add(&self.domain, peer, Evidence::Configured));
+        core.node.session_peers().for_each(|(_, peer)| graph.add(&self.domain, peer, Evidence::Session));
+        core.node.told_sessions().for_each(|(one, other)| graph.add(one, other, Evidence::Told));
+        let now = core.now().mono;
+        for (slot, held) in core.node.documents() {
+            // Ways of what is old say nothing about now.
+            let current = core
+                .node
+                .standing(&slot.origin, now)
+                .is_some_and(|standing| matches!(standing.freshness, Freshness::Fresh | Freshness::Indirect));
+            let way = std::iter::once(&slot.origin).chain(&held.via);
+            let steps = way.clone().zip(way.skip(1)).filter(|_| current);
+            steps.for_each(|(one, other)| graph.add(one, other, Evidence::Way));
+        }
+        let distances = graph.distances();
+        let known = core.membership.roster.members.keys();
+        let unreached = known.filter(|domain| !distances.contains_key(domain)).map(ToString::to_string).collect();
+        let connection = |(one, other, evidence): (&OriginId, &OriginId, Evidence)| DomainConnectionView {
+            one: one.to_string(),
+            other: other.to_string(),
+            known_by: evidence.as_str().to_owned(),
+        };
+        let bottleneck = |(domain, others): (&OriginId, std::collections::BTreeSet<&OriginId>)| BottleneckView {
+            domain: domain.to_string(),
+            cuts_off: others.into_iter().map(ToString::to_string).collect(),
+        };
+        GraphView {
+            domain: self.domain.to_string(),
+            connections: graph.connections().map(connection).collect(),
+            bottlenecks: graph.bottlenecks().into_iter().map(bottleneck).collect(),
+            unreached,
+        }
     }
 
     fn preview(&self, peer: &str) -> Option<PreviewView> {

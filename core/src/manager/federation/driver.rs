@@ -22,7 +22,8 @@ use crate::{
         keys::OwnKey,
         messages::{self, Question},
         protocol::{
-            Answer, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, Start, Subscription,
+            Answer, Event, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, Start,
+            Subscription,
         },
     },
     model::Timestamp,
@@ -78,6 +79,8 @@ pub(super) struct Core {
     pub(super) node: Node,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) membership: Membership,
+    /// What peers sent and was dropped, since the start.
+    pub(super) dropped: BTreeMap<OriginId, u64>,
     begun: Instant,
 }
 
@@ -101,6 +104,8 @@ struct Driver {
     ticked: Instant,
     /// Public half of the key that we sign with.
     own_key: Vec<u8>,
+    /// Connections on Mx of managers that are no peers: they may become some. As many as the interface has connections.
+    strangers: BTreeMap<SessionId, PeerConnection>,
 }
 
 /// Starts the federation. Must be called on a tokio runtime.
@@ -130,7 +135,13 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
     let first = node.handle(neighbours, Now { mono: 0, wall });
     let federation = Arc::new(Federation {
         metrics: Arc::clone(&teller.metrics),
-        core: Arc::new(Mutex::new(Core { node, sessions: BTreeMap::new(), membership, begun })),
+        core: Arc::new(Mutex::new(Core {
+            node,
+            sessions: BTreeMap::new(),
+            membership,
+            dropped: BTreeMap::new(),
+            begun,
+        })),
         mailbox: post.0,
         connections: OnceLock::new(),
         runtime: tokio::runtime::Handle::current(),
@@ -148,6 +159,7 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
         looked: None,
         ticked: begun,
         own_key,
+        strangers: BTreeMap::new(),
     };
     let thread = std::thread::Builder::new().name("federation".to_owned()).spawn(move || {
         driver.carry_out(first);
@@ -217,6 +229,7 @@ impl Driver {
         match letter {
             Letter::Opened(connection) => self.opened(connection),
             Letter::Closed(outlet) => {
+                self.strangers.remove(&SessionId(outlet));
                 let outputs = self.handle(Input::Disconnected(SessionId(outlet)));
                 locked(&self.federation.core).sessions.remove(&SessionId(outlet));
                 outputs
@@ -244,6 +257,7 @@ impl Driver {
                 }
                 locked(&self.federation.core).membership = *membership;
                 outputs.extend(self.handle(Input::Neighbours(neighbours)));
+                self.end_connections_of_new_peers();
                 self.looked = None;
                 outputs
             }
@@ -251,12 +265,28 @@ impl Driver {
         }
     }
 
-    fn opened(&self, connection: PeerConnection) -> Vec<Output> {
+    /// Who was connected before it became a peer has asked for nothing that counts, or was not heard: it connects anew.
+    fn end_connections_of_new_peers(&mut self) {
+        let core = locked(&self.federation.core);
+        self.strangers.retain(|_, connection| {
+            let is_peer = core.membership.domain_of(&connection.managers).is_some();
+            if is_peer {
+                connection.cancel.cancel();
+            }
+            !is_peer
+        });
+    }
+
+    fn opened(&mut self, connection: PeerConnection) -> Vec<Output> {
         let session = SessionId(connection.outlet.id);
         let dialled = connection.dialled;
         let mut core = locked(&self.federation.core);
         // Whoever is no peer may report on Mx like any component; it takes no part in this.
-        let Some(domain) = core.membership.domain_of(&connection.managers) else { return Vec::new() };
+        let Some(domain) = core.membership.domain_of(&connection.managers) else {
+            drop(core);
+            self.strangers.insert(session, connection);
+            return Vec::new();
+        };
         let entered = Session {
             connection,
             domain: domain.clone(),
@@ -374,7 +404,12 @@ impl Driver {
                     }
                 }
                 Output::Dial(domain) => self.dial(domain),
-                Output::Event(event) => self.teller.tell(&event),
+                Output::Event(event) => {
+                    if let Event::Dropped { from, .. } = &event {
+                        *locked(&self.federation.core).dropped.entry(from.clone()).or_default() += 1;
+                    }
+                    self.teller.tell(&event);
+                }
                 // Given where they were asked for, and stored above.
                 Output::Answer { .. } | Output::Store(..) => {}
             }

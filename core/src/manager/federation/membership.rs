@@ -39,6 +39,14 @@ fn read<T, E: ToString>(
     parse(&bytes).map_err(|error| failed(error.to_string()))
 }
 
+/// Whether this is a public key that could sign for a domain.
+///
+/// # Errors
+/// If not; what is wrong with it.
+pub fn is_signing_key(pem: &[u8]) -> Result<(), String> {
+    keys::public_key(pem).map(drop).map_err(|error| error.to_string())
+}
+
 /// Reads our own key.
 fn own_key(federation: &FederationConfig) -> Result<OwnKey, MembershipError> {
     read("federation.signing_key", &federation.signing_key, OwnKey::from_pem)
