@@ -23,9 +23,9 @@ fn relays_end_one_after_the_other_and_word_goes_another_way() {
     let ring = (0..10).map(|at| (at, (at + 1) % 10));
     let chords = (0..5).map(|at| (at, at + 5));
     cluster.start(&ring.chain(chords).collect::<Vec<_>>());
-    for at in 0..NAMES.len() {
+    for (at, here) in NAMES.iter().enumerate() {
         for domain in NAMES {
-            eventually(&format!("{domain} known at {}", NAMES[at]), patience(), || {
+            eventually(&format!("{domain} known at {here}"), patience(), || {
                 let seen = cluster.domain(at, domain);
                 (seen["freshness"] == "fresh" || seen["freshness"] == "indirect").then_some(())
             });
