@@ -156,6 +156,11 @@ impl Cluster {
     }
 }
 
+/// How often the manager has raised an alarm of this type, as its log tells.
+pub(crate) fn raised_in_log(log: &str, alarm_type: &str) -> usize {
+    log.lines().filter(|line| line.contains("Alarm raised") && line.contains(&format!(" {alarm_type} "))).count()
+}
+
 /// The file of a manager's signing key.
 pub(crate) fn key(manager: &ManagerProcess) -> PathBuf {
     manager.root().join("signing.key")

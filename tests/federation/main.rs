@@ -10,7 +10,12 @@
 
 mod cluster;
 mod demonstration;
+mod example;
+mod held;
 mod hostile;
+mod namespace;
 mod peering;
 mod plain;
+mod ring;
 mod seeing;
+mod storage;

@@ -1,5 +1,7 @@
 //! What managers see of each other's domains, directly and by way of others, and over ends and new starts.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use harness::{eventually, patience};
 use serde_json::json;
 
@@ -126,6 +128,70 @@ fn a_signing_key_is_exchanged_without_a_new_start() {
     assert_eq!(cluster.managers[0].reload_settings().json()["result"], "applied");
     cluster.says(1, 0.9);
     eventually("the end of the alarm", patience(), || (cluster.raised(0, "west", "major") == 0).then_some(()));
+}
+
+/// Has a manager take over a configuration with one text in the place of another.
+fn take_over(cluster: &mut Cluster, at: usize, from: &str, to: &str) {
+    let more = &mut cluster.managers[at].settings_mut().more;
+    assert!(more.contains(from), "{from} in {more}");
+    *more = more.replace(from, to);
+    let answer = cluster.managers[at].reload_settings();
+    assert_eq!(answer.json()["result"], "applied", "{}", answer.text);
+}
+
+/// Ends the load, also when the test fails meanwhile.
+struct EndsLoad<'a>(&'a AtomicBool);
+
+impl Drop for EndsLoad<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_signing_key_is_exchanged_while_much_changes_and_nothing_is_dropped() {
+    let mut cluster = Cluster::mesh(&["east", "west"]);
+    cluster.await_all_fresh();
+    let old = crate::cluster::key(&cluster.managers[1]);
+    let address = cluster.managers[1].address("mk");
+    let (identity, anchor) = (cluster.managers[1].component_identity("mk", "km-1"), cluster.managers[1].pki.anchor());
+    let ends = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut client = harness::RawClient::connect(address, &identity, &anchor);
+            let mut low = false;
+            while !ends.load(Ordering::Relaxed) {
+                low = !low;
+                let values = json!({ "key_store_fill_ratio": if low { 0.1 } else { 0.9 } });
+                let answer = client.ask(&harness::report("km-1", harness::performance(values)));
+                assert_eq!(harness::response_code(&answer), "success");
+            }
+            let values = json!({ "key_store_fill_ratio": 0.1 });
+            client.ask(&harness::report("km-1", harness::performance(values)));
+            client.finish();
+        });
+        let ends = EndsLoad(&ends);
+        let mut current = old;
+        for round in 0..3 {
+            let new = cluster.managers[1].root().join(format!("next-{round}.key"));
+            let made = cluster.managers[1].command(&["pki", "signing-key", new.to_str().unwrap()]);
+            assert!(made.status.success(), "{made:?}");
+            let (before, after) = (current.with_extension("pub"), new.with_extension("pub"));
+            take_over(&mut cluster, 0, &format!("{before:?}"), &format!("[{before:?}, {after:?}]"));
+            take_over(&mut cluster, 1, &format!("{current:?}"), &format!("{new:?}"));
+            let exchanged = version(&cluster.domain(1, "west"));
+            eventually("what the new key signed", patience(), || {
+                (version(&cluster.domain(0, "west")) >= exchanged).then_some(())
+            });
+            take_over(&mut cluster, 0, &format!("[{before:?}, {after:?}]"), &format!("{after:?}"));
+            current = new;
+        }
+        drop(ends);
+    });
+    eventually("the last word", patience(), || (cluster.raised(0, "west", "major") == 1).then_some(()));
+    let log = cluster.managers[0].log();
+    assert!(!log.contains("Dropped what a peer sent"), "{log}");
+    cluster.await_all_fresh();
 }
 
 #[test]

@@ -321,6 +321,22 @@ impl ManagerProcess {
         assert_eq!(status.code(), Some(0), "after SIGTERM the exit code is 0\n{}", self.log_tail());
     }
 
+    /// SIGSTOP: the process is held, its connections stay, and nothing is answered any more.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn hold(&self) {
+        kill_process(self.pid(), Signal::STOP).expect("the manager can be held");
+    }
+
+    /// SIGCONT, after [`Self::hold`].
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn let_go(&self) {
+        kill_process(self.pid(), Signal::CONT).expect("the manager can be let go");
+    }
+
     /// SIGHUP.
     ///
     /// # Panics

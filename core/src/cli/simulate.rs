@@ -72,6 +72,12 @@ pub struct SimulateArgs {
     /// With --write-config: write manager.toml anew where there is one
     #[arg(long, requires = "write_config")]
     pub force: bool,
+    /// With --write-config: the manager's ID
+    #[arg(long, value_name = "ID", default_value = MANAGER, requires = "write_config")]
+    pub manager_id: String,
+    /// With --write-config: the manager's domain
+    #[arg(long, value_name = "NAME", default_value = DOMAIN, requires = "write_config")]
+    pub domain: String,
     /// List the components and do nothing else
     #[arg(long)]
     pub dry_run: bool,
@@ -120,7 +126,7 @@ pub fn command(args: &SimulateArgs, output: &mut Output<'_>) -> CommandResult {
         return list(&plan, output);
     }
     if let Some(folder) = &args.write_config {
-        return write_config(folder, &description, &plan, (file, args.first_port, args.force), output);
+        return write_config(folder, (&description, &plan), (file, args), output);
     }
     let site = args.site.as_deref().map(Site::open);
     let (managers, pki) = match (&site, &args.pki) {
@@ -220,21 +226,21 @@ fn summary(plan: &Plan) -> String {
 
 fn write_config(
     folder: &Path,
-    description: &Description,
-    plan: &Plan,
-    (file, first_port, force): (&Path, u16, bool),
+    (description, plan): (&Description, &Plan),
+    (file, args): (&Path, &SimulateArgs),
     output: &mut Output<'_>,
 ) -> CommandResult {
-    let simulation = &description.simulation;
+    let (simulation, first_port) = (&description.simulation, args.first_port);
     let interval = simulation.report_interval.div_f64(simulation.speed);
     let there = Site::open(folder).config_file();
-    if there.exists() && !force {
+    if there.exists() && !args.force {
         return Err(CommandError::usage(anyhow::anyhow!(
             "{} is there already, perhaps with changes of yours; --force writes it anew, certificates stay as they are",
             there.display()
         )));
     }
-    let wanted = Wanted { manager: (MANAGER, DOMAIN), first_port, interval, hold_off: "10s", more: "" };
+    let manager = (args.manager_id.as_str(), args.domain.as_str());
+    let wanted = Wanted { manager, first_port, interval, hold_off: "10s", more: "" };
     let site = Site::write(folder, description, plan, &wanted)?;
     let ready = if first_port == 0 {
         format!(" --ready-file {}", site.folder().join(READY_FILE).display())

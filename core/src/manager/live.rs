@@ -337,6 +337,16 @@ impl Connections {
         }
     }
 
+    /// Whoever answered where we dialled may not be spoken with. A line that broke, or a program that was just ending, is no matter
+    /// of security.
+    fn refused_dialled(&self, component: &ComponentRef, address: &str, refused: &Refused) {
+        if refused.cause.is_about_identity() {
+            self.refused_peer(component.reference_point, address.parse().ok(), refused, &component.to_string(), false);
+        } else {
+            tracing::debug!(%component, address, cause = refused.cause.as_str(), "Dialling failed: {}", refused.sentence);
+        }
+    }
+
     /// Notes a refusal; `is_verified`: the peer had proved who it is.
     fn refused_peer(
         &self,
@@ -403,7 +413,7 @@ impl Connections {
             }
             Err(error) => {
                 if let DialError::Refused { refused, .. } = &error {
-                    self.refused_peer(component.reference_point, None, refused, &component.to_string(), false);
+                    self.refused_dialled(component, address, refused);
                 }
                 Err(error.to_string())
             }
@@ -428,9 +438,7 @@ impl Connections {
                     Arc::clone(&self).serve(accepted, true, cancel.child_token()).await;
                     backoff.connection_ended(since.elapsed());
                 }
-                Err(DialError::Refused { refused, .. }) => {
-                    self.refused_peer(point, None, &refused, &component.to_string(), false);
-                }
+                Err(DialError::Refused { refused, .. }) => self.refused_dialled(&component, &address, &refused),
                 Err(error) => tracing::debug!(%component, address, %error, "Dialling failed."),
             }
             let wait: Duration = backoff.next_wait(&mut random);

@@ -90,7 +90,7 @@ impl Watch {
 impl SecurityWatch for Watch {
     fn note(&self, note: SecurityNote) {
         let now = self.clock.now();
-        let peer = note.peer.to_string();
+        let peer = if note.peer.port() == 0 { String::new() } else { note.peer.to_string() };
         // A certificate may be good for many components: each that is missing is told.
         let unlisted = match &note.concerned {
             Concerned::Unlisted(component) => Some(component.to_string()),
@@ -111,7 +111,9 @@ impl SecurityWatch for Watch {
             ],
         };
         let doubt = if note.is_verified { "" } else { " (not verified)" };
-        let text = format!("{}{doubt} from {}: {}: {}", note.identity, note.peer, note.cause, note.sentence);
+        // A connection that was up, or what a peer passed on, comes from no address that would say more than the name.
+        let from = if peer.is_empty() { String::new() } else { format!(" from {peer}") };
+        let text = format!("{}{doubt}{from}: {}: {}", note.identity, note.cause, note.sentence);
         let report = own_report(note.alarm_type, text, repairs);
         let (key, report) = security_alarm(&self.manager, &note, report);
         let (entries, raise) = {

@@ -57,13 +57,14 @@ pub struct RefusalEntry {
 
 impl fmt::Display for RefusalEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { who, peer, cause, sentence, count, since, .. } = self;
+        let Self { who, cause, sentence, count, since, .. } = self;
         let doubt = if self.is_verified || who == OTHERS { "" } else { " (not verified)" };
+        let from = if self.peer.is_empty() { String::new() } else { format!(" from {}", self.peer) };
         if !self.is_summary {
-            return write!(f, "refused {who}{doubt} from {peer}: {cause}: {sentence}");
+            return write!(f, "refused {who}{doubt}{from}: {cause}: {sentence}");
         }
         let times = if *count == 1 { "once more".to_owned() } else { format!("{count} more times") };
-        write!(f, "refused {who}{doubt} {times} since {since}: {cause}, last from {peer}: {sentence}")
+        write!(f, "refused {who}{doubt} {times} since {since}: {cause}, last{from}: {sentence}")
     }
 }
 

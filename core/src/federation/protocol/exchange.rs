@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     digest::{self, is_shared},
     event::{Event, Fault},
+    freshness::Freshness,
     identity::{OriginId, Slot},
     manifest::{Hash, SectionBody},
     message::{Answer, Claim, Document, Item, Proof, Subscription, Want},
@@ -80,9 +81,13 @@ impl Node {
         if let Some(neighbour) = self.neighbours.get_mut(&session.peer) {
             neighbour.back_off(now.saturating_sub(session.since), longest, &self.settings, now, random);
         }
+        // Who has said goodbye has not died.
+        let has_left = self.standing(&session.peer, now).is_some_and(|seen| seen.freshness == Freshness::Withdrawn);
         self.event(Event::SessionDown(session.peer));
         self.direct_changed = true;
-        self.died(now);
+        if !has_left {
+            self.died(now);
+        }
     }
 
     pub(super) fn close(&mut self, id: SessionId, now: u64) {

@@ -51,6 +51,8 @@ pub struct Settings {
     pub hops: u32,
     /// A tick that comes later than this shows that it is we who were held up.
     pub late_tick: u64,
+    /// How long we take ourselves to be cut off at least: what was held up meanwhile arrives first, and so is no fault of others.
+    pub isolation: u64,
     /// How long what is stale stays visible.
     pub keep_stale: u64,
 }
@@ -82,6 +84,7 @@ impl Default for Settings {
             quarantine: 300_000,
             hops: 16,
             late_tick: 1_000,
+            isolation: 5_000,
             keep_stale: 86_400_000,
         }
     }

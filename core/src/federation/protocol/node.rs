@@ -164,6 +164,15 @@ pub enum Output {
     Event(Event),
 }
 
+/// A time in which we take ourselves to be cut off.
+#[derive(Clone, Copy, Debug)]
+struct Isolation {
+    /// Sessions before it.
+    sessions: usize,
+    /// When it began, or was last seen to go on.
+    since: u64,
+}
+
 /// A manager's part in the federation.
 pub struct Node {
     pub(super) me: OriginId,
@@ -189,7 +198,7 @@ pub struct Node {
     /// Our clock was set since the last manifest was signed.
     pub(super) clock_was_set: bool,
     deaths: Vec<u64>,
-    isolated: Option<usize>,
+    isolated: Option<Isolation>,
     seen: BTreeMap<OriginId, Freshness>,
 }
 
@@ -412,9 +421,14 @@ impl Node {
     /// We were held up ourselves: silence of others in that time means nothing.
     fn held_up(&mut self, now: u64) {
         self.sessions.values_mut().for_each(|session| session.heard_at = now);
-        if self.isolated.is_none() && !self.sessions.is_empty() {
-            self.isolated = Some(self.sessions.len());
-            self.event(Event::Isolated);
+        let sessions = self.sessions.len();
+        match &mut self.isolated {
+            Some(isolation) => isolation.since = now,
+            None if sessions == 0 => {}
+            None => {
+                self.isolated = Some(Isolation { sessions, since: now });
+                self.event(Event::Isolated);
+            }
         }
     }
 
@@ -428,7 +442,8 @@ impl Node {
         for session in silent {
             self.close(session, now);
         }
-        if self.isolated.is_some_and(|before| 2 * self.sessions.len() >= before) {
+        let (sessions, least) = (self.sessions.len(), self.settings.isolation);
+        if self.isolated.is_some_and(|it| 2 * sessions >= it.sessions && now.saturating_sub(it.since) >= least) {
             self.isolated = None;
             self.event(Event::Rejoined);
         }
@@ -440,7 +455,7 @@ impl Node {
         self.deaths.push(now);
         let (dead, before) = (self.deaths.len(), self.deaths.len() + self.sessions.len());
         if self.isolated.is_none() && dead >= 3 && 2 * dead >= before {
-            self.isolated = Some(before);
+            self.isolated = Some(Isolation { sessions: before, since: now });
             self.event(Event::Isolated);
         }
     }

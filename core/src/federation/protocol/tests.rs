@@ -1,7 +1,15 @@
 //! Nodes of two and three domains in one process, joined by hand: each rule of `ALGORITHM.md` once, in the order of its
 //! sections. What comes of their interplay under faults is the simulation's to find out.
 
-use std::collections::BTreeMap;
+mod laws;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use super::*;
 
@@ -30,14 +38,17 @@ impl SigningKey for OwnKey {
     }
 
     fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        laws::note(message);
         Some(signature(self.0.as_bytes(), message))
     }
 }
 
-struct Numbers(u64);
+/// Random numbers that are none, and the epoch that is on the disk.
+struct Numbers(u64, Arc<AtomicU64>);
 
 impl Epochs for Numbers {
-    fn record(&mut self, _: u64) -> bool {
+    fn record(&mut self, epoch: u64) -> bool {
+        self.1.store(epoch, Ordering::Relaxed);
         true
     }
 
@@ -45,6 +56,13 @@ impl Epochs for Numbers {
         self.0 += 7;
         self.0
     }
+}
+
+/// What a node has on its disk.
+#[derive(Default)]
+struct Disk {
+    epoch: Arc<AtomicU64>,
+    documents: BTreeMap<Slot, Stored>,
 }
 
 fn id(name: &str) -> OriginId {
@@ -74,28 +92,47 @@ struct Net {
     ends: BTreeMap<SessionId, (&'static str, SessionId)>,
     events: Vec<(&'static str, Event)>,
     sent: Vec<(&'static str, Item)>,
+    disks: BTreeMap<&'static str, Disk>,
+    names: Vec<&'static str>,
+    /// Sessions and lives so far.
+    counted: u64,
+    /// What is sent from now on is lost, and taken for answered.
+    loses: bool,
 }
 
 impl Net {
     fn of(names: &[&'static str]) -> Self {
-        let mut net =
-            Self { now: 0, nodes: BTreeMap::new(), ends: BTreeMap::new(), events: Vec::new(), sent: Vec::new() };
-        for name in names {
-            let start = Start {
-                me: id(name),
-                settings: Settings::default(),
-                roster: roster(names),
-                signatures: Box::new(Keyed),
-                key: Box::new(OwnKey((*name).to_owned())),
-                epochs: Box::new(Numbers(name.len() as u64)),
-                last_epoch: 0,
-                stored: Vec::new(),
-            };
-            net.nodes.insert(name, Node::new(start, net.time()));
-            let neighbours = names.iter().map(|other| (id(other), Neighbour::default())).collect();
-            net.give(name, Input::Neighbours(neighbours));
-        }
+        let mut net = Self {
+            now: 0,
+            nodes: BTreeMap::new(),
+            ends: BTreeMap::new(),
+            events: Vec::new(),
+            sent: Vec::new(),
+            disks: BTreeMap::new(),
+            names: names.to_vec(),
+            counted: 0,
+            loses: false,
+        };
+        names.iter().for_each(|name| net.start(name));
         net
+    }
+
+    /// Starts a node on what is on its disk.
+    fn start(&mut self, name: &'static str) {
+        let disk = self.disks.entry(name).or_default();
+        let start = Start {
+            me: id(name),
+            settings: Settings::default(),
+            roster: roster(&self.names),
+            signatures: Box::new(Keyed),
+            key: Box::new(OwnKey(name.to_owned())),
+            epochs: Box::new(Numbers(name.len() as u64 + 7_919 * self.counted, Arc::clone(&disk.epoch))),
+            last_epoch: disk.epoch.load(Ordering::Relaxed),
+            stored: disk.documents.values().cloned().collect(),
+        };
+        self.nodes.insert(name, Node::new(start, self.time()));
+        let neighbours = self.names.iter().map(|other| (id(other), Neighbour::default())).collect();
+        self.give(name, Input::Neighbours(neighbours));
     }
 
     fn time(&self) -> Now {
@@ -120,7 +157,9 @@ impl Net {
             }
             Output::Report { session, token, items } => {
                 self.sent.extend(items.iter().cloned().map(|item| (from, item)));
-                if let Some((to, there)) = other(self, session) {
+                if self.loses {
+                    self.give(from, Input::Acknowledged { session, token });
+                } else if let Some((to, there)) = other(self, session) {
                     self.give(to, Input::Report { session: there, items });
                     self.give(from, Input::Acknowledged { session, token });
                 }
@@ -142,13 +181,16 @@ impl Net {
                 }
             }
             Output::Event(event) => self.events.push((from, event)),
-            Output::Dial(_) | Output::Store(..) => {}
+            Output::Store(slot, stored) => {
+                self.disks.entry(from).or_default().documents.insert(slot, stored);
+            }
+            Output::Dial(_) => {}
         }
     }
 
     fn join(&mut self, one: &'static str, other: &'static str) -> (SessionId, SessionId) {
-        let number = self.ends.len() as u64 * 10 + self.now + 1;
-        let (here, there) = (SessionId(number), SessionId(number + 1));
+        self.counted += 2;
+        let (here, there) = (SessionId(self.counted), SessionId(self.counted + 1));
         self.ends.insert(here, (other, there));
         self.ends.insert(there, (one, here));
         self.give(other, Input::Connected { session: there, peer: id(one), dialled: false });

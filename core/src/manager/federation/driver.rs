@@ -192,6 +192,7 @@ impl Driver {
         if self.ticked.elapsed() >= FEDERATION_TICK {
             self.ticked = Instant::now();
             outputs.extend(self.handle(Input::Tick));
+            self.teller.tick();
         }
         let often = self.looked.is_none_or(|looked| looked.elapsed() >= FEDERATION_LOOK);
         if look || often {

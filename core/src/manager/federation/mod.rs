@@ -9,6 +9,7 @@
 //! A report of a peer is answered like any other; what it says of domains comes here. Nothing here decides what is
 //! believed (`federation/protocol`) or what may be said (`federation/section`).
 
+mod complaints;
 mod desk;
 mod driver;
 mod mailbox;

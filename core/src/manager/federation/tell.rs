@@ -3,9 +3,13 @@
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
-use super::locked;
+use super::{
+    complaints::{Complaint, Complaints},
+    locked,
+};
 use crate::{
     api::event_log::EventLog,
     clock::wall_time,
@@ -42,8 +46,8 @@ pub struct Teller {
     pub watch: Arc<dyn SecurityWatch>,
     /// Counts.
     pub metrics: Arc<Metrics>,
-    /// Whether we take ourselves to be cut off: then peers are not complained about one by one.
-    pub isolated: Mutex<bool>,
+    /// Which domains are complained about.
+    complaints: Mutex<Complaints>,
 }
 
 impl Teller {
@@ -57,7 +61,7 @@ impl Teller {
         watch: Arc<dyn SecurityWatch>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        Self { desk, audit, manager, events, watch, metrics, isolated: Mutex::new(false) }
+        Self { desk, audit, manager, events, watch, metrics, complaints: Mutex::default() }
     }
 
     fn count(&self, event: &Event) {
@@ -154,14 +158,15 @@ impl Teller {
             }
             Event::Standing { origin, before, now } => self.standing(origin, *before, *now),
             Event::Isolated => {
-                *locked(&self.isolated) = true;
+                let taken_back = locked(&self.complaints).isolated();
                 let text = "most sessions with peers ended at once, or this manager was held up: it is probably this \
                             manager that is cut off";
                 let repairs = ["Check this manager's network and load before looking at its peers."];
                 self.raise("manager-isolated", "", text.to_owned(), &repairs);
+                self.complain(taken_back);
             }
             Event::Rejoined => {
-                *locked(&self.isolated) = false;
+                locked(&self.complaints).rejoined(Instant::now());
                 self.clear("manager-isolated", "", "sessions with peers are back");
             }
             other => self.security(other),
@@ -224,23 +229,35 @@ impl Teller {
             now = now.as_str(),
             "A domain is seen otherwise."
         );
+        let complaints = locked(&self.complaints).standing(origin, before, now);
+        self.complain(complaints);
+    }
+
+    /// Time passes.
+    pub(super) fn tick(&self) {
+        let complaints = locked(&self.complaints).tick(Instant::now());
+        self.complain(complaints);
+    }
+
+    fn complain(&self, complaints: Vec<Complaint>) {
         let repairs = ["Check the connection to that domain's manager, and ask its operators."];
-        match now {
-            // What was stored before a start is old until something newer comes: that is no fault yet.
-            Freshness::Stale if before.is_some() && !*locked(&self.isolated) => {
-                let text = format!("nothing new of domain {domain} for longer than it said it would take");
-                self.raise("peer-stale", domain, text, &repairs);
+        let alarm_type = |seen: Freshness| match seen {
+            Freshness::Unreachable => "peer-unreachable",
+            _ => "peer-stale",
+        };
+        for complaint in complaints {
+            match complaint {
+                Complaint::Raise(domain, seen) => {
+                    let text = match seen {
+                        Freshness::Unreachable => {
+                            format!("nothing new of domain {domain} by any path for four times its validity")
+                        }
+                        _ => format!("nothing new of domain {domain} for longer than it said it would take"),
+                    };
+                    self.raise(alarm_type(seen), domain.as_str(), text, &repairs);
+                }
+                Complaint::Clear(domain, seen, why) => self.clear(alarm_type(seen), domain.as_str(), why),
             }
-            Freshness::Unreachable if !*locked(&self.isolated) => {
-                let text = format!("nothing new of domain {domain} by any path for four times its validity");
-                self.clear("peer-stale", domain, "the domain is unreachable");
-                self.raise("peer-unreachable", domain, text, &repairs);
-            }
-            Freshness::Fresh | Freshness::Indirect | Freshness::Withdrawn | Freshness::Excluded if before.is_some() => {
-                self.clear("peer-stale", domain, "heard of again");
-                self.clear("peer-unreachable", domain, "heard of again");
-            }
-            _ => {}
         }
     }
 }

@@ -1,0 +1,144 @@
+//! Which domains operators are told about by an alarm, and when not to: whoever is cut off himself complains about nobody.
+//!
+//! In: how domains are seen, and whether we take ourselves to be cut off. Out: alarms to raise and to clear. It knows nothing of
+//! how domains come to be seen so, nor of what an alarm says.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use crate::federation::protocol::{Freshness, OriginId};
+
+/// After a time apart: how long domains have to be heard of again before they are complained about.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What is to be done about alarms of a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Complaint {
+    /// It is stale or unreachable.
+    Raise(OriginId, Freshness),
+    /// It is not, for this reason.
+    Clear(OriginId, Freshness, &'static str),
+}
+
+/// What has been complained about, and what was held back.
+#[derive(Debug, Default)]
+pub(super) struct Complaints {
+    isolated: bool,
+    rejoined: Option<Instant>,
+    stale: BTreeSet<OriginId>,
+    held_back: BTreeMap<OriginId, Freshness>,
+}
+
+impl Complaints {
+    /// A domain is seen otherwise.
+    pub(super) fn standing(&mut self, origin: &OriginId, before: Option<Freshness>, now: Freshness) -> Vec<Complaint> {
+        match (before, now) {
+            // What was stored before a start, or was left out for a while, is old until something newer comes: no fault yet.
+            (None | Some(Freshness::Excluded), Freshness::Stale) => Vec::new(),
+            (_, Freshness::Stale) => self.complain(origin, now).into_iter().collect(),
+            (_, Freshness::Unreachable) => {
+                let mut told = self.complain(origin, now).into_iter().collect::<Vec<_>>();
+                if !told.is_empty() {
+                    self.stale.remove(origin);
+                    told.insert(0, Complaint::Clear(origin.clone(), Freshness::Stale, "the domain is unreachable"));
+                }
+                told
+            }
+            (None, _) => Vec::new(),
+            (Some(_), _) => {
+                self.stale.remove(origin);
+                self.held_back.remove(origin);
+                let clear = |what| Complaint::Clear(origin.clone(), what, "heard of again");
+                vec![clear(Freshness::Stale), clear(Freshness::Unreachable)]
+            }
+        }
+    }
+
+    fn complain(&mut self, origin: &OriginId, seen: Freshness) -> Option<Complaint> {
+        if self.isolated || self.rejoined.is_some() {
+            self.held_back.insert(origin.clone(), seen);
+            return None;
+        }
+        if seen == Freshness::Stale {
+            self.stale.insert(origin.clone());
+        }
+        Some(Complaint::Raise(origin.clone(), seen))
+    }
+
+    /// We take ourselves to be cut off: what was complained about just before is taken back.
+    pub(super) fn isolated(&mut self) -> Vec<Complaint> {
+        (self.isolated, self.rejoined) = (true, None);
+        let taken_back = std::mem::take(&mut self.stale);
+        self.held_back.extend(taken_back.iter().map(|origin| (origin.clone(), Freshness::Stale)));
+        let clear = |origin| Complaint::Clear(origin, Freshness::Stale, "it is probably this manager that is cut off");
+        taken_back.into_iter().map(clear).collect()
+    }
+
+    /// We are back.
+    pub(super) fn rejoined(&mut self, now: Instant) {
+        (self.isolated, self.rejoined) = (false, Some(now));
+    }
+
+    /// Time passes: what was held back, and is no better by now, is the fault of others after all.
+    pub(super) fn tick(&mut self, now: Instant) -> Vec<Complaint> {
+        if self.rejoined.is_none_or(|since| now.saturating_duration_since(since) < PATIENCE) {
+            return Vec::new();
+        }
+        self.rejoined = None;
+        let held_back = std::mem::take(&mut self.held_back);
+        held_back.iter().filter_map(|(origin, seen)| self.complain(origin, *seen)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(name: &str) -> OriginId {
+        OriginId::from(name)
+    }
+
+    #[test]
+    fn one_domain_that_is_silent_is_complained_about_and_taken_back_when_it_speaks() {
+        let mut complaints = Complaints::default();
+        let west = id("west");
+        let told = complaints.standing(&west, Some(Freshness::Fresh), Freshness::Stale);
+        assert_eq!(told, [Complaint::Raise(west.clone(), Freshness::Stale)]);
+        let told = complaints.standing(&west, Some(Freshness::Stale), Freshness::Unreachable);
+        assert_eq!(told.last(), Some(&Complaint::Raise(west.clone(), Freshness::Unreachable)));
+        let told = complaints.standing(&west, Some(Freshness::Unreachable), Freshness::Indirect);
+        assert!(told.iter().all(|one| matches!(one, Complaint::Clear(..))) && told.len() == 2);
+    }
+
+    #[test]
+    fn what_is_old_from_the_disk_or_was_left_out_is_no_fault_yet() {
+        let mut complaints = Complaints::default();
+        for before in [None, Some(Freshness::Excluded)] {
+            assert_eq!(complaints.standing(&id("west"), before, Freshness::Stale), []);
+        }
+    }
+
+    #[test]
+    fn who_is_cut_off_complains_about_nobody_and_about_those_alone_who_stay_away() {
+        let mut complaints = Complaints::default();
+        let names = [id("east"), id("north"), id("west")];
+        // One was seen as stale before it was clear that it is we.
+        complaints.standing(&names[0], Some(Freshness::Fresh), Freshness::Stale);
+        assert!(
+            matches!(complaints.isolated().as_slice(), [Complaint::Clear(east, Freshness::Stale, _)] if *east == names[0])
+        );
+        for name in &names[1..] {
+            assert_eq!(complaints.standing(name, Some(Freshness::Fresh), Freshness::Stale), []);
+        }
+        let back = Instant::now();
+        complaints.rejoined(back);
+        assert_eq!(complaints.tick(back), []);
+        for name in &names[..2] {
+            complaints.standing(name, Some(Freshness::Stale), Freshness::Fresh);
+        }
+        assert_eq!(complaints.tick(back + PATIENCE), [Complaint::Raise(names[2].clone(), Freshness::Stale)]);
+        assert_eq!(complaints.tick(back + 2 * PATIENCE), [], "once");
+    }
+}
