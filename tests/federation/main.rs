@@ -12,4 +12,5 @@ mod cluster;
 mod demonstration;
 mod hostile;
 mod plain;
+mod policies;
 mod seeing;
