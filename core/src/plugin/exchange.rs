@@ -117,6 +117,12 @@ impl LoadedExchange {
         &self.loading.name
     }
 
+    /// `builtin:disclosure`, or the plugin's path.
+    #[must_use]
+    pub fn plugin(&self) -> &str {
+        &self.loading.artifact
+    }
+
     /// What the plugin says about itself.
     #[must_use]
     pub const fn description(&self) -> &PluginDescription {

@@ -107,7 +107,7 @@ fn numbers_are_told_in_steps() {
 #[test]
 fn links_are_called_by_their_aliases_or_left_out() {
     let mut host = host(&json!({ "pseudonyms": true }));
-    take_log();
+    let _ = take_log();
     host.aliases = vec![("vienna-brno".to_owned(), "a-4f21".to_owned())];
     for _ in 0..2 {
         let ends = host.export("adjacent:north", &everything())["links"]["ends"].clone();

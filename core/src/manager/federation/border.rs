@@ -143,33 +143,36 @@ impl Border {
         self.rules.load().name_of(domain, told).unwrap_or(told).to_owned()
     }
 
-    fn key(&self, policy: &str) -> AlarmKey {
+    fn key(&self, policy: &str, way: Direction) -> AlarmKey {
         AlarmKey {
             component: self.manager.clone(),
             resource: format!("plugin {policy}"),
             alarm_type_id: "plugin-failed".to_owned(),
-            alarm_type_qualifier: String::new(),
+            alarm_type_qualifier: way.as_str().to_owned(),
         }
     }
 
     fn failed(&self, policy: &str, closed: &Closed) {
         tracing::warn!(policy, way = closed.way.as_str(), failure = %closed.failure, "An exchange policy failed; nothing passes it.");
         let consequence = match closed.way {
-            Direction::Export => "is told no sections until it works again",
-            Direction::Import => "nothing is shown of what that domain told until it works again",
+            Direction::Export => format!("audience {} is told no sections", closed.whom),
+            Direction::Import => format!("nothing is shown of what domain {} told", closed.whom),
         };
-        let text = format!("exchange policy {policy} failed; {} {consequence}: {}", closed.whom, closed.failure);
+        // The log has all of it.
+        let (failure, mut lines) = (closed.failure.kind(), closed.failure.detail().lines());
+        let first = lines.next().unwrap_or_default();
+        let text = format!("exchange policy {policy} failed; {consequence} until it works again ({failure}: {first})");
         let repairs = [
             "See the plugin's log lines for what it failed on.",
             "Correct the policy or replace its plugin, and reload; or take it out of `export` or `import` if all of it may pass.",
         ];
         let report = Some(own_report("plugin-failed", text, &repairs));
-        self.desk.put(AlarmRequest { key: self.key(policy), report, text: String::new() });
+        self.desk.put(AlarmRequest { key: self.key(policy, closed.way), report, text: String::new() });
     }
 
-    fn works_again(&self, policy: &str) {
+    fn works_again(&self, policy: &str, way: Direction) {
         let text = format!("exchange policy {policy} answers again");
-        self.desk.put(AlarmRequest { key: self.key(policy), report: None, text });
+        self.desk.put(AlarmRequest { key: self.key(policy, way), report: None, text });
     }
 }
 
@@ -247,6 +250,7 @@ impl Gate {
             let failure = PluginFailure::BadQuestion("it is not loaded".to_owned());
             return Err(self.closed(missing, (domain, audience), failure));
         }
+        self.absolve(&chain.policies, domain, audience);
         for loaded in &chain.policies {
             // Where nothing is told, no policy is asked: one that remembers might answer what is disclosed no more.
             if sections.is_empty() {
@@ -282,6 +286,15 @@ impl Gate {
             self.posts.remove(&place);
             self.recovered(&place.2, (domain, audience));
         }
+    }
+
+    /// Policies that failed here and stand here no longer do not fail any more.
+    fn absolve(&mut self, chain: &[Arc<LoadedExchange>], domain: &OriginId, audience: &Audience) {
+        let place = (domain.clone(), audience.clone());
+        let stands = |name: &str| chain.iter().any(|one| one.name() == name);
+        let failed = self.failing.iter().filter(|(name, places)| places.contains(&place) && !stands(name));
+        let gone: Vec<String> = failed.map(|(name, _)| name.clone()).collect();
+        gone.iter().for_each(|name| self.recovered(name, (domain, audience)));
     }
 
     /// Posts of audiences that are told nothing any more go.
@@ -342,7 +355,7 @@ impl Gate {
     fn closed(&mut self, policy: &str, (domain, audience): (&OriginId, &Audience), failure: PluginFailure) -> Closed {
         let whom = match self.way {
             Direction::Export => audience.to_string(),
-            Direction::Import => format!("domain {domain}"),
+            Direction::Import => domain.to_string(),
         };
         let closed = Closed { policy: policy.to_owned(), way: self.way, whom, failure };
         let failing = self.failing.entry(policy.to_owned()).or_default();
@@ -359,7 +372,7 @@ impl Gate {
         failing.remove(&(domain.clone(), audience.clone()));
         if failing.is_empty() {
             self.failing.remove(policy);
-            self.border.works_again(policy);
+            self.border.works_again(policy, self.way);
         }
     }
 }

@@ -53,6 +53,8 @@ thread_local! {
     static CONFIG: RefCell<Config> = RefCell::default();
 }
 
+/// What is exported.
+#[cfg_attr(not(target_family = "wasm"), allow(dead_code, reason = "exported from WebAssembly"))]
 struct Plugin;
 
 impl Guest for Plugin {
@@ -135,4 +137,9 @@ fn numbers(value: &mut Value) {
     }
 }
 
-bindings::export!(Plugin with_types_in bindings);
+#[cfg(target_family = "wasm")]
+#[allow(unsafe_code, reason = "exports of a component")]
+mod export {
+    use super::{Plugin, bindings};
+    bindings::export!(Plugin with_types_in bindings);
+}
