@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Name in `builtin:NAME` and folder in `plugins/`.
-const PLUGINS: [(&str, &str); 13] = [
+const PLUGINS: [(&str, &str); 14] = [
     ("mq", "mq-standard"),
     ("mops", "mops-standard"),
     ("mqrp", "mqrp-standard"),
@@ -24,6 +24,7 @@ const PLUGINS: [(&str, &str); 13] = [
     ("qber-security", "qber-security"),
     ("threshold", "threshold"),
     ("key-store-forecast", "key-store-forecast"),
+    ("disclosure", "disclosure"),
 ];
 
 fn main() -> ExitCode {

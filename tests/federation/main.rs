@@ -16,6 +16,7 @@ mod hostile;
 mod namespace;
 mod peering;
 mod plain;
+mod policies;
 mod ring;
 mod seeing;
 mod storage;

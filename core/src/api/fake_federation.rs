@@ -14,7 +14,7 @@ pub(super) struct FakeFederation;
 fn document() -> serde_json::Value {
     json!({
         "audience": "federation", "version": "1.7.3", "issued": "2026-01-01T00:00:00Z", "manifestBytes": 900, "from": "west", "via": [],
-        "sections": [{ "name": "health", "bytes": 17, "content": { "components": {} }, "malformed": null }],
+        "sections": [{ "name": "health", "bytes": 17, "content": { "components": {} }, "malformed": null, "withheld": null }],
     })
 }
 

@@ -293,6 +293,9 @@ fn show_document(document: &DocumentView, output: &mut Output<'_>) -> std::io::R
         if let Some(problem) = &section.malformed {
             output.line(&format!("    not believed: {problem}"))?;
         }
+        if let Some(why) = &section.withheld {
+            output.line(&format!("  not shown: {why}"))?;
+        }
     }
     Ok(())
 }

@@ -297,7 +297,7 @@ fn links(config: &Config) -> &[LinkConfig] {
 }
 
 fn peer_keys(was: &PeerConfig, is: &PeerConfig) -> Vec<&'static str> {
-    let mut keys = differing!(was, is, address, trust_anchors, export, import);
+    let mut keys = differing!(was, is, address, trust_anchors, export, import, pseudonym_key);
     keys.extend(origin_keys(&was.origin, &is.origin));
     keys
 }
@@ -318,11 +318,13 @@ fn taken_over(was: &Config, is: &Config) -> Vec<&'static str> {
     compare("log.level", was.log.level != is.log.level);
     let ours = |config: &Config| {
         let of = |one: &super::FederationConfig| {
-            (one.area.clone(), one.role, one.key_generation, one.signing_key.clone(), one.disclose.clone())
+            let border = (one.disclose.clone(), one.export.clone(), one.import.clone());
+            (one.area.clone(), one.role, one.key_generation, one.signing_key.clone(), border)
         };
         config.federation.as_ref().map(of)
     };
     compare("federation", ours(was) != ours(is));
+    compare("exchange policies", was.exchange != is.exchange);
     let (s, t) = (&was.storage, &is.storage);
     compare("storage.journal_retention", s.journal_retention != t.journal_retention);
     compare("storage.journal_max_size", s.journal_max_size != t.journal_max_size);

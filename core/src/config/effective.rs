@@ -157,6 +157,8 @@ impl Shown<'_> {
             "key_generation": one.key_generation,
             "refresh": show_duration(one.refresh),
             "disclose": one.disclose,
+            "export": self.paths(&one.export),
+            "import": self.paths(&one.import),
             "origins": if origins.is_empty() { Value::Null } else { origins.into() },
             "links": if links.is_empty() { Value::Null } else { links.into() },
         })
@@ -179,6 +181,7 @@ impl Shown<'_> {
             "trust_anchors": self.paths(&one.trust_anchors),
             "export": self.paths(&one.export),
             "import": self.paths(&one.import),
+            "pseudonym_key": one.pseudonym_key.as_ref().map(|path| self.path(path)),
         });
         if let (Some(value), Value::Object(origin)) = (value.as_object_mut(), self.origin(&one.origin)) {
             value.extend(origin);

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::PluginSource;
 use crate::model::{ComponentRef, disclosure::Topic};
 
 /// `federation.role`, `peers.role`, `federation.origins.role`
@@ -34,6 +35,10 @@ pub struct FederationConfig {
     pub refresh: Duration,
     /// What is said of our domain to the whole federation.
     pub disclose: Vec<Topic>,
+    /// Files of the policies that it passes.
+    pub export: Vec<PathBuf>,
+    /// Files of the policies that what is shown of other domains passes.
+    pub import: Vec<PathBuf>,
     /// Domains that are no peers and are heard of by way of them.
     pub origins: Vec<OriginConfig>,
     /// Our ends of links to other domains.
@@ -77,8 +82,31 @@ pub struct PeerConfig {
     pub address: Option<String>,
     /// CA certificates that vouch for this manager on Mx and for nothing else.
     pub trust_anchors: Vec<PathBuf>,
-    /// What it is told.
+    /// Files of the policies that what it alone is told passes.
     pub export: Vec<PathBuf>,
-    /// What is taken from it.
+    /// Files of the policies that what is shown of its domain passes, behind those for all domains.
     pub import: Vec<PathBuf>,
+    /// Key that aliases for the names of our links with it are made with.
+    pub pseudonym_key: Option<PathBuf>,
+}
+
+/// An exchange policy, in a file of its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExchangeConfig {
+    /// The file, which is its name.
+    pub path: PathBuf,
+    /// Where the plugin is.
+    pub plugin: PluginSource,
+    /// Expected SHA-256 in lower-case hex, if set.
+    pub sha256: Option<String>,
+    /// Its own configuration.
+    pub config: serde_json::Value,
+}
+
+impl ExchangeConfig {
+    /// What it is called in metrics, logs and alarms.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.path.display().to_string()
+    }
 }

@@ -164,6 +164,14 @@ pub const USAGE_INTERVALS_PER_COMPONENT: usize = 200_000;
 pub const USAGE_KEPT_DAYS: i64 = 800;
 /// Bytes of a file that `config_files` of a plugin names.
 pub const PLUGIN_CONFIG_FILE_BYTES: u64 = 16 << 20;
+/// Bytes that an exchange policy remembers from call to call, for each audience.
+pub const EXCHANGE_MEMORY_BYTES: usize = 256 << 10;
+/// Bytes of the file of an exchange policy.
+pub const EXCHANGE_FILE_BYTES: u64 = 1 << 20;
+/// Exchange policies in one list.
+pub const EXCHANGE_POLICIES: usize = 16;
+/// How long what import policies made of a document is shown before they are asked again.
+pub const IMPORT_LOOK: Duration = Duration::from_secs(1);
 /// Facts given as evidence of one alarm.
 pub const PLUGIN_EVIDENCE: usize = 32;
 /// Problems of one configuration that are shown.

@@ -18,6 +18,7 @@ use super::{
     limits::CONFIGURATION_FILES,
     problem::{Level, Problem, Problems},
     raw::{self, keys},
+    raw_exchange,
     reader::{Found, unknown_key},
     source::{Place, SourceText, Sources},
     tree::{self, Entry, Node, Table, Value},
@@ -40,20 +41,22 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
     /// The texts it was read from.
     pub sources: Sources,
-    /// Further files that became part of it (`config_files`).
+    /// Further files that became part of it (`config_files`, exchange policies).
     pub files: Vec<std::path::PathBuf>,
     places: PluginPlaces,
     /// What is written, layered.
     pub(super) table: Table,
 }
 
-/// Which of the two tables a plugin is configured in.
+/// Where a plugin is configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PluginKind {
     /// `[[handlers]]`
     Handler,
     /// `[[policies]]`
     Policy,
+    /// The file of an exchange policy.
+    Exchange,
 }
 
 /// What a plugin, or its loading, finds wrong with an entry.
@@ -216,7 +219,8 @@ pub fn examine_texts(texts: Vec<SourceText>, variables: &[(String, String)]) -> 
     let environment = read_environment(variables, &mut sources, &found);
     let table = layer(&documents, &environment, &found);
     let raw = raw::read(&table, &found);
-    let checked = check::check(raw, &sources, &found);
+    let exchange = raw_exchange::read(&raw, &mut sources, &found);
+    let checked = check::check(raw, exchange, &sources, &found);
     let problems = Problems::new(sources, found.take());
     let files = found.take_files();
     let loaded = checked.map(|(config, places)| {
@@ -234,6 +238,7 @@ impl Loaded {
         let entries = match kind {
             PluginKind::Handler => &self.places.handlers,
             PluginKind::Policy => &self.places.policies,
+            PluginKind::Exchange => &self.places.exchange,
         };
         let entry = entries.get(name)?;
         Some(match (pointer, &entry.config) {
@@ -264,6 +269,7 @@ impl Loaded {
             let (kind, name) = match complaint.kind {
                 PluginKind::Handler => ("handler", &complaint.name),
                 PluginKind::Policy => ("policy", &complaint.name),
+                PluginKind::Exchange => ("exchange policy", &complaint.name),
             };
             let message = format!("{kind} `{name}`: {}", complaint.message);
             match self.locate(complaint.kind, name, complaint.pointer.as_deref()) {

@@ -23,6 +23,7 @@ mod origin_tests;
 pub mod problem;
 pub mod quantity;
 pub mod raw;
+pub mod raw_exchange;
 pub mod raw_exporter;
 pub mod raw_federation;
 pub mod raw_subscription;
@@ -41,7 +42,7 @@ pub mod written_out;
 
 pub use change::Change;
 pub use exporter::ExporterConfig;
-pub use federation::{FederationConfig, PeerConfig};
+pub use federation::{ExchangeConfig, FederationConfig, PeerConfig};
 pub use load::{Examined, Loaded, PluginConfigProblem, PluginKind, load};
 pub use problem::{Problem, Problems};
 pub use subscription::{Direction, EventConfig, NotificationMethod, SubscriptionConfig, ThresholdConfig};
@@ -77,6 +78,8 @@ pub struct Config {
     pub federation: Option<FederationConfig>,
     /// `[[peers]]`; each is among `components` too.
     pub peers: Vec<PeerConfig>,
+    /// Exchange policies, each once, however often it is named.
+    pub exchange: Vec<ExchangeConfig>,
     /// `[plugins]`
     pub plugins: PluginsConfig,
     /// `[storage]`

@@ -10,15 +10,37 @@ use super::{
 use crate::model::disclosure::Topic;
 
 /// Keys of `[federation]`.
-pub const FEDERATION: &[&str] =
-    &["name", "area", "role", "signing_key", "key_generation", "refresh", "disclose", "origins", "links"];
+pub const FEDERATION: &[&str] = &[
+    "name",
+    "area",
+    "role",
+    "signing_key",
+    "key_generation",
+    "refresh",
+    "disclose",
+    "export",
+    "import",
+    "origins",
+    "links",
+];
 /// Keys of `[[federation.links]]`.
 pub const LINK: &[&str] = &["name", "domain", "from"];
 /// Keys of `[[federation.origins]]`.
 pub const ORIGIN: &[&str] = &["domain", "area", "role", "key_generation", "signing_keys"];
 /// Keys of `[[peers]]`.
-pub const PEER: &[&str] =
-    &["id", "domain", "address", "trust_anchors", "signing_keys", "area", "role", "key_generation", "export", "import"];
+pub const PEER: &[&str] = &[
+    "id",
+    "domain",
+    "address",
+    "trust_anchors",
+    "signing_keys",
+    "area",
+    "role",
+    "key_generation",
+    "export",
+    "import",
+    "pseudonym_key",
+];
 
 /// `[federation]`
 #[derive(Debug)]
@@ -30,6 +52,8 @@ pub struct RawFederation {
     pub(super) key_generation: Option<Spot<u64>>,
     pub(super) refresh: Option<Spot<Duration>>,
     pub(super) disclose: Option<Vec<Topic>>,
+    pub(super) export: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) import: Option<Spot<Vec<Spot<String>>>>,
     pub(super) origins: Vec<RawOrigin>,
     pub(super) links: Vec<RawLink>,
 }
@@ -64,6 +88,7 @@ pub struct RawPeer {
     pub(super) trust_anchors: Option<Spot<Vec<Spot<String>>>>,
     pub(super) export: Option<Spot<Vec<Spot<String>>>>,
     pub(super) import: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) pseudonym_key: Option<Spot<String>>,
 }
 
 const ROLES: [(&str, FederationRole); 2] =
@@ -82,6 +107,8 @@ pub(super) fn federation(table: &TableReader<'_>) -> RawFederation {
         signing_key: table.required_text("signing_key", name, "signing_key = \"keys/signing.key\""),
         key_generation: table.number("key_generation", GENERATIONS),
         refresh: table.duration("refresh", Duration::from_secs(1)..=Duration::from_secs(3_600)),
+        export: table.texts("export"),
+        import: table.texts("import"),
         disclose: table.words("disclose", &Topic::ALL.map(|topic| (topic.as_str(), topic))),
         origins: table
             .tables_as("origins", "[[federation.origins]]", ORIGIN)
@@ -126,5 +153,6 @@ pub(super) fn peer(table: &TableReader<'_>) -> RawPeer {
         trust_anchors: table.texts("trust_anchors"),
         export: table.texts("export"),
         import: table.texts("import"),
+        pseudonym_key: table.text("pseudonym_key"),
     }
 }

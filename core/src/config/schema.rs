@@ -177,6 +177,7 @@ fn definition(plugin: &PluginSchema, position: usize) -> String {
     let kind = match plugin.kind {
         PluginKind::Handler => "handler",
         PluginKind::Policy => "policy",
+        PluginKind::Exchange => "exchange",
     };
     match plugin.plugin.strip_prefix("builtin:") {
         Some(name) => format!("{kind}-{name}"),

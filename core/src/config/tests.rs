@@ -525,3 +525,69 @@ poll_interval = "10ms"
         assert!(found.iter().any(|message| message.contains(part)), "{part}\n{found:#?}");
     }
 }
+
+/// A folder with a minimal configuration that names files of exchange policies.
+fn with_exchange(files: &[(&str, &str)], federation: &str, peer: &str) -> Result<Loaded, Problems> {
+    let folder = folder();
+    fs::create_dir_all(folder.path().join("exchange")).unwrap();
+    for (name, text) in files.iter().chain([&("own.key", ""), &("west.pub", "")]) {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    let text = format!(
+        "{MINIMAL}\n[federation]\nname = \"f\"\nsigning_key = \"own.key\"\n{federation}\n[[peers]]\nid = \"w\"\ndomain = \
+         \"west\"\nsigning_keys = \"west.pub\"\n{peer}\n"
+    );
+    load_in(folder.path(), &text, &[])
+}
+
+#[test]
+fn files_of_exchange_policies_are_part_of_the_configuration() {
+    let files = [
+        ("exchange/all.toml", "plugin = \"builtin:disclosure\"\n[config]\nminimum_group = 3\n"),
+        ("exchange/west.toml", "plugin = \"west.wasm\"\n"),
+        ("exchange/west.wasm", ""),
+    ];
+    let federation = "export = [\"exchange/all.toml\"]\nimport = \"exchange/all.toml\"";
+    let loaded = with_exchange(&files, federation, "export = [\"exchange/west.toml\", \"exchange/all.toml\"]").unwrap();
+    let [all, west] = &loaded.config.exchange[..] else { panic!("each file once: {:?}", loaded.config.exchange) };
+    assert_eq!((&all.plugin, &all.config["minimum_group"]), (&PluginSource::Builtin("disclosure".into()), &3.into()));
+    // A path in a file is relative to that file.
+    assert!(matches!(&west.plugin, PluginSource::File(path) if path.ends_with("exchange/west.wasm")), "{west:?}");
+    assert_eq!(loaded.config.peers[0].export, [west.path.clone(), all.path.clone()]);
+    assert_eq!(loaded.config.federation.as_ref().unwrap().import, [all.path.clone()]);
+    assert!(loaded.files.contains(&all.path) && loaded.files.contains(&west.path));
+    let complaint = PluginConfigProblem {
+        kind: PluginKind::Exchange,
+        name: all.name(),
+        pointer: Some("/minimum_group".to_owned()),
+        message: "too many".to_owned(),
+    };
+    let shown = Problems::new(loaded.sources.clone(), loaded.complaints(&[complaint])).render(false);
+    assert!(shown.contains("exchange/all.toml:3:17") && shown.contains("too many"), "{shown}");
+}
+
+#[test]
+fn what_is_wrong_in_the_file_of_an_exchange_policy_is_shown_there() {
+    let files = [
+        ("exchange/keys.toml", "plugin = \"builtin:disclosure\"\nmode = \"shadow\"\nconfig = 3\n"),
+        ("exchange/broken.toml", "plugin = \n"),
+        ("exchange/none.toml", "# nothing\n"),
+        ("exchange/native.toml", "plugin = \"native:border.so\"\n"),
+    ];
+    let all =
+        "export = [\"exchange/keys.toml\", \"exchange/broken.toml\", \"exchange/none.toml\", \"exchange/native.toml\"]";
+    let problems = with_exchange(&files, all, "import = [\"exchange/gone.toml\", \"exchange/gone.toml\"]").unwrap_err();
+    let shown = problems.render(false);
+    for told in [
+        "unknown key `mode`",
+        "exchange/keys.toml:2:1",
+        "expected a table, found",
+        "exchange/broken.toml:1:",
+        "exchange/none.toml:1:1",
+        "cannot be a native plugin",
+        "cannot read the import policy",
+        "a second import policy is called",
+    ] {
+        assert!(shown.contains(told), "{told}: {shown}");
+    }
+}

@@ -1,12 +1,13 @@
 //! Federation with the managers of other domains over Mx: what peers are told, what of them is believed, and how fresh that is.
 //!
 //! ```text
-//!   this domain's state -> section (what may be said, to whom) -> protocol (signed documents) -> messages -> Mx
+//!   this domain's state -> section (what may be said, to whom; `alias`) -> protocol (signed documents) -> messages -> Mx
 //!   Mx -> messages -> protocol (believed, kept, passed on) -> section (what it means) -> views: api, cli, alarms
 //! ```
 //!
 //! `ALGORITHM.md` beside this file tells how it works and which invariants hold.
 
+pub mod alias;
 pub mod graph;
 pub mod keys;
 pub mod messages;

@@ -36,6 +36,9 @@ pub(super) fn plugins(plugins: &Plugins) -> Vec<PluginView> {
     for (active, loaded) in plugins.set.policies.iter().zip(&plugins.policies) {
         add("policy", &active.config.name, active.config.plugin.to_string(), loaded.digest(), loaded.description());
     }
+    for loaded in &plugins.exchange {
+        add("exchange", loaded.name(), loaded.plugin().to_owned(), loaded.digest(), loaded.description());
+    }
     views
 }
 

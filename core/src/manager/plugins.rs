@@ -3,9 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    config::{HandlerConfig, PluginKind, PolicyConfig, PolicyMode},
+    config::{ExchangeConfig, HandlerConfig, PluginKind, PolicyConfig, PolicyMode},
     model::SymbolTable,
-    plugin::{LoadedHandler, LoadedPolicy, PluginError, PluginHost},
+    plugin::{LoadedExchange, LoadedHandler, LoadedPolicy, PluginError, PluginHost},
     shard::{ActiveHandler, ActivePolicy, PluginSet},
 };
 
@@ -16,6 +16,8 @@ pub struct Plugins {
     pub handlers: Vec<Arc<LoadedHandler>>,
     /// In the order of the configuration, those that are off left out.
     pub policies: Vec<Arc<LoadedPolicy>>,
+    /// At the border of the domain, in the order of the configuration's list of them.
+    pub exchange: Vec<Arc<LoadedExchange>>,
     /// What shards get.
     pub set: PluginSet,
 }
@@ -63,7 +65,42 @@ pub fn load(
     }
     let (active_handlers, handlers) = active_handlers.into_iter().unzip();
     let (active_policies, policies) = active_policies.into_iter().unzip();
-    Ok(Plugins { set: PluginSet { handlers: active_handlers, policies: active_policies }, handlers, policies })
+    let set = PluginSet { handlers: active_handlers, policies: active_policies };
+    Ok(Plugins { set, handlers, policies, exchange: Vec::new() })
+}
+
+/// Loads the policies at the border of the domain; every problem is reported. What is in `before` is taken from there if it is the
+/// same: it remembers what it has to.
+pub fn load_exchange(
+    configs: &[ExchangeConfig],
+    host: &PluginHost,
+    before: Option<(&[ExchangeConfig], &Plugins)>,
+) -> Result<Vec<Arc<LoadedExchange>>, Vec<NotLoaded>> {
+    let (mut loaded, mut problems) = (Vec::new(), Vec::new());
+    for config in configs {
+        match exchange(config, host, before) {
+            Ok(policy) => loaded.push(policy),
+            Err(error) => problems.push(NotLoaded { kind: PluginKind::Exchange, name: config.name(), error }),
+        }
+    }
+    if problems.is_empty() { Ok(loaded) } else { Err(problems) }
+}
+
+fn exchange(
+    config: &ExchangeConfig,
+    host: &PluginHost,
+    before: Option<(&[ExchangeConfig], &Plugins)>,
+) -> Result<Arc<LoadedExchange>, PluginError> {
+    let known = before.and_then(|(configs, plugins)| {
+        let mut pairs = configs.iter().zip(&plugins.exchange);
+        pairs.find(|(known, _)| *known == config).map(|(_, loaded)| loaded)
+    });
+    if let Some(loaded) = known
+        && host.digest(&config.name(), &config.plugin)? == loaded.digest()
+    {
+        return Ok(Arc::clone(loaded));
+    }
+    host.load_exchange(config)
 }
 
 fn handler(

@@ -164,7 +164,14 @@ fn journal_options(data_dir: &Path, storage: &StorageConfig, clock: Clock, fault
 
 fn load_plugins(config: &Config, host: &PluginHost, symbols: &SymbolTable) -> Result<Plugins, StartError> {
     let loaded = plugins::load(&config.handlers, &config.policies, host, symbols, None);
-    loaded.map_err(|problems| StartError::Plugins(problems.into_iter().map(|problem| problem.error).collect()))
+    let exchange = plugins::load_exchange(&config.exchange, host, None);
+    match (loaded, exchange) {
+        (Ok(loaded), Ok(exchange)) => Ok(Plugins { exchange, ..loaded }),
+        (loaded, exchange) => {
+            let problems = loaded.err().into_iter().chain(exchange.err()).flatten();
+            Err(StartError::Plugins(problems.map(|problem| problem.error).collect()))
+        }
+    }
 }
 
 /// How long history is kept, as configured.

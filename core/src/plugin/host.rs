@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    LoadedHandler, LoadedPolicy, PluginError, PluginFailure,
+    LoadedExchange, LoadedHandler, LoadedPolicy, PluginError, PluginFailure,
     artifact::{Artifact, Form},
     log_gate::LogGate,
     native, schema,
@@ -14,7 +14,7 @@ use super::{
     wasm::{self, wit::types},
 };
 use crate::{
-    config::{HandlerConfig, PluginSource, PluginsConfig, PolicyConfig, limits},
+    config::{ExchangeConfig, HandlerConfig, PluginSource, PluginsConfig, PolicyConfig, limits},
     model::SymbolTable,
     telemetry::metrics::Metrics,
 };
@@ -47,7 +47,7 @@ impl std::fmt::Debug for PluginHost {
     }
 }
 
-/// A plugin on its way to [`LoadedHandler`] or [`LoadedPolicy`], and what remains the same there.
+/// A plugin on its way to [`LoadedHandler`], [`LoadedPolicy`] or [`LoadedExchange`], and what remains the same there.
 pub(super) struct Loading {
     /// The configured name.
     pub(super) name: Arc<str>,
@@ -87,6 +87,12 @@ impl PluginHost {
         super::artifact::builtin_names()
     }
 
+    /// Those of them that are exchange policies; handlers are named after reference points, and the rest are FCAPS policies.
+    #[must_use]
+    pub fn is_exchange(builtin: &str) -> bool {
+        builtin == "disclosure"
+    }
+
     /// Loads a handler and checks its configuration. `symbols` must hold the catalogue.
     pub fn load_handler(
         &self,
@@ -111,6 +117,21 @@ impl PluginHost {
         };
         let start = start.map_err(|problem| loading.unusable(problem))?;
         LoadedPolicy::load(loading, start, symbols)
+    }
+
+    /// Loads an exchange policy and checks its configuration.
+    pub fn load_exchange(&self, config: &ExchangeConfig) -> Result<Arc<LoadedExchange>, PluginError> {
+        let (artifact, loading) =
+            self.begin(&config.name(), &config.plugin, config.sha256.as_deref(), &config.config)?;
+        let start = match artifact.form {
+            Form::Component => self.components.exchange(artifact),
+            Form::Library => Err(
+                "is a native library: what stands at the border of the domain has limits, so it has to be WebAssembly"
+                    .to_owned(),
+            ),
+        };
+        let start = start.map_err(|problem| loading.unusable(problem))?;
+        LoadedExchange::load(loading, start)
     }
 
     /// What a handler says about itself, whatever it is going to be configured with.

@@ -1,5 +1,5 @@
-//! Plugins: interface handlers and FCAPS policies, as WebAssembly components or trusted native libraries (contract:
-//! `wit/v0.1`).
+//! Plugins: interface handlers, FCAPS policies and exchange policies, as WebAssembly components or trusted native libraries
+//! (contract: `wit/v0.1`).
 //!
 //! To the rest of the manager a plugin is one of the two traits below, made by a [`LoadedHandler`] or [`LoadedPolicy`]
 //! as often as there are shards. What comes in is flat arrays, what goes out is plain values that were checked against
@@ -7,12 +7,13 @@
 //! new one. Knows nothing of connections, storage or alarms.
 //!
 //! ```text
-//!   host       PluginHost: configuration entry -> LoadedHandler, LoadedPolicy
+//!   host       PluginHost: configuration entry -> LoadedHandler, LoadedPolicy, LoadedExchange
 //!     artifact   builtin or file -> bytes -> digest
 //!     schema     configuration against the plugin's JSON Schema
 //!     vocabulary names a plugin asks for -> symbols
 //!   handler    LoadedHandler and its calls
 //!   policy     LoadedPolicy and its calls
+//!   exchange   LoadedExchange and its calls; WebAssembly alone
 //!     setup      what every instance has: name, limits, log, counters
 //!     answer     checks that answers fit their questions
 //!     private_folder  files that are trusted as code
@@ -25,6 +26,7 @@ use std::fmt;
 mod answer;
 mod artifact;
 mod error;
+mod exchange;
 mod handler;
 mod host;
 mod log_gate;
@@ -37,6 +39,7 @@ mod vocabulary;
 mod wasm;
 
 pub use error::PluginError;
+pub use exchange::{Direction, ExchangeInstance, LoadedExchange, Narrowed, Passage, Passed};
 pub use handler::{HandlerNeeds, LoadedHandler};
 pub use host::{PluginDescription, PluginHost};
 pub use policy::LoadedPolicy;

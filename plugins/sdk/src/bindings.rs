@@ -26,3 +26,17 @@ pub mod fcaps_policy {
         },
     });
 }
+
+/// World `exchange-policy`.
+pub mod exchange_policy {
+    wit_bindgen::generate!({
+        path: "../../wit/v0.1",
+        world: "exchange-policy",
+        pub_export_macro: true,
+        additional_derives: [PartialEq, Default],
+        with: {
+            "qkdn:manager/types@0.1.0": super::interface_handler::qkdn::manager::types,
+            "qkdn:manager/host@0.1.0": super::interface_handler::qkdn::manager::host,
+        },
+    });
+}

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 
+use crate::exchange::{Exchange, Passage, Passed, Passing};
 use crate::handler::{self, Handled, Handler, Reports};
 use crate::policy::{self, Observations, Outcome, Policy, Seen, Symbols};
 use crate::{Problem, Symbol, config, log};
@@ -80,6 +81,22 @@ impl<P: Policy> Slot<P> {
         let mut seen = Seen::new(due);
         self.with(|policy| policy.on_time(&mut seen));
         seen.finish()
+    }
+}
+
+impl<P: Exchange> Slot<P> {
+    /// WIT `exchange.configure`.
+    pub fn configure_exchange(&self, text: &str) -> Result<(), Vec<Problem>> {
+        log::install_panic_hook();
+        self.0.replace(Some(P::configure(config::parse(text)?)?));
+        Ok(())
+    }
+
+    /// WIT `exchange.pass`.
+    pub fn pass(&self, these: Passage) -> Passed {
+        let mut passing = Passing::new(these);
+        self.with(|policy| policy.pass(&mut passing));
+        passing.finish()
     }
 }
 
@@ -159,6 +176,43 @@ macro_rules! register_policy {
                 }
                 fn on_time(due: wit::Observations) -> wit::Outcome {
                     PLUGIN.with(|plugin| plugin.on_time(due))
+                }
+            }
+
+    world::export!(Exported with_types_in world);
+        };
+    };
+}
+
+/// Makes an [`Exchange`](crate::Exchange) the plugin that this crate builds. One line in `lib.rs`; a crate registers one
+/// plugin. Built for anything but WebAssembly the line only checks that the type fits, so that tests run natively.
+#[macro_export]
+macro_rules! register_exchange {
+    ($policy:ty) => {
+        const _: fn() -> $crate::Description = <$policy as $crate::Exchange>::describe;
+        #[cfg(target_family = "wasm")]
+        #[allow(unsafe_code, reason = "the exports that wit-bindgen generates")]
+        const _: () = {
+            use world::exports::qkdn::manager::exchange as wit;
+            use $crate::bindings::exchange_policy as world;
+
+            ::std::thread_local! {
+                static PLUGIN: $crate::export::Slot<$policy> = const { $crate::export::Slot::new() };
+            }
+
+            struct Exported;
+
+            impl wit::Guest for Exported {
+                fn describe() -> $crate::Description {
+                    <$policy as $crate::Exchange>::describe()
+                }
+                fn configure(
+                    config: ::std::string::String,
+                ) -> ::std::result::Result<(), ::std::vec::Vec<$crate::Problem>> {
+                    PLUGIN.with(|plugin| plugin.configure_exchange(&config))
+                }
+                fn pass(these: wit::Passage) -> wit::Passed {
+                    PLUGIN.with(|plugin| plugin.pass(these))
                 }
             }
 

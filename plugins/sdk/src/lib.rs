@@ -1,7 +1,7 @@
-//! SDK for plugins of the QKDN manager: interface handlers and FCAPS policies as WebAssembly components.
+//! SDK for plugins of the QKDN manager: interface handlers, FCAPS policies and exchange policies as WebAssembly components.
 //!
-//! A plugin is a type that implements [`Handler`] or [`Policy`] and one line, [`register_handler!`] or
-//! [`register_policy!`]. It is a function of its arguments: no clock, files, network or randomness are there to be used,
+//! A plugin is a type that implements [`Handler`], [`Policy`] or [`Exchange`] and one line, [`register_handler!`],
+//! [`register_policy!`] or [`register_exchange!`]. It is a function of its arguments: no clock, files, network or randomness are there to be used,
 //! and the only thing it can call is its log ([`log`]). It is tested natively with [`testing`], which plays the manager.
 //!
 //! The contract is `wit/v0.1` and the catalogue of names beside it ([`catalogue`]); this crate shares no code with the
@@ -9,6 +9,7 @@
 
 pub mod catalogue;
 pub mod config;
+pub mod exchange;
 pub mod handler;
 pub mod log;
 #[cfg(all(feature = "native", not(target_family = "wasm")))]
@@ -27,6 +28,7 @@ mod symbol;
 
 pub use config::{Problem, Problems, Span};
 pub use description::Description;
+pub use exchange::Exchange;
 pub use handler::Handler;
 pub use policy::Policy;
 pub use symbol::Symbol;

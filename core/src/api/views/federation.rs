@@ -129,6 +129,8 @@ pub struct SectionView {
     pub content: serde_json::Value,
     /// What is wrong with it, if anything.
     pub malformed: Option<String>,
+    /// Why it is not shown, where import policies of this manager are to blame.
+    pub withheld: Option<String>,
 }
 
 /// A link to another domain, from both ends.

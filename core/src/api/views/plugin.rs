@@ -100,7 +100,7 @@ pub struct PluginView {
     pub plugin: String,
     /// SHA-256 as loaded, lower-case hex.
     pub sha256: String,
-    /// `handler` or `policy`.
+    /// `handler`, `policy` or `exchange`.
     pub role: String,
     /// The name that it gives itself.
     pub name: String,

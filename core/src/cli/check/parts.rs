@@ -135,7 +135,7 @@ fn exporters(loaded: &Loaded) -> Vec<Problem> {
     problems
 }
 
-/// Loads every handler and policy; all complaints.
+/// Loads every handler, policy and exchange policy; all complaints.
 fn plugins(loaded: &Loaded) -> Vec<PluginConfigProblem> {
     let config = &loaded.config;
     // A check changes nothing: compiled code goes to a folder that is gone afterwards, unless there is a cache already.
@@ -162,5 +162,8 @@ fn plugins(loaded: &Loaded) -> Vec<PluginConfigProblem> {
     let policies = config.policies.iter().filter(|policy| is_there(&policy.plugin)).filter_map(|policy| {
         host.load_policy(policy, &symbols).err().map(|error| error.complaints(PluginKind::Policy, &policy.name))
     });
-    handlers.chain(policies).flatten().collect()
+    let exchange = config.exchange.iter().filter_map(|policy| {
+        host.load_exchange(policy).err().map(|error| error.complaints(PluginKind::Exchange, &policy.name()))
+    });
+    handlers.chain(policies).chain(exchange).flatten().collect()
 }

@@ -44,6 +44,8 @@ fn plugins(loaded: Option<&Loaded>) -> Result<Vec<PluginSchema>, anyhow::Error> 
     };
     let host = PluginHost::new(&limits, Arc::new(Metrics::default()))?;
     let mut sources: Vec<(PluginKind, PluginSource, String)> = PluginHost::builtin_names()
+        // These are configured in files of their own.
+        .filter(|name| !PluginHost::is_exchange(name))
         .map(|name| {
             let is_handler = name.parse::<ReferencePoint>().is_ok();
             let kind = if is_handler { PluginKind::Handler } else { PluginKind::Policy };
@@ -56,7 +58,7 @@ fn plugins(loaded: Option<&Loaded>) -> Result<Vec<PluginSchema>, anyhow::Error> 
     for (kind, source, plugin) in sources {
         let PluginDescription { summary, schema, .. } = match kind {
             PluginKind::Handler => host.describe_handler(&source)?,
-            PluginKind::Policy => host.describe_policy(&source)?,
+            PluginKind::Policy | PluginKind::Exchange => host.describe_policy(&source)?,
         };
         if !schemas.iter().any(|known| known.kind == kind && known.plugin == plugin) {
             schemas.push(PluginSchema { kind, plugin, summary, schema });

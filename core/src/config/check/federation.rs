@@ -50,6 +50,8 @@ impl Checker<'_> {
             key_generation: generation(raw.key_generation.as_ref()),
             refresh: raw.refresh.as_ref().map_or(limits::FEDERATION_REFRESH, |spot| spot.value),
             disclose: disclosed(raw.disclose.as_deref()),
+            export: self.exchange_files(raw.export.as_ref(), "export policy"),
+            import: self.exchange_files(raw.import.as_ref(), "import policy"),
             origins,
             links,
         })
@@ -139,16 +141,9 @@ impl Checker<'_> {
             list.iter().flat_map(|list| &list.value).map(|spot| self.file(spot, what)).collect()
         };
         let trust_anchors = files(&raw.trust_anchors, "trust anchor");
-        for (key, list) in [("export", &raw.export), ("import", &raw.import)] {
-            if let Some(list) = list.as_ref().filter(|list| !list.value.is_empty()) {
-                let problem = Problem::error(list.place, format!("`{key}` is not served by this version"));
-                self.found.add(problem.label("would change nothing").help(
-                    "leave it out: a peer is told counts of components and alarms, and our ends of links to it; `qkdnm peer \
-                     preview` shows exactly what",
-                ));
-            }
-        }
-        let (export, import) = (files(&raw.export, "export policy"), files(&raw.import, "import policy"));
+        let export = self.exchange_files(raw.export.as_ref(), "export policy");
+        let import = self.exchange_files(raw.import.as_ref(), "import policy");
+        let pseudonym_key = raw.pseudonym_key.as_ref().map(|spot| self.file(spot, "key for names of links"));
         if let Some(address) = &raw.address {
             self.dial_address(address);
         }
@@ -164,7 +159,15 @@ impl Checker<'_> {
             self.found.add(problem.label("expected the ID of another manager"));
         }
         let address = raw.address.as_ref().map(|spot| spot.value.clone());
-        Some(PeerConfig { id: id.value.clone(), origin: origin?, address, trust_anchors, export, import })
+        Some(PeerConfig {
+            id: id.value.clone(),
+            origin: origin?,
+            address,
+            trust_anchors,
+            export,
+            import,
+            pseudonym_key,
+        })
     }
 }
 

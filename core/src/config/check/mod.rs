@@ -2,10 +2,12 @@
 //! only be judged by comparing (names used twice, addresses taken, files that are not there).
 //!
 //! Every problem is written down; a `Config` comes out only if the caller finds no error among them. Files are looked
-//! at, not read: what is in them is judged by the part that uses them. Only `config_files` become part of the whole.
+//! at, not read: what is in them is judged by the part that uses them. Only `config_files`, and files of exchange policies,
+//! become part of the whole.
 
 mod components;
 mod config_files;
+mod exchange;
 mod exporters;
 mod federation;
 mod plugins;
@@ -19,6 +21,7 @@ use super::{
     StorageConfig, TokenConfig, limits,
     problem::Problem,
     raw::{Raw, RawApi, RawManager, RawPlugins, RawStorage},
+    raw_exchange::RawExchange,
     reader::Found,
     source::{Place, Sources, Spot},
 };
@@ -38,7 +41,7 @@ struct Checker<'a> {
 }
 
 /// Checks the whole. Without a `manager.id` or any TLS there is nothing to make a `Config` of.
-pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, PluginPlaces)> {
+pub fn check(raw: Raw, exchange: Vec<RawExchange>, sources: &Sources, found: &Found) -> Option<(Config, PluginPlaces)> {
     let allow_native = raw.plugins.allow_native.as_ref().is_some_and(|flag| flag.value);
     let checker = Checker { sources, found, allow_native };
     let manager = checker.manager(&raw.manager);
@@ -51,6 +54,7 @@ pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, Plug
     let tls = checker.common_tls(&raw.tls, &interfaces, components.iter().any(|component| component.dial.is_some()));
     let (handlers, handler_places) = checker.handlers(raw.handlers);
     let (policies, policy_places) = checker.policies(raw.policies);
+    let (exchange, exchange_places) = checker.exchange(exchange);
     let subscriptions = checker.subscriptions(&raw.subscriptions);
     let exporters = checker.exporters(&raw.exporters);
     let plugins = checker.plugins(&raw.plugins, manager.as_ref());
@@ -59,7 +63,7 @@ pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, Plug
     if let Some(manager) = &manager {
         checker.somebody_may_report(manager.enrolment, &raw.written, &components, raw.manager.enrolment.as_ref());
     }
-    let places = PluginPlaces { handlers: handler_places, policies: policy_places };
+    let places = PluginPlaces { handlers: handler_places, policies: policy_places, exchange: exchange_places };
     let manager = manager?;
     let tls = tls?;
     let config = Config {
@@ -74,6 +78,7 @@ pub fn check(raw: Raw, sources: &Sources, found: &Found) -> Option<(Config, Plug
         exporters,
         federation,
         peers,
+        exchange,
         plugins,
         storage,
         api,

@@ -22,6 +22,8 @@ pub struct PluginPlaces {
     pub handlers: HashMap<String, EntryPlaces>,
     /// Of `[[policies]]`.
     pub policies: HashMap<String, EntryPlaces>,
+    /// Of the files of exchange policies.
+    pub exchange: HashMap<String, EntryPlaces>,
 }
 
 /// Where one of them is written.
@@ -126,7 +128,11 @@ impl Checker<'_> {
         Some((policy, places))
     }
 
-    fn plugin_config(&self, mut node: Option<Node>, files: Option<&Node>) -> (serde_json::Value, Option<Node>) {
+    pub(super) fn plugin_config(
+        &self,
+        mut node: Option<Node>,
+        files: Option<&Node>,
+    ) -> (serde_json::Value, Option<Node>) {
         let mut problems = Vec::new();
         let mut value = match &node {
             Some(node) => to_json(node, &mut problems),
@@ -137,11 +143,11 @@ impl Checker<'_> {
         (value, node)
     }
 
-    fn pin(&self, spot: Option<&Spot<String>>) -> Option<String> {
+    pub(super) fn pin(&self, spot: Option<&Spot<String>>) -> Option<String> {
         spot.filter(|spot| !spot.value.is_empty()).and_then(|spot| self.digest(spot, "sha256"))
     }
 
-    fn plugin_source(&self, spot: &Spot<String>, pinned: bool) -> Option<PluginSource> {
+    pub(super) fn plugin_source(&self, spot: &Spot<String>, pinned: bool) -> Option<PluginSource> {
         if let Some(name) = spot.value.strip_prefix("builtin:") {
             if name.is_empty() {
                 let problem = Problem::error(spot.place, "`plugin` names no built-in plugin");

@@ -325,6 +325,14 @@ pub(super) static FEDERATION: TableSpec = TableSpec {
             "What the whole federation is told of this domain, in counts: components by reference point, alarms by severity, alarms \
              by type of the catalogue, what the manager can do with its version. [] tells only that it is there.",
         ),
+        key(
+            "export",
+            Paths,
+            Default("[]"),
+            "Files of the policies that what the whole federation is told passes, in this order: config/exchange. What fails lets \
+             nothing pass.",
+        ),
+        key("import", Paths, Default("[]"), "Files of the policies that what is shown of other domains passes."),
         key("origins", Tables(&ORIGIN), Default("[]"), ORIGIN.about),
         key("links", Tables(&LINK), Default("[]"), LINK.about),
     ],
@@ -384,8 +392,20 @@ pub(super) static PEER: TableSpec = TableSpec {
             "export",
             Paths,
             Default("[]"),
-            "What it is told. This version knows no such policies: it has to stay empty.",
+            "Files of the policies that what this peer alone is told passes: our ends of links to it.",
         ),
-        key("import", Paths, Default("[]"), "What is taken from it. It has to stay empty, as export."),
+        key(
+            "import",
+            Paths,
+            Default("[]"),
+            "Files of the policies that what is shown of its domain passes, behind those of [federation].",
+        ),
+        key(
+            "pseudonym_key",
+            Path,
+            Means("links have no aliases"),
+            "Text of 32 bytes or more, the same at both ends: aliases for the names of links are made with it, for policies that \
+             tell links by them.",
+        ),
     ],
 };

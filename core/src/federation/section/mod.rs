@@ -5,7 +5,7 @@
 //! section, it is written through the filter (`form`), which knows every member and word that there may be.
 //!
 //! ```text
-//!   picture --steady: small changes are none--> drafts --form--> bytes of sections
+//!   picture --steady: small changes are none--> drafts: disclosed, export policies, form--> bytes of sections
 //!   bytes of another domain's sections --form, own ends only--> what is shown, and what is wrong with it
 //! ```
 
@@ -13,7 +13,10 @@ mod form;
 mod steady;
 mod two_ends;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -124,48 +127,86 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     form::SECTIONS.iter().map(|(name, _)| *name)
 }
 
+/// Sections on their way: names and contents.
+pub type Sections = Vec<(Arc<str>, Value)>;
+
+/// What stands between what may be said and what is said. Whatever it does, the filter comes behind it.
+pub trait ExportPolicies {
+    /// What of these passes to an audience.
+    fn pass(&mut self, audience: &Audience, sections: Sections) -> Sections;
+
+    /// What links with an audience may be called instead of their names.
+    fn aliases(&self, audience: &Audience) -> Vec<(String, String)>;
+}
+
+/// None: everything passes.
+impl ExportPolicies for () {
+    fn pass(&mut self, _: &Audience, sections: Sections) -> Sections {
+        sections
+    }
+
+    fn aliases(&self, _: &Audience) -> Vec<(String, String)> {
+        Vec::new()
+    }
+}
+
 /// What is said to each audience: to the federation what is disclosed of how the domain is in sum, and to each domain that
-/// shares a link with us our ends of those links.
+/// shares a link with us our ends of those links. In this order: what is disclosed, what of that the export policies let pass,
+/// what of that has its form and says no other names than those that this audience may hear.
 #[must_use]
-pub fn drafts(picture: &DomainPicture, disclosed: &[Topic]) -> BTreeMap<Audience, Draft> {
-    let names: BTreeSet<&str> = picture
-        .links
-        .iter()
-        .flat_map(|end| [end.id.as_str(), &end.peer])
-        .chain([picture.capabilities.program.as_str()])
-        .collect();
-    let to_everybody = [
-        disclosed.contains(&Topic::Health).then(|| ("health", serde_json::to_value(&picture.health))),
-        alarms(picture, disclosed).map(|alarms| ("alarms", serde_json::to_value(&alarms))),
-        disclosed.contains(&Topic::Capabilities).then(|| ("capabilities", serde_json::to_value(&picture.capabilities))),
-    ];
-    let to_everybody = to_everybody.into_iter().flatten();
-    let mut drafts = BTreeMap::from([(Audience::Federation, draft(to_everybody, &names))]);
+pub fn drafts(
+    picture: &DomainPicture,
+    disclosed: &[Topic],
+    policies: &mut impl ExportPolicies,
+) -> BTreeMap<Audience, Draft> {
+    let mut draft = |audience: Audience, sections: Sections, names: BTreeSet<&str>| {
+        let aliases = policies.aliases(&audience);
+        let called = aliases.iter().filter(|(name, _)| names.contains(name.as_str())).map(|(_, alias)| alias.as_str());
+        let names: BTreeSet<&str> = names.iter().copied().chain(called).collect();
+        let offered: BTreeSet<Arc<str>> = sections.iter().map(|(name, _)| Arc::clone(name)).collect();
+        let mut passed = policies.pass(&audience, sections);
+        passed.retain(|(name, _)| offered.contains(name));
+        (audience, filtered(passed, &names))
+    };
+    let program = BTreeSet::from([picture.capabilities.program.as_str()]);
+    let mut drafts = BTreeMap::from([draft(Audience::Federation, to_everybody(picture, disclosed), program)]);
     let mut by_peer: BTreeMap<&str, Vec<LinkEnd>> = BTreeMap::new();
     for end in &picture.links {
         by_peer.entry(&end.peer).or_default().push(end.clone());
     }
     for (peer, ends) in by_peer {
-        let links = ("links", serde_json::to_value(Links { ends }));
-        drafts.insert(Audience::Adjacent(peer.into()), draft([links].into_iter(), &names));
+        let of_links = picture.links.iter().filter(|end| end.peer == peer).map(|end| end.id.as_str());
+        let names = of_links.chain([peer]).collect();
+        let links = serde_json::to_value(Links { ends }).map(|links| ("links".into(), links));
+        drafts.extend([draft(Audience::Adjacent(peer.into()), links.into_iter().collect(), names)]);
     }
     drafts
 }
 
-fn alarms(picture: &DomainPicture, disclosed: &[Topic]) -> Option<Alarms> {
-    let Alarms { raised, types } = picture.alarms.clone();
-    let (by_severity, by_type) = (disclosed.contains(&Topic::Alarms), disclosed.contains(&Topic::AlarmTypes));
-    let of = |told: bool, counts: BTreeMap<String, u64>| if told { counts } else { BTreeMap::new() };
-    (by_severity || by_type).then(|| Alarms { raised: of(by_severity, raised), types: of(by_type, types) })
+/// What is disclosed to the whole federation. What is not is not there at all, so that no policy can fill it.
+fn to_everybody(picture: &DomainPicture, disclosed: &[Topic]) -> Sections {
+    let DomainPicture { health, alarms: Alarms { raised, types }, capabilities, .. } = picture;
+    let told = |topic: Topic| disclosed.contains(&topic);
+    let mut alarms = serde_json::Map::new();
+    for (topic, member, counts) in [(Topic::Alarms, "raised", raised), (Topic::AlarmTypes, "types", types)] {
+        if told(topic) {
+            alarms.extend(serde_json::to_value(counts).map(|counts| (member.to_owned(), counts)));
+        }
+    }
+    let health = told(Topic::Health).then(|| ("health", serde_json::to_value(health)));
+    let alarms = (!alarms.is_empty()).then(|| ("alarms", Ok(Value::Object(alarms))));
+    let capabilities = told(Topic::Capabilities).then(|| ("capabilities", serde_json::to_value(capabilities)));
+    let all = [health, alarms, capabilities].into_iter().flatten();
+    all.filter_map(|(name, value)| Some((name.into(), value.ok()?))).collect()
 }
 
-/// A draft of sections, through the filter.
-fn draft<'a>(sections: impl Iterator<Item = (&'a str, serde_json::Result<Value>)>, names: &BTreeSet<&str>) -> Draft {
-    let written = |(name, value): (&str, serde_json::Result<Value>)| {
-        let Fitted { value, .. } = form::leaving(name, &value.ok()?, names)?;
-        Some((name.into(), serde_json::to_vec(&value).ok()?.into()))
+/// Sections as they are signed: through the filter, whoever made them.
+fn filtered(sections: Sections, names: &BTreeSet<&str>) -> Draft {
+    let written = |(name, value): (Arc<str>, Value)| {
+        let Fitted { value, .. } = form::leaving(&name, &value, names)?;
+        Some((name, serde_json::to_vec(&value).ok()?.into()))
     };
-    Draft { sections: sections.filter_map(written).collect() }
+    Draft { sections: sections.into_iter().filter_map(written).collect() }
 }
 
 /// What a section of a domain says to an audience, through the same filter, and what of it is not believed, with its place.
@@ -220,7 +261,7 @@ mod tests {
 
     #[test]
     fn links_are_told_to_the_domain_at_the_other_end_alone() {
-        let drafts = drafts(&picture(), &Topic::ALL);
+        let drafts = drafts(&picture(), &Topic::ALL, &mut ());
         let names = |audience: &Audience| drafts[audience].sections.keys().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(names(&Audience::Federation), ["alarms", "capabilities", "health"]);
         assert_eq!(names(&Audience::Adjacent("north".into())), ["links"]);
@@ -232,7 +273,7 @@ mod tests {
     #[test]
     fn a_domain_speaks_of_its_own_ends_to_those_at_the_other() {
         let (west, north) = (OriginId::from("west"), OriginId::from("north"));
-        let drafts = drafts(&picture(), &Topic::ALL);
+        let drafts = drafts(&picture(), &Topic::ALL, &mut ());
         let bytes = &drafts[&Audience::Adjacent(north.clone())].sections["links"];
         let told = |speaker: &OriginId, audience: &Audience| {
             let found = read(speaker, audience, "links", bytes).unwrap().unwrap();
@@ -249,14 +290,74 @@ mod tests {
     #[test]
     fn what_is_not_disclosed_is_not_said() {
         let said = |topics: &[Topic]| {
-            let drafts = drafts(&picture(), topics);
+            let drafts = drafts(&picture(), topics, &mut ());
             let sections = drafts[&Audience::Federation].sections.iter();
             sections.map(|(name, bytes)| format!("{name} {}", String::from_utf8_lossy(bytes))).collect::<Vec<_>>()
         };
         assert!(said(&[]).is_empty());
-        let raised = "alarms {\"raised\":{\"major\":2},\"types\":{}}";
+        let raised = "alarms {\"raised\":{\"major\":2}}";
         assert_eq!(said(&Topic::DEFAULT)[0], raised);
         assert_eq!(said(&[Topic::Alarms]), [raised]);
-        assert_eq!(said(&[Topic::AlarmTypes]), ["alarms {\"raised\":{},\"types\":{\"link-down\":1}}"]);
+        assert_eq!(said(&[Topic::AlarmTypes]), ["alarms {\"types\":{\"link-down\":1}}"]);
+    }
+
+    /// Policies that put anything into the place of what was there.
+    struct Hostile(fn(&Audience, Sections) -> Sections);
+
+    impl ExportPolicies for Hostile {
+        fn pass(&mut self, audience: &Audience, sections: Sections) -> Sections {
+            (self.0)(audience, sections)
+        }
+
+        fn aliases(&self, _: &Audience) -> Vec<(String, String)> {
+            vec![("vienna-brno".to_owned(), "alias-1".to_owned()), ("of-others".to_owned(), "alias-2".to_owned())]
+        }
+    }
+
+    fn said(policies: fn(&Audience, Sections) -> Sections) -> String {
+        let drafts = drafts(&picture(), &Topic::ALL, &mut Hostile(policies));
+        let all = drafts.into_iter().flat_map(|(_, draft)| draft.sections);
+        all.map(|(name, bytes)| format!("{name} {}\n", String::from_utf8_lossy(&bytes))).collect()
+    }
+
+    #[test]
+    fn no_policy_gets_past_the_filter() {
+        use serde_json::json;
+        let said = said(|audience, mut sections| {
+            for (_, content) in &mut sections {
+                content["operator"] = json!("Jane");
+                content["keyMaterial"] = json!("c2VjcmV0LXNlY3JldC1zZWNyZXQ");
+            }
+            let end =
+                |id: &str| json!({ "id": id, "peer": "north", "state": "up", "rack": 7, "qberRatio": 0.123_456_789 });
+            let ends = ["vienna-brno", "Jane Doe", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQ", "alias-2"].map(end);
+            let program = json!({ "program": "vienna-brno", "version": "call Jane", "sections": ["health", "Jane"] });
+            sections.push(("inventory".into(), json!({ "Jane": 1 })));
+            sections.push(("links".into(), json!({ "ends": ends })));
+            sections.push(("capabilities".into(), program));
+            sections
+                .push(("alarms".into(), json!({ "raised": { "Jane": 1, "major": 12_379_813_738_877_118_345_u64 } })));
+            assert!(matches!(audience, Audience::Federation | Audience::Adjacent(_)));
+            sections
+        });
+        for never in ["Jane", "c2Vj", "q83v", "alias-2", "rack", "123456789", "12379813738877118345"] {
+            assert!(!said.contains(never), "{never}: {said}");
+        }
+        // To the federation no link has a name, and to the neighbour it has few digits.
+        let capabilities = said.lines().find(|line| line.starts_with("capabilities")).unwrap();
+        assert_eq!(capabilities, "capabilities {\"sections\":[\"health\"]}");
+        assert_eq!(said.matches("vienna-brno").count(), 1, "{said}");
+        assert!(said.contains("0.1235"), "{said}");
+    }
+
+    #[test]
+    fn a_link_is_called_by_its_alias_where_one_was_agreed() {
+        let said = said(|_, mut sections| {
+            for (_, content) in sections.iter_mut().filter(|(name, _)| &**name == "links") {
+                content["ends"][0]["id"] = "alias-1".into();
+            }
+            sections
+        });
+        assert!(said.contains("\"id\":\"alias-1\"") && !said.contains("vienna-brno"), "{said}");
     }
 }

@@ -6,7 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use super::{Federation, driver::Core, locked};
+use super::{
+    Federation,
+    driver::Core,
+    locked,
+    shown::{Shown, Shows},
+};
 use crate::{
     api::{
         FederationDesk,
@@ -18,7 +23,7 @@ use crate::{
     federation::{
         graph::{Evidence, Graph},
         protocol::{Audience, Freshness, Held, OriginId, SectionBody, Slot},
-        section::{self, LinkEnd, Links, TwoEnds},
+        section::{LinkEnd, Links, TwoEnds},
     },
     model::Timestamp,
     storage::federation::{self as stored, Disclosure},
@@ -30,6 +35,8 @@ use crate::{
 pub struct Desk {
     /// The federation.
     pub federation: Arc<Federation>,
+    /// What of documents is shown.
+    pub shows: Arc<Shows>,
     /// Our domain.
     pub domain: OriginId,
     /// Where what was disclosed is read.
@@ -39,28 +46,25 @@ pub struct Desk {
 /// How a domain is seen that has said nothing yet.
 const UNHEARD: &str = "unheard";
 
-fn section_view(slot: &Slot, body: &SectionBody) -> SectionView {
-    let (content, malformed) = match section::read(&slot.origin, &slot.audience, &body.name, &body.data) {
-        Ok(Some(found)) => (found.value, (!found.faults.is_empty()).then(|| found.faults.join("; "))),
-        Ok(None) => (serde_json::Value::Null, None),
-        Err(problem) => (serde_json::Value::Null, Some(problem)),
-    };
-    SectionView { name: body.name.to_string(), bytes: body.data.len() as u64, content, malformed }
-}
-
-fn document_view(slot: &Slot, held: &Held) -> DocumentView {
-    DocumentView {
-        audience: slot.audience.to_string(),
-        version: held.manifest.version.to_string(),
-        issued: Timestamp(i64::try_from(held.manifest.issued_at).unwrap_or(i64::MAX)),
-        manifest_bytes: held.jws.size() as u64,
-        from: held.from.to_string(),
-        via: held.via.iter().map(ToString::to_string).collect(),
-        sections: held.sections.values().map(|body| section_view(slot, body)).collect(),
-    }
+fn section_view(body: &SectionBody, shown: Option<&Shown>) -> SectionView {
+    let Shown { content, malformed, withheld } = shown.cloned().unwrap_or_default();
+    SectionView { name: body.name.to_string(), bytes: body.data.len() as u64, content, malformed, withheld }
 }
 
 impl Desk {
+    fn document_view(&self, slot: &Slot, held: &Held) -> DocumentView {
+        let shown = self.shows.document(slot, held);
+        DocumentView {
+            audience: slot.audience.to_string(),
+            version: held.manifest.version.to_string(),
+            issued: Timestamp(i64::try_from(held.manifest.issued_at).unwrap_or(i64::MAX)),
+            manifest_bytes: held.jws.size() as u64,
+            from: held.from.to_string(),
+            via: held.via.iter().map(ToString::to_string).collect(),
+            sections: held.sections.iter().map(|(name, body)| section_view(body, shown.get(name))).collect(),
+        }
+    }
+
     fn domain_view(&self, core: &Core, domain: &OriginId) -> DomainView {
         let standing = core.node.standing(domain, core.now().mono);
         let documents = core.node.documents().filter(|(slot, _)| slot.origin == *domain);
@@ -70,7 +74,7 @@ impl Desk {
             freshness: standing.map_or(UNHEARD, |standing| standing.freshness.as_str()).to_owned(),
             age_ms: standing.map_or(0, |standing| standing.age_ms),
             disputed: standing.is_some_and(|standing| standing.disputed),
-            documents: documents.map(|(slot, held)| document_view(slot, held)).collect(),
+            documents: documents.map(|(slot, held)| self.document_view(slot, held)).collect(),
         }
     }
 
@@ -140,23 +144,28 @@ impl FederationDesk for Desk {
         domains.extend(core.node.documents().map(|(slot, _)| slot.origin.clone()));
         domains.sort_unstable();
         domains.dedup();
+        self.shows.keep_only(|slot| core.node.documents().any(|(held, _)| held == slot));
         domains.iter().map(|domain| self.domain_view(&core, domain)).collect()
     }
 
     fn links(&self) -> Vec<DomainLinkView> {
         let core = locked(&self.federation.core);
-        let ends = |origin: &OriginId, audience: Audience| -> Vec<LinkEnd> {
+        let ends = |origin: &OriginId, audience: Audience, other: &OriginId| -> Vec<LinkEnd> {
             let slot = Slot { origin: origin.clone(), audience };
             let held = core.node.documents().find(|(other, _)| **other == slot).map(|(_, held)| held);
-            let body = held.and_then(|held| held.sections.get("links"));
-            let read = body.and_then(|body| section::read(&slot.origin, &slot.audience, "links", &body.data).ok()?);
-            read.and_then(|links| serde_json::from_value::<Links>(links.value).ok()).unwrap_or_default().ends
+            let shown = held.map(|held| self.shows.document(&slot, held));
+            let links = shown.as_ref().and_then(|shown| shown.get("links")).map(|links| links.content.clone());
+            let read = links.and_then(|links| serde_json::from_value::<Links>(links).ok());
+            let mut ends = read.unwrap_or_default().ends;
+            // Either end may call a link by its alias.
+            ends.iter_mut().for_each(|end| end.id = self.federation.border.link_name(other, &end.id));
+            ends
         };
         let mut links = Vec::new();
         for domain in core.membership.peers.keys() {
             let (ours, theirs) = (
-                ends(&self.domain, Audience::Adjacent(domain.clone())),
-                ends(domain, Audience::Adjacent(self.domain.clone())),
+                ends(&self.domain, Audience::Adjacent(domain.clone()), domain),
+                ends(domain, Audience::Adjacent(self.domain.clone()), domain),
             );
             let freshness = core.node.standing(domain, core.now().mono);
             let freshness = freshness.map_or(UNHEARD, |standing| standing.freshness.as_str());
@@ -228,7 +237,7 @@ impl FederationDesk for Desk {
         relayed.dedup();
         Some(PreviewView {
             domain: domain.to_string(),
-            own: ours.map(|(slot, held)| document_view(slot, held)).collect(),
+            own: ours.map(|(slot, held)| self.document_view(slot, held)).collect(),
             relayed,
         })
     }

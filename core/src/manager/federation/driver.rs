@@ -9,7 +9,9 @@ use std::{
 use aws_lc_rs::rand::SystemRandom;
 
 use super::{
-    Federation, Membership, PlainSpeaker, Post, Speaker, locked,
+    Federation, Membership, PlainSpeaker, Post, Speaker,
+    border::Border,
+    locked,
     mailbox::Letter,
     ports::{Ports, from_row, to_row},
     tell::Teller,
@@ -52,6 +54,8 @@ pub struct Parts {
     pub db: FederationDb,
     /// What we say.
     pub speaker: Speaker,
+    /// The border that it passes.
+    pub border: Arc<Border>,
     /// What we say to managers that know nothing of all this.
     pub plain: PlainSpeaker,
     /// Alarms, audit and log.
@@ -113,7 +117,8 @@ struct Driver {
 /// # Errors
 /// If what was stored cannot be read, or no thread can be had.
 pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
-    let Parts { domain, manager, settings, membership, signatures, key, db, speaker, plain, teller, post } = parts;
+    let Parts { domain, manager, settings, membership, signatures, key, db, speaker, border, plain, teller, post } =
+        parts;
     let own_key = key.public().public.clone();
     let (last_epoch, stored) = (db.epoch()?, db.documents()?);
     let db = Arc::new(Mutex::new(db));
@@ -146,6 +151,7 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
         connections: OnceLock::new(),
         runtime: tokio::runtime::Handle::current(),
         thread: Mutex::default(),
+        border,
     });
     let mut driver = Driver {
         federation: Arc::clone(&federation),

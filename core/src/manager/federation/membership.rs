@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc};
 
 use crate::{
     config::{
-        Config, FederationConfig,
+        Config, FederationConfig, PeerConfig,
         federation::{FederationRole, OriginConfig},
     },
     federation::{
+        alias,
         keys::{self, OwnKey},
         protocol::{Key, Member, OriginId, Role, Roster},
     },
@@ -76,6 +77,24 @@ fn role(role: FederationRole) -> Role {
     }
 }
 
+/// Names of our links with a peer, and what they may be called instead.
+fn link_aliases(
+    peer: &PeerConfig,
+    federation: &FederationConfig,
+    problems: &mut Vec<MembershipError>,
+) -> BTreeMap<String, String> {
+    let Some(path) = &peer.pseudonym_key else { return BTreeMap::new() };
+    let key = match read("peers.pseudonym_key", path, alias::key) {
+        Ok(key) => key,
+        Err(problem) => {
+            problems.push(problem);
+            return BTreeMap::new();
+        }
+    };
+    let ours = federation.links.iter().filter(|link| link.domain == peer.origin.domain);
+    ours.map(|link| (link.name.clone(), alias::alias(&key, &federation.name, &link.name))).collect()
+}
+
 /// Whoever has a key signs for its domain: one that stands under two would speak for both.
 fn one_domain_a_key(config: &Config, roster: &Roster, problems: &mut Vec<MembershipError>) {
     let mut known: BTreeMap<&str, &OriginId> = BTreeMap::new();
@@ -112,10 +131,11 @@ pub fn membership(config: &Config) -> Result<Option<(Membership, OwnKey)>, Vec<M
         keys: own.iter().map(|own| own.public().clone()).collect(),
         min_epoch: 0,
     };
-    let mut peers = BTreeMap::new();
+    let (mut peers, mut aliases) = (BTreeMap::new(), BTreeMap::new());
     for peer in &config.peers {
         let domain = OriginId::from(peer.origin.domain.as_str());
         members.insert(domain.clone(), member(&peer.origin, &mut problems));
+        aliases.insert(domain.clone(), link_aliases(peer, federation, &mut problems));
         let Ok(id) = ComponentId::new(&peer.id) else { continue };
         let manager = ComponentRef::new(ReferencePoint::Mx, id);
         peers.insert(domain, Peer { manager, address: peer.address.clone() });
@@ -127,7 +147,7 @@ pub fn membership(config: &Config) -> Result<Option<(Membership, OwnKey)>, Vec<M
     let roster = Roster { federation: Arc::from(federation.name.as_str()), version: 0, members };
     one_domain_a_key(config, &roster, &mut problems);
     match own {
-        Some(own) if problems.is_empty() => Ok(Some((Membership { roster, peers }, own))),
+        Some(own) if problems.is_empty() => Ok(Some((Membership { roster, peers, aliases }, own))),
         _ => Err(problems),
     }
 }

@@ -3,12 +3,14 @@
 //!
 //! ```text
 //!   connections --letters--> driver: protocol node --> storage, then messages to connections
-//!   committed changes -----> domain picture: what there is to say, to whom
+//!   committed changes -----> domain picture: what there is to say, to whom --> border: what passes
+//!   what is held --> border --> desk: what is shown
 //! ```
 //!
 //! A report of a peer is answered like any other; what it says of domains comes here. Nothing here decides what is
 //! believed (`federation/protocol`) or what may be said (`federation/section`).
 
+pub mod border;
 mod complaints;
 mod desk;
 mod driver;
@@ -16,6 +18,8 @@ mod mailbox;
 pub mod membership;
 pub mod picture;
 mod ports;
+pub mod shown;
+pub mod speaking;
 mod tell;
 
 use std::{
@@ -51,6 +55,8 @@ pub struct Membership {
     pub roster: Roster,
     /// Peers by their domains.
     pub peers: BTreeMap<OriginId, Peer>,
+    /// Names of links and what they may be called instead, by the domain at the other end.
+    pub aliases: BTreeMap<OriginId, BTreeMap<String, String>>,
 }
 
 /// A configured peer.
@@ -88,6 +94,7 @@ pub struct Federation {
     connections: std::sync::OnceLock<std::sync::Weak<Connections>>,
     runtime: tokio::runtime::Handle,
     thread: Mutex<Option<JoinHandle<()>>>,
+    border: Arc<border::Border>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -106,8 +113,15 @@ impl Federation {
     }
 
     /// Goes by another configuration from now on.
-    pub fn configure(&self, membership: Membership, key: OwnKey) {
+    pub fn configure(&self, membership: Membership, key: OwnKey, rules: border::Rules) {
+        self.border.set(rules);
         self.mailbox.put(Letter::Configured(Box::new(membership), Box::new(key)));
+    }
+
+    /// What stands between our domain and others.
+    #[must_use]
+    pub const fn border(&self) -> &Arc<border::Border> {
+        &self.border
     }
 
     /// Ends it.

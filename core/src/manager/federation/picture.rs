@@ -162,35 +162,6 @@ impl Sources {
         let config = &self.current.get().config;
         config.federation.as_ref().map(|one| one.disclose.clone()).unwrap_or_default()
     }
-
-    /// The status of the domain in objects of section 4, for managers that know nothing of the rest: how many components of each
-    /// kind there are, and how the service is.
-    #[must_use]
-    pub fn plain(&self) -> String {
-        let picture = self.picture();
-        let raised = |severity: Severity| picture.alarms.raised.get(severity.as_str()).copied().unwrap_or(0);
-        let state = match (raised(Severity::Critical), raised(Severity::Major)) {
-            (0, 0) => "available",
-            (0, _) => "degraded",
-            _ => "unavailable",
-        };
-        let counts: serde_json::Map<String, serde_json::Value> = picture
-            .health
-            .components
-            .iter()
-            .flat_map(|(point, counts)| {
-                [
-                    (format!("{point}_components"), counts.known.into()),
-                    (format!("{point}_components_connected"), counts.connected.into()),
-                ]
-            })
-            .collect();
-        serde_json::json!([
-            { "type": "state", "values": { "service_state": state } },
-            { "type": "inventory", "values": counts },
-        ])
-        .to_string()
-    }
 }
 
 #[cfg(test)]

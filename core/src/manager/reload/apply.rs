@@ -15,7 +15,7 @@ use crate::{
     config::Enrolment,
     connection::{ContextSlot, InterfaceContext},
     dispatch::{ComponentCard, ComponentEntry},
-    manager::{in_force::InForce, live::Interface},
+    manager::{federation::border::Rules, in_force::InForce, live::Interface},
     net::{Bounds, ConnectionRegistry},
     shard::ShardMessage,
     telemetry::logs,
@@ -81,7 +81,8 @@ impl Reloader {
         self.parts.contexts.enrolments.settle(waits);
         self.parts.connections.dial_these(in_force.dialled());
         if let (Some(federation), Some((membership, key))) = (&self.parts.federation, membership) {
-            federation.configure(membership, key);
+            let rules = Rules::new(&in_force.config, &in_force.plugins.exchange, &membership);
+            federation.configure(membership, key, rules);
         }
         self.parts.subscriptions.set_visibility(in_force.sees());
         self.parts.outward.want(&in_force.config.subscriptions, &self.parts.contexts.registry);

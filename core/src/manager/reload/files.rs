@@ -46,7 +46,8 @@ impl FileSet {
             others.extend(tls_files(tls).cloned());
         }
         let handlers = config.handlers.iter().map(|handler| &handler.plugin);
-        for plugin in handlers.chain(config.policies.iter().map(|policy| &policy.plugin)) {
+        let policies = config.policies.iter().map(|policy| &policy.plugin);
+        for plugin in handlers.chain(policies).chain(config.exchange.iter().map(|policy| &policy.plugin)) {
             match plugin {
                 PluginSource::Builtin(_) => {}
                 PluginSource::File(path) | PluginSource::Native(path) => {
@@ -59,6 +60,7 @@ impl FileSet {
                 [&peer.trust_anchors, &peer.origin.signing_keys, &peer.export, &peer.import]
                     .into_iter()
                     .flatten()
+                    .chain(&peer.pseudonym_key)
                     .cloned(),
             );
         }

@@ -157,6 +157,12 @@ impl Reloader {
         let host = if same_limits { host } else { host.with_limits(&config.plugins) };
         let before = same_limits.then_some(&was.plugins);
         let plugins = plugins::load(&config.handlers, &config.policies, &host, &self.parts.contexts.symbols, before);
+        let before = same_limits.then_some((was.config.exchange.as_slice(), &was.plugins));
+        let exchange = plugins::load_exchange(&config.exchange, &host, before);
+        let plugins = match (plugins, exchange) {
+            (Ok(plugins), Ok(exchange)) => Ok(plugins::Plugins { exchange, ..plugins }),
+            (plugins, exchange) => Err(plugins.err().into_iter().chain(exchange.err()).flatten().collect::<Vec<_>>()),
+        };
         let plugins = plugins.map_err(|errors| {
             let complaints: Vec<_> =
                 errors.iter().flat_map(|problem| problem.error.complaints(problem.kind, &problem.name)).collect();

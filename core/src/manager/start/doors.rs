@@ -12,7 +12,7 @@ use crate::{
     clock::wall_time,
     config::InterfaceConfig,
     connection::{ContextSlot, NoPeers, PeerDesk},
-    federation::{keys::Verifier, protocol::Settings, section},
+    federation::{keys::Verifier, protocol::Settings},
     manager::{
         Running,
         alarms::AlarmDesk,
@@ -23,8 +23,11 @@ use crate::{
         exporters::{Exporters, ExportersError},
         federation::{
             self, Federation, Teller,
+            border::{Border, Gate, Rules},
             membership::{membership, trust_sources},
             picture::Sources,
+            shown::Shows,
+            speaking::Speaking,
         },
         housekeeping::House,
         live::{Connections, Interface, Sink},
@@ -34,6 +37,7 @@ use crate::{
         watch::Watch,
     },
     net::{Bounds, ConnectionRegistry, InterfaceTrust, TrustWarning},
+    plugin::Direction,
     shard::commit::PolicyRequest,
     storage::federation::FederationDb,
 };
@@ -128,7 +132,10 @@ impl Shared {
         };
         let refresh = u64::try_from(one.refresh.as_millis()).unwrap_or(u64::MAX);
         let settings = Settings { refresh, valid_for: refresh.saturating_mul(3), ..Settings::default() };
-        let (speaking, plain, mut steady) = (sources.clone(), sources, section::Steady::default());
+        let rules = Rules::new(config, &in_force.plugins.exchange, &membership);
+        let border = Border::new(rules, self.clock, desk.clone(), self.manager.clone());
+        let own = config.manager.domain.as_str().into();
+        let (mut speaking, plain) = Speaking::new(sources, Gate::new(Arc::clone(&border), Direction::Export), own);
         let federation = federation::start(federation::Parts {
             domain: config.manager.domain.as_str().into(),
             manager: config.manager.id.clone(),
@@ -137,12 +144,9 @@ impl Shared {
             signatures: Box::new(Verifier),
             key,
             db: FederationDb::open(&config.manager.data_dir)?,
-            speaker: Box::new(move || {
-                let mut picture = speaking.picture();
-                steady.settle(&mut picture.links);
-                section::drafts(&picture, &speaking.disclosed())
-            }),
-            plain: Box::new(move || plain.plain()),
+            speaker: Box::new(move || speaking.drafts()),
+            border,
+            plain,
             teller: Teller::new(
                 desk.clone(),
                 parts.audit.clone(),
@@ -186,6 +190,7 @@ impl Shared {
         let manager = &self.current.get().config.manager;
         let desk_of = |federation: &Arc<Federation>| federation::Desk {
             federation: Arc::clone(federation),
+            shows: Shows::new(federation.border(), manager.domain.as_str().into()),
             domain: manager.domain.as_str().into(),
             data_dir: manager.data_dir.clone(),
         };

@@ -35,3 +35,16 @@ pub(super) mod policy {
         },
     });
 }
+
+/// World `exchange-policy`.
+pub(super) mod exchange {
+    wasmtime::component::bindgen!({
+        path: "../wit/v0.1",
+        world: "exchange-policy",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        with: {
+            "qkdn:manager/types": super::handler::qkdn::manager::types,
+            "qkdn:manager/host": super::handler::qkdn::manager::host,
+        },
+    });
+}

@@ -16,15 +16,16 @@ use wasmtime::{
 mod bindings;
 mod cache;
 mod engine;
+mod exchange;
 mod handler;
 mod instance;
 mod policy;
 
 use self::{
-    bindings::handler::qkdn::manager::host, cache::CodeCache, handler::HandlerProgram, instance::Guest,
-    policy::PolicyProgram,
+    bindings::handler::qkdn::manager::host, cache::CodeCache, exchange::ExchangeProgram, handler::HandlerProgram,
+    instance::Guest, policy::PolicyProgram,
 };
-use super::{artifact::Artifact, handler::StartHandler, policy::StartPolicy};
+use super::{artifact::Artifact, exchange::StartExchange, handler::StartHandler, policy::StartPolicy};
 
 /// The records of the contract, as generated from the WIT: what native plugins speak in, too.
 pub(super) mod wit {
@@ -77,6 +78,17 @@ impl Runtime {
         }))
     }
 
+    /// Makes instances of an exchange policy. The error is the rest of a sentence about the plugin.
+    pub(super) fn exchange(&self, artifact: Artifact) -> Result<StartExchange, String> {
+        let compiled = self.compile(artifact)?;
+        let program =
+            ExchangeProgram::new(self.link(&compiled)?).map_err(|error| compiled.lacks("exchange", &error))?;
+        Ok(Box::new(move |setup| {
+            let _ = &compiled;
+            program.start(setup)
+        }))
+    }
+
     /// Equal bytes are compiled once, also when several ask at the same time.
     fn compile(&self, artifact: Artifact) -> Result<Arc<Compiled>, String> {
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,14 +122,16 @@ impl Compiled {
         let kind = self.0.component_type();
         let exports: Vec<&str> = kind.exports(self.0.engine()).map(|(name, _)| name).collect();
         let found = if exports.is_empty() { "nothing".to_owned() } else { exports.join(", ") };
-        let hint = match wanted {
-            "handler" if exports.iter().any(|name| name.starts_with("qkdn:manager/policy@")) => {
-                ": it is a policy and belongs into [[policies]]"
+        let is = |role: &str| {
+            wanted != role && exports.iter().any(|name| name.starts_with(&format!("qkdn:manager/{role}@")))
+        };
+        let hint = match () {
+            () if is("policy") => ": it is a policy and belongs into [[policies]]",
+            () if is("handler") => ": it is a handler and belongs into [[handlers]]",
+            () if is("exchange") => {
+                ": it is an exchange policy and belongs into a file that `export` or `import` names"
             }
-            "policy" if exports.iter().any(|name| name.starts_with("qkdn:manager/handler@")) => {
-                ": it is a handler and belongs into [[handlers]]"
-            }
-            _ => "",
+            () => "",
         };
         format!("does not export qkdn:manager/{wanted}@0.1.0; it exports {found}{hint} ({error:#})")
     }

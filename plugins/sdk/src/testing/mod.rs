@@ -1,11 +1,12 @@
 //! Playing the manager, so that plugins are tested with `cargo test`.
 //!
 //! [`HandlerHost`] decodes extensions as the manager does and hands batches to a handler; [`PolicyHost`] keeps a policy's
-//! state, timers and alarms between calls and moves time on. Both check every answer as the manager would and panic,
+//! state, timers and alarms between calls and moves time on; [`ExchangeHost`] keeps an exchange policy's memory. All check every answer as the manager would and panic,
 //! with a reason, where it would call the plugin failed. Nothing here exists in WebAssembly.
 
 #![expect(clippy::panic, reason = "a test kit fails tests")]
 
+mod exchange;
 mod handler;
 mod policy;
 mod symbols;
@@ -13,6 +14,7 @@ mod symbols;
 use std::cell::RefCell;
 use std::mem;
 
+pub use exchange::ExchangeHost;
 pub use handler::{Answer, HandlerHost};
 pub use policy::{AlarmKey, Event, PolicyHost, Reading};
 pub use symbols::SymbolTable;

@@ -1,0 +1,114 @@
+//! What our domain says: its picture, settled, disclosed, past the border and through the filter; and the same in plain objects for
+//! managers that know nothing of the federation's messages.
+//!
+//! In: the picture of the domain. Out: drafts for each audience. Nobody is told by the plain way what the federation is not told.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use serde_json::{Map, Value, json};
+
+use super::{PlainSpeaker, border::Gate, locked, picture::Sources};
+use crate::federation::{
+    protocol::{Audience, Draft, OriginId},
+    section::{self, ExportPolicies, Sections, Steady},
+};
+
+/// Speaks for the domain.
+pub struct Speaking {
+    sources: Sources,
+    steady: Steady,
+    policies: AtTheBorder,
+    /// What the federation was told last.
+    told: Arc<Mutex<Draft>>,
+}
+
+struct AtTheBorder {
+    gate: Gate,
+    own: OriginId,
+}
+
+impl ExportPolicies for AtTheBorder {
+    fn pass(&mut self, audience: &Audience, sections: Sections) -> Sections {
+        self.gate.export(&self.own, audience, sections)
+    }
+
+    fn aliases(&self, audience: &Audience) -> Vec<(String, String)> {
+        self.gate.aliases(audience)
+    }
+}
+
+impl Speaking {
+    /// One who speaks, and one who says the same in plain objects.
+    #[must_use]
+    pub fn new(sources: Sources, gate: Gate, own: OriginId) -> (Self, PlainSpeaker) {
+        let told = Arc::new(Mutex::new(Draft::default()));
+        let heard = Arc::clone(&told);
+        let speaking = Self { sources, steady: Steady::default(), policies: AtTheBorder { gate, own }, told };
+        (speaking, Box::new(move || plain(&locked(&heard))))
+    }
+
+    /// What is said now.
+    pub fn drafts(&mut self) -> BTreeMap<Audience, Draft> {
+        let mut picture = self.sources.picture();
+        self.steady.settle(&mut picture.links);
+        let drafts = section::drafts(&picture, &self.sources.disclosed(), &mut self.policies);
+        self.policies.gate.keep_only(|_, audience| drafts.contains_key(audience));
+        if let Some(draft) = drafts.get(&Audience::Federation) {
+            locked(&self.told).clone_from(draft);
+        }
+        drafts
+    }
+}
+
+/// The status of the domain in objects of section 4: how many components of each kind there are, and how the service is, as far as
+/// the federation is told it.
+fn plain(told: &Draft) -> String {
+    let section = |name: &str| -> Option<Value> { serde_json::from_slice(told.sections.get(name)?).ok() };
+    let mut objects = Vec::new();
+    if let Some(raised) = section("alarms").as_ref().and_then(|alarms| alarms.get("raised")) {
+        let is_raised = |severity: &str| raised[severity].as_u64().unwrap_or(0) > 0;
+        let state = match (is_raised("critical"), is_raised("major")) {
+            (false, false) => "available",
+            (false, true) => "degraded",
+            _ => "unavailable",
+        };
+        objects.push(json!({ "type": "state", "values": { "service_state": state } }));
+    }
+    if let Some(Value::Object(points)) = section("health").as_ref().and_then(|health| health.get("components")) {
+        let mut counts = Map::new();
+        for (point, told) in points {
+            for (name, member) in [("components", "known"), ("components_connected", "connected")] {
+                counts.extend(told.get(member).map(|count| (format!("{point}_{name}"), count.clone())));
+            }
+        }
+        objects.push(json!({ "type": "inventory", "values": counts }));
+    }
+    Value::Array(objects).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plainly_no_more_is_said_than_the_federation_is_told() {
+        assert_eq!(plain(&Draft::default()), "[]");
+        let section = |name: &str, content: Value| (Arc::from(name), content.to_string().into_bytes().into());
+        let health =
+            section("health", json!({ "components": { "mq": { "known": 5 }, "mk": { "known": 3, "connected": 2 } } }));
+        let alarms = section("alarms", json!({ "raised": { "major": 1 } }));
+        let told: Value = serde_json::from_str(&plain(&Draft { sections: [health, alarms].into() })).unwrap();
+        assert_eq!(
+            told,
+            json!([
+                { "type": "state", "values": { "service_state": "degraded" } },
+                { "type": "inventory", "values": { "mk_components": 3, "mk_components_connected": 2, "mq_components": 5 } },
+            ])
+        );
+        let types = section("alarms", json!({ "types": { "link-down": 1 } }));
+        assert_eq!(plain(&Draft { sections: [types].into() }), "[]");
+    }
+}

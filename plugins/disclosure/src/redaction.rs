@@ -1,0 +1,134 @@
+//! What passes and what does not, by path: `alarms/types`, `health/components/mu`, `links/ends/*/qberRatio`.
+//!
+//! A path is a section and members of it; `*` stands for any one step, and for the positions in a list. It means the member
+//! and all that is in it. Paths are held against what sections there are, so that one with a slip is refused.
+
+use qkdn_plugin::{Problems, catalogue};
+use serde_json::Value;
+
+/// Sections with their members, as far as they go; `{point}`, `{severity}` and `{type}` stand for words, `*` for positions.
+const KNOWN: [&str; 17] = [
+    "health/components/{point}/known",
+    "health/components/{point}/connected",
+    "health/components/{point}/silent",
+    "health/components/{point}/impaired",
+    "alarms/raised/{severity}",
+    "alarms/types/{type}",
+    "links/ends/*/id",
+    "links/ends/*/peer",
+    "links/ends/*/state",
+    "links/ends/*/qberRatio",
+    "links/ends/*/secretKeyRateBps",
+    "links/ends/*/keyStoreFillRatio",
+    "links/ends/*/timeToExhaustionS",
+    "capabilities/program",
+    "capabilities/version",
+    "capabilities/referencePoints",
+    "capabilities/sections",
+];
+const POINTS: [&str; 7] = ["mq", "mops", "mqrp", "mk", "mc", "mu", "mx"];
+const SEVERITIES: [&str; 5] = ["warning", "minor", "major", "critical", "indeterminate"];
+/// Without these a link cannot be told.
+const OF_EVERY_LINK: [&str; 3] = ["id", "peer", "state"];
+
+/// The steps of a path.
+type Path = Vec<String>;
+
+/// Which members pass.
+#[derive(Debug)]
+pub(crate) struct Redaction {
+    only: Option<Vec<Path>>,
+    leave_out: Vec<Path>,
+}
+
+impl Redaction {
+    pub(crate) fn new(only: Option<&[String]>, leave_out: &[String], problems: &mut Problems) -> Self {
+        let mut read = |list: &[String], key: &str| -> Vec<Path> {
+            let mut paths = Vec::new();
+            for (index, text) in list.iter().enumerate() {
+                let path: Path = text.split('/').map(str::to_owned).collect();
+                let place = format!("/{key}/{index}");
+                if !leads_somewhere(&path) {
+                    let example = KNOWN.iter().find(|known| known.split('/').next() == text.split('/').next());
+                    let example = example.unwrap_or(&"health/components/mu, alarms/types, links");
+                    problems.add(
+                        place,
+                        format!("`{text}` leads to nothing that is told; expected a path such as {example}"),
+                    );
+                } else if key == "leave_out" && of_every_link(&path) {
+                    problems
+                        .add(place, format!("a link without `{text}` cannot be told; leave out `links` as a whole"));
+                }
+                paths.push(path);
+            }
+            paths
+        };
+        Self { leave_out: read(leave_out, "leave_out"), only: only.map(|only| read(only, "only")) }
+    }
+
+    /// Takes out what does not pass.
+    pub(crate) fn apply(&self, sections: &mut Vec<(String, Value)>) {
+        sections.retain_mut(|(name, content)| {
+            let mut path = vec![name.as_str()];
+            self.passes(&path) && {
+                self.narrow(content, &mut path);
+                true
+            }
+        });
+    }
+
+    fn narrow<'a>(&self, value: &'a mut Value, path: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(members) => {
+                // A link is told with its name and state, whatever else of it passes.
+                let is_link = matches!(path[..], ["links", "ends", _]);
+                members.retain(|name, _| {
+                    let steps: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
+                    self.passes(&steps) || (is_link && OF_EVERY_LINK.contains(&name.as_str()))
+                });
+                for (name, value) in members {
+                    path.push(name);
+                    self.narrow(value, path);
+                    path.pop();
+                }
+            }
+            Value::Array(entries) => {
+                for entry in entries {
+                    path.push("*");
+                    self.narrow(entry, path);
+                    path.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn passes(&self, path: &[&str]) -> bool {
+        let left_out = self.leave_out.iter().any(|pattern| pattern.len() <= path.len() && agree(pattern, path));
+        // Inside what passes, or on the way to it.
+        !left_out && self.only.as_ref().is_none_or(|only| only.iter().any(|pattern| agree(pattern, path)))
+    }
+}
+
+/// Whether the steps that both have are the same.
+fn agree(pattern: &[String], path: &[&str]) -> bool {
+    pattern.iter().zip(path).all(|(pattern, step)| pattern == "*" || pattern == step || *step == "*")
+}
+
+fn leads_somewhere(path: &[String]) -> bool {
+    let fits = |step: &str, known: &str| match known {
+        _ if step == "*" => true,
+        "{point}" => POINTS.contains(&step),
+        "{severity}" => SEVERITIES.contains(&step),
+        "{type}" => step == "other" || catalogue::ALARMS.iter().any(|kind| kind.id == step),
+        known => step == known,
+    };
+    KNOWN.iter().any(|known| {
+        let known: Vec<&str> = known.split('/').collect();
+        path.len() <= known.len() && path.iter().zip(known).all(|(step, known)| fits(step, known))
+    })
+}
+
+fn of_every_link(path: &[String]) -> bool {
+    matches!(path, [section, _, _, member] if section == "links" && (member == "*" || OF_EVERY_LINK.contains(&member.as_str())))
+}

@@ -1,0 +1,60 @@
+//! Numbers in steps: how many and how much, but not exactly.
+//!
+//! To the nearest multiple; but what is there is never told as nothing: a count that is not 0 is told as one step at least.
+
+use qkdn_plugin::exchange::Passing;
+use serde_json::Value;
+
+/// Steps; absent: as it is.
+#[derive(Debug, Default)]
+pub(crate) struct Steps {
+    pub(crate) counts: Option<u64>,
+    pub(crate) qber: Option<f64>,
+    /// Bits per second.
+    pub(crate) secret_key_rate: Option<f64>,
+    pub(crate) key_store_fill: Option<f64>,
+    /// Seconds.
+    pub(crate) time_to_exhaustion: Option<f64>,
+}
+
+impl Steps {
+    pub(crate) fn apply(&self, passing: &mut Passing) {
+        if let Some(step) = self.counts {
+            for section in ["health", "alarms"] {
+                if let Some(content) = passing.section_mut(section) {
+                    counts(content, step);
+                }
+            }
+        }
+        let Some(ends) = passing.section_mut("links").and_then(|links| links.get_mut("ends")?.as_array_mut()) else {
+            return;
+        };
+        let of_a_link = [
+            ("qberRatio", self.qber),
+            ("secretKeyRateBps", self.secret_key_rate),
+            ("keyStoreFillRatio", self.key_store_fill),
+            ("timeToExhaustionS", self.time_to_exhaustion),
+        ];
+        for end in ends {
+            for (name, step) in of_a_link {
+                if let (Some(step), Some(value)) = (step, end.get_mut(name)) {
+                    *value = value.as_f64().map_or(Value::Null, |number| ((number / step).round() * step).into());
+                }
+            }
+        }
+    }
+}
+
+/// All whole numbers in a section of counts.
+fn counts(value: &mut Value, step: u64) {
+    match value {
+        Value::Object(members) => members.values_mut().for_each(|value| counts(value, step)),
+        Value::Number(number) => {
+            let count = number.as_u64().unwrap_or(0);
+            let nearest = count.saturating_add(step / 2) / step * step;
+            let told = if count == 0 { 0 } else { nearest.max(step) };
+            *value = told.into();
+        }
+        _ => {}
+    }
+}
