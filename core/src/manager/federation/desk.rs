@@ -22,7 +22,7 @@ use crate::{
     },
     federation::{
         graph::{Evidence, Graph},
-        protocol::{Audience, Freshness, Held, OriginId, SectionBody, Slot},
+        protocol::{Audience, Freshness, Held, OriginId, SectionBody, Slot, Standing},
         section::{LinkEnd, Links, TwoEnds},
     },
     model::Timestamp,
@@ -51,6 +51,33 @@ fn section_view(body: &SectionBody, shown: Option<&Shown>) -> SectionView {
     SectionView { name: body.name.to_string(), bytes: body.data.len() as u64, content, malformed, withheld }
 }
 
+/// What is known of a domain, taken from the state machine under its lock. It is looked at after that: import policies take
+/// their time, and the protocol does not wait for them.
+struct Found {
+    domain: OriginId,
+    standing: Option<Standing>,
+    documents: Vec<(Slot, Held)>,
+}
+
+impl Found {
+    fn of(core: &Core, domain: OriginId) -> Self {
+        let documents = core.node.documents().filter(|(slot, _)| slot.origin == domain);
+        Self {
+            standing: core.node.standing(&domain, core.now().mono),
+            documents: documents.map(|(slot, held)| (slot.clone(), held.clone())).collect(),
+            domain,
+        }
+    }
+
+    fn freshness(&self) -> &'static str {
+        self.standing.map_or(UNHEARD, |standing| standing.freshness.as_str())
+    }
+
+    fn told_to(&self, audience: &Audience) -> Option<&(Slot, Held)> {
+        self.documents.iter().find(|(slot, _)| slot.audience == *audience)
+    }
+}
+
 impl Desk {
     fn document_view(&self, slot: &Slot, held: &Held) -> DocumentView {
         let shown = self.shows.document(slot, held);
@@ -65,16 +92,15 @@ impl Desk {
         }
     }
 
-    fn domain_view(&self, core: &Core, domain: &OriginId) -> DomainView {
-        let standing = core.node.standing(domain, core.now().mono);
-        let documents = core.node.documents().filter(|(slot, _)| slot.origin == *domain);
+    fn domain_view(&self, found: &Found) -> DomainView {
+        let Found { domain, standing, documents } = found;
         DomainView {
             domain: domain.to_string(),
             own: *domain == self.domain,
-            freshness: standing.map_or(UNHEARD, |standing| standing.freshness.as_str()).to_owned(),
+            freshness: found.freshness().to_owned(),
             age_ms: standing.map_or(0, |standing| standing.age_ms),
             disputed: standing.is_some_and(|standing| standing.disputed),
-            documents: documents.map(|(slot, held)| self.document_view(slot, held)).collect(),
+            documents: documents.iter().map(|(slot, held)| self.document_view(slot, held)).collect(),
         }
     }
 
@@ -144,16 +170,19 @@ impl FederationDesk for Desk {
         domains.extend(core.node.documents().map(|(slot, _)| slot.origin.clone()));
         domains.sort_unstable();
         domains.dedup();
-        self.shows.keep_only(|slot| core.node.documents().any(|(held, _)| held == slot));
-        domains.iter().map(|domain| self.domain_view(&core, domain)).collect()
+        let found: Vec<Found> = domains.into_iter().map(|domain| Found::of(&core, domain)).collect();
+        drop(core);
+        self.shows.keep_only(|slot| found.iter().any(|one| one.documents.iter().any(|(held, _)| held == slot)));
+        found.iter().map(|one| self.domain_view(one)).collect()
     }
 
     fn links(&self) -> Vec<DomainLinkView> {
         let core = locked(&self.federation.core);
-        let ends = |origin: &OriginId, audience: Audience, other: &OriginId| -> Vec<LinkEnd> {
-            let slot = Slot { origin: origin.clone(), audience };
-            let held = core.node.documents().find(|(other, _)| **other == slot).map(|(_, held)| held);
-            let shown = held.map(|held| self.shows.document(&slot, held));
+        let own = Found::of(&core, self.domain.clone());
+        let peers: Vec<Found> = core.membership.peers.keys().map(|peer| Found::of(&core, peer.clone())).collect();
+        drop(core);
+        let ends = |found: &Found, audience: &Audience, other: &OriginId| -> Vec<LinkEnd> {
+            let shown = found.told_to(audience).map(|(slot, held)| self.shows.document(slot, held));
             let links = shown.as_ref().and_then(|shown| shown.get("links")).map(|links| links.content.clone());
             let read = links.and_then(|links| serde_json::from_value::<Links>(links).ok());
             let mut ends = read.unwrap_or_default().ends;
@@ -162,13 +191,11 @@ impl FederationDesk for Desk {
             ends
         };
         let mut links = Vec::new();
-        for domain in core.membership.peers.keys() {
-            let (ours, theirs) = (
-                ends(&self.domain, Audience::Adjacent(domain.clone()), domain),
-                ends(domain, Audience::Adjacent(self.domain.clone()), domain),
-            );
-            let freshness = core.node.standing(domain, core.now().mono);
-            let freshness = freshness.map_or(UNHEARD, |standing| standing.freshness.as_str());
+        for peer in &peers {
+            let domain = &peer.domain;
+            let ours = ends(&own, &Audience::Adjacent(domain.clone()), domain);
+            let theirs = ends(peer, &Audience::Adjacent(self.domain.clone()), domain);
+            let freshness = peer.freshness();
             for both in TwoEnds::join(self.domain.as_str(), &ours, &theirs) {
                 let json = |end: &Option<LinkEnd>| end.as_ref().and_then(|end| serde_json::to_value(end).ok());
                 links.push(DomainLinkView {
