@@ -448,3 +448,38 @@ fn a_document_is_as_old_as_who_brings_it_says() {
     let standing = net.nodes["b"].standing(&id("a"), net.now).expect("known");
     assert_eq!((standing.freshness, standing.age_ms), (Freshness::Stale, 60_000));
 }
+
+#[test]
+fn sessions_that_die_together_are_our_own_isolation_and_those_of_who_leaves_are_not() {
+    for leaves in [false, true] {
+        let mut net = Net::of(&["a", "b", "c", "d"]);
+        for other in ["b", "c", "d"] {
+            let (here, there) = net.join("a", other);
+            net.publish(other, "well");
+            if leaves {
+                net.give(other, Input::Leave);
+            }
+            net.ends.remove(&here);
+            net.ends.remove(&there);
+            net.give("a", Input::Disconnected(here));
+        }
+        assert_eq!(net.happened("a", |event| *event == Event::Isolated), usize::from(!leaves), "leaves: {leaves}");
+    }
+}
+
+#[test]
+fn who_was_held_up_takes_silence_for_its_own_fault_for_a_while() {
+    let mut net = Net::of(&["a", "b"]);
+    net.join("a", "b");
+    net.publish("b", "well");
+    net.pass(1_000);
+    net.now += 60_000;
+    net.give("a", Input::Tick);
+    let counts =
+        |net: &Net| [Event::Isolated, Event::Rejoined].map(|wanted| net.happened("a", |event| *event == wanted));
+    assert_eq!(counts(&net), [1, 0]);
+    net.pass(4_000);
+    assert_eq!(counts(&net), [1, 0], "what was held up meanwhile arrives first");
+    net.pass(2_000);
+    assert_eq!(counts(&net), [1, 1]);
+}

@@ -42,21 +42,9 @@ impl Rollup {
         time >= self.start && time - self.start < step_ms
     }
 
-    /// Adds the values in front that are of this step; what is behind them comes back.
-    pub fn add_front<'a>(&mut self, samples: &'a [(i64, f64)], step_ms: i64) -> &'a [(i64, f64)] {
-        let same = samples.iter().position(|&(time, _)| !self.spans(time, step_ms)).unwrap_or(samples.len());
-        let (own, rest) = samples.split_at(same);
-        let Self { mut min, mut max, mut sum, mut last, mut last_time, .. } = *self;
-        for &(time, value) in own {
-            min = min.min(value);
-            max = max.max(value);
-            sum += value;
-            if time > last_time || (time == last_time && ordered(value) > ordered(last)) {
-                (last, last_time) = (value, time);
-            }
-        }
-        *self = Self { min, max, sum, last, last_time, count: self.count + own.len() as u64, ..*self };
-        rest
+    /// Adds a value of this step.
+    pub fn add(&mut self, time: i64, value: f64) {
+        self.join(&Self::of(self.start, time, value));
     }
 
     /// Joins what is known of the same step.
@@ -112,10 +100,6 @@ mod tests {
             }
             prop_assert_eq!(joined, whole);
             let values: Vec<f64> = samples.iter().map(|(_, value)| f64::from(*value)).collect();
-            let mut at_once = Rollup::of(0, samples[0].0, values[0]);
-            let times: Vec<(i64, f64)> = samples.iter().map(|&(time, value)| (time, f64::from(value))).collect();
-            prop_assert!(at_once.add_front(&times[1..], 60_000).is_empty());
-            prop_assert_eq!(at_once, whole);
             prop_assert_eq!(whole.count, values.len() as u64);
             prop_assert_eq!(whole.sum, values.iter().sum::<f64>());
             prop_assert_eq!(whole.max, values.iter().copied().fold(f64::MIN, f64::max));

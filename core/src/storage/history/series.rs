@@ -104,10 +104,19 @@ impl Series {
     /// Joins the samples that came since the last time to the rollups that are kept.
     fn settle(&mut self, filling: &mut Filling) {
         let samples = std::mem::take(&mut self.raw.items);
-        let mut rest = samples.get(self.settled..).unwrap_or_default();
-        while let Some((&(time, value), others)) = rest.split_first() {
-            let mut minute = Rollup::of(Rollup::start_of(time, Level::Minute.step_ms()), time, value);
-            rest = minute.add_front(others, Level::Minute.step_ms());
+        let mut minute: Option<Rollup> = None;
+        for &(time, value) in samples.get(self.settled..).unwrap_or_default() {
+            match &mut minute {
+                Some(minute) if minute.spans(time, Level::Minute.step_ms()) => minute.add(time, value),
+                _ => {
+                    let start = Rollup::start_of(time, Level::Minute.step_ms());
+                    if let Some(before) = minute.replace(Rollup::of(start, time, value)) {
+                        self.join(before, filling);
+                    }
+                }
+            }
+        }
+        if let Some(minute) = minute {
             self.join(minute, filling);
         }
         self.settled = samples.len();
