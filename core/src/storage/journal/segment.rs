@@ -121,8 +121,16 @@ pub(crate) struct SegmentFile {
     pub(crate) header: SegmentHeader,
     /// End of what was written whole.
     pub(crate) end: u64,
+    /// Up to here zeros stand where nothing else does.
+    zeroed: u64,
     size: u64,
 }
+
+/// So much behind the end is written with zeros ahead. Room that is only allocated has to be noted as written with the next
+/// sync, a commit of the file system's own journal; in what was written before, a sync has data to write and nothing else.
+const ZEROS_AHEAD: u64 = 1 << 20;
+/// Written at a time.
+static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
 
 impl SegmentFile {
     /// Makes a segment file, durably with its name and header. On failure nothing of it is left, as far as possible.
@@ -135,7 +143,7 @@ impl SegmentFile {
     ) -> io::Result<Self> {
         let path = segment_path(dir, number);
         let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        let segment = Self { file, number, path, header, end: SEGMENT_HEADER as u64, size };
+        let segment = Self { file, number, path, header, end: SEGMENT_HEADER as u64, zeroed: 0, size };
         match segment.initialise(dir, faults) {
             Ok(()) => Ok(segment),
             Err(error) => {
@@ -174,6 +182,21 @@ impl SegmentFile {
         }
         self.file.write_all_at(block, self.end)?;
         self.end += block.len() as u64;
+        if self.end > self.zeroed {
+            self.write_zeros()?;
+        }
+        Ok(())
+    }
+
+    /// Makes room behind the end that later blocks only write over.
+    fn write_zeros(&mut self) -> io::Result<()> {
+        let to = (self.end + ZEROS_AHEAD).min(self.size);
+        self.zeroed = self.end;
+        while self.zeroed < to {
+            let some = ZEROS.len().min(usize::try_from(to - self.zeroed).unwrap_or(usize::MAX));
+            self.file.write_all_at(ZEROS.get(..some).unwrap_or_default(), self.zeroed)?;
+            self.zeroed += some as u64;
+        }
         Ok(())
     }
 
