@@ -6,15 +6,34 @@ use std::{
     task::Waker,
 };
 
-use crate::model::Response;
+use crate::model::{Refusal, Response};
 
-/// The answer to the message in a place of the connection's table of open messages.
-#[derive(Debug)]
-pub struct Answered {
-    /// The place.
-    pub slot: u32,
-    /// What to answer.
-    pub response: Response,
+/// Answers to messages, by their places in the connection's table of open messages. Most are `success`: of those only the
+/// place goes from thread to thread.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// Answered `success`.
+    pub accepted: Vec<u32>,
+    /// Answered otherwise.
+    pub refused: Vec<(u32, Refusal)>,
+}
+
+impl Answers {
+    /// The same refusal for all these places.
+    #[must_use]
+    pub fn refuse_all(places: impl Iterator<Item = u32>, refusal: &Refusal) -> Self {
+        Self { accepted: Vec::new(), refused: places.map(|place| (place, refusal.clone())).collect() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.accepted.is_empty() && self.refused.is_empty()
+    }
+
+    /// Takes all answers out, room stays.
+    pub fn drain(&mut self) -> impl Iterator<Item = (u32, Response)> + '_ {
+        let accepted = self.accepted.drain(..).map(|place| (place, Response::Success));
+        accepted.chain(self.refused.drain(..).map(|(place, refusal)| (place, refusal.into())))
+    }
 }
 
 /// Answers that wait for one connection. Bounded by the connection's messages in flight.
@@ -23,19 +42,20 @@ pub struct AnswerBox(Mutex<Waiting>);
 
 #[derive(Debug, Default)]
 struct Waiting {
-    answers: Vec<Answered>,
+    answers: Answers,
     waker: Option<Waker>,
 }
 
 impl AnswerBox {
     /// Adds answers and wakes the connection.
-    pub fn put(&self, answers: &mut Vec<Answered>) {
+    pub fn put(&self, answers: &mut Answers) {
         let waker = {
             let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if waiting.answers.is_empty() {
                 std::mem::swap(&mut waiting.answers, answers);
             } else {
-                waiting.answers.append(answers);
+                waiting.answers.accepted.append(&mut answers.accepted);
+                waiting.answers.refused.append(&mut answers.refused);
             }
             waiting.waker.take()
         };
@@ -53,7 +73,7 @@ impl AnswerBox {
     }
 
     /// Moves what waits into `answers` (which is empty), and has `waker` woken when more comes.
-    pub fn take(&self, answers: &mut Vec<Answered>, waker: &Waker) {
+    pub fn take(&self, answers: &mut Answers, waker: &Waker) {
         let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut waiting.answers, answers);
         match &mut waiting.waker {

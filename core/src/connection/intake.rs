@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 
 use super::{
     InterfaceContext, NotAdmitted, SecurityNote,
-    answers::AnswerBox,
+    answers::{AnswerBox, Answers},
     exchange::PeerMessage,
     open_messages::{OpenMessages, Whose},
     requests::{OpenRequests, RequestOutcome},
@@ -521,13 +521,10 @@ impl Intake {
         let Err(ShardMessage::Reports(delivery)) = mailbox.put(ShardMessage::Reports(delivery)) else { return };
         let sentence = "the manager has more reports waiting than it takes; send again later";
         let refusal = Refusal::retry(ReasonCode::Overloaded, sentence, RETRY_OVERLOADED_MS);
-        let mut refused: Vec<_> = delivery
-            .batch
-            .reports
-            .iter()
-            .map(|head| super::answers::Answered { slot: head.slot, response: refusal.clone().into() })
-            .collect();
-        refused.iter().for_each(|_| self.context.metrics.refuse(self.context.point(), ReasonCode::Overloaded));
+        let mut refused = Answers::refuse_all(delivery.batch.reports.iter().map(|head| head.slot), &refusal);
+        for _ in &refused.refused {
+            self.context.metrics.refuse(self.context.point(), ReasonCode::Overloaded);
+        }
         self.answers.put(&mut refused);
     }
 

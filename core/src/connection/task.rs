@@ -23,7 +23,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 use super::{
     ContextSlot, InterfaceContext,
-    answers::{AnswerBox, Answered},
+    answers::{AnswerBox, Answers},
     intake::{Farewell, Intake},
     outward::SubscriptionAsk,
     requests::{Ask, ManagerRequest, RequestOutcome},
@@ -44,14 +44,14 @@ const DEADLINE_CHECK: Duration = Duration::from_millis(250);
 struct Lent {
     buffer: Vec<u8>,
     decoder: Decoder,
-    answered: Vec<Answered>,
+    answered: Answers,
 }
 
 thread_local! {
     static LENT: RefCell<Lent> = RefCell::new(Lent {
         buffer: vec![0; READ_TURN_BYTES],
         decoder: Decoder::new(),
-        answered: Vec::new(),
+        answered: Answers::default(),
     });
 }
 
@@ -249,9 +249,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ConnectionTask<S> {
         }
     }
 
-    fn take_answers(&mut self, cx: &Context<'_>, answered: &mut Vec<Answered>) {
+    fn take_answers(&mut self, cx: &Context<'_>, answered: &mut Answers) {
         self.answers.take(answered, cx.waker());
-        for Answered { slot, response } in answered.drain(..) {
+        for (slot, response) in answered.drain() {
             self.intake.finish(slot, response, &mut self.out);
         }
     }

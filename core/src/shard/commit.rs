@@ -12,9 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     alarm::{AlarmBoard, AlarmChange, OperateError},
     config::limits::RETRY_UNAVAILABLE_MS,
-    connection::answers::{AnswerBox, Answered},
+    connection::answers::{AnswerBox, Answers},
     dispatch::{ComponentEntry, registry::ComponentView},
-    model::{Alarm, EnrolmentDecision, ReasonCode, ReferencePoint, Refusal, Response},
+    model::{Alarm, EnrolmentDecision, ReasonCode, ReferencePoint, Refusal},
     storage::{
         JournalPosition, Tell,
         feed::Feed,
@@ -95,7 +95,7 @@ impl OperatorReply {
 }
 
 /// Answers of a batch for one connection.
-pub type AnswersOf = (Arc<AnswerBox>, Vec<Answered>);
+pub type AnswersOf = (Arc<AnswerBox>, Answers);
 
 /// Whom a batch has to tell.
 pub struct Told {
@@ -128,14 +128,12 @@ impl Told {
         let Some(point) = self.point else { return };
         let interface = self.audience.metrics.interface(point);
         interface.repeats.add(self.repeats);
-        let mut accepted = 0;
-        for answered in self.answers.iter().flat_map(|(_, answers)| answers) {
-            match &answered.response {
-                Response::Success => accepted += 1,
-                Response::Refused(refusal) => self.audience.metrics.refuse(point, refusal.code),
+        for (_, answers) in &self.answers {
+            interface.accepted.add(answers.accepted.len() as u64);
+            for (_, refusal) in &answers.refused {
+                self.audience.metrics.refuse(point, refusal.code);
             }
         }
-        interface.accepted.add(accepted);
     }
 
     fn publish(&self, alarm: &Arc<Alarm>) {
@@ -196,15 +194,13 @@ impl Tell for Told {
     fn failed(mut self: Box<Self>, epoch: u64, reason: &str) {
         self.audience.progress.epoch.fetch_max(epoch, Ordering::AcqRel);
         let sentence = format!("storage cannot commit now ({reason}); send again");
+        let refusal = Refusal::retry(ReasonCode::Unavailable, sentence, RETRY_UNAVAILABLE_MS);
         for (to, answers) in &mut self.answers {
-            for answered in answers.iter_mut() {
-                answered.response =
-                    Refusal::retry(ReasonCode::Unavailable, sentence.clone(), RETRY_UNAVAILABLE_MS).into();
-            }
+            let mut refused = Answers::refuse_all(answers.drain().map(|(place, _)| place), &refusal);
             if let Some(point) = self.point {
-                answers.iter().for_each(|_| self.audience.metrics.refuse(point, ReasonCode::Unavailable));
+                refused.refused.iter().for_each(|_| self.audience.metrics.refuse(point, ReasonCode::Unavailable));
             }
-            to.put(answers);
+            to.put(&mut refused);
         }
         if let Some(reply) = self.operator.take() {
             reply.tell(false);

@@ -15,11 +15,9 @@ use tokio::sync::oneshot;
 use crate::{
     clock::Clock,
     config::limits::{BATCH_REPORTS, BATCH_SAMPLES, RETRY_UNAVAILABLE_MS, STATE_FLUSH, TICK},
-    connection::answers::{AnswerBox, Answered},
+    connection::answers::{AnswerBox, Answers},
     dispatch::registry::ComponentView,
-    model::{
-        Alarm, EnrolmentDecision, ReasonCode, ReferencePoint, Refusal, ReportBatch, ReportHead, Response, Timestamp,
-    },
+    model::{Alarm, EnrolmentDecision, ReasonCode, ReferencePoint, Refusal, ReportBatch, Timestamp},
     shard::{
         commit::{AnswersOf, Audience, OperatorReply, Told},
         core::{ShardCore, Worked},
@@ -283,9 +281,8 @@ impl Running {
     fn refuse_late(&self, delivery: &Delivery) {
         let sentence = "the configuration changed under this connection; connect again";
         let refusal = Refusal::retry(ReasonCode::Unavailable, sentence, RETRY_UNAVAILABLE_MS);
-        let refused = |head: &ReportHead| Answered { slot: head.slot, response: refusal.clone().into() };
-        let mut refused: Vec<_> = delivery.batch.reports.iter().map(refused).collect();
-        delivery.answers.put(&mut refused);
+        let places = delivery.batch.reports.iter().map(|head| head.slot);
+        delivery.answers.put(&mut Answers::refuse_all(places, &refusal));
     }
 
     /// Takes over the latest configuration, unless that was done already.
@@ -574,13 +571,15 @@ fn answers(record: &crate::storage::record::BatchRecord, portions: Vec<Portion>)
     let answers = portions
         .into_iter()
         .map(|(to, slots)| {
-            let answered = slots.into_iter().zip(codes.by_ref()).map(|(slot, (index, &code))| {
+            let mut answers = Answers { accepted: slots, refused: Vec::new() };
+            answers.accepted.retain(|&slot| {
+                let Some((index, &code)) = codes.next() else { return false };
                 repeats += u64::from(code == AnswerCode::Repeat as u8);
                 let refusal = refusals.next_if(|(report, _)| *report as usize == index);
-                let response = refusal.map_or(Response::Success, |(_, refusal)| refusal.clone().into());
-                Answered { slot, response }
+                answers.refused.extend(refusal.map(|(_, refusal)| (slot, refusal.clone())));
+                refusal.is_none()
             });
-            (to, answered.collect())
+            (to, answers)
         })
         .collect();
     (answers, repeats)
