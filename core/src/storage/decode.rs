@@ -1,9 +1,10 @@
 //! Bytes of the journal back to a [`BatchRecord`]. Takes any bytes: every length is checked before anything is
 //! allocated or read, and what does not fit is an error that says which part.
 
+use super::columns;
 use super::encode::{
-    AlarmRecord, BATCH_VERSION, COUNTS, ENVELOPE, HEAD_WORDS, MAX_RAW_BYTES, OBJECT, PLAIN_VERSION, Rare,
-    check_positions, width,
+    ALIKE_MOST, ALIKE_VERSION, AlarmRecord, BATCH_VERSION, COUNTS, ENVELOPE, HEAD_WORDS, MAX_RAW_BYTES, OBJECT,
+    PLAIN_BYTES, PLAIN_VERSION, Rare, check_positions, width,
 };
 use super::record::{AddedSample, BatchRecord, Cause, Effects, PolicyStates, TimerChange};
 use crate::model::{
@@ -45,8 +46,9 @@ pub struct BatchEnvelope {
     pub reports: u32,
     /// When it was handled.
     pub time: Timestamp,
+    /// Bytes of what is compressed, before it was.
     raw_bytes: usize,
-    is_turned: bool,
+    version: u8,
 }
 
 impl BatchEnvelope {
@@ -54,7 +56,7 @@ impl BatchEnvelope {
     pub fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut rest = Input(bytes);
         let [version, cause] = rest.array::<2>("envelope")?;
-        if version != BATCH_VERSION && version != PLAIN_VERSION {
+        if !(PLAIN_VERSION..=BATCH_VERSION).contains(&version) {
             return Err(DecodeError::Version(version));
         }
         let shard = u16::from_le_bytes(rest.array("envelope")?);
@@ -74,7 +76,7 @@ impl BatchEnvelope {
             6 => Cause::Decision,
             _ => return Err(DecodeError::Inconsistent("causes")),
         };
-        Ok(Self { shard, cause, reports, time, raw_bytes, is_turned: version != PLAIN_VERSION })
+        Ok(Self { shard, cause, reports, time, raw_bytes, version })
     }
 }
 
@@ -82,44 +84,158 @@ impl BatchEnvelope {
 pub fn decode(bytes: &[u8]) -> Result<BatchRecord, DecodeError> {
     let envelope = BatchEnvelope::read(bytes)?;
     let packed = bytes.get(ENVELOPE..).ok_or(DecodeError::Short("envelope"))?;
+    if envelope.version == ALIKE_VERSION {
+        let mut open = Input(packed);
+        let counts = read_counts(&mut open, envelope)?;
+        let input = read_alike(&mut open, &counts)?;
+        if envelope.raw_bytes < PLAIN_BYTES {
+            return if open.0.len() == envelope.raw_bytes {
+                read_rest(&mut open, envelope, &counts, input)
+            } else {
+                Err(DecodeError::Inconsistent("lengths"))
+            };
+        }
+        return read_rest(&mut Input(&unpacked(open.0, envelope)?), envelope, &counts, input);
+    }
+    let raw = unpacked(packed, envelope)?;
+    let mut raw = Input(&raw);
+    let counts = read_counts(&mut raw, envelope)?;
+    let input = read_mixed(&mut raw, &counts, envelope)?;
+    read_rest(&mut raw, envelope, &counts, input)
+}
+
+fn unpacked(packed: &[u8], envelope: BatchEnvelope) -> Result<Vec<u8>, DecodeError> {
     // lz4 makes at most 255 bytes of one: what claims more is not worth the memory.
     if envelope.raw_bytes / 256 > packed.len() {
         return Err(DecodeError::Compression);
     }
     let mut raw = vec![0; envelope.raw_bytes];
     let length = lz4_flex::block::decompress_into(packed, &mut raw).map_err(|_| DecodeError::Compression)?;
-    if length != raw.len() {
-        return Err(DecodeError::Compression);
-    }
-    read_columns(&mut Input(&raw), envelope)
+    if length == raw.len() { Ok(raw) } else { Err(DecodeError::Compression) }
 }
 
-fn read_columns(raw: &mut Input<'_>, envelope: BatchEnvelope) -> Result<BatchRecord, DecodeError> {
-    let mut counts = [0_usize; COUNTS];
+/// How much there is of everything.
+struct Counts {
+    handler: u32,
+    reports: usize,
+    samples: usize,
+    text: usize,
+    objects: usize,
+    answers: usize,
+    added: usize,
+    policies: usize,
+    timers: usize,
+    rare: usize,
+}
+
+fn read_counts(raw: &mut Input<'_>, envelope: BatchEnvelope) -> Result<Counts, DecodeError> {
     let handler = raw.number("counts")?;
-    for count in counts.iter_mut().skip(1) {
+    let mut counts = [0_usize; COUNTS - 1];
+    for count in &mut counts {
         *count = raw.number("counts")? as usize;
     }
-    let [_, reports, samples, text, objects, answers, added, policies, timers, rare] = counts;
+    let [reports, samples, text, objects, answers, added, policies, timers, rare] = counts;
     if reports != envelope.reports as usize {
         return Err(DecodeError::Inconsistent("report counts"));
     }
-    let (heads, values) = if envelope.is_turned {
+    Ok(Counts { handler, reports, samples, text, objects, answers, added, policies, timers, rare })
+}
+
+fn read_mixed(raw: &mut Input<'_>, counts: &Counts, envelope: BatchEnvelope) -> Result<ReportBatch, DecodeError> {
+    let &Counts { reports, samples, .. } = counts;
+    let (heads, values) = if envelope.version == PLAIN_VERSION {
+        (raw.column(reports, "reports")?, raw.column(samples, "values")?)
+    } else {
         let heads = raw.turned::<ReportHead, u32>(reports, HEAD_WORDS, "reports")?;
         let values = raw.turned::<f64, f64>(samples, width(&heads, samples), "values")?;
         (heads, values)
-    } else {
-        (raw.column(reports, "reports")?, raw.column(samples, "values")?)
     };
-    let input = ReportBatch {
+    Ok(ReportBatch {
         reports: heads,
         values,
         names: raw.column(samples, "names")?,
         resources: raw.column(samples, "resources")?,
         flags: raw.column(samples, "flags")?,
-        objects: read_objects(raw, objects)?,
         ..ReportBatch::default()
-    };
+    })
+}
+
+/// Reports by their runs.
+fn read_alike(open: &mut Input<'_>, counts: &Counts) -> Result<ReportBatch, DecodeError> {
+    let &Counts { reports, samples, .. } = counts;
+    if reports.max(samples) > ALIKE_MOST {
+        return Err(DecodeError::TooLarge(reports.max(samples)));
+    }
+    let mut batch = ReportBatch { values: vec![0.0; samples], ..ReportBatch::default() };
+    batch.reserve(reports, samples);
+    let mut runs = Vec::new();
+    for _ in 0..open.number("runs")? {
+        let (of_run, width) = (open.number("runs")? as usize, open.number("runs")? as usize);
+        let (before, so_far) = (batch.reports.len(), batch.names.len());
+        let fits = of_run > 0 && of_run <= reports - before && of_run.saturating_mul(width) <= samples - so_far;
+        if !fits {
+            return Err(DecodeError::Inconsistent("runs"));
+        }
+        for column in [&mut batch.names, &mut batch.resources, &mut batch.flags] {
+            let row = open.column::<u32>(width, "runs")?;
+            column.extend(row.iter().cycle().take(of_run * width));
+        }
+        let ends = (1..=of_run).map(|number| u32::try_from(so_far + number * width).unwrap_or(u32::MAX));
+        batch.reports.extend(ends.map(|samples_end| ReportHead { samples_end, ..ReportHead::default() }));
+        runs.push((so_far, of_run, width));
+    }
+    if (batch.reports.len(), batch.names.len()) != (reports, samples) {
+        return Err(DecodeError::Inconsistent("runs"));
+    }
+    for column in 0..HEAD_COLUMNS {
+        let mut fits = true;
+        let heads = &mut batch.reports;
+        let cell = |at: usize, number| fits &= heads.get_mut(at).and_then(|head| set(head, column, number)).is_some();
+        columns::read(&mut open.0, reports, cell).filter(|()| fits).ok_or(DecodeError::Inconsistent("reports"))?;
+    }
+    for (start, of_run, width) in runs {
+        for column in start..start + width {
+            let values = &mut batch.values;
+            let cell = |at: usize, bits| {
+                if let Some(value) = values.get_mut(column + at * width) {
+                    *value = f64::from_bits(bits);
+                }
+            };
+            columns::read(&mut open.0, of_run, cell).ok_or(DecodeError::Inconsistent("values"))?;
+        }
+    }
+    Ok(batch)
+}
+
+/// Numbers of a report's head that are written as columns.
+const HEAD_COLUMNS: usize = 9;
+
+/// Sets a number of a report's head, in the order in which `encode` writes them. `None`: it is too large.
+fn set(head: &mut ReportHead, column: usize, number: u64) -> Option<()> {
+    let short = u32::try_from(number);
+    match column {
+        0 => head.sequence = number,
+        1 => head.incarnation = number,
+        2 => head.time = number.cast_signed(),
+        3 => head.content_hash = number,
+        4 => head.component = short.ok()?,
+        5 => head.slot = short.ok()?,
+        6 => head.text_start = short.ok()?,
+        7 => head.text_end = short.ok()?,
+        _ => head.flags = short.ok()?,
+    }
+    Some(())
+}
+
+/// What is neither head nor sample, and with it the whole record.
+fn read_rest(
+    raw: &mut Input<'_>,
+    envelope: BatchEnvelope,
+    counts: &Counts,
+    input: ReportBatch,
+) -> Result<BatchRecord, DecodeError> {
+    let &Counts { handler, text, objects, answers, added, policies, timers, rare, .. } = counts;
+    let input = ReportBatch { objects: read_objects(raw, objects)?, ..input };
     let mut effects = Effects {
         added_samples: raw.column::<AddedSample>(added, "added samples")?,
         timers: raw.column::<TimerChange>(timers, "timers")?,

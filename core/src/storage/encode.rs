@@ -1,26 +1,50 @@
 //! A [`BatchRecord`] as bytes for the journal, and the layout of those bytes.
 //!
-//! An envelope in the open (what the journal itself needs), then one lz4 block: counts, the columns as they stand in
-//! memory (heads and values of reports turned, so that what stays from report to report stands in a row), and behind them the rare parts (refusals, faults, alarms, quarantine, times of objects, note) as postcard. Columns are little-endian
-//! because the machines are; others are refused at compile time. Runs on the shard's thread: one [`Encoder`] a shard
-//! keeps its buffers, a batch costs one allocation (its bytes), a report none. Reading is in `decode`.
+//! An envelope in the open (what the journal itself needs), then one of two layouts. Where neighbouring reports are mostly
+//! alike ([`ALIKE_VERSION`]): counts; names, resources and flags once for each run of reports that share them; heads and values
+//! as `columns`; and the rest as one lz4 block. Otherwise ([`MIXED_VERSION`]) one lz4 block of everything: counts, columns as
+//! they stand in memory (heads and values turned, so that what stays from report to report stands in a row), the rest. The
+//! rest is objects, effects, answers, texts, and the rare parts (refusals, faults, alarms, quarantine, times of objects, note)
+//! as postcard. Numbers are little-endian because the machines are; others are refused at compile time. Runs on the shard's
+//! thread: one [`Encoder`] a shard keeps its buffers, a batch costs one allocation (its bytes), a report none. Reading is in
+//! `decode`.
+
+use std::ops::Range;
 
 use lz4_flex::block::{CompressTable, compress_into_with_table, get_maximum_output_size};
 use serde::{Deserialize, Serialize};
 
-use super::record::{BatchRecord, PolicyStates, Quarantined};
+use super::{
+    columns,
+    record::{BatchRecord, PolicyStates, Quarantined},
+};
 use crate::model::{
-    Alarm, AlarmKey, AlarmReport, ObjectKind, OperatorState, Refusal, ReportHead, StatusChange, Timestamp,
+    Alarm, AlarmKey, AlarmReport, ObjectKind, OperatorState, Refusal, ReportBatch, ReportHead, StatusChange, Timestamp,
     alarm::OperatorAction, report_batch::ObjectText,
 };
 
 const _: () = assert!(cfg!(target_endian = "little"), "the journal's columns are written as they stand in memory");
 
-/// Version of the layout.
-pub const BATCH_VERSION: u8 = 4;
+/// The latest layout, and the highest number of one.
+pub const BATCH_VERSION: u8 = ALIKE_VERSION;
 
-/// The layout before: heads and values are not turned. It is read, and no longer written.
+/// The layout of reports that are mostly alike.
+pub(super) const ALIKE_VERSION: u8 = 5;
+
+/// The layout of any others.
+pub(super) const MIXED_VERSION: u8 = 4;
+
+/// An earlier layout: heads and values are not turned. It is read, and no longer written.
 pub(super) const PLAIN_VERSION: u8 = 3;
+
+/// Reports are mostly alike where runs are so long on average.
+const ALIKE: usize = 8;
+
+/// Most reports, and most samples, of a batch in the layout of those that are alike: few bytes of it stand for many numbers.
+pub(super) const ALIKE_MOST: usize = 1 << 16;
+
+/// A rest of fewer bytes is not worth compressing.
+pub(super) const PLAIN_BYTES: usize = 128;
 
 /// Most bytes of a batch before compression: 64 reports of 1 MiB each with their arrays, twice.
 pub const MAX_RAW_BYTES: usize = 256 << 20;
@@ -54,9 +78,25 @@ pub enum EncodeError {
 
 /// Turns records into bytes; keeps its buffers from batch to batch.
 pub struct Encoder {
+    /// What is written as it stands.
+    open: Vec<u8>,
+    /// What is compressed, and what becomes of it.
     raw: Vec<u8>,
     packed: Vec<u8>,
     table: CompressTable,
+    runs: Vec<Run>,
+    cells: Vec<u64>,
+}
+
+/// Neighbouring reports with the same names, resources and flags of samples.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    /// How many.
+    reports: usize,
+    /// Samples of each.
+    width: usize,
+    /// Where those of the first begin.
+    samples: usize,
 }
 
 impl Default for Encoder {
@@ -69,48 +109,147 @@ impl Encoder {
     /// An encoder with empty buffers.
     #[must_use]
     pub fn new() -> Self {
-        Self { raw: Vec::new(), packed: Vec::new(), table: CompressTable::large() }
+        Self {
+            open: Vec::new(),
+            raw: Vec::new(),
+            packed: Vec::new(),
+            table: CompressTable::large(),
+            runs: Vec::new(),
+            cells: Vec::new(),
+        }
     }
 
     /// The bytes of a record.
     pub fn encode(&mut self, record: &BatchRecord) -> Result<Vec<u8>, EncodeError> {
+        let mut counts = counts(record)?;
+        self.open.clear();
         self.raw.clear();
-        write_columns(&mut self.raw, record)?;
+        let version = if self.find_runs(&record.input) {
+            counts[COUNTS - 1] = write_rest(&mut self.raw, record)?;
+            self.write_alike(&record.input, &counts)?;
+            ALIKE_VERSION
+        } else {
+            write_mixed(&mut self.raw, &record.input, &counts);
+            let rare = write_rest(&mut self.raw, record)?;
+            if let Some(place) = self.raw.get_mut((COUNTS - 1) * 4..COUNTS * 4) {
+                place.copy_from_slice(&rare.to_le_bytes());
+            }
+            MIXED_VERSION
+        };
         if self.raw.len() > MAX_RAW_BYTES {
             let length = self.raw.len();
             self.raw = Vec::new();
             return Err(EncodeError::TooLarge(length));
         }
-        let room = get_maximum_output_size(self.raw.len());
-        if self.packed.len() < room {
-            self.packed.resize(room, 0);
+        self.seal(record, version)
+    }
+
+    /// Notes runs of reports that are alike; whether they are long enough to be written as such.
+    fn find_runs(&mut self, input: &ReportBatch) -> bool {
+        self.runs.clear();
+        let reports = input.len();
+        if reports.max(input.values.len()) > ALIKE_MOST {
+            return false;
         }
-        let length = compress_into_with_table(&self.raw, &mut self.packed, &mut self.table)
-            .map_err(|_| EncodeError::TooLarge(self.raw.len()))?;
-        let mut bytes = Vec::with_capacity(ENVELOPE + length);
-        bytes.push(BATCH_VERSION);
+        let mut start = 0;
+        for head in &input.reports {
+            let end = head.samples_end as usize;
+            let goes_on = |run: &&mut Run| is_alike(input, run.samples..run.samples + run.width, start..end);
+            if let Some(run) = self.runs.last_mut().filter(goes_on) {
+                run.reports += 1;
+            } else if self.runs.len() == reports / ALIKE {
+                return false;
+            } else {
+                self.runs.push(Run { reports: 1, width: end - start, samples: start });
+            }
+            start = end;
+        }
+        !self.runs.is_empty()
+    }
+
+    /// Writes reports by their runs.
+    fn write_alike(&mut self, input: &ReportBatch, counts: &[u32; COUNTS]) -> Result<(), EncodeError> {
+        let Self { open, runs, cells, .. } = self;
+        open.extend_from_slice(bytemuck::cast_slice(counts));
+        open.extend_from_slice(&count(runs.len())?.to_le_bytes());
+        for run in runs.iter() {
+            open.extend_from_slice(bytemuck::cast_slice(&[count(run.reports)?, count(run.width)?]));
+            let of_first = run.samples..run.samples + run.width;
+            for column in [&input.names, &input.resources, &input.flags] {
+                open.extend_from_slice(bytemuck::cast_slice(column.get(of_first.clone()).unwrap_or_default()));
+            }
+        }
+        // Where samples end is known from the runs.
+        let heads = input.reports.iter();
+        write_column(open, cells, heads.clone().map(|head| head.sequence));
+        write_column(open, cells, heads.clone().map(|head| head.incarnation));
+        write_column(open, cells, heads.clone().map(|head| head.time.cast_unsigned()));
+        write_column(open, cells, heads.clone().map(|head| head.content_hash));
+        write_column(open, cells, heads.clone().map(|head| head.component.into()));
+        write_column(open, cells, heads.clone().map(|head| head.slot.into()));
+        write_column(open, cells, heads.clone().map(|head| head.text_start.into()));
+        write_column(open, cells, heads.clone().map(|head| head.text_end.into()));
+        write_column(open, cells, heads.map(|head| head.flags.into()));
+        for run in runs.iter() {
+            let values = input.values.get(run.samples..run.samples + run.reports * run.width).unwrap_or_default();
+            for column in 0..run.width {
+                write_column(open, cells, values.iter().skip(column).step_by(run.width).map(|value| value.to_bits()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts the parts together.
+    fn seal(&mut self, record: &BatchRecord, version: u8) -> Result<Vec<u8>, EncodeError> {
+        let rest = if version == ALIKE_VERSION && self.raw.len() < PLAIN_BYTES {
+            self.raw.as_slice()
+        } else {
+            let room = get_maximum_output_size(self.raw.len());
+            if self.packed.len() < room {
+                self.packed.resize(room, 0);
+            }
+            let length = compress_into_with_table(&self.raw, &mut self.packed, &mut self.table)
+                .map_err(|_| EncodeError::TooLarge(self.raw.len()))?;
+            self.packed.get(..length).unwrap_or_default()
+        };
+        let mut bytes = Vec::with_capacity(ENVELOPE + self.open.len() + rest.len());
+        bytes.push(version);
         bytes.push(record.cause as u8);
         bytes.extend_from_slice(&record.shard.to_le_bytes());
         bytes.extend_from_slice(&count(record.input.reports.len())?.to_le_bytes());
         bytes.extend_from_slice(&count(self.raw.len())?.to_le_bytes());
         bytes.extend_from_slice(&record.time.0.to_le_bytes());
-        bytes.extend_from_slice(self.packed.get(..length).unwrap_or_default());
+        bytes.extend_from_slice(&self.open);
+        bytes.extend_from_slice(rest);
         Ok(bytes)
     }
+}
+
+/// Appends a column; `room` is for its numbers.
+fn write_column(open: &mut Vec<u8>, room: &mut Vec<u64>, cells: impl Iterator<Item = u64>) {
+    room.clear();
+    room.extend(cells);
+    columns::write(open, room);
+}
+
+fn is_alike(input: &ReportBatch, one: Range<usize>, other: Range<usize>) -> bool {
+    let alike = |column: &[u32]| column.get(one.clone()) == column.get(other.clone());
+    alike(&input.names) && alike(&input.resources) && alike(&input.flags)
 }
 
 fn count(n: usize) -> Result<u32, EncodeError> {
     u32::try_from(n).map_err(|_| EncodeError::TooLarge(n))
 }
 
-fn write_columns(raw: &mut Vec<u8>, record: &BatchRecord) -> Result<(), EncodeError> {
+/// How much there is of everything, in an order that `decode` knows; the bytes of the rare parts are not known yet.
+fn counts(record: &BatchRecord) -> Result<[u32; COUNTS], EncodeError> {
     let (input, effects) = (&record.input, &record.effects);
     let samples = input.values.len();
     if [input.names.len(), input.resources.len(), input.flags.len()].iter().any(|&length| length != samples) {
         return Err(EncodeError::Uneven("sample arrays"));
     }
     check_positions(record).map_err(EncodeError::Uneven)?;
-    let counts: [u32; COUNTS] = [
+    Ok([
         record.handler,
         count(input.reports.len())?,
         count(samples)?,
@@ -121,13 +260,22 @@ fn write_columns(raw: &mut Vec<u8>, record: &BatchRecord) -> Result<(), EncodeEr
         count(effects.policy_states.len())?,
         count(effects.timers.len())?,
         0,
-    ];
-    raw.extend_from_slice(bytemuck::cast_slice(&counts));
+    ])
+}
+
+/// Writes reports column by column.
+fn write_mixed(raw: &mut Vec<u8>, input: &ReportBatch, counts: &[u32; COUNTS]) {
+    raw.extend_from_slice(bytemuck::cast_slice(counts));
     write_turned::<u32>(raw, bytemuck::cast_slice(&input.reports), HEAD_WORDS);
-    write_turned(raw, &input.values, width(&input.reports, samples));
+    write_turned(raw, &input.values, width(&input.reports, input.values.len()));
     raw.extend_from_slice(bytemuck::cast_slice(&input.names));
     raw.extend_from_slice(bytemuck::cast_slice(&input.resources));
     raw.extend_from_slice(bytemuck::cast_slice(&input.flags));
+}
+
+/// Appends what is neither head nor sample; the bytes of the rare parts among it.
+fn write_rest(raw: &mut Vec<u8>, record: &BatchRecord) -> Result<u32, EncodeError> {
+    let (input, effects) = (&record.input, &record.effects);
     for object in &input.objects {
         raw.extend_from_slice(bytemuck::cast_slice(&object_numbers(object)));
     }
@@ -140,11 +288,7 @@ fn write_columns(raw: &mut Vec<u8>, record: &BatchRecord) -> Result<(), EncodeEr
     raw.extend_from_slice(&input.text);
     let before = raw.len();
     write_rare(raw, record)?;
-    let rare = count(raw.len() - before)?;
-    if let Some(place) = raw.get_mut((COUNTS - 1) * 4..COUNTS * 4) {
-        place.copy_from_slice(&rare.to_le_bytes());
-    }
-    Ok(())
+    count(raw.len() - before)
 }
 
 /// Samples of each report, if all have as many; else 1, so that turning changes nothing.

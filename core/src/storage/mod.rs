@@ -4,6 +4,7 @@
 //! batch that it is durable. What a batch holds is [`record::BatchRecord`]. Recovery loads the state database and
 //! applies the journal's tail: effects only, plugins are never run. Nothing here knows connections or plugins.
 
+mod columns;
 pub mod data_dir;
 pub mod decode;
 pub mod encode;
