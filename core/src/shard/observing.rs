@@ -42,8 +42,10 @@ pub struct PolicySlot {
     crowded_out: u64,
 }
 
-/// What the objects of a batch need beside their text.
-pub struct ObjectContext<'a> {
+/// What all policies need of a batch beside its reports.
+pub struct BatchContext<'a> {
+    /// For each report the first of the neighbours that name the same values in the same order, itself among them.
+    pub alike: &'a [u32],
     /// Symbol of a component's resource, if it may have one more.
     pub resource: &'a dyn Fn(u32, &str) -> Option<u32>,
     /// Usage objects that do not count, by report and place in the extension: their `usageId` was counted before.
@@ -250,14 +252,15 @@ impl PolicySlot {
         &mut self,
         batch: &ReportBatch,
         reports: impl Iterator<Item = usize>,
-        context: &ObjectContext<'_>,
+        context: &BatchContext<'_>,
         now: Timestamp,
         undo: &mut Vec<SubjectBefore>,
         position: usize,
     ) -> Option<Result<Evaluated, PluginFailure>> {
         self.begin(now);
-        // Neighbours are mostly of one subject.
+        // Neighbours are mostly of one subject, and mostly alike.
         let mut last = ((0, 0), 0);
+        let mut alike_to = None;
         let mut objects = if self.active.needs.objects.is_empty() { &[] } else { batch.objects.as_slice() };
         for report in reports {
             let component = batch.component(report).0;
@@ -265,7 +268,9 @@ impl PolicySlot {
             let names = batch.names.get(range.clone()).unwrap_or_default();
             let resources = batch.resources.get(range.clone()).unwrap_or_default();
             let values = batch.values.get(range).unwrap_or_default();
-            if names != self.alike.as_slice() {
+            let first = context.alike.get(report);
+            if first.is_none() || first != alike_to {
+                alike_to = first;
                 self.look_at(names);
             }
             for at in 0..self.places.len() {
@@ -299,6 +304,9 @@ impl PolicySlot {
 
     /// Notes the places of names that the policy watches.
     fn look_at(&mut self, names: &[u32]) {
+        if names == self.alike.as_slice() {
+            return;
+        }
         self.alike.clear();
         self.alike.extend_from_slice(names);
         let wanted = |name: &u32| self.wanted.get(*name as usize).copied().unwrap_or(false);
@@ -312,7 +320,7 @@ impl PolicySlot {
         batch: &ReportBatch,
         report: usize,
         objects: &'b [ObjectText],
-        context: &ObjectContext<'_>,
+        context: &BatchContext<'_>,
     ) -> &'b [ObjectText] {
         let start = objects.partition_point(|object| (object.report as usize) < report);
         let own = objects.get(start..).unwrap_or_default();
@@ -338,7 +346,7 @@ impl PolicySlot {
     }
 
     /// The resource that an object is about; `None`: the component has as many as it may.
-    fn resource_of(&self, text: &str, component: u32, context: &ObjectContext<'_>) -> Option<u32> {
+    fn resource_of(&self, text: &str, component: u32, context: &BatchContext<'_>) -> Option<u32> {
         let member = self.active.needs.object_resource.as_str();
         let object: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
         match object.get(member).and_then(serde_json::Value::as_str) {
@@ -470,6 +478,21 @@ impl PolicySlot {
         let timer = self.timers_at.get(subject as usize).copied().unwrap_or(0);
         SubjectImage { policy: self.active.symbol, component, resource, state: self.state(subject), timer }
     }
+}
+
+/// See [`BatchContext::alike`].
+#[must_use]
+pub fn alike(batch: &ReportBatch) -> Vec<u32> {
+    let names = |report: usize| batch.names.get(batch.samples(report));
+    let mut firsts = Vec::with_capacity(batch.len());
+    let mut first = 0;
+    for report in 0..batch.len() {
+        if report > 0 && names(report) != names(report - 1) {
+            first = u32::try_from(report).unwrap_or(u32::MAX);
+        }
+        firsts.push(first);
+    }
+    firsts
 }
 
 fn bits_equal(left: &[f64], right: &[f64]) -> bool {

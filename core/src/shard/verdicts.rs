@@ -10,7 +10,7 @@ use crate::{
         alarms::{AlarmChanges, own_report},
         handling::FailedCall,
         mailbox::AlarmRequest,
-        observing::{Evaluated, ObjectContext},
+        observing::{BatchContext, Evaluated, alike},
     },
     storage::record::{AnswerCode, Quarantined},
 };
@@ -83,6 +83,7 @@ impl ShardCore {
         if accepted.is_empty() {
             return;
         }
+        let alike = alike(batch);
         for position in 0..self.policies.len() {
             let components = &self.components;
             // Neighbours are mostly of one component.
@@ -101,7 +102,7 @@ impl ShardCore {
             let resource = |component: u32, text: &str| {
                 components.get(&component)?.entry.resource(text, symbols).map(|symbol| symbol.0)
             };
-            let context = ObjectContext { resource: &resource, uncounted: &worked.uncounted };
+            let context = BatchContext { alike: &alike, resource: &resource, uncounted: &worked.uncounted };
             let Some(slot) = self.policies.get_mut(position) else { continue };
             let undo = &mut worked.undo.subjects;
             let evaluated = slot.evaluate(batch, shown.iter().copied(), &context, now, undo, position);
@@ -127,7 +128,7 @@ impl ShardCore {
                         let resource = |component: u32, text: &str| {
                             components.get(&component)?.entry.resource(text, symbols).map(|symbol| symbol.0)
                         };
-                        let context = ObjectContext { resource: &resource, uncounted: &worked.uncounted };
+                        let context = BatchContext { alike: &alike, resource: &resource, uncounted: &worked.uncounted };
                         let Some(slot) = self.policies.get_mut(position) else { continue };
                         let undo = &mut worked.undo.subjects;
                         match slot.evaluate(batch, std::iter::once(index), &context, now, undo, position) {
