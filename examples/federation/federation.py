@@ -218,7 +218,7 @@ class Federation:
         self.qkdnm(
             "simulate", folder / "network.toml", "--write-config", folder,
             "--first-port", API_PORT if self.state["hosts"] else 0,
-            "--manager-id", f"manager-{name}", "--domain", name,
+            "--manager-id", f"manager-{name}", "--domain", name, "--force",
         )  # fmt: skip
 
     def exchange(self, name):

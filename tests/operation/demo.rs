@@ -50,7 +50,7 @@ fn the_story_comes_to_a_good_end_and_says_why() {
         .spawn()
         .unwrap();
     let began = eventually("the manager again", PATIENCE, || {
-        let ended = manager.try_wait().unwrap().map(|status| Err(status));
+        let ended = manager.try_wait().unwrap().map(Err);
         ended.or_else(|| ready.exists().then_some(Ok(())))
     });
     let _ = manager.kill();

@@ -213,7 +213,7 @@ proptest! {
             }
         }
         let major = told["alarms"]["raised"]["major"].as_u64().unwrap_or(0);
-        prop_assert!(fits(major) && major % step == 0);
+        prop_assert!(fits(major) && major.is_multiple_of(step));
     }
 
     #[test]

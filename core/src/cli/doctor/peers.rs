@@ -73,6 +73,7 @@ mod tests {
         serde_json::from_value(serde_json::json!({
             "id": id, "domain": "west", "address": "192.0.2.9:7107", "connected": connected, "since": null, "dialled": null,
             "peerAddress": null, "tellsUs": null, "roundTripMs": null, "sent": 0, "answered": 0, "freshness": freshness,
+            "heardBeforeMs": null, "relays": true, "dropped": 0,
         }))
         .unwrap()
     }

@@ -194,7 +194,7 @@ fn to_everybody(picture: &DomainPicture, disclosed: &[Topic]) -> Sections {
         }
     }
     let health = told(Topic::Health).then(|| ("health", serde_json::to_value(health)));
-    let alarms = (!alarms.is_empty()).then(|| ("alarms", Ok(Value::Object(alarms))));
+    let alarms = (!alarms.is_empty()).then_some(("alarms", Ok(Value::Object(alarms))));
     let capabilities = told(Topic::Capabilities).then(|| ("capabilities", serde_json::to_value(capabilities)));
     let all = [health, alarms, capabilities].into_iter().flatten();
     all.filter_map(|(name, value)| Some((name.into(), value.ok()?))).collect()
@@ -316,7 +316,7 @@ mod tests {
 
     fn said(policies: fn(&Audience, Sections) -> Sections) -> String {
         let drafts = drafts(&picture(), &Topic::ALL, &mut Hostile(policies));
-        let all = drafts.into_iter().flat_map(|(_, draft)| draft.sections);
+        let all = drafts.into_values().flat_map(|draft| draft.sections);
         all.map(|(name, bytes)| format!("{name} {}\n", String::from_utf8_lossy(&bytes))).collect()
     }
 
