@@ -24,8 +24,9 @@ class Numbering:
     def __init__(self, path: Path, component_id: str) -> None:
         self._path = path
         self.component_id = component_id
-        # A new file starts a new numbering. The clock makes it higher than one that an earlier, lost file held.
-        self.incarnation = int(time.time())
+        # A new file starts a new numbering. The clock makes it higher than one that an earlier, lost file held; in
+        # milliseconds, since an agent may be started twice within a second.
+        self.incarnation = time.time_ns() // 1_000_000
         self.last = 0
         self.dropped = 0
         # Told of every report that is given up unconfirmed.
