@@ -1,8 +1,8 @@
 //! A [`BatchRecord`] as bytes for the journal, and the layout of those bytes.
 //!
 //! An envelope in the open (what the journal itself needs), then one of two layouts. Where neighbouring reports are mostly
-//! alike ([`ALIKE_VERSION`]): counts; names, resources and flags once for each run of reports that share them; heads and values
-//! as `columns`; and the rest as one lz4 block. Otherwise ([`MIXED_VERSION`]) one lz4 block of everything: counts, columns as
+//! alike (`ALIKE_VERSION`): counts; names, resources and flags once for each run of reports that share them; heads and values
+//! as `columns`; and the rest as one lz4 block. Otherwise (`MIXED_VERSION`) one lz4 block of everything: counts, columns as
 //! they stand in memory (heads and values turned, so that what stays from report to report stands in a row), the rest. The
 //! rest is objects, effects, answers, texts, and the rare parts (refusals, faults, alarms, quarantine, times of objects, note)
 //! as postcard. Numbers are little-endian because the machines are; others are refused at compile time. Runs on the shard's
