@@ -13,39 +13,61 @@ use crate::{
 };
 
 /// The words of one component, at most [`UNKNOWN_WORDS`]; a new one takes the place of that which was not seen for longest.
+/// What each resembles is found out when somebody looks and not on the path of a report: a component whose own words are many
+/// has new ones here with every report.
 #[derive(Debug, Default)]
-pub struct Unfamiliar(Mutex<Vec<UnknownUse>>);
+pub struct Unfamiliar(Mutex<Vec<Noted>>);
+
+#[derive(Debug)]
+struct Noted {
+    used: UnknownUse,
+    /// Whether it was compared with the words that could have been meant.
+    is_compared: bool,
+}
+
+impl Noted {
+    /// With the word that was probably meant.
+    fn compared(&mut self) -> &UnknownUse {
+        if !std::mem::replace(&mut self.is_compared, true) {
+            let unknown = &self.used.unknown;
+            self.used.meant = resembling(&unknown.text, &unknown.kind.known());
+        }
+        &self.used
+    }
+}
 
 impl Unfamiliar {
     /// Notes the words of a report.
     pub fn note(&self, words: &[Unknown], now: Timestamp) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for unknown in words {
-            if let Some(one) = known.iter_mut().find(|one| one.unknown == *unknown) {
-                (one.count, one.last) = (one.count + 1, now);
+            if let Some(one) = known.iter_mut().find(|one| one.used.unknown == *unknown) {
+                (one.used.count, one.used.last) = (one.used.count + 1, now);
                 continue;
             }
             if known.len() >= UNKNOWN_WORDS
-                && let Some((oldest, _)) = known.iter().enumerate().min_by_key(|(_, one)| one.last)
+                && let Some((oldest, _)) = known.iter().enumerate().min_by_key(|(_, one)| one.used.last)
             {
                 known.swap_remove(oldest);
             }
-            let meant = resembling(&unknown.text, &unknown.kind.known());
-            known.push(UnknownUse { unknown: unknown.clone(), meant, count: 1, last: now });
+            let used = UnknownUse { unknown: unknown.clone(), meant: None, count: 1, last: now };
+            known.push(Noted { used, is_compared: false });
         }
     }
 
     /// How many of them are probably slips.
     #[must_use]
     pub fn likely_slips(&self) -> usize {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.iter().filter(|one| one.meant.is_some()).count()
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter_mut().map(Noted::compared).filter(|used| used.meant.is_some()).count()
     }
 
     /// The words, the latest first.
     #[must_use]
     pub fn words(&self) -> Vec<UnknownUse> {
-        let mut words = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut words: Vec<UnknownUse> = known.iter_mut().map(|one| one.compared().clone()).collect();
+        drop(known);
         words.sort_by(|a, b| b.last.cmp(&a.last).then_with(|| a.unknown.text.cmp(&b.unknown.text)));
         words
     }

@@ -33,7 +33,7 @@ pub struct Unknown {
 pub struct UnknownUse {
     /// The word.
     pub unknown: Unknown,
-    /// The word of the catalogue that it resembles, if any: probably it was meant.
+    /// The word of the catalogue that it resembles, if any: probably it was meant. Found out when somebody looks.
     pub meant: Option<&'static str>,
     /// How often, since the manager started or it was last forgotten for others.
     pub count: u64,

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     PluginDescription, PluginError, PluginFailure,
-    host::Loading,
+    host::{self, Loading},
     setup::{Setup, counted},
     wasm::wit::types::{Description, Problem},
 };
@@ -143,10 +143,7 @@ impl LoadedExchange {
 
     fn make(&self) -> Result<Box<dyn ExchangeGuest>, PluginFailure> {
         let mut live = (self.start)(&self.loading.setup)?;
-        live.configure(&self.loading.config_text)?.map_err(|problems| {
-            let first = problems.first().map_or("no reason given", |problem| problem.message.as_str());
-            PluginFailure::Instantiate(format!("refuses the configuration that it accepted before: {first}"))
-        })?;
+        live.configure(&self.loading.config_text)?.map_err(|problems| host::refused_after_all(&problems))?;
         Ok(live)
     }
 }

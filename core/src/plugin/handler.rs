@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     Handled, InterfaceHandler, PluginDescription, PluginError, PluginFailure, answer,
-    host::Loading,
+    host::{self, Loading},
     setup::{Setup, counted},
     vocabulary::{Resolver, did_you_mean},
     wasm::wit::{
@@ -111,10 +111,8 @@ impl LoadedHandler {
 
     fn make(&self) -> Result<Box<dyn HandlerGuest>, PluginFailure> {
         let mut live = (self.start)(&self.loading.setup)?;
-        live.configure(self.reference_point, &self.loading.config_text)?.map_err(|problems| {
-            let first = problems.first().map_or("no reason given", |problem| problem.message.as_str());
-            PluginFailure::Instantiate(format!("refuses the configuration that it accepted before: {first}"))
-        })?;
+        live.configure(self.reference_point, &self.loading.config_text)?
+            .map_err(|problems| host::refused_after_all(&problems))?;
         live.bind(&self.symbols)?;
         Ok(live)
     }

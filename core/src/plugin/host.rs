@@ -188,6 +188,12 @@ impl PluginHost {
     }
 }
 
+/// Why an instance cannot be had: its plugin took this configuration when it was loaded, and does not now.
+pub(super) fn refused_after_all(problems: &[types::Problem]) -> PluginFailure {
+    let first = problems.first().map_or("no reason given", |problem| problem.message.as_str());
+    PluginFailure::Instantiate(format!("refuses the configuration that it accepted before: {first}"))
+}
+
 impl Loading {
     /// The plugin cannot be used.
     pub(super) fn unusable(&self, problem: String) -> PluginError {

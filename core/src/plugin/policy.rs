@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     FcapsPolicy, Observations, Outcome, PluginDescription, PluginError, PluginFailure, PolicyNeeds, answer,
-    host::Loading,
+    host::{self, Loading},
     setup::{Setup, counted},
     vocabulary::Resolver,
     wasm::wit::{
@@ -118,10 +118,7 @@ impl LoadedPolicy {
 
     fn make(&self) -> Result<Box<dyn PolicyGuest>, PluginFailure> {
         let mut live = (self.start)(&self.loading.setup)?;
-        live.configure(&self.loading.config_text)?.map_err(|problems| {
-            let first = problems.first().map_or("no reason given", |problem| problem.message.as_str());
-            PluginFailure::Instantiate(format!("refuses the configuration that it accepted before: {first}"))
-        })?;
+        live.configure(&self.loading.config_text)?.map_err(|problems| host::refused_after_all(&problems))?;
         live.bind(self.bound.symbols())?;
         Ok(live)
     }
