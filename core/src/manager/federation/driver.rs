@@ -14,6 +14,7 @@ use super::{
     locked,
     mailbox::Letter,
     ports::{Ports, from_row, to_row},
+    rolling,
     tell::Teller,
 };
 use crate::{
@@ -217,7 +218,11 @@ impl Driver {
     /// Sees what the domain has to say now.
     fn look(&mut self) -> Vec<Output> {
         self.looked = Some(Instant::now());
-        let drafts = (self.speaker)();
+        let heard = {
+            let core = locked(&self.federation.core);
+            rolling::heard(&core.node, &core.membership.roster, &self.domain, core.now().mono)
+        };
+        let drafts = (self.speaker)(heard);
         let mut outputs = Vec::new();
         for audience in std::mem::take(&mut self.audiences) {
             if !drafts.contains_key(&audience) {
