@@ -167,7 +167,24 @@ impl Said {
             let value = serde_json::from_slice(&sections.get(name)?.data).ok()?;
             serde_json::from_value(form::fitted(name, &value)?.value).ok()
         }
-        Self { health: one(sections, "health"), alarms: one(sections, "alarms"), links: one(sections, "linkRanges") }
+        // Alarms by type alone are not added up.
+        let has_raised =
+            |data: &[u8]| serde_json::from_slice::<Value>(data).is_ok_and(|value| value["raised"].is_object());
+        let alarms = sections.get("alarms").filter(|body| has_raised(&body.data));
+        Self {
+            health: one(sections, "health"),
+            alarms: alarms.and_then(|_| one(sections, "alarms")),
+            links: one(sections, "linkRanges"),
+        }
+    }
+
+    /// How many parts of it there are.
+    #[must_use]
+    pub fn parts(&self) -> usize {
+        [self.health.is_some(), self.alarms.is_some(), self.links.is_some()]
+            .into_iter()
+            .filter(|is_there| *is_there)
+            .count()
     }
 }
 

@@ -25,7 +25,7 @@ use crate::{
         keys::OwnKey,
         messages::{self, Question},
         protocol::{
-            Answer, Event, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, Start,
+            Answer, Audience, Event, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, Start,
             Subscription,
         },
     },
@@ -104,7 +104,7 @@ struct Driver {
     speaker: Speaker,
     plain: PlainSpeaker,
     teller: Teller,
-    audiences: Vec<crate::federation::protocol::Audience>,
+    audiences: Vec<Audience>,
     looked: Option<Instant>,
     ticked: Instant,
     /// Public half of the key that we sign with.
@@ -162,7 +162,8 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
         speaker,
         plain,
         teller,
-        audiences: Vec::new(),
+        // What a former life told everybody is taken back if this one does not.
+        audiences: vec![Audience::Federation],
         looked: None,
         ticked: begun,
         own_key,

@@ -7,78 +7,95 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::federation::{
-    protocol::{Audience, Freshness, Held, Node, OriginId, Role, Roster, SectionBody, Slot},
+    protocol::{Freshness, Held, Member, Node, OriginId, Role, Roster, SectionBody, Slot, Standing},
     section::{
         Rollup,
         rollup::{self, DISPUTED, MOST_SOURCES, Said, Source, UNHEARD},
     },
 };
 
-/// A member of an area, and the document of it that can be added up.
+/// A member of an area, and its documents that can be added up.
 pub struct Heard {
     area: Arc<str>,
+    origin: OriginId,
+    documents: Vec<Told>,
+}
+
+/// A document, named as a source would name it.
+struct Told {
     source: Source,
+    still_holds: bool,
     sections: BTreeMap<Arc<str>, SectionBody>,
 }
 
-/// The document that says most to us of those that still hold: what an aggregator is told before what the area is, and that
-/// before what everybody is.
-fn best<'a>(documents: &[(&'a Slot, &'a Held)], now: u64) -> Option<(&'a Slot, &'a Held)> {
-    let rank = |(slot, held): &(&Slot, &Held)| {
-        let closeness = match slot.audience {
-            Audience::Aggregator => 2,
-            Audience::Area(_) => 1,
-            Audience::Federation | Audience::Adjacent(_) => 0,
-        };
-        (held.age(now) <= held.manifest.valid_for_ms, !held.sections.is_empty(), closeness)
+fn told(slot: &Slot, held: &Held, standing: Standing, now: u64) -> Option<Told> {
+    let (age, valid_for) = (held.age(now), held.manifest.valid_for_ms);
+    // Another document of it may be newer than this one.
+    let is_old = age > valid_for && matches!(standing.freshness, Freshness::Fresh | Freshness::Indirect);
+    let state = match standing.freshness {
+        _ if standing.disputed => DISPUTED,
+        _ if is_old => Freshness::Stale.as_str(),
+        freshness => freshness.as_str(),
     };
-    documents.iter().copied().max_by_key(rank)
+    let source = Source {
+        origin: slot.origin.to_string(),
+        state: state.to_owned(),
+        age_s: Some(rollup::age_told(age, valid_for)),
+        audience: Some(rollup::audience_word(&slot.audience)?.to_owned()),
+        version: Some(held.manifest.version.to_string()),
+        manifest_hash: Some(rollup::half(&held.hash)),
+        content_hash: Some(rollup::content_hash(&held.manifest)),
+    };
+    Some(Told { source, still_holds: age <= valid_for, sections: held.sections.clone() })
 }
 
 /// What is held of the members whom `own` adds up: of its area, or of every area if it has none. Nothing unless it is an aggregator.
 pub(super) fn heard(node: &Node, roster: &Roster, own: &OriginId, now: u64) -> Vec<Heard> {
     let Some(us) = roster.members.get(own).filter(|us| us.role == Role::Aggregator) else { return Vec::new() };
-    let mut documents: BTreeMap<&OriginId, Vec<(&Slot, &Held)>> = BTreeMap::new();
-    for (slot, held) in node.documents().filter(|(slot, _)| rollup::audience_word(&slot.audience).is_some()) {
-        documents.entry(&slot.origin).or_default().push((slot, held));
-    }
+    let mut held: BTreeMap<&OriginId, Vec<(&Slot, &Held)>> = BTreeMap::new();
+    node.documents().for_each(|(slot, document)| held.entry(&slot.origin).or_default().push((slot, document)));
     let is_ours = |area: &str| !area.is_empty() && (us.area.is_empty() || *us.area == *area);
     let members = roster.members.iter().filter(|(_, member)| member.role == Role::Member && is_ours(&member.area));
-    let one = |(origin, area): (&OriginId, &Arc<str>)| {
-        let held = documents.get(origin).and_then(|documents| best(documents, now));
+    let one = |(origin, member): (&OriginId, &Member)| {
         let standing = node.standing(origin, now);
-        let (Some((slot, held)), Some(standing)) = (held, standing) else {
-            let source = Source { origin: origin.to_string(), state: UNHEARD.to_owned(), ..Source::default() };
-            return Heard { area: Arc::clone(area), source, sections: BTreeMap::new() };
-        };
-        let (age, valid_for) = (held.age(now), held.manifest.valid_for_ms);
-        // Another document of it may be newer than this one.
-        let is_old = age > valid_for && matches!(standing.freshness, Freshness::Fresh | Freshness::Indirect);
-        let state = match standing.freshness {
-            _ if standing.disputed => DISPUTED,
-            _ if is_old => Freshness::Stale.as_str(),
-            freshness => freshness.as_str(),
-        };
-        let source = Source {
-            origin: origin.to_string(),
-            state: state.to_owned(),
-            age_s: Some(rollup::age_told(age, valid_for)),
-            audience: rollup::audience_word(&slot.audience).map(str::to_owned),
-            version: Some(held.manifest.version.to_string()),
-            manifest_hash: Some(rollup::half(&held.hash)),
-            content_hash: Some(rollup::content_hash(&held.manifest)),
-        };
-        Heard { area: Arc::clone(area), source, sections: held.sections.clone() }
+        let documents = held.get(origin).into_iter().flatten();
+        let documents = documents.filter_map(|(slot, held)| told(slot, held, standing?, now)).collect();
+        Heard { area: Arc::clone(&member.area), origin: origin.clone(), documents }
     };
-    members.map(|(origin, member)| one((origin, &member.area))).collect()
+    members.map(one).collect()
 }
+
+/// What is named of a document, and what it says.
+type Named = BTreeMap<(String, Option<String>), (Source, Said)>;
 
 /// Rolls up, and remembers what was named of each source.
 #[derive(Debug, Default)]
 pub(super) struct Roller {
-    named: BTreeMap<String, (Source, Said)>,
+    named: Named,
     /// Areas that did not fit the last time.
     left_out: Vec<Arc<str>>,
+}
+
+/// A document as it is named, which stays as it was while it says the same.
+fn named(told: &mut Told, before: &mut Named, now: &mut Named) -> Said {
+    let key = (told.source.origin.clone(), told.source.audience.clone());
+    let same = |(named, _): &(Source, Said)| named.content_hash == told.source.content_hash;
+    let known = before.remove(&key).filter(same);
+    let (source, said) = known.unwrap_or_else(|| (told.source.clone(), Said::read(&told.sections)));
+    told.source.version.clone_from(&source.version);
+    told.source.manifest_hash.clone_from(&source.manifest_hash);
+    now.insert(key, (source, said.clone()));
+    said
+}
+
+/// Of those that still hold the one that says most; of such that say as much the one that most can check.
+fn best(documents: Vec<(Told, Said)>) -> Option<(Source, Option<Said>)> {
+    let rank = |(told, said): &(Told, Said)| {
+        let read_by =
+            ["aggregator", "area", "federation"].iter().position(|word| told.source.audience.as_deref() == Some(word));
+        (told.still_holds, said.parts(), read_by)
+    };
+    documents.into_iter().max_by_key(rank).map(|(told, said)| (told.source, Some(said)))
 }
 
 impl Roller {
@@ -86,21 +103,15 @@ impl Roller {
     pub(super) fn roll_up(&mut self, heard: Vec<Heard>) -> Option<Rollup> {
         let mut areas: BTreeMap<Arc<str>, Vec<(Source, Option<Said>)>> = BTreeMap::new();
         let mut before = std::mem::take(&mut self.named);
-        for Heard { area, mut source, sections } in heard {
-            let said = source.content_hash.is_some().then(|| {
-                let same = |(named, _): &(Source, Said)| {
-                    (&named.content_hash, &named.audience) == (&source.content_hash, &source.audience)
-                };
-                let (named, said) = before
-                    .remove(&source.origin)
-                    .filter(same)
-                    .unwrap_or_else(|| (source.clone(), Said::read(&sections)));
-                source.version.clone_from(&named.version);
-                source.manifest_hash.clone_from(&named.manifest_hash);
-                self.named.insert(source.origin.clone(), (named, said.clone()));
-                said
-            });
-            areas.entry(area).or_default().push((source, said));
+        for Heard { area, origin, documents } in heard {
+            let read = |mut told: Told| {
+                let said = named(&mut told, &mut before, &mut self.named);
+                (told, said)
+            };
+            let unheard =
+                || (Source { origin: origin.to_string(), state: UNHEARD.to_owned(), ..Source::default() }, None);
+            let source = best(documents.into_iter().map(read).collect()).unwrap_or_else(unheard);
+            areas.entry(area).or_default().push(source);
         }
         let (mut rollup, mut listed, mut left_out) = (Rollup::default(), 0, Vec::new());
         for (area, sources) in areas {
@@ -130,17 +141,49 @@ mod tests {
 
     fn heard(origin: &str, area: &str, version: &str, content: &str) -> Heard {
         let health = br#"{"components":{"mk":{"known":2}}}"#.as_slice();
-        let body = SectionBody { name: "health".into(), salt: [0; 16], data: health.into() };
+        let documents = vec![document(origin, "federation", version, content, &[("health", health)])];
+        Heard { area: area.into(), origin: origin.into(), documents }
+    }
+
+    fn document(origin: &str, audience: &str, version: &str, content: &str, sections: &[(&str, &[u8])]) -> Told {
+        let body = |(name, data): &(&str, &[u8])| {
+            let name: Arc<str> = (*name).into();
+            (Arc::clone(&name), SectionBody { name, salt: [0; 16], data: (*data).into() })
+        };
         let source = Source {
             origin: origin.to_owned(),
             state: "fresh".to_owned(),
             age_s: Some(45),
-            audience: Some("federation".to_owned()),
+            audience: Some(audience.to_owned()),
             version: Some(version.to_owned()),
             manifest_hash: Some(version.to_owned()),
             content_hash: Some(content.to_owned()),
         };
-        Heard { area: area.into(), source, sections: [("health".into(), body)].into() }
+        Told { source, still_holds: true, sections: sections.iter().map(body).collect() }
+    }
+
+    #[test]
+    fn the_document_that_says_most_is_added_up_and_of_equals_the_one_that_most_can_check() {
+        let health = ("health", br#"{"components":{"mk":{"known":2}}}"#.as_slice());
+        let (types, alarms) = (("alarms", br#"{"types":{}}"#.as_slice()), ("alarms", br#"{"raised":{}}"#.as_slice()));
+        let chosen = |documents: Vec<Told>| {
+            let one = Heard { area: "north".into(), origin: "a".into(), documents };
+            Roller::default().roll_up(vec![one]).unwrap().areas[0].sources[0].audience.clone().unwrap()
+        };
+        let of = |audience: &str, sections: &[(&str, &[u8])]| document("a", audience, "1.1.1", "x", sections);
+        assert_eq!(chosen(vec![of("federation", &[health]), of("area", &[health, alarms])]), "area");
+        assert_eq!(chosen(vec![of("area", &[health, alarms]), of("aggregator", &[health, alarms])]), "area");
+        assert_eq!(chosen(vec![of("area", &[health, types]), of("aggregator", &[health, alarms])]), "aggregator");
+        assert_eq!(chosen(vec![of("federation", &[health, types]), of("area", &[health])]), "federation");
+        let old = Told { still_holds: false, ..of("area", &[health, alarms]) };
+        assert_eq!(chosen(vec![of("federation", &[]), old]), "federation");
+    }
+
+    #[test]
+    fn who_was_not_heard_is_listed() {
+        let one = Heard { area: "north".into(), origin: "a".into(), documents: Vec::new() };
+        let sum = Roller::default().roll_up(vec![one]).unwrap().areas.remove(0);
+        assert_eq!((sum.domains["unheard"], sum.sources[0].state.as_str()), (1, "unheard"));
     }
 
     #[test]
