@@ -11,7 +11,11 @@ use crate::cluster::{Cluster, section};
 const NAMES: [&str; 7] = ["hub-n", "n1", "n2", "hub-s", "s1", "s2", "nation"];
 /// Peers: members of their aggregator and of each other, aggregators of each other, the nation's of both.
 const PAIRS: [(usize, usize); 9] = [(0, 1), (0, 2), (1, 2), (3, 4), (3, 5), (4, 5), (0, 3), (6, 0), (6, 3)];
-const [HUB_N, N1, HUB_S, S1, S2, NATION]: [usize; 6] = [0, 1, 3, 4, 5, 6];
+const HUB_N: usize = 0;
+const N1: usize = 1;
+const S1: usize = 4;
+const S2: usize = 5;
+const NATION: usize = 6;
 
 /// Lines that say where a domain belongs.
 fn place(domain: &str) -> &'static str {
@@ -90,25 +94,32 @@ fn a_member_sees_its_own_area_and_of_another_the_sum() {
     // Its own area it sees domain by domain, and adds up itself.
     let own = cluster.await_seen(N1, "n2", "fresh");
     assert_eq!(section(&own, "health")["components"]["mk"]["known"], 1);
-    await_sum(&cluster, N1, "hub-n", "north", |sum| sum["check"] == "agrees" && sum["domains"] == json!({ "fresh": 2 }));
+    await_sum(&cluster, N1, "hub-n", "north", |sum| {
+        sum["check"] == "agrees" && sum["domains"] == json!({ "fresh": 2 })
+    });
     // Aggregators have what the other's sum is made of, as far as it was told to aggregators; the nation's has that of both.
     await_sum(&cluster, NATION, "nation", "south", |sum| is_whole(sum) && sum["check"] == "agrees");
     await_sum(&cluster, HUB_N, "nation", "south", |sum| is_whole(sum) && sum["check"] == "agrees");
     // Of a member of the other area nothing is here but that it does not speak to this one.
     for domain in ["s1", "s2"] {
         let seen = cluster.domain(N1, domain);
-        let said: Vec<&Value> = seen["documents"].as_array().unwrap().iter().flat_map(|one| one["sections"].as_array().unwrap()).collect();
+        let said: Vec<&Value> =
+            seen["documents"].as_array().unwrap().iter().flat_map(|one| one["sections"].as_array().unwrap()).collect();
         assert!(said.is_empty(), "{domain}: {seen:#}");
         assert!(seen["freshness"] == "withdrawn" || seen["freshness"] == "unheard", "{domain}: {seen:#}");
     }
     let told = cluster.managers[S1].api().get("/api/v1/peers/manager-hub-s/preview").json();
-    let audiences: Vec<&str> = told["own"].as_array().unwrap().iter().map(|one| one["audience"].as_str().unwrap()).collect();
+    let audiences: Vec<&str> =
+        told["own"].as_array().unwrap().iter().map(|one| one["audience"].as_str().unwrap()).collect();
     assert_eq!(audiences, ["federation", "area:south", "aggregator"], "{told:#}");
     assert_eq!(told["own"][0]["sections"], json!([]), "{told:#}");
     let text = qkdnm(&cluster, N1, &["domain", "list"]);
     assert!(text.contains("ADDED UP BY") && text.contains("2 fresh (max age "), "{text}");
     let text = qkdnm(&cluster, N1, &["domain", "show", "hub-s"]);
-    assert!(text.contains("Area south: sum of 2 fresh") && text.contains("s1") && text.contains("raised major: 1"), "{text}");
+    assert!(
+        text.contains("Area south: sum of 2 fresh") && text.contains("s1") && text.contains("raised major: 1"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -119,7 +130,10 @@ fn a_sum_carries_its_worst_freshness_and_one_alone_is_no_sum() {
     let is_stale = |sum: &Value| sum["domains"] == json!({ "fresh": 1, "stale": 1 });
     let sum = await_sum(&cluster, N1, "hub-s", "south", is_stale);
     assert_eq!(sum["components"]["mk"]["known"], 2, "what is stale is in the sum: {sum:#}");
-    assert!(sum["maxAgeMs"].as_u64().unwrap() >= 6_000 && sum["sumOf"].as_str().unwrap().contains("1 stale"), "{sum:#}");
+    assert!(
+        sum["maxAgeMs"].as_u64().unwrap() >= 6_000 && sum["sumOf"].as_str().unwrap().contains("1 stale"),
+        "{sum:#}"
+    );
     // What is unreachable is left out, and the other told in confidence: what it said alone would be no sum.
     let is_alone = |sum: &Value| sum["domains"] == json!({ "fresh": 1, "unreachable": 1 });
     let sum = await_sum(&cluster, N1, "hub-s", "south", is_alone);
@@ -135,7 +149,10 @@ fn a_sum_by_who_is_no_aggregator_is_not_believed() {
     await_sum(&cluster, N1, "hub-s", "south", |sum| sum["domains"] == json!({ "fresh": 2 }));
     // To this manager it is a member of the area like others.
     let more = &mut cluster.managers[N1].settings_mut().more;
-    *more = more.replace("domain = \"hub-s\"\narea = \"south\"\nrole = \"aggregator\"\n", "domain = \"hub-s\"\narea = \"south\"\n");
+    *more = more.replace(
+        "domain = \"hub-s\"\narea = \"south\"\nrole = \"aggregator\"\n",
+        "domain = \"hub-s\"\narea = \"south\"\n",
+    );
     let answer = cluster.managers[N1].reload_settings();
     assert_eq!(answer.json()["result"], "applied", "{}", answer.text);
     eventually("the sum gone", patience(), || {
