@@ -43,6 +43,9 @@ STARTING = 120.0
 STOPPING = 20.0
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 SEEN = ("fresh", "indirect")
+# What a domain tells everybody; and what one with an area tells its area and aggregators instead. Aggregators tell others in sum.
+EVERYTHING = ["health", "alarms", "alarm-types", "capabilities"]
+IN_ITS_AREA = {"disclose": [], "disclose_area": EVERYTHING, "disclose_aggregators": ["health", "alarms", "links"]}
 
 
 class Trouble(Exception):
@@ -189,6 +192,16 @@ class Federation:
         members = set(self.members)
         return [wire for wire in self.state["wires"] if members.issuperset(wire["ends"])]
 
+    def place(self, name):
+        """Where a domain belongs, as configurations write it."""
+        domain = self.state["domains"][name]
+        return {key: domain[key] for key in ("area", "role") if domain.get(key)}
+
+    def hears(self, here, there):
+        """Whether one domain is told of another by itself, and not in sum."""
+        near, far = self.place(here), self.place(there)
+        return not far.get("area") or "aggregator" in (near.get("role"), far.get("role")) or near.get("area") == far["area"]
+
     def need(self, name):
         if name not in self.members:
             raise Trouble(f"there is no domain `{name}` here; there are: {', '.join(self.members)}")
@@ -241,23 +254,26 @@ class Federation:
         ]
         if not hosts:
             tree.append(("[plugins]", {"cache_dir": "../../plugin-cache"}))
+        place = self.place(name)
+        is_member = place.get("area") and place.get("role") != "aggregator"
         tree.append(
             ("[federation]", {
-                "name": self.state["name"], "signing_key": "../keys/signing.key", "refresh": self.state["refresh"],
-                "disclose": ["health", "alarms", "alarm-types", "capabilities"],
+                "name": self.state["name"], "signing_key": "../keys/signing.key", "refresh": self.state["refresh"], **place,
+                **(IN_ITS_AREA if is_member else {"disclose": EVERYTHING}),
             })
         )  # fmt: skip
         wires = {wire["ends"][wire["ends"][0] == name]: wire for wire in self.wires if name in wire["ends"]}
         for other in self.members:
             if other != name and other not in wires:
-                tree.append(("[[federation.origins]]", {"domain": other, "signing_keys": [f"../peers/{other}.pub"]}))
+                keys = {"domain": other, **self.place(other), "signing_keys": [f"../peers/{other}.pub"]}
+                tree.append(("[[federation.origins]]", keys))
         for link in self.state["links"]:
             other = next((end for end in link["ends"] if end != name), None)
             if name in link["ends"] and other in wires:
                 tree.append(("[[federation.links]]", {"name": link["name"], "domain": other, "from": link["ends"][name]}))
         for other, wire in wires.items():
             keys = {
-                "id": f"manager-{other}", "domain": other, "trust_anchors": [f"../peers/{other}-ca.pem"],
+                "id": f"manager-{other}", "domain": other, **self.place(other), "trust_anchors": [f"../peers/{other}-ca.pem"],
                 "signing_keys": [f"../peers/{other}.pub"],
             }  # fmt: skip
             if wire["ends"][0] == name:
@@ -398,19 +414,23 @@ class Federation:
                 "components": figure(domains.get(name), "health", "components"),
                 "alarms": figure(domains.get(name), "alarms", "raised"),
                 "sees": {other: {"freshness": one["freshness"], "ageMs": one["ageMs"]} for other, one in others.items()},
+                "rollups": [rollup for one in domains.values() for rollup in one.get("rollups", [])],
             })  # fmt: skip
         return looks
 
     def is_well(self, looks):
         """Whether all run and see each other, peers at first hand."""
         pairs = [wire["ends"] for wire in self.wires]
+        aggregators = [name for name in self.members if self.place(name).get("role") == "aggregator"]
 
         def is_seen(here, there, how):
             return how == "fresh" or (how in SEEN and sorted((here, there)) not in pairs)
 
         return not self.state["cut"] and all(
             look["manager"] and look["network"] and len(look["sees"]) == len(self.members) - 1
-            and all(is_seen(look["domain"], other, one["freshness"]) for other, one in look["sees"].items())
+            and all(is_seen(look["domain"], other, one["freshness"]) for other, one in look["sees"].items()
+                    if self.hears(look["domain"], other))
+            and all(any(one["aggregator"] == other for one in look["rollups"]) for other in aggregators)
             for look in looks
         )  # fmt: skip
 
@@ -492,7 +512,7 @@ def make(options):
     folder = options.folder.resolve()
     if (folder / STATE).exists():
         raise Trouble(f"{folder} has a federation already: `start` it, or name another folder")
-    source = HERE / f"{options.what}.toml" if options.what in ("three", "ten") else pathlib.Path(options.what)
+    source = HERE / f"{options.what}.toml" if options.what in ("three", "ten", "national") else pathlib.Path(options.what)
     description = read_toml(source)
     path = (source.parent / description["network"]).resolve()
     networks, links = split(description, read_toml(path))
@@ -506,8 +526,9 @@ def make(options):
     state = {
         "name": description["name"], "binary": find_binary(options.binary), "hosts": hosts, "refresh": options.refresh,
         "first_port": options.first_port, "token_sha256": hashlib.sha256(token.encode()).hexdigest(),
-        "domains": {name: {"member": True, "api": API_PORT if hosts else next(ports), "mx": MX_PORT if hosts else next(ports)}
-                    for name in names},
+        "domains": {domain["id"]: {"member": True, "area": domain.get("area"), "role": domain.get("role"),
+                                   "api": API_PORT if hosts else next(ports), "mx": MX_PORT if hosts else next(ports)}
+                    for domain in description["domains"]},
         "wires": [{"ends": list(pair), "port": 0 if hosts else next(ports)} for pair in sorted(pairs)],
         "links": links, "processes": {}, "cut": [],
     }  # fmt: skip
@@ -567,10 +588,13 @@ def show(federation, looks):
     for look in looks:
         groups = {}
         for other, one in look["sees"].items():
+            if one["freshness"] not in SEEN and not federation.hears(look["domain"], other):
+                groups.setdefault("in sum", []).append((other, one["ageMs"]))
+                continue
             groups.setdefault(one["freshness"], []).append((other, one["ageMs"]))
-        told = [f"{len(groups[how])} {how}" for how in SEEN if how in groups]
+        told = [f"{len(groups[how])} {how}" for how in (*SEEN, "in sum") if how in groups]
         told += [f"{other} {how}" + (f" ({age / 1000:.0f} s)" if how in ("stale", "unreachable") else "")
-                 for how, group in groups.items() if how not in SEEN for other, age in group]  # fmt: skip
+                 for how, group in groups.items() if how not in (*SEEN, "in sum") for other, age in group]  # fmt: skip
         answer = "does not answer" if look["manager"] and not look["answers"] else ""
         pids = [str(look[what] or "not running") for what in ("manager", "network")]
         figures = ["" if look[what] is None else str(look[what]) for what in ("components", "alarms")]
@@ -578,8 +602,25 @@ def show(federation, looks):
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0])).rstrip())
+    show_rollups(looks)
     if federation.state["cut"]:
         print("cut: " + ", ".join(what.removeprefix("wire ") for what in federation.state["cut"]) + "; `heal` mends them")
+
+
+def show_rollups(looks):
+    """Areas in sum, each as the first manager sees it that does."""
+    rows = {}
+    for one in (one for look in looks for one in look["rollups"]):
+        components = sum(counts.get("known", 0) for counts in one["components"].values())
+        row = (one["area"], one["aggregator"], str(components), str(sum(one["raised"].values())), one["sumOf"])
+        rows.setdefault((one["area"], one["aggregator"]), row)
+    if not rows:
+        return
+    rows = [("AREA", "ADDED UP BY", "COMPONENTS", "ALARMS", "SUM OF"), *(rows[key] for key in sorted(rows))]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    print()
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0])).rstrip())
 
 
 def add(federation, options):
@@ -601,7 +642,7 @@ def add(federation, options):
             shutil.copyfile(options.network, path)
         else:
             write_network(path, small_network(name), "nothing that exists")
-        state["domains"][name] = {"member": False, "api": next(ports), "mx": next(ports)}
+        state["domains"][name] = {"member": False, "area": options.area, "role": None, "api": next(ports), "mx": next(ports)}
     elif options.network:
         raise Trouble(f"{name} was here before and keeps its network; its folder is {federation.folder / name}")
     for other in options.peers or []:
@@ -680,7 +721,7 @@ def arguments():
 
     one = verbs.add_parser("make", help="make the folders of all domains, with keys and configurations")
     one.set_defaults(does=None)
-    one.add_argument("what", help="`three`, `ten`, or a file like three.toml")
+    one.add_argument("what", help="`three`, `ten`, `national`, or a file like three.toml")
     one.add_argument("folder", type=pathlib.Path, help="folder of the federation, made if it is not there")
     one.add_argument("--binary", help="the program qkdnm; else QKDNM_BIN, PATH, and this repository's builds are looked at")
     one.add_argument("--first-port", type=int, default=FIRST_PORT, help="free ports are looked for from here on (%(default)s)")
@@ -696,6 +737,7 @@ def arguments():
     one = verb("add", add, "add a domain while the others run: their files change, and they take them over")
     one.add_argument("domain")
     one.add_argument("--peers", nargs="+", metavar="DOMAIN", help="with whom it exchanges status directly")
+    one.add_argument("--area", help="the area that it belongs to, where the federation has areas")
     one.add_argument("--network", type=pathlib.Path, help="its network (examples/networks); otherwise two sites and a fibre")
     one.add_argument("--wait", **wait)
     verb("remove", remove, "remove a domain while the others run").add_argument("domain")

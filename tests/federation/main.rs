@@ -12,6 +12,7 @@ mod cluster;
 mod demonstration;
 mod example;
 mod held;
+mod hierarchy;
 mod hostile;
 mod namespace;
 mod peering;

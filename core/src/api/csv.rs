@@ -61,7 +61,7 @@ tabular! {
         "id", "domain", "address", "connected", "since", "dialled", "peerAddress", "tellsUs", "roundTripMs", "sent",
         "answered", "freshness",
     ];
-    DomainView: ["domain", "own", "freshness", "ageMs", "disputed", "documents"];
+    DomainView: ["domain", "own", "freshness", "ageMs", "disputed", "documents", "area", "role", "rollups"];
     DomainLinkView: ["id", "domain", "state", "freshness", "ours", "theirs", "differences"];
     DisclosureView: ["time", "audience", "version", "sections", "bytes"];
     ReportView: [

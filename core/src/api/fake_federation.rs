@@ -18,6 +18,15 @@ fn document() -> serde_json::Value {
     })
 }
 
+fn rollup() -> serde_json::Value {
+    let source = json!({ "domain": "south", "state": "fresh", "maxAgeMs": 45_000, "audience": "federation", "version": "1.7.3",
+        "manifestHash": "AAAAAAAAAAAAAAAAAAAAAA" });
+    json!({
+        "area": "north", "aggregator": "west", "sumOf": "1 fresh (max age 45 s)", "components": {}, "raised": {}, "links": { "states": {} },
+        "domains": { "fresh": 1 }, "maxAgeMs": 45_000, "check": "agrees", "detail": "", "sources": [source],
+    })
+}
+
 /// The same in numbers.
 pub(super) fn levels() -> FederationLevels {
     FederationLevels {
@@ -42,8 +51,8 @@ impl FederationDesk for FakeFederation {
     fn domains(&self) -> Vec<DomainView> {
         let domain = |name: &str, own: bool| {
             let domain = json!({
-                "domain": name, "own": own, "freshness": "fresh", "ageMs": 12, "disputed": false,
-                "documents": [document()],
+                "domain": name, "own": own, "area": "north", "role": "aggregator", "freshness": "fresh", "ageMs": 12, "disputed": false,
+                "documents": [document()], "rollups": [rollup()],
             });
             serde_json::from_value(domain).unwrap()
         };

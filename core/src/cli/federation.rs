@@ -3,7 +3,7 @@
 use super::{ApiArgs, Client, CommandResult, Exit, Output, output::count};
 use crate::api::{
     Page,
-    views::{DisclosureView, DocumentView, DomainLinkView, DomainView, PeerView, PreviewView},
+    views::{DisclosureView, DocumentView, DomainLinkView, DomainView, PeerView, PreviewView, SectionView},
 };
 
 /// What the words for freshness say.
@@ -13,7 +13,7 @@ SEEN AS:
   indirect     within its validity, and comes by way of another domain
   stale        older than its validity
   unreachable  nothing newer came by any way for four times its validity
-  withdrawn    its manager left in good order, and said so: no alarm
+  withdrawn    its manager left in good order, or tells its area and aggregators alone, and said so: no alarm
   excluded     it is not in the federation any more, or signs with keys that were replaced
   unheard      it has said nothing yet";
 
@@ -57,13 +57,13 @@ pub enum PeerCommand {
 /// `qkdnm domain`
 #[derive(Debug, clap::Subcommand)]
 pub enum DomainCommand {
-    /// List all domains with how fresh what is known of them is.
+    /// List all domains with how fresh what is known of them is, and areas in sum.
     #[command(after_help = format!("{SEEN_AS}\n\nExample:\n  qkdnm domain list"))]
     List,
     /// List links to other domains, from both ends, with what these say differently.
     #[command(after_help = "Example:\n  qkdnm domain links")]
     Links,
-    /// Show what a domain says of itself, and by which way it came.
+    /// Show what a domain says of itself, and by which way it came; of an aggregator also what it adds up, with the sources.
     #[command(after_help = "Example:\n  qkdnm domain show west")]
     Show {
         /// Its name.
@@ -194,7 +194,7 @@ pub(super) fn domain(command: DomainCommand, api: &ApiArgs, output: &mut Output<
             links(page, output)
         }
         DomainCommand::Show { domain } => {
-            let one: DomainView = client.get(&format!("/api/v1/domains/{domain}"), &[])?;
+            let mut one: DomainView = client.get(&format!("/api/v1/domains/{domain}"), &[])?;
             if output.is_data() {
                 output.document(&one)?;
                 return Ok(Exit::Success);
@@ -203,8 +203,15 @@ pub(super) fn domain(command: DomainCommand, api: &ApiArgs, output: &mut Output<
                 ("Domain", one.domain.clone() + if one.own { " (this manager's)" } else { "" }),
                 ("Seen as", one.freshness.clone() + if one.disputed { ", disputed" } else { "" }),
                 ("Age", format!("{:.1} s", one.age_ms as f64 / 1e3)),
+                ("Area", one.area.clone().unwrap_or_default()),
+                ("Role", one.role.clone()),
             ])?;
+            // What is shown below need not be shown twice.
+            let is_below = |section: &&mut SectionView| section.name == "rollup" && !one.rollups.is_empty();
+            let sections = one.documents.iter_mut().flat_map(|document| &mut document.sections);
+            sections.filter(is_below).for_each(|section| section.content = serde_json::Value::Null);
             one.documents.iter().try_for_each(|document| show_document(document, output))?;
+            super::rollups::show(&one, output)?;
             Ok(Exit::Success)
         }
     }
@@ -216,7 +223,7 @@ fn domains(page: Page<DomainView>, output: &mut Output<'_>) -> CommandResult {
         return Ok(Exit::Success);
     }
     let total = page.items.len();
-    let row = |one: DomainView| {
+    let row = |one: &DomainView| {
         let sum = |section: &str, pointer: &str| {
             let sections = one.documents.iter().flat_map(|document| &document.sections);
             let found =
@@ -234,12 +241,17 @@ fn domains(page: Page<DomainView>, output: &mut Output<'_>) -> CommandResult {
         });
         let freshness = one.freshness.clone() + if one.disputed { ", disputed" } else { "" };
         let age = if heard { format!("{:.1} s", one.age_ms as f64 / 1e3) } else { String::new() };
-        [one.domain.clone(), freshness, age, by.unwrap_or_default(), shown(components), shown(alarms)]
+        let area = match (one.area.clone().unwrap_or_default(), one.role.as_str()) {
+            (area, "aggregator") => format!("{area} (aggregator)").trim_start().to_owned(),
+            (area, _) => area,
+        };
+        [one.domain.clone(), area, freshness, age, by.unwrap_or_default(), shown(components), shown(alarms)]
     };
-    let headings = ["DOMAIN", "SEEN AS", "AGE", "HEARD", "COMPONENTS", "ALARMS"];
+    let headings = ["DOMAIN", "AREA", "SEEN AS", "AGE", "HEARD", "COMPONENTS", "ALARMS"];
     if total > 0 {
-        output.table(headings, page.items.into_iter().map(row).collect())?;
+        output.table(headings, page.items.iter().map(row).collect())?;
     }
+    super::rollups::list(&page.items, output)?;
     output.line(&count(total, "domain"))?;
     Ok(Exit::Success)
 }
@@ -301,7 +313,7 @@ fn show_document(document: &DocumentView, output: &mut Output<'_>) -> std::io::R
 }
 
 /// What a section says, a line each: `components mk known: 12`.
-fn told(content: &serde_json::Value, path: &str, lines: &mut Vec<(String, String)>) {
+pub(super) fn told(content: &serde_json::Value, path: &str, lines: &mut Vec<(String, String)>) {
     let inner = |step: &str| if path.is_empty() { step.to_owned() } else { format!("{path} {step}") };
     match content {
         serde_json::Value::Object(members) => {

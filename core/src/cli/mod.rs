@@ -31,6 +31,7 @@ pub mod plugin;
 mod reload;
 pub mod report;
 pub mod resource;
+mod rollups;
 pub mod run;
 pub mod simulate;
 pub mod storage;

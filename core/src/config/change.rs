@@ -318,7 +318,8 @@ fn taken_over(was: &Config, is: &Config) -> Vec<&'static str> {
     compare("log.level", was.log.level != is.log.level);
     let ours = |config: &Config| {
         let of = |one: &super::FederationConfig| {
-            let border = (one.disclose.clone(), one.export.clone(), one.import.clone());
+            let disclosed = [&one.disclose, &one.disclose_area, &one.disclose_aggregators].map(Clone::clone);
+            let border = (disclosed, one.export.clone(), one.import.clone());
             (one.area.clone(), one.role, one.key_generation, one.signing_key.clone(), border)
         };
         config.federation.as_ref().map(of)

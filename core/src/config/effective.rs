@@ -157,6 +157,8 @@ impl Shown<'_> {
             "key_generation": one.key_generation,
             "refresh": show_duration(one.refresh),
             "disclose": one.disclose,
+            "disclose_area": one.disclose_area,
+            "disclose_aggregators": one.disclose_aggregators,
             "export": self.paths(&one.export),
             "import": self.paths(&one.import),
             "origins": if origins.is_empty() { Value::Null } else { origins.into() },

@@ -35,6 +35,10 @@ pub struct FederationConfig {
     pub refresh: Duration,
     /// What is said of our domain to the whole federation.
     pub disclose: Vec<Topic>,
+    /// What our area is told beyond that.
+    pub disclose_area: Vec<Topic>,
+    /// What aggregators are told beyond what the whole federation is.
+    pub disclose_aggregators: Vec<Topic>,
     /// Files of the policies that it passes.
     pub export: Vec<PathBuf>,
     /// Files of the policies that what is shown of other domains passes.

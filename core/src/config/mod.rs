@@ -15,6 +15,8 @@ pub mod exporter;
 #[cfg(test)]
 mod exporter_tests;
 pub mod federation;
+#[cfg(test)]
+mod hierarchy_tests;
 pub mod limits;
 pub mod load;
 pub mod origin;

@@ -18,6 +18,8 @@ pub const FEDERATION: &[&str] = &[
     "key_generation",
     "refresh",
     "disclose",
+    "disclose_area",
+    "disclose_aggregators",
     "export",
     "import",
     "origins",
@@ -52,6 +54,8 @@ pub struct RawFederation {
     pub(super) key_generation: Option<Spot<u64>>,
     pub(super) refresh: Option<Spot<Duration>>,
     pub(super) disclose: Option<Vec<Topic>>,
+    pub(super) disclose_area: Option<Spot<Vec<Topic>>>,
+    pub(super) disclose_aggregators: Option<Spot<Vec<Topic>>>,
     pub(super) export: Option<Spot<Vec<Spot<String>>>>,
     pub(super) import: Option<Spot<Vec<Spot<String>>>>,
     pub(super) origins: Vec<RawOrigin>,
@@ -109,7 +113,9 @@ pub(super) fn federation(table: &TableReader<'_>) -> RawFederation {
         refresh: table.duration("refresh", Duration::from_secs(1)..=Duration::from_secs(3_600)),
         export: table.texts("export"),
         import: table.texts("import"),
-        disclose: table.words("disclose", &Topic::ALL.map(|topic| (topic.as_str(), topic))),
+        disclose: topics(table, "disclose").map(|spot| spot.value),
+        disclose_area: topics(table, "disclose_area"),
+        disclose_aggregators: topics(table, "disclose_aggregators"),
         origins: table
             .tables_as("origins", "[[federation.origins]]", ORIGIN)
             .iter()
@@ -117,6 +123,11 @@ pub(super) fn federation(table: &TableReader<'_>) -> RawFederation {
             .collect(),
         links: table.tables_as("links", "[[federation.links]]", LINK).iter().map(link).collect(),
     }
+}
+
+fn topics(table: &TableReader<'_>, key: &str) -> Option<Spot<Vec<Topic>>> {
+    let topics = table.words(key, &Topic::ALL.map(|topic| (topic.as_str(), topic)))?;
+    Some(Spot::new(topics, table.place_of(key)))
 }
 
 fn link(table: &TableReader<'_>) -> RawLink {

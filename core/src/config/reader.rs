@@ -95,6 +95,12 @@ impl<'a> TableReader<'a> {
         self.table.contains_key(key)
     }
 
+    /// Where the value of a key is; where the table is, if the key is not there.
+    #[must_use]
+    pub fn place_of(&self, key: &str) -> Place {
+        self.node(key).map_or(self.place, |node| node.place)
+    }
+
     /// Whether the key is there, or another one in its stead that is reported as a slip for it: then that it is missing is
     /// no news.
     #[must_use]

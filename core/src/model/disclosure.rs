@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a domain may say to the whole federation: `federation.disclose`.
+/// What a domain may say to more than one other: `federation.disclose`, `disclose_area`, `disclose_aggregators`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Topic {
@@ -15,11 +15,13 @@ pub enum Topic {
     AlarmTypes,
     /// What the manager can do, and its version.
     Capabilities,
+    /// Ranges of what is measured on links to other domains, and how many are up; no link by its name.
+    Links,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Health, Self::Alarms, Self::AlarmTypes, Self::Capabilities];
+    pub const ALL: [Self; 5] = [Self::Health, Self::Alarms, Self::AlarmTypes, Self::Capabilities, Self::Links];
     /// What is said unless the configuration says otherwise: how the domain is, in sum, and no more.
     pub const DEFAULT: [Self; 2] = [Self::Health, Self::Alarms];
 
@@ -31,6 +33,7 @@ impl Topic {
             Self::Alarms => "alarms",
             Self::AlarmTypes => "alarm-types",
             Self::Capabilities => "capabilities",
+            Self::Links => "links",
         }
     }
 }

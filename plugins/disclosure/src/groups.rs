@@ -30,6 +30,19 @@ impl Groups {
                 counts.retain(|_, count| self.settle(count));
             }
         }
+        if let Some(Value::Object(ranges)) = passing.section_mut("linkRanges") {
+            self.ranges(ranges);
+        }
+    }
+
+    /// Ranges over links to other domains: of few links the least and the greatest value are somebody's.
+    fn ranges(&self, ranges: &mut Map<String, Value>) {
+        if let Some(Value::Object(states)) = ranges.get_mut("states") {
+            states.retain(|_, count| self.settle(count));
+        }
+        ranges.retain(|name, range| {
+            name == "states" || range["count"].as_u64().is_some_and(|count| count > 0 && self.is_told(count))
+        });
     }
 
     fn is_told(&self, count: u64) -> bool {

@@ -7,7 +7,7 @@ use qkdn_plugin::{Problems, catalogue};
 use serde_json::Value;
 
 /// Sections with their members, as far as they go; `{point}`, `{severity}` and `{type}` stand for words, `*` for positions.
-const KNOWN: [&str; 17] = [
+const KNOWN: [&str; 22] = [
     "health/components/{point}/known",
     "health/components/{point}/connected",
     "health/components/{point}/silent",
@@ -21,6 +21,11 @@ const KNOWN: [&str; 17] = [
     "links/ends/*/secretKeyRateBps",
     "links/ends/*/keyStoreFillRatio",
     "links/ends/*/timeToExhaustionS",
+    "linkRanges/states",
+    "linkRanges/qberRatio",
+    "linkRanges/secretKeyRateBps",
+    "linkRanges/keyStoreFillRatio",
+    "rollup/areas",
     "capabilities/program",
     "capabilities/version",
     "capabilities/referencePoints",

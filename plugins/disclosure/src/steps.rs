@@ -26,6 +26,9 @@ impl Steps {
                 }
             }
         }
+        if let Some(ranges) = passing.section_mut("linkRanges") {
+            self.ranges(ranges);
+        }
         let Some(ends) = passing.section_mut("links").and_then(|links| links.get_mut("ends")?.as_array_mut()) else {
             return;
         };
@@ -38,6 +41,30 @@ impl Steps {
         for end in ends {
             for (name, step) in of_a_link {
                 if let (Some(step), Some(value)) = (step, end.get_mut(name)) {
+                    *value = value.as_f64().map_or(Value::Null, |number| ((number / step).round() * step).into());
+                }
+            }
+        }
+    }
+}
+
+impl Steps {
+    fn ranges(&self, ranges: &mut Value) {
+        if let (Some(step), Some(states)) = (self.counts, ranges.get_mut("states")) {
+            counts(states, step);
+        }
+        let values = [
+            ("qberRatio", self.qber),
+            ("secretKeyRateBps", self.secret_key_rate),
+            ("keyStoreFillRatio", self.key_store_fill),
+        ];
+        for (name, step) in values {
+            let Some(range) = ranges.get_mut(name) else { continue };
+            if let (Some(step), Some(count)) = (self.counts, range.get_mut("count")) {
+                counts(count, step);
+            }
+            for end in ["min", "max"] {
+                if let (Some(step), Some(value)) = (step, range.get_mut(end)) {
                     *value = value.as_f64().map_or(Value::Null, |number| ((number / step).round() * step).into());
                 }
             }

@@ -93,6 +93,21 @@ fn small_groups_are_left_out_and_so_is_what_the_rest_is_reckoned_from() {
 }
 
 #[test]
+fn ranges_over_links_are_narrowed_like_what_they_are_over() {
+    let range = |count: u64, max: f64| json!({ "min": 0.013, "max": max, "count": count });
+    let asked = json!({ "linkRanges": { "states": { "up": 7, "down": 2 }, "qberRatio": range(7, 0.058), "keyStoreFillRatio": range(2, 0.9) } });
+    let told = host(&json!({ "minimum_group": 3 })).export("federation", &asked);
+    assert_eq!(told["linkRanges"], json!({ "states": { "up": 7 }, "qberRatio": range(7, 0.058) }));
+    let told = host(&json!({ "steps": { "counts": 5, "qber": 0.01 } })).export("federation", &asked);
+    assert_eq!(told["linkRanges"]["states"], json!({ "up": 5, "down": 5 }));
+    assert_eq!(told["linkRanges"]["qberRatio"]["count"], 5);
+    assert!((told["linkRanges"]["qberRatio"]["max"].as_f64().unwrap() - 0.06).abs() < 1e-9, "{told}");
+    let paths = json!({ "leave_out": ["linkRanges/qberRatio", "linkRanges/states", "rollup"] });
+    let told = host(&paths).export("federation", &asked);
+    assert_eq!(told["linkRanges"], json!({ "keyStoreFillRatio": range(2, 0.9) }));
+}
+
+#[test]
 fn numbers_are_told_in_steps() {
     let steps = json!({ "counts": 5, "qber": 0.01, "secret_key_rate": 500 });
     let told = host(&json!({ "steps": steps })).export("adjacent:north", &everything());

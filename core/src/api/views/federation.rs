@@ -1,5 +1,7 @@
 //! Peers and domains as the API shows them.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -86,6 +88,10 @@ pub struct DomainView {
     pub domain: String,
     /// Whether it is the domain of this manager.
     pub own: bool,
+    /// The area that it belongs to, if any.
+    pub area: Option<String>,
+    /// `member`, or `aggregator`: it also publishes roll-ups.
+    pub role: String,
     /// How it is seen: `fresh`, `indirect`, `stale`, `unreachable`, `withdrawn`, `excluded`; `unheard`: it has said nothing yet.
     pub freshness: String,
     /// Age of its newest document, milliseconds.
@@ -94,6 +100,58 @@ pub struct DomainView {
     pub disputed: bool,
     /// Its documents that are held here, one an audience.
     pub documents: Vec<DocumentView>,
+    /// Areas in sum, as it publishes them: of an aggregator.
+    pub rollups: Vec<RollupView>,
+}
+
+/// An area in sum, as an aggregator publishes it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RollupView {
+    /// The area.
+    pub area: String,
+    /// The domain that adds up.
+    pub aggregator: String,
+    /// How many sources are in the sum and how fresh, in words: `2 fresh, 1 stale (max age 94 s); 1 excluded left out`.
+    pub sum_of: String,
+    /// Components by reference point: `known`, `connected`, `silent`, `impaired`.
+    #[schema(value_type = Object)]
+    pub components: serde_json::Value,
+    /// Alarms raised, by severity.
+    #[schema(value_type = Object)]
+    pub raised: serde_json::Value,
+    /// Ends of links to other domains: `states` counted; `qberRatio`, `secretKeyRateBps` and `keyStoreFillRatio` as `min`, `max` and
+    /// `count`. A link that both of its ends tell of is counted at both.
+    #[schema(value_type = Object)]
+    pub links: serde_json::Value,
+    /// How many sources are in which state; `fresh`, `indirect` and `stale` are in the sum.
+    pub domains: BTreeMap<String, u64>,
+    /// The oldest that is in the sum is at most so old, milliseconds.
+    pub max_age_ms: u64,
+    /// `agrees`: adding up its sources here gives the same; `differs`; `cannot be checked`: not all of them are held here.
+    pub check: String,
+    /// What differs, or why it cannot be checked.
+    pub detail: String,
+    /// All members of the area that the aggregator knows of.
+    pub sources: Vec<RollupSourceView>,
+}
+
+/// A domain that is in a sum, or would be.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RollupSourceView {
+    /// Which.
+    pub domain: String,
+    /// How the aggregator sees it.
+    pub state: String,
+    /// It is at most so old, milliseconds; absent: it was not heard of.
+    pub max_age_ms: Option<u64>,
+    /// Which of its documents: for the `federation`, its `area`, or an `aggregator`.
+    pub audience: Option<String>,
+    /// The first version of that document that said this.
+    pub version: Option<String>,
+    /// First half of the hash of the manifest of that version, in base64url.
+    pub manifest_hash: Option<String>,
 }
 
 /// A document of a domain.

@@ -42,6 +42,7 @@ impl Checker<'_> {
             peers.iter().filter_map(|peer| peer.origin.domain.as_ref()).map(|spot| spot.value.as_str()).collect();
         let links = raw.links.iter().filter_map(|link| self.link(link, &known)).collect();
         let origins = raw.origins.iter().filter_map(|origin| self.origin(origin, true)).collect();
+        self.hierarchy(raw, peers);
         Some(FederationConfig {
             name: raw.name.as_ref().map(|spot| spot.value.clone())?,
             area: text(&raw.area),
@@ -49,7 +50,9 @@ impl Checker<'_> {
             signing_key: signing_key?,
             key_generation: generation(raw.key_generation.as_ref()),
             refresh: raw.refresh.as_ref().map_or(limits::FEDERATION_REFRESH, |spot| spot.value),
-            disclose: disclosed(raw.disclose.as_deref()),
+            disclose: disclosed(raw.disclose.as_deref().unwrap_or(&Topic::DEFAULT)),
+            disclose_area: beyond(raw.disclose_area.as_ref()),
+            disclose_aggregators: beyond(raw.disclose_aggregators.as_ref()),
             export: self.exchange_files(raw.export.as_ref(), "export policy"),
             import: self.exchange_files(raw.import.as_ref(), "import policy"),
             origins,
@@ -172,9 +175,13 @@ impl Checker<'_> {
 }
 
 /// Each once, in one order: so that the same list is the same configuration.
-fn disclosed(topics: Option<&[Topic]>) -> Vec<Topic> {
-    let topics: BTreeSet<Topic> = topics.unwrap_or(&Topic::DEFAULT).iter().copied().collect();
+fn disclosed(topics: &[Topic]) -> Vec<Topic> {
+    let topics: BTreeSet<Topic> = topics.iter().copied().collect();
     topics.into_iter().collect()
+}
+
+fn beyond(topics: Option<&Spot<Vec<Topic>>>) -> Vec<Topic> {
+    topics.map(|spot| disclosed(&spot.value)).unwrap_or_default()
 }
 
 fn generation(spot: Option<&Spot<u64>>) -> u32 {

@@ -10,6 +10,7 @@ mod config_files;
 mod exchange;
 mod exporters;
 mod federation;
+mod hierarchy;
 mod plugins;
 mod subscriptions;
 mod transport;

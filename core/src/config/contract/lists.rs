@@ -276,12 +276,19 @@ static FILTER: TableSpec = TableSpec {
 };
 
 const DOMAIN: Key = key("domain", Text, Required, "The network that it speaks for.");
-const AREA: Key = key("area", Text, Means("no area"), "Part of the federation that hears more of each other.");
+const AREA: Key = key(
+    "area",
+    Text,
+    Means("no area"),
+    "Part of the federation: its domains hear more of each other, and others hear of them in sum.",
+);
+/// Words of what a domain may tell.
+const TOPICS: &[&str] = &["health", "alarms", "alarm-types", "capabilities", "links"];
 const ROLE: Key = key(
     "role",
     Word(&["member", "aggregator"]),
     Default("\"member\""),
-    "An aggregator also publishes roll-ups over other domains.",
+    "An aggregator also publishes roll-ups over the members of its area, or of every area if it has none.",
 );
 const KEY_GENERATION: Key = key(
     "key_generation",
@@ -320,10 +327,23 @@ pub(super) static FEDERATION: TableSpec = TableSpec {
         ),
         key(
             "disclose",
-            Words(&["health", "alarms", "alarm-types", "capabilities"]),
+            Words(TOPICS),
             Default("[\"health\", \"alarms\"]"),
             "What the whole federation is told of this domain, in counts: components by reference point, alarms by severity, alarms \
-             by type of the catalogue, what the manager can do with its version. [] tells only that it is there.",
+             by type of the catalogue, what the manager can do with its version, ranges of what is measured on its links to other \
+             domains. [] tells only that it is there, and of a domain with an area not even that.",
+        ),
+        key(
+            "disclose_area",
+            Words(TOPICS),
+            Default("[]"),
+            "What the domains of the own area are told beyond that; its aggregator may tell everybody in sum.",
+        ),
+        key(
+            "disclose_aggregators",
+            Words(TOPICS),
+            Default("[]"),
+            "What aggregators of all areas are told beyond `disclose`; they may tell everybody in sum.",
         ),
         key(
             "export",

@@ -263,7 +263,7 @@ impl Node {
         self.watch_clock(now);
         match input {
             Input::Publish { audience, draft } => self.publish(&audience, &draft, now),
-            Input::Withdraw(audience) => self.publish(&audience, &Draft::default(), now),
+            Input::Withdraw(audience) => self.withdraw(&audience, now),
             Input::Leave => self.leave(now),
             Input::Connected { session, peer, dialled } => self.connected(session, peer, dialled, now.mono),
             Input::Disconnected(session) => self.disconnected(session, now.mono),
@@ -300,9 +300,14 @@ impl Node {
         self.sign_what_is_due(now);
     }
 
+    fn withdraw(&mut self, audience: &Audience, now: Now) {
+        self.own.withdraw(audience, &self.settings, now.mono);
+        self.sign_what_is_due(now);
+    }
+
     fn leave(&mut self, now: Now) {
         self.own.leaving = true;
-        for slot in self.own.slots.values_mut() {
+        for slot in self.own.slots.values_mut().filter(|slot| !slot.withdrawn) {
             slot.changed = true;
             slot.signed_at = None;
         }
@@ -340,7 +345,7 @@ impl Node {
             version,
             issued_at: now.wall,
             valid_for_ms: self.settings.valid_for,
-            leaving: self.own.leaving,
+            leaving: self.own.leaving || own.withdrawn,
             sections: own.sections.iter().map(|(name, body)| (name.clone(), body.reference())).collect(),
         };
         let Some(jws) = Jws::sign(&manifest, &*self.key) else { return self.event(Event::NoSignature) };

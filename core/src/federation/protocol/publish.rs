@@ -26,6 +26,8 @@ pub(super) struct OwnSlot {
     pub changed: bool,
     /// When the last manifest was signed; absent: none in this epoch.
     pub signed_at: Option<u64>,
+    /// This audience is told nothing any more: it is told so once, and then nothing.
+    pub withdrawn: bool,
     tokens: u32,
     filled_at: u64,
 }
@@ -33,7 +35,15 @@ pub(super) struct OwnSlot {
 impl OwnSlot {
     fn new(settings: &Settings, now: u64) -> Self {
         let sections = BTreeMap::new();
-        Self { sections, seq: 0, changed: true, signed_at: None, tokens: settings.burst, filled_at: now }
+        Self {
+            sections,
+            seq: 0,
+            changed: true,
+            signed_at: None,
+            withdrawn: false,
+            tokens: settings.burst,
+            filled_at: now,
+        }
     }
 
     /// Takes over what is to be said; true if it differs from before. A section that stays the same keeps its salt, and so
@@ -41,7 +51,7 @@ impl OwnSlot {
     fn take(&mut self, draft: &Draft, mut salt: impl FnMut() -> Salt) -> bool {
         let before = self.sections.len();
         self.sections.retain(|name, _| draft.sections.contains_key(name));
-        let mut changed = self.sections.len() != before;
+        let mut changed = std::mem::take(&mut self.withdrawn) || self.sections.len() != before;
         for (name, data) in &draft.sections {
             if self.sections.get(name).is_none_or(|body| body.data != *data) {
                 let body = SectionBody { name: name.clone(), salt: salt(), data: data.clone() };
@@ -53,6 +63,12 @@ impl OwnSlot {
         changed
     }
 
+    /// Nothing is to be said to this audience any more.
+    fn withdraw(&mut self) {
+        self.sections.clear();
+        self.changed |= !std::mem::replace(&mut self.withdrawn, true);
+    }
+
     /// Whether a manifest is to be signed now: for a change if there is a token, or because the last is old.
     pub(super) fn is_due(&mut self, settings: &Settings, now: u64) -> bool {
         let gained = now.saturating_sub(self.filled_at) / settings.min_interval.max(1);
@@ -61,7 +77,7 @@ impl OwnSlot {
             self.tokens = self.tokens.saturating_add(gained).min(settings.burst);
             self.filled_at = now;
         }
-        let old = self.signed_at.is_none_or(|at| now.saturating_sub(at) >= settings.refresh);
+        let old = !self.withdrawn && self.signed_at.is_none_or(|at| now.saturating_sub(at) >= settings.refresh);
         old || (self.changed && self.tokens > 0)
     }
 
@@ -108,12 +124,18 @@ impl Own {
         slot.take(draft, salt)
     }
 
+    /// Tells an audience nothing any more.
+    pub(super) fn withdraw(&mut self, audience: &Audience, settings: &Settings, now: u64) {
+        self.slots.entry(audience.clone()).or_insert_with(|| OwnSlot::new(settings, now)).withdraw();
+    }
+
     /// A new epoch: everything is signed anew, and numbered from the first.
     pub(super) fn begin(&mut self, epoch: Option<u64>) {
         self.epoch = epoch;
         for slot in self.slots.values_mut() {
             slot.seq = 0;
             slot.signed_at = None;
+            slot.changed |= slot.withdrawn;
         }
     }
 
@@ -164,6 +186,28 @@ mod tests {
             }
         }
         assert_eq!(signed, [0, 100, 200, 300, 400, 1_000, 2_000, 3_000]);
+    }
+
+    #[test]
+    fn what_is_withdrawn_is_told_once_and_not_refreshed() {
+        let settings = Settings::default();
+        let (mut own, audience) = (Own::default(), Audience::Aggregator);
+        let mut signed = |own: &mut Own, now: u64| {
+            let slot = own.slots.get_mut(&Audience::Aggregator).unwrap();
+            let due = slot.is_due(&settings, now);
+            if due {
+                slot.signed(now);
+            }
+            due
+        };
+        own.withdraw(&audience, &settings, 0);
+        assert!(signed(&mut own, 0));
+        own.withdraw(&audience, &settings, 5);
+        assert!(!signed(&mut own, 5) && !signed(&mut own, 1_000_000));
+        own.begin(Some(7));
+        assert!(signed(&mut own, 1_000_001), "in each life once");
+        assert!(own.take(&audience, &Draft::default(), &settings, 1_000_002, || [0; 16]), "it is told again");
+        assert!(signed(&mut own, 1_000_003) && signed(&mut own, 1_020_000));
     }
 
     #[test]

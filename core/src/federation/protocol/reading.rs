@@ -20,7 +20,10 @@ impl Node {
         let of_origin = || self.slots.range(&first..).take_while(|(slot, _)| slot.origin == *origin);
         let current = |held: &&Held| member.is_none_or(|member| member.key_gen == held.manifest.version.key_gen);
         let all = || of_origin().filter_map(|(_, state)| state.held.as_ref());
-        let newest = all().filter(current).min_by_key(|held| held.age(now)).or_else(|| all().next())?;
+        // What is of a former life, or withdrawn, says nothing as long as there is something else.
+        let epoch = all().filter(current).map(|held| held.manifest.version.epoch).max();
+        let of_this_life = all().filter(current).filter(|held| Some(held.manifest.version.epoch) == epoch);
+        let newest = of_this_life.min_by_key(|held| (held.manifest.leaving, held.age(now))).or_else(|| all().next())?;
         let advanced = of_origin().map(|(_, state)| state.advanced_at).max().unwrap_or(0);
         let freshness = judge(&Evidence {
             age: newest.age(now),

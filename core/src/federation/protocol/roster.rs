@@ -14,6 +14,17 @@ pub enum Role {
     Aggregator,
 }
 
+impl Role {
+    /// As configuration and API write it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Aggregator => "aggregator",
+        }
+    }
+}
+
 /// A public key that signs for an origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {

@@ -1,6 +1,7 @@
 //! Nodes of two and three domains in one process, joined by hand: each rule of `ALGORITHM.md` once, in the order of its
 //! sections. What comes of their interplay under faults is the simulation's to find out.
 
+mod hierarchy;
 mod laws;
 
 use std::{

@@ -8,7 +8,8 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde_json::{Map, Value};
 
-use super::OTHER_TYPES;
+use super::{OTHER_TYPES, rollup};
+use crate::federation::protocol::{Freshness, MAX_COUNT};
 use crate::model::{Catalogue, ReferencePoint, Severity, disclosure::is_name};
 
 /// What a value may be.
@@ -22,7 +23,11 @@ pub(super) enum Form {
     UpTo(f64),
     /// Numbers with dots between them.
     Version,
-    /// The name of a link or domain.
+    /// The version of a document.
+    DocumentVersion,
+    /// Half of a hash.
+    HalfHash,
+    /// The name of a link, domain or area.
     Name,
     /// One of these.
     OneOf(&'static [&'static str]),
@@ -64,6 +69,10 @@ pub(super) enum Vocabulary {
     AlarmTypes,
     /// Names of sections.
     Sections,
+    /// States of links.
+    LinkStates,
+    /// How an aggregator sees a domain.
+    SourceStates,
 }
 
 impl Vocabulary {
@@ -73,6 +82,8 @@ impl Vocabulary {
             Self::Severities => Severity::ALL.iter().any(|severity| severity.as_str() == word),
             Self::AlarmTypes => word == OTHER_TYPES || Catalogue::get().alarm_type(word).is_some(),
             Self::Sections => super::names().any(|name| name == word),
+            Self::LinkStates => LINK_STATES.contains(&word),
+            Self::SourceStates => is_source_state(word),
         }
     }
 
@@ -82,12 +93,14 @@ impl Vocabulary {
             Self::Severities => "a severity",
             Self::AlarmTypes => "an alarm type of the catalogue, or `other`",
             Self::Sections => "the name of a section",
+            Self::LinkStates => "the state of a link",
+            Self::SourceStates => "how a domain is seen",
         }
     }
 }
 
 /// Sections that there are, with what may be in them.
-pub(super) const SECTIONS: [(&str, Form); 4] = [
+pub(super) const SECTIONS: [(&str, Form); 6] = [
     ("health", Form::Members(&[member("components", Form::By(Vocabulary::Points, &COUNTS))])),
     (
         "alarms",
@@ -97,6 +110,7 @@ pub(super) const SECTIONS: [(&str, Form); 4] = [
         ]),
     ),
     ("links", Form::Members(&[member("ends", Form::List(&LINK))])),
+    ("linkRanges", LINK_RANGES),
     (
         "capabilities",
         Form::Members(&[
@@ -106,6 +120,7 @@ pub(super) const SECTIONS: [(&str, Form); 4] = [
             member("sections", Form::List(&Form::Of(Vocabulary::Sections))),
         ]),
     ),
+    (rollup::SECTION, Form::Members(&[member("areas", Form::List(&AREA))])),
 ];
 
 const COUNTS: Form = Form::Members(&[
@@ -117,17 +132,50 @@ const COUNTS: Form = Form::Members(&[
 const LINK: Form = Form::Members(&[
     required("id", Form::Name),
     required("peer", Form::Name),
-    required("state", Form::OneOf(&["up", "degraded", "down", "unknown"])),
+    required("state", Form::OneOf(&LINK_STATES)),
     member("qberRatio", Form::Ratio),
     member("secretKeyRateBps", Form::UpTo(MOST_RATE_BPS)),
     member("keyStoreFillRatio", Form::Ratio),
     member("timeToExhaustionS", Form::UpTo(MOST_SECONDS)),
 ]);
 
+const LINK_STATES: [&str; 4] = ["up", "degraded", "down", "unknown"];
+const LINK_RANGES: Form = Form::Members(&[
+    member("states", Form::By(Vocabulary::LinkStates, &Form::Count)),
+    member("qberRatio", RATIOS),
+    member("secretKeyRateBps", RATES),
+    member("keyStoreFillRatio", RATIOS),
+]);
+const RATIOS: Form =
+    Form::Members(&[required("min", Form::Ratio), required("max", Form::Ratio), required("count", Form::Count)]);
+const RATES: Form = Form::Members(&[
+    required("min", Form::UpTo(MOST_RATE_BPS)),
+    required("max", Form::UpTo(MOST_RATE_BPS)),
+    required("count", Form::Count),
+]);
+const AREA: Form = Form::Members(&[
+    required("area", Form::Name),
+    member("components", Form::By(Vocabulary::Points, &COUNTS)),
+    member("raised", Form::By(Vocabulary::Severities, &Form::Count)),
+    member("links", LINK_RANGES),
+    member("domains", Form::By(Vocabulary::SourceStates, &Form::Count)),
+    required("worstAgeS", Form::Count),
+    member("sources", Form::List(&SOURCE)),
+]);
+const SOURCE: Form = Form::Members(&[
+    required("origin", Form::Name),
+    required("state", Form::Of(Vocabulary::SourceStates)),
+    member("ageS", Form::Count),
+    member("audience", Form::OneOf(&["federation", "area", "aggregator"])),
+    member("version", Form::DocumentVersion),
+    member("manifestHash", Form::HalfHash),
+    member("contentHash", Form::HalfHash),
+]);
+
 /// Entries of a list in a section.
 const MOST_ENTRIES: usize = 256;
 /// Of anything counted: no network of today has more, and no number that is a key in disguise passes.
-const MOST_COUNTED: u64 = 9_999_999;
+pub(super) const MOST_COUNTED: u64 = 9_999_999;
 /// Bits per second: a terabit, far above any QKD link.
 const MOST_RATE_BPS: f64 = 1e12;
 /// Seconds: ten years.
@@ -142,6 +190,16 @@ const MOST_FAULTS: usize = 8;
 fn is_version(text: &str) -> bool {
     let numbers = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     text.len() <= VERSION_CHARS && text.split('.').all(numbers)
+}
+
+fn is_source_state(word: &str) -> bool {
+    [rollup::UNHEARD, rollup::DISPUTED].contains(&word) || Freshness::ALL.iter().any(|one| one.as_str() == word)
+}
+
+/// Key generation, epoch and number, with dots.
+fn is_document_version(text: &str) -> bool {
+    let counts = |part: &str| is_version(part) && part.parse::<u64>().is_ok_and(|count| count <= MAX_COUNT);
+    text.split('.').count() == 3 && text.split('.').all(counts)
 }
 
 /// A number with few digits: what is measured is known no better, and what is more would be room for something else.
@@ -201,11 +259,9 @@ impl Fitting<'_> {
                 let text = value.as_str().filter(|text| is_version(text)).map(Value::from);
                 self.expected(text, "numbers with dots between them")
             }
-            Form::Name => {
-                let may_be_used = |text: &&str| self.names.is_none_or(|names| names.contains(text));
-                let text = value.as_str().filter(|text| is_name(text)).filter(may_be_used).map(Value::from);
-                self.expected(text, "a name of at most 32 letters and digits")
-            }
+            Form::Name => self.named(value, is_name, "a name of at most 32 letters and digits"),
+            Form::DocumentVersion => self.named(value, is_document_version, "the version of a document"),
+            Form::HalfHash => self.named(value, rollup::is_half, "half of a hash in base64url"),
             Form::OneOf(words) => {
                 let text = value.as_str().filter(|text| words.contains(text)).map(Value::from);
                 self.expected(text, &format!("one of {}", words.join(", ")))
@@ -218,6 +274,13 @@ impl Fitting<'_> {
             Form::By(words, form) => self.by(value, *words, form),
             Form::List(form) => self.list(value, form),
         }
+    }
+
+    /// Free text, as far as there is any: on its way out it has to be one of the names that may be used.
+    fn named(&mut self, value: &Value, is_form: fn(&str) -> bool, expected: &str) -> Option<Value> {
+        let may_be_used = |text: &&str| self.names.is_none_or(|names| names.contains(text));
+        let text = value.as_str().filter(|text| is_form(text)).filter(may_be_used).map(Value::from);
+        self.expected(text, expected)
     }
 
     fn number(&mut self, value: &Value, most: f64) -> Option<Value> {
@@ -360,8 +423,11 @@ mod tests {
             Just(Value::from("up")),
             "[a-zA-Z0-9+/=]{0,80}".prop_map(Value::from),
         ];
-        const KNOWN: [&str; 11] =
-            ["components", "ends", "mq", "known", "id", "peer", "state", "raised", "types", "major", "link-down"];
+        #[rustfmt::skip]
+        const KNOWN: [&str; 18] = [
+            "components", "ends", "mq", "known", "id", "peer", "state", "raised", "types", "major", "link-down",
+            "areas", "area", "worstAgeS", "sources", "origin", "domains", "states",
+        ];
         let name = prop_oneof![prop::sample::select(&KNOWN[..]).prop_map(str::to_owned), "[a-z]{1,9}"];
         leaf.prop_recursive(4, 64, 8, move |inner| {
             prop_oneof![
@@ -409,11 +475,28 @@ mod tests {
 
     fn whole(name: &str) -> Value {
         let end = json!({ "id": "a", "peer": "b", "state": "up", "qberRatio": 0.1 });
+        let range = json!({ "min": 0.1, "max": 0.2, "count": 2 });
+        let ranges = json!({ "states": { "up": 2 }, "qberRatio": range });
         match name {
             "health" => json!({ "components": { "mq": { "known": 1 } } }),
             "alarms" => json!({ "raised": { "major": 1 }, "types": { "link-down": 1 } }),
             "links" => json!({ "ends": [end] }),
+            "linkRanges" => ranges,
+            "rollup" => {
+                let hash = "AAAAAAAAAAAAAAAAAAAAAA";
+                let source = json!({ "origin": "b", "state": "fresh", "ageS": 45, "audience": "area", "version": "1.2.3",
+                    "manifestHash": hash, "contentHash": hash });
+                json!({ "areas": [{ "area": "a", "components": { "mq": { "known": 1 } }, "raised": { "major": 1 },
+                    "links": ranges, "domains": { "fresh": 1 }, "worstAgeS": 45, "sources": [source] }] })
+            }
             _ => json!({ "program": "p", "version": "1.0", "referencePoints": ["mq"], "sections": ["health"] }),
+        }
+    }
+
+    #[test]
+    fn what_a_section_is_for_passes_whole() {
+        for (name, _) in SECTIONS {
+            assert_eq!(fitted(name, &whole(name)), Some(Fitted { value: whole(name), faults: Vec::new() }));
         }
     }
 

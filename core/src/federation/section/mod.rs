@@ -9,7 +9,10 @@
 //!   bytes of another domain's sections --form, own ends only--> what is shown, and what is wrong with it
 //! ```
 
+mod audiences;
 mod form;
+mod link_ranges;
+pub mod rollup;
 mod steady;
 mod two_ends;
 
@@ -21,10 +24,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::protocol::{Audience, Draft, OriginId};
+use super::protocol::{Audience, Draft, OriginId, Roster};
 use crate::model::disclosure::Topic;
 
+pub use audiences::Disclosed;
 pub use form::Fitted;
+pub use link_ranges::{LinkRanges, Range};
+pub use rollup::Rollup;
 pub use steady::Steady;
 pub use two_ends::TwoEnds;
 
@@ -120,6 +126,8 @@ pub struct DomainPicture {
     pub links: Vec<LinkEnd>,
     /// What we can do.
     pub capabilities: Capabilities,
+    /// Areas in sum, where we are an aggregator.
+    pub rollup: Option<Rollup>,
 }
 
 /// Names of all sections.
@@ -150,13 +158,13 @@ impl ExportPolicies for () {
     }
 }
 
-/// What is said to each audience: to the federation what is disclosed of how the domain is in sum, and to each domain that
-/// shares a link with us our ends of those links. In this order: what is disclosed, what of that the export policies let pass,
+/// What is said to each audience: to the federation, to our area and to aggregators what is disclosed to each of how the domain is
+/// in sum; to the federation also what we add up of others; and to each domain that shares a link with us our ends of those links. In this order: what is disclosed, what of that the export policies let pass,
 /// what of that has its form and says no other names than those that this audience may hear.
 #[must_use]
 pub fn drafts(
     picture: &DomainPicture,
-    disclosed: &[Topic],
+    disclosed: &Disclosed,
     policies: &mut impl ExportPolicies,
 ) -> BTreeMap<Audience, Draft> {
     let mut draft = |audience: Audience, sections: Sections, names: BTreeSet<&str>| {
@@ -169,7 +177,15 @@ pub fn drafts(
         (audience, filtered(passed, &names))
     };
     let program = BTreeSet::from([picture.capabilities.program.as_str()]);
-    let mut drafts = BTreeMap::from([draft(Audience::Federation, to_everybody(picture, disclosed), program)]);
+    let mut drafts = BTreeMap::new();
+    for (audience, topics) in disclosed.audiences() {
+        let (mut sections, mut names) = (told(picture, &topics), program.clone());
+        if let Some(rollup) = picture.rollup.as_ref().filter(|_| audience == Audience::Federation) {
+            names.extend(rollup::names(rollup));
+            sections.extend(serde_json::to_value(rollup).map(|rollup| (rollup::SECTION.into(), rollup)));
+        }
+        drafts.extend([draft(audience, sections, names)]);
+    }
     let mut by_peer: BTreeMap<&str, Vec<LinkEnd>> = BTreeMap::new();
     for end in &picture.links {
         by_peer.entry(&end.peer).or_default().push(end.clone());
@@ -183,8 +199,8 @@ pub fn drafts(
     drafts
 }
 
-/// What is disclosed to the whole federation. What is not is not there at all, so that no policy can fill it.
-fn to_everybody(picture: &DomainPicture, disclosed: &[Topic]) -> Sections {
+/// What is disclosed in these topics. What is not is not there at all, so that no policy can fill it.
+fn told(picture: &DomainPicture, disclosed: &[Topic]) -> Sections {
     let DomainPicture { health, alarms: Alarms { raised, types }, capabilities, .. } = picture;
     let told = |topic: Topic| disclosed.contains(&topic);
     let mut alarms = serde_json::Map::new();
@@ -196,7 +212,8 @@ fn to_everybody(picture: &DomainPicture, disclosed: &[Topic]) -> Sections {
     let health = told(Topic::Health).then(|| ("health", serde_json::to_value(health)));
     let alarms = (!alarms.is_empty()).then_some(("alarms", Ok(Value::Object(alarms))));
     let capabilities = told(Topic::Capabilities).then(|| ("capabilities", serde_json::to_value(capabilities)));
-    let all = [health, alarms, capabilities].into_iter().flatten();
+    let links = told(Topic::Links).then(|| ("linkRanges", serde_json::to_value(LinkRanges::of(&picture.links))));
+    let all = [health, alarms, links, capabilities].into_iter().flatten();
     all.filter_map(|(name, value)| Some((name.into(), value.ok()?))).collect()
 }
 
@@ -210,16 +227,24 @@ fn filtered(sections: Sections, names: &BTreeSet<&str>) -> Draft {
 }
 
 /// What a section of a domain says to an audience, through the same filter, and what of it is not believed, with its place.
-/// A domain speaks of its own ends of links to those at the other ends, and of nothing else's. `None`: we do not know such
+/// A domain speaks of its own ends of links to those at the other ends, and of nothing else's; an aggregator adds others up. `None`: we do not know such
 /// sections; they are somebody else's to understand.
 ///
 /// # Errors
 /// If it is no JSON.
-pub fn read(speaker: &OriginId, audience: &Audience, name: &str, bytes: &[u8]) -> Result<Option<Fitted>, String> {
+pub fn read(
+    roster: &Roster,
+    speaker: &OriginId,
+    audience: &Audience,
+    name: &str,
+    bytes: &[u8],
+) -> Result<Option<Fitted>, String> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| format!("expected JSON: {error}"))?;
     let Some(mut found) = form::fitted(name, &value) else { return Ok(None) };
-    if name == "links" {
-        own_ends(speaker, audience, &mut found);
+    match name {
+        "links" => own_ends(speaker, audience, &mut found),
+        rollup::SECTION => rollup::believed(speaker, roster, &mut found),
+        _ => {}
     }
     Ok(Some(found))
 }
@@ -256,41 +281,49 @@ mod tests {
             alarms: Alarms { raised: [("major".to_owned(), 2)].into(), types: [("link-down".to_owned(), 1)].into() },
             links: vec![end],
             capabilities: Capabilities { program: "qkdnm".into(), version: "0.1.0".into(), ..Capabilities::default() },
+            rollup: None,
         }
+    }
+
+    fn everything() -> Disclosed {
+        Disclosed { federation: Topic::ALL.to_vec(), ..Disclosed::default() }
     }
 
     #[test]
     fn links_are_told_to_the_domain_at_the_other_end_alone() {
-        let drafts = drafts(&picture(), &Topic::ALL, &mut ());
+        let drafts = drafts(&picture(), &everything(), &mut ());
         let names = |audience: &Audience| drafts[audience].sections.keys().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(names(&Audience::Federation), ["alarms", "capabilities", "health"]);
+        assert_eq!(names(&Audience::Federation), ["alarms", "capabilities", "health", "linkRanges"]);
         assert_eq!(names(&Audience::Adjacent("north".into())), ["links"]);
         let adjacent = Audience::Adjacent("north".into());
-        let links = read(&"west".into(), &adjacent, "links", &drafts[&adjacent].sections["links"]).unwrap().unwrap();
+        let links = read(&Roster::default(), &"west".into(), &adjacent, "links", &drafts[&adjacent].sections["links"])
+            .unwrap()
+            .unwrap();
         assert_eq!(links.value["ends"][0]["qberRatio"], 0.021);
     }
 
     #[test]
     fn a_domain_speaks_of_its_own_ends_to_those_at_the_other() {
         let (west, north) = (OriginId::from("west"), OriginId::from("north"));
-        let drafts = drafts(&picture(), &Topic::ALL, &mut ());
+        let drafts = drafts(&picture(), &everything(), &mut ());
         let bytes = &drafts[&Audience::Adjacent(north.clone())].sections["links"];
         let told = |speaker: &OriginId, audience: &Audience| {
-            let found = read(speaker, audience, "links", bytes).unwrap().unwrap();
+            let found = read(&Roster::default(), speaker, audience, "links", bytes).unwrap().unwrap();
             (found.value["ends"].as_array().unwrap().len(), found.faults.len())
         };
         assert_eq!(told(&west, &Audience::Adjacent(north.clone())), (1, 0));
         assert_eq!(told(&west, &Audience::Federation), (0, 1));
         assert_eq!(told(&west, &Audience::Adjacent("east".into())), (0, 1));
         assert_eq!(told(&north, &Audience::Adjacent(north.clone())), (0, 1));
-        assert_eq!(read(&west, &Audience::Federation, "weather", b"{}"), Ok(None));
-        assert!(read(&west, &Audience::Federation, "health", b"{").is_err());
+        assert_eq!(read(&Roster::default(), &west, &Audience::Federation, "weather", b"{}"), Ok(None));
+        assert!(read(&Roster::default(), &west, &Audience::Federation, "health", b"{").is_err());
     }
 
     #[test]
     fn what_is_not_disclosed_is_not_said() {
         let said = |topics: &[Topic]| {
-            let drafts = drafts(&picture(), topics, &mut ());
+            let drafts =
+                drafts(&picture(), &Disclosed { federation: topics.to_vec(), ..Disclosed::default() }, &mut ());
             let sections = drafts[&Audience::Federation].sections.iter();
             sections.map(|(name, bytes)| format!("{name} {}", String::from_utf8_lossy(bytes))).collect::<Vec<_>>()
         };
@@ -315,7 +348,7 @@ mod tests {
     }
 
     fn said(policies: fn(&Audience, Sections) -> Sections) -> String {
-        let drafts = drafts(&picture(), &Topic::ALL, &mut Hostile(policies));
+        let drafts = drafts(&picture(), &everything(), &mut Hostile(policies));
         let all = drafts.into_values().flat_map(|draft| draft.sections);
         all.map(|(name, bytes)| format!("{name} {}\n", String::from_utf8_lossy(&bytes))).collect()
     }

@@ -18,7 +18,7 @@ use crate::{
     clock::Clock,
     config::Config,
     federation::{
-        protocol::{Audience, OriginId},
+        protocol::{Audience, OriginId, Roster},
         section::Sections,
     },
     manager::alarms::AlarmDesk,
@@ -69,6 +69,8 @@ pub struct Rules {
     peers: BTreeMap<OriginId, (Chain, Chain)>,
     /// Names of links and what they may be called instead, by the domain at the other end.
     aliases: BTreeMap<OriginId, BTreeMap<String, String>>,
+    /// Who may say what: some things are for some to say.
+    pub(super) roster: Roster,
 }
 
 impl Rules {
@@ -86,6 +88,7 @@ impl Rules {
             import: federation.map(|one| chain(&one.import)).unwrap_or_default(),
             peers: peers.collect(),
             aliases: membership.aliases.clone(),
+            roster: membership.roster.clone(),
         }
     }
 

@@ -10,6 +10,7 @@ use super::{
     Federation,
     driver::Core,
     locked,
+    rollups::{self, Sources},
     shown::{Shown, Shows},
 };
 use crate::{
@@ -17,13 +18,13 @@ use crate::{
         FederationDesk,
         views::{
             BottleneckView, DisclosureView, DocumentView, DomainConnectionView, DomainLinkView, DomainView, GraphView,
-            PeerView, PreviewView, SectionView,
+            PeerView, PreviewView, RollupView, SectionView,
         },
     },
     federation::{
         graph::{Evidence, Graph},
-        protocol::{Audience, Freshness, Held, OriginId, SectionBody, Slot, Standing},
-        section::{LinkEnd, Links, TwoEnds},
+        protocol::{Audience, Freshness, Held, OriginId, Role, SectionBody, Slot, Standing},
+        section::{LinkEnd, Links, TwoEnds, rollup},
     },
     model::Timestamp,
     storage::federation::{self as stored, Disclosure},
@@ -53,18 +54,29 @@ fn section_view(body: &SectionBody, shown: Option<&Shown>) -> SectionView {
 
 /// What is known of a domain, taken from the state machine under its lock. It is looked at after that: import policies take
 /// their time, and the protocol does not wait for them.
-struct Found {
+pub(super) struct Found {
     domain: OriginId,
+    area: String,
+    role: Role,
     standing: Option<Standing>,
-    documents: Vec<(Slot, Held)>,
+    pub(super) documents: Vec<(Slot, Held)>,
+    /// The age of its document for all, milliseconds.
+    age_ms: u64,
 }
 
 impl Found {
     fn of(core: &Core, domain: OriginId) -> Self {
+        let now = core.now().mono;
         let documents = core.node.documents().filter(|(slot, _)| slot.origin == domain);
+        let documents: Vec<(Slot, Held)> = documents.map(|(slot, held)| (slot.clone(), held.clone())).collect();
+        let for_all = documents.iter().find(|(slot, _)| slot.audience == Audience::Federation);
+        let member = core.membership.roster.members.get(&domain);
         Self {
-            standing: core.node.standing(&domain, core.now().mono),
-            documents: documents.map(|(slot, held)| (slot.clone(), held.clone())).collect(),
+            area: member.map(|member| member.area.to_string()).unwrap_or_default(),
+            role: member.map(|member| member.role).unwrap_or_default(),
+            standing: core.node.standing(&domain, now),
+            age_ms: for_all.map_or(0, |(_, held)| held.age(now)),
+            documents,
             domain,
         }
     }
@@ -92,16 +104,30 @@ impl Desk {
         }
     }
 
-    fn domain_view(&self, found: &Found) -> DomainView {
-        let Found { domain, standing, documents } = found;
+    fn domain_view(&self, found: &Found, sources: &mut Sources<'_>) -> DomainView {
+        let Found { domain, area, role, standing, documents, .. } = found;
         DomainView {
             domain: domain.to_string(),
             own: *domain == self.domain,
+            area: (!area.is_empty()).then(|| area.clone()),
+            role: role.as_str().to_owned(),
+            rollups: self.rollups(found, sources),
             freshness: found.freshness().to_owned(),
             age_ms: standing.map_or(0, |standing| standing.age_ms),
             disputed: standing.is_some_and(|standing| standing.disputed),
             documents: documents.iter().map(|(slot, held)| self.document_view(slot, held)).collect(),
         }
+    }
+
+    /// Areas in sum, as an aggregator has them.
+    fn rollups(&self, found: &Found, sources: &mut Sources<'_>) -> Vec<RollupView> {
+        let Some(document) = found.told_to(&Audience::Federation).filter(|_| found.role == Role::Aggregator) else {
+            return Vec::new();
+        };
+        let shown = self.shows.document(&document.0, &document.1);
+        let content = shown.get(rollup::SECTION).map(|section| &section.content);
+        let roster = &self.federation.border.rules().roster;
+        content.map(|content| rollups::views(sources, roster, document, content, found.age_ms)).unwrap_or_default()
     }
 
     /// How it is now, in numbers.
@@ -173,7 +199,8 @@ impl FederationDesk for Desk {
         let found: Vec<Found> = domains.into_iter().map(|domain| Found::of(&core, domain)).collect();
         drop(core);
         self.shows.keep_only(|slot| found.iter().any(|one| one.documents.iter().any(|(held, _)| held == slot)));
-        found.iter().map(|one| self.domain_view(one)).collect()
+        let mut sources = Sources::of(&found);
+        found.iter().map(|one| self.domain_view(one, &mut sources)).collect()
     }
 
     fn links(&self) -> Vec<DomainLinkView> {

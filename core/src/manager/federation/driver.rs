@@ -14,6 +14,7 @@ use super::{
     locked,
     mailbox::Letter,
     ports::{Ports, from_row, to_row},
+    rolling,
     tell::Teller,
 };
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
         keys::OwnKey,
         messages::{self, Question},
         protocol::{
-            Answer, Event, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, Start,
+            Answer, Audience, Event, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, Start,
             Subscription,
         },
     },
@@ -103,7 +104,7 @@ struct Driver {
     speaker: Speaker,
     plain: PlainSpeaker,
     teller: Teller,
-    audiences: Vec<crate::federation::protocol::Audience>,
+    audiences: Vec<Audience>,
     looked: Option<Instant>,
     ticked: Instant,
     /// Public half of the key that we sign with.
@@ -161,7 +162,8 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
         speaker,
         plain,
         teller,
-        audiences: Vec::new(),
+        // What a former life told everybody is taken back if this one does not.
+        audiences: vec![Audience::Federation],
         looked: None,
         ticked: begun,
         own_key,
@@ -217,7 +219,11 @@ impl Driver {
     /// Sees what the domain has to say now.
     fn look(&mut self) -> Vec<Output> {
         self.looked = Some(Instant::now());
-        let drafts = (self.speaker)();
+        let heard = {
+            let core = locked(&self.federation.core);
+            rolling::heard(&core.node, &core.membership.roster, &self.domain, core.now().mono)
+        };
+        let drafts = (self.speaker)(heard);
         let mut outputs = Vec::new();
         for audience in std::mem::take(&mut self.audiences) {
             if !drafts.contains_key(&audience) {

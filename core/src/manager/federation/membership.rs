@@ -70,7 +70,8 @@ fn member(origin: &OriginConfig, problems: &mut Vec<MembershipError>) -> Member 
     }
 }
 
-fn role(role: FederationRole) -> Role {
+/// As the protocol has it.
+pub(super) const fn role(role: FederationRole) -> Role {
     match role {
         FederationRole::Member => Role::Member,
         FederationRole::Aggregator => Role::Aggregator,

@@ -4,6 +4,7 @@
 //! ```text
 //!   connections --letters--> driver: protocol node --> storage, then messages to connections
 //!   committed changes -----> domain picture: what there is to say, to whom --> border: what passes
+//!   what is held --> rolling: what an aggregator adds up --> domain picture
 //!   what is held --> border --> desk: what is shown
 //! ```
 //!
@@ -18,6 +19,8 @@ mod mailbox;
 pub mod membership;
 pub mod picture;
 mod ports;
+mod rolling;
+mod rollups;
 pub mod shown;
 pub mod speaking;
 mod tell;
@@ -80,8 +83,8 @@ impl Membership {
     }
 }
 
-/// What a domain says now, to each audience.
-pub type Speaker = Box<dyn FnMut() -> BTreeMap<Audience, Draft> + Send>;
+/// What a domain says now, to each audience; an aggregator also of what it has heard.
+pub type Speaker = Box<dyn FnMut(Vec<rolling::Heard>) -> BTreeMap<Audience, Draft> + Send>;
 
 /// What is said to managers that know nothing of the federation's messages: objects of section 4, as a JSON array.
 pub type PlainSpeaker = Box<dyn Fn() -> String + Send>;

@@ -4,16 +4,16 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     alarm::AlarmBoard,
-    config::federation::LinkConfig,
+    config::federation::{FederationConfig, LinkConfig},
     dispatch::Registry,
-    federation::section::{self, Alarms, Capabilities, Counts, DomainPicture, Health, LinkEnd, OTHER_TYPES},
+    federation::section::{self, Alarms, Capabilities, Counts, Disclosed, DomainPicture, Health, LinkEnd, OTHER_TYPES},
     manager::{
         backend::SILENT,
+        federation::membership::role,
         in_force::{Current, InForce},
     },
     model::{
         Catalogue, ReferencePoint, Severity, Symbol, SymbolTable,
-        disclosure::Topic,
         report_batch::{SampleKind, sample_kind},
     },
     state::LastValue,
@@ -113,7 +113,7 @@ impl Sources {
             reference_points: points.collect(),
             sections: section::names().map(str::to_owned).collect(),
         };
-        DomainPicture { health, alarms, links: self.links(&in_force), capabilities }
+        DomainPicture { health, alarms, links: self.links(&in_force), capabilities, rollup: None }
     }
 
     /// Our ends of links to other domains, as the components that know of them last said.
@@ -156,11 +156,18 @@ impl Sources {
         end
     }
 
-    /// What may be said to the whole federation, by the configuration in force.
+    /// What may be said to whom, by the configuration in force.
     #[must_use]
-    pub fn disclosed(&self) -> Vec<Topic> {
+    pub fn disclosed(&self) -> Disclosed {
         let config = &self.current.get().config;
-        config.federation.as_ref().map(|one| one.disclose.clone()).unwrap_or_default()
+        let of = |one: &FederationConfig| Disclosed {
+            federation: one.disclose.clone(),
+            area: one.disclose_area.clone(),
+            aggregators: one.disclose_aggregators.clone(),
+            own_area: one.area.as_str().into(),
+            role: role(one.role),
+        };
+        config.federation.as_ref().map(of).unwrap_or_default()
     }
 }
 

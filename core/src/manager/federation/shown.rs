@@ -19,7 +19,7 @@ use super::{
 use crate::{
     config::limits::IMPORT_LOOK,
     federation::{
-        protocol::{Hash, Held, OriginId, SectionBody, Slot},
+        protocol::{Hash, Held, OriginId, Roster, SectionBody, Slot},
         section::{self, Sections},
     },
     plugin::Direction,
@@ -68,17 +68,18 @@ impl Shows {
 
     /// The sections of a document.
     pub(super) fn document(&self, slot: &Slot, held: &Held) -> Arc<ByName> {
+        let in_force = self.border.rules();
         if slot.origin == self.own {
-            return Arc::new(read(slot, held));
+            return Arc::new(read(&in_force.roster, slot, held));
         }
-        let rules = Arc::as_ptr(&self.border.rules()) as usize;
+        let rules = Arc::as_ptr(&in_force) as usize;
         let mut inner = locked(&self.inner);
         if let Some(seen) = inner.seen.get(slot)
             && (seen.hash == held.hash && seen.rules == rules && seen.at.elapsed() < IMPORT_LOOK)
         {
             return Arc::clone(&seen.sections);
         }
-        let sections = Arc::new(pass(&mut inner.gate, slot, read(slot, held)));
+        let sections = Arc::new(pass(&mut inner.gate, &in_force.roster, slot, read(&in_force.roster, slot, held)));
         let seen = Seen { hash: held.hash, rules, at: Instant::now(), sections: Arc::clone(&sections) };
         inner.seen.insert(slot.clone(), seen);
         sections
@@ -92,9 +93,9 @@ impl Shows {
     }
 }
 
-fn read(slot: &Slot, held: &Held) -> ByName {
+fn read(roster: &Roster, slot: &Slot, held: &Held) -> ByName {
     let read = |(name, body): (&Arc<str>, &SectionBody)| {
-        let shown = match section::read(&slot.origin, &slot.audience, name, &body.data) {
+        let shown = match section::read(roster, &slot.origin, &slot.audience, name, &body.data) {
             Ok(Some(found)) => Shown {
                 content: found.value,
                 malformed: (!found.faults.is_empty()).then(|| found.faults.join("; ")),
@@ -108,7 +109,7 @@ fn read(slot: &Slot, held: &Held) -> ByName {
     held.sections.iter().map(read).collect()
 }
 
-fn pass(gate: &mut Gate, slot: &Slot, mut shown: ByName) -> ByName {
+fn pass(gate: &mut Gate, roster: &Roster, slot: &Slot, mut shown: ByName) -> ByName {
     let understood = shown.iter().filter(|(_, one)| !one.content.is_null());
     let sections: Sections = understood.map(|(name, one)| (Arc::clone(name), one.content.clone())).collect();
     if sections.is_empty() {
@@ -122,7 +123,7 @@ fn pass(gate: &mut Gate, slot: &Slot, mut shown: ByName) -> ByName {
         let content = passed.iter().position(|(known, _)| known == name).map(|at| passed.swap_remove(at).1);
         // What a policy made of it is held against the form like what a domain told.
         let fitted = content.and_then(|content| {
-            section::read(&slot.origin, &slot.audience, name, content.to_string().as_bytes()).ok().flatten()
+            section::read(roster, &slot.origin, &slot.audience, name, content.to_string().as_bytes()).ok().flatten()
         });
         match fitted {
             Some(fitted) => one.content = fitted.value,

@@ -10,7 +10,13 @@ use std::{
 
 use serde_json::{Map, Value, json};
 
-use super::{PlainSpeaker, border::Gate, locked, picture::Sources};
+use super::{
+    PlainSpeaker,
+    border::Gate,
+    locked,
+    picture::Sources,
+    rolling::{Heard, Roller},
+};
 use crate::federation::{
     protocol::{Audience, Draft, OriginId},
     section::{self, ExportPolicies, Sections, Steady},
@@ -20,6 +26,7 @@ use crate::federation::{
 pub struct Speaking {
     sources: Sources,
     steady: Steady,
+    roller: Roller,
     policies: AtTheBorder,
     /// What the federation was told last.
     told: Arc<Mutex<Draft>>,
@@ -46,19 +53,20 @@ impl Speaking {
     pub fn new(sources: Sources, gate: Gate, own: OriginId) -> (Self, PlainSpeaker) {
         let told = Arc::new(Mutex::new(Draft::default()));
         let heard = Arc::clone(&told);
-        let speaking = Self { sources, steady: Steady::default(), policies: AtTheBorder { gate, own }, told };
+        let policies = AtTheBorder { gate, own };
+        let speaking = Self { sources, steady: Steady::default(), roller: Roller::default(), policies, told };
         (speaking, Box::new(move || plain(&locked(&heard))))
     }
 
-    /// What is said now.
-    pub fn drafts(&mut self) -> BTreeMap<Audience, Draft> {
+    /// What is said now; `heard` is what there is to add up, of an aggregator.
+    pub fn drafts(&mut self, heard: Vec<Heard>) -> BTreeMap<Audience, Draft> {
         let mut picture = self.sources.picture();
+        picture.rollup = self.roller.roll_up(heard);
         self.steady.settle(&mut picture.links);
         let drafts = section::drafts(&picture, &self.sources.disclosed(), &mut self.policies);
         self.policies.gate.keep_only(|_, audience| drafts.contains_key(audience));
-        if let Some(draft) = drafts.get(&Audience::Federation) {
-            locked(&self.told).clone_from(draft);
-        }
+        // Who tells the federation nothing tells nobody anything by the plain way.
+        *locked(&self.told) = drafts.get(&Audience::Federation).cloned().unwrap_or_default();
         drafts
     }
 }

@@ -144,7 +144,7 @@ impl Shared {
             signatures: Box::new(Verifier),
             key,
             db: FederationDb::open(&config.manager.data_dir)?,
-            speaker: Box::new(move || speaking.drafts()),
+            speaker: Box::new(move |heard| speaking.drafts(heard)),
             border,
             plain,
             teller: Teller::new(

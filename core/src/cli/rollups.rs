@@ -1,0 +1,55 @@
+//! Areas in sum, as aggregators publish them, behind `qkdnm domain list` and `qkdnm domain show`.
+
+use std::io;
+
+use serde_json::Value;
+
+use super::{Output, federation::told};
+use crate::api::views::{DomainView, RollupSourceView, RollupView};
+
+fn total(counts: &Value, member: Option<&str>) -> u64 {
+    let numbers = counts.as_object().into_iter().flat_map(serde_json::Map::values);
+    numbers.filter_map(|value| member.map_or(value, |member| &value[member]).as_u64()).sum()
+}
+
+fn checked(one: &RollupView) -> String {
+    if one.detail.is_empty() { one.check.clone() } else { format!("{}: {}", one.check, one.detail) }
+}
+
+/// A line for each roll-up, behind the domains; nothing where there is none.
+pub(super) fn list(domains: &[DomainView], output: &mut Output<'_>) -> io::Result<()> {
+    let rollups = domains.iter().flat_map(|domain| domain.rollups.iter().map(move |one| (domain, one)));
+    let row = |(domain, one): (&DomainView, &RollupView)| {
+        let by = format!("{} ({})", one.aggregator, domain.freshness);
+        let components = total(&one.components, Some("known")).to_string();
+        [one.area.clone(), by, one.sum_of.clone(), components, total(&one.raised, None).to_string(), checked(one)]
+    };
+    let rows: Vec<_> = rollups.map(row).collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    output.line("")?;
+    output.table(["AREA", "ADDED UP BY", "SUM OF", "COMPONENTS", "ALARMS", "ADDED UP HERE"], rows)
+}
+
+/// Roll-ups of a domain in full, with their sources.
+pub(super) fn show(domain: &DomainView, output: &mut Output<'_>) -> io::Result<()> {
+    for one in &domain.rollups {
+        output.line("")?;
+        output.line(&format!("Area {}: sum of {}", one.area, one.sum_of))?;
+        output.line(&format!("  added up here: {}", checked(one)))?;
+        let mut lines = Vec::new();
+        for (name, content) in [("components", &one.components), ("raised", &one.raised), ("links", &one.links)] {
+            told(content, name, &mut lines);
+        }
+        lines.iter().try_for_each(|(path, value)| output.line(&format!("  {path}: {value}")))?;
+        let row = |source: &RollupSourceView| {
+            let age = source.max_age_ms.map(|age| format!("{} s", age.div_ceil(1_000))).unwrap_or_default();
+            let [audience, version] = [&source.audience, &source.version].map(|text| text.clone().unwrap_or_default());
+            [source.domain.clone(), source.state.clone(), age, audience, version]
+        };
+        output
+            .table(["SOURCE", "SEEN AS", "AGE AT MOST", "TOLD TO", "VERSION"], one.sources.iter().map(row).collect())?;
+    }
+    Ok(())
+}

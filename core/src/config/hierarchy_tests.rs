@@ -1,0 +1,57 @@
+//! Areas and aggregators in a whole configuration: what is told to whom, and what has no way to anybody.
+
+use std::fs;
+
+use super::{Loaded, Problems, federation::FederationRole, load::load_text, problem::Level, source::SourceText};
+use crate::model::disclosure::Topic;
+
+const BASE: &str = "[manager]\nid = \"m\"\ndomain = \"d\"\n[tls]\ncertificate = \"x\"\nprivate_key = \"x\"\n\
+    trust_anchors = [\"x\"]\n[interfaces.mx]\n[federation]\nname = \"f\"\nsigning_key = \"x\"\n";
+
+fn load(federation: &str, peer: &str) -> Result<Loaded, Problems> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x");
+    fs::write(&path, "").unwrap();
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let text =
+        format!("{BASE}{federation}\n[[peers]]\nid = \"w\"\ndomain = \"west\"\nsigning_keys = [\"x\"]\n{peer}\n");
+    let main = SourceText { name: "m.toml".into(), folder: folder.path().into(), text };
+    load_text(main, &[])
+}
+
+fn warnings(federation: &str, peer: &str) -> Vec<String> {
+    load(federation, peer).unwrap().warnings.into_iter().map(|problem| problem.message).collect()
+}
+
+#[test]
+fn what_is_told_beyond_the_federation_is_nothing_unless_it_is_written() {
+    let config = load("", "").unwrap().config.federation.unwrap();
+    assert_eq!((config.area.as_str(), config.role), ("", FederationRole::Member));
+    assert_eq!((config.disclose_area, config.disclose_aggregators), (vec![], vec![]));
+    let told = "area = \"north\"\ndisclose = []\ndisclose_area = [\"alarms\", \"health\", \"alarms\"]\ndisclose_aggregators = \"links\"";
+    let loaded = load(told, "area = \"north\"\nrole = \"aggregator\"").unwrap();
+    assert!(loaded.warnings.is_empty(), "{:?}", loaded.warnings);
+    let config = loaded.config.federation.unwrap();
+    assert_eq!((config.disclose, config.disclose_area), (vec![], vec![Topic::Health, Topic::Alarms]));
+    assert_eq!(config.disclose_aggregators, [Topic::Links]);
+    let peer = &loaded.config.peers[0].origin;
+    assert_eq!((peer.area.as_str(), peer.role), ("north", FederationRole::Aggregator));
+}
+
+#[test]
+fn what_has_no_way_to_those_it_is_for_is_told() {
+    let problems = load("disclose_area = [\"health\"]", "").unwrap_err();
+    let shown = problems.render(false);
+    assert!(shown.contains("this is told to nobody") && shown.contains("m.toml:13:"), "{shown}");
+    let problems = load("area = \"north;\"", "area = \"so\\u0007uth\"").unwrap_err();
+    let errors = problems.list.iter().filter(|problem| problem.level == Level::Error);
+    assert_eq!(errors.filter(|problem| problem.message.contains("name of an area")).count(), 2);
+    let area = "area = \"north\"\ndisclose_area = [\"health\"]";
+    assert_eq!(warnings(area, "area = \"south\""), ["no peer is of area `north`"]);
+    assert_eq!(warnings("disclose_aggregators = [\"health\"]", ""), ["no peer is an aggregator"]);
+    let alone = ["there is nothing that this aggregator could add up"];
+    assert_eq!(warnings("role = \"aggregator\"", ""), alone);
+    assert_eq!(warnings("role = \"aggregator\"\narea = \"north\"", "area = \"south\""), alone);
+    assert!(warnings("role = \"aggregator\"", "area = \"south\"").is_empty());
+}
