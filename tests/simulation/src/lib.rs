@@ -13,6 +13,7 @@ pub mod machine;
 pub mod measure;
 pub mod network;
 pub mod pinned;
+pub mod quiet;
 pub mod random;
 pub mod run;
 pub mod scenario;

@@ -1,7 +1,7 @@
 //! Times and traffic of calm worlds, against the formulas of the design: what a bench of simulated managers prints.
 
 use crate::{
-    federation::protocol::{Audience, Draft, Input},
+    federation::protocol::{Audience, Draft, Input, OriginId, Slot},
     graph::Shape,
     run::go,
     scenario::{Scenario, name},
@@ -35,9 +35,10 @@ fn publish(world: &mut World, machine: usize, number: u64) {
 
 /// How many hold the latest of a domain.
 fn holders(world: &World, domain: usize) -> usize {
+    let slot = Slot { origin: OriginId::from(name(domain).as_str()), audience: Audience::Federation };
     let latest = |machine: usize| {
         let node = world.machines[machine].node.as_ref()?;
-        let (_, held) = node.documents().find(|(slot, _)| slot.origin.as_str() == name(domain))?;
+        let held = node.document(&slot)?;
         Some(held.manifest.sections.clone())
     };
     let own = latest(domain);

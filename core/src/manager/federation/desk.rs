@@ -61,12 +61,9 @@ struct Found {
 
 impl Found {
     fn of(core: &Core, domain: OriginId) -> Self {
-        let documents = core.node.documents().filter(|(slot, _)| slot.origin == domain);
-        Self {
-            standing: core.node.standing(&domain, core.now().mono),
-            documents: documents.map(|(slot, held)| (slot.clone(), held.clone())).collect(),
-            domain,
-        }
+        let now = core.now().mono;
+        let documents = core.node.shown_of(&domain, now).map(|(slot, held)| (slot.clone(), held.clone())).collect();
+        Self { standing: core.node.standing(&domain, now), documents, domain }
     }
 
     fn freshness(&self) -> &'static str {
