@@ -5,6 +5,7 @@
 
 pub mod byzantine;
 pub mod check;
+pub mod company;
 pub mod federation;
 pub mod graph;
 pub mod history;

@@ -5,7 +5,7 @@
 
 use crate::{
     check::may_see,
-    federation::protocol::{Document, Held, Item},
+    federation::protocol::{Document, Held, Item, OriginId},
     scenario::Scenario,
     wire,
 };
@@ -66,12 +66,19 @@ impl Traffic {
                     refreshes += readers.saturating_sub(1) * (160 + envelope) / 2;
                 }
             }
-            others += near.len() * times(settings.heartbeat) * (wire::ENVELOPE + 30);
+            // Who has just sent a refresh needs no echo.
+            let echoes = times(settings.heartbeat) - times(settings.refresh);
+            others += near.len() * echoes * (wire::ENVELOPE + 30);
             others += times(settings.repair) * (wire::ENVELOPE + 90);
             // What refreshes change while copies are compared shows as a difference; and always does to who is told of none.
-            let untold = world.machines.iter().any(|machine| !machine.wishes.relay);
+            let untold = |domain: &&OriginId| {
+                world.machines.iter().any(|machine| machine.origin == **domain && !machine.wishes.relay)
+            };
+            let differ =
+                near.iter().filter(|peer| untold(peer)).count() + near.len() * usize::from(untold(&&host.origin));
             let digests = 2 * (node.documents().count() * 155 + 80 + wire::ENVELOPE);
-            others += times(settings.repair) * if untold { digests } else { digests / 4 };
+            let compares = times(settings.repair);
+            others += compares * digests * differ.min(near.len()) / near.len().max(1) + compares * digests / 8;
         }
         let foretold = (refreshes * times(settings.refresh) + others) as u64;
         Some(Self { sent, foretold, once: refreshes as u64 })

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    byzantine,
+    byzantine, company,
     federation::protocol::{Audience, Freshness, Hash, Input, MAX_COUNT, Manifest, OriginId, Slot, Version},
     keys,
     network::Packet,
@@ -60,7 +60,7 @@ pub fn run(seed: u64, options: Options) -> Outcome {
     go(&mut scenario, end + AGREE + UNDER_WAY + REFRESH);
     if scenario.world.violations.is_empty() {
         liveness(&mut scenario);
-        twins(&mut scenario);
+        company::look(&mut scenario.world, scenario.graph.size);
     }
     let world = scenario.world;
     Outcome { seed, violations: world.violations, log: world.log.into(), counts: world.counts, traffic }
@@ -112,7 +112,7 @@ fn carry_out(scenario: &mut Scenario, fault: Fault) {
         }
         Fault::Stall(machine, lasts) => world.machines[machine].stalled_until = world.now + lasts,
         Fault::Resume(machine) => world.resume(machine),
-        Fault::Twin(domain) => twin(scenario, domain),
+        Fault::Twin(domain) => start_twin(scenario, domain),
         Fault::Roster(machine, number) => {
             let roster = scenario.rosters[number].clone();
             world.tell_roster(machine, &roster);
@@ -198,7 +198,8 @@ fn restart(world: &mut World, machine: usize, fate: Fate) {
     world.start(machine);
 }
 
-fn twin(scenario: &mut Scenario, domain: usize) {
+/// Starts a second process of a domain on a copy of its disk, if the domain is honest.
+pub fn start_twin(scenario: &mut Scenario, domain: usize) {
     let roster = scenario.world.machines[domain].roster.clone();
     let world = &mut scenario.world;
     let mut twin = machine(world, &scenario.graph, &roster, domain, None);
@@ -407,34 +408,6 @@ fn liveness(scenario: &mut Scenario) {
             if !dead && !same {
                 wrong.push(format!("L1: machine {number} does not have what {} says", slot.origin));
             }
-        }
-    }
-    scenario.world.violations.append(&mut wrong);
-}
-
-/// L3: of processes of one domain that run side by side at most one goes on publishing, and who has stopped knows why. L5: who
-/// has sessions again does not take itself to be cut off.
-fn twins(scenario: &mut Scenario) {
-    let world = &scenario.world;
-    let mut wrong = Vec::new();
-    for domain in 0..scenario.graph.size {
-        let processes = world.machines.iter().filter(|machine| machine.domain == domain && machine.is_honest());
-        let nodes: Vec<_> = processes.filter_map(|machine| Some((machine, machine.node.as_ref()?))).collect();
-        let publishing = nodes.iter().filter(|(_, node)| !node.has_stopped_publishing()).count();
-        let told = nodes.iter().any(|(machine, node)| machine.heard_itself || node.has_stopped_publishing());
-        if scenario.has_twin(domain) && nodes.len() > 1 && (publishing > 1 || !told) {
-            let all = nodes.len();
-            wrong.push(format!("L3: {publishing} of {all} processes of domain {domain} publish, told: {told}"));
-        }
-    }
-    let apart = world.machines.iter().any(|machine| machine.node.is_some() && machine.twin);
-    for (number, machine) in world.machines.iter().enumerate().filter(|(_, machine)| machine.is_honest() && !apart) {
-        let Some(node) = &machine.node else { continue };
-        let (sessions, neighbours) = (node.session_peers().count(), machine.neighbours.len());
-        if node.is_isolated() && 2 * sessions >= neighbours {
-            wrong.push(format!(
-                "L5: machine {number} has {sessions} of {neighbours} sessions and thinks itself cut off"
-            ));
         }
     }
     scenario.world.violations.append(&mut wrong);

@@ -2,6 +2,7 @@
 //! sections. What comes of their interplay under faults is the simulation's to find out.
 
 mod laws;
+mod rosters;
 
 use std::{
     collections::BTreeMap,
