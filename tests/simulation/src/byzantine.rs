@@ -2,7 +2,10 @@
 //!
 //! Each runs a real node and knows only what that knows, and keys that it stole.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -12,6 +15,7 @@ use crate::{
         SessionId, Slot, Version, Want,
     },
     keys,
+    machine::Machine,
     network::{MachineId, Packet},
     world::World,
 };
@@ -27,6 +31,8 @@ pub enum Lie {
     Withhold,
     /// Keeps documents of others back, and says that they are young.
     Delay,
+    /// Honest for a while; from then on keeps for a minute what it hears of others, and says that it is young.
+    HoldBack,
     /// Says that documents came a long way, by everybody.
     Hops,
     /// Signs and sends as much as it can.
@@ -48,11 +54,12 @@ pub enum Lie {
 }
 
 /// All of them.
-pub const LIES: [Lie; 13] = [
+pub const LIES: [Lie; 14] = [
     Lie::Forge,
     Lie::Replay,
     Lie::Withhold,
     Lie::Delay,
+    Lie::HoldBack,
     Lie::Hops,
     Lie::Flood,
     Lie::Equivocate,
@@ -68,7 +75,7 @@ impl Lie {
     /// Whether ages told by honest relays can still be held to the hop.
     #[must_use]
     pub fn keeps_ages(self) -> bool {
-        !matches!(self, Self::Replay | Self::Delay | Self::Hops)
+        !matches!(self, Self::Replay | Self::Delay | Self::HoldBack | Self::Hops)
     }
 
     /// Whether the actor as an origin of its own documents is to be believed.
@@ -87,6 +94,8 @@ pub struct Actor {
     hoard: Vec<(u64, Document)>,
     /// Twins of own manifests, by hash.
     twins: BTreeMap<Hash, Jws>,
+    /// What was taken into the hoard.
+    hoarded: BTreeSet<Hash>,
     acted_at: u64,
 }
 
@@ -94,7 +103,7 @@ impl Actor {
     /// A new one.
     #[must_use]
     pub fn new(lie: Lie) -> Self {
-        Self { lie, hoard: Vec::new(), twins: BTreeMap::new(), acted_at: 0 }
+        Self { lie, hoard: Vec::new(), twins: BTreeMap::new(), hoarded: BTreeSet::new(), acted_at: 0 }
     }
 }
 
@@ -112,6 +121,10 @@ pub fn sign(world: &World, manifest: &Manifest, algorithm: &str, generation: u32
     Jws { protected, payload, signature }
 }
 
+/// Until when a manager that holds back is honest, in milliseconds, and for how long it keeps things then.
+const HONEST_UNTIL: u64 = 20_000;
+const HELD_BACK: u64 = 60_000;
+
 /// Changes what a liar's node would send.
 pub fn corrupt(world: &mut World, machine: MachineId, session: SessionId, items: Vec<Item>) -> Vec<Item> {
     let Some(lie) = world.machines[machine].actor.as_ref().map(|actor| actor.lie) else { return items };
@@ -124,6 +137,7 @@ pub fn corrupt(world: &mut World, machine: MachineId, session: SessionId, items:
             corrupt_document(world, machine, &me, lie, other.unwrap_or(0), document).map(Item::Document)
         }
         Item::Announce(_) | Item::Digest { .. } if matches!(lie, Lie::Withhold | Lie::Delay) => None,
+        Item::Announce(_) | Item::Digest { .. } if lie == Lie::HoldBack && world.now >= HONEST_UNTIL => None,
         Item::Root { complete, .. } if lie == Lie::Claims => Some(Item::Root { hash: Hash([7; 32]), complete }),
         Item::Echo { .. } if lie == Lie::Claims => {
             let everybody = world.machines[machine].roster.members.keys().cloned().collect();
@@ -142,10 +156,15 @@ fn corrupt_document(
     other: MachineId,
     mut document: Document,
 ) -> Option<Document> {
+    use Lie::{Delay, Equivocate, HoldBack, Hops, Replay, Sections, Withhold};
+    if !matches!(lie, Delay | Equivocate | HoldBack | Hops | Replay | Sections | Withhold) {
+        return Some(document);
+    }
     let manifest = document.jws.manifest().ok()?;
     let own = manifest.origin == *me;
     match lie {
         Lie::Withhold if !own => return None,
+        Lie::HoldBack if !own && world.now >= HONEST_UNTIL => return None,
         Lie::Delay if !own => {
             let until = world.now + world.random.between(10_000, 60_000);
             let actor = world.machines[machine].actor.as_mut()?;
@@ -199,8 +218,13 @@ pub fn act(world: &mut World, machine: MachineId) {
     }
     actor.acted_at = now;
     let lie = actor.lie;
+    if lie == Lie::HoldBack && now >= HONEST_UNTIL {
+        hoard(&mut world.machines[machine], now);
+    }
+    let released = released(&mut world.machines[machine], now);
     for (number, side) in world.open_ends(machine) {
-        let items = invented(world, machine, lie);
+        let mut items = invented(world, machine, lie);
+        items.extend(released.iter().cloned().map(Item::Document));
         if !items.is_empty() {
             world.send(number, side, Packet::Report(0, items));
         }
@@ -209,6 +233,29 @@ pub fn act(world: &mut World, machine: MachineId) {
             world.send(number, side, Packet::Request(0, wants));
         }
     }
+}
+
+/// Takes what a manager that holds back has newly heard of others into its hoard.
+fn hoard(host: &mut Machine, now: u64) {
+    let (Some(node), Some(actor)) = (&host.node, &mut host.actor) else { return };
+    for (slot, held) in node.documents().filter(|(slot, _)| slot.origin != host.origin) {
+        if actor.hoarded.insert(held.hash) {
+            let sections = held.sections.values().cloned().collect();
+            let document = Document { jws: held.jws.clone(), age_ms: 0, hops: 0, via: Vec::new(), sections };
+            let wait = if matches!(slot.audience, Audience::Adjacent(_)) { u64::MAX } else { now + HELD_BACK };
+            actor.hoard.push((wait, document));
+        }
+    }
+}
+
+/// What a liar has kept back long enough: it goes out as if it were young.
+fn released(host: &mut Machine, now: u64) -> Vec<Document> {
+    let Some(actor) = host.actor.as_mut().filter(|actor| matches!(actor.lie, Lie::Delay | Lie::HoldBack)) else {
+        return Vec::new();
+    };
+    let (due, kept): (Vec<_>, Vec<_>) = actor.hoard.drain(..).partition(|(until, _)| *until <= now);
+    actor.hoard = kept;
+    due.into_iter().map(|(_, document)| Document { age_ms: 0, ..document }).collect()
 }
 
 /// Wants of all that anybody may have said to anybody.
@@ -227,15 +274,9 @@ fn everything(roster: &Roster) -> Vec<Want> {
 fn some_document(world: &mut World, machine: MachineId, of_others: bool) -> Option<(Document, Manifest)> {
     let host = &world.machines[machine];
     let node = host.node.as_ref()?;
-    let held: Vec<_> = node
-        .documents()
-        .filter(|(slot, _)| of_others == (slot.origin != host.origin))
-        .map(|(_, held)| held.clone())
-        .collect();
-    if held.is_empty() {
-        return None;
-    }
-    let held = held[world.random.index(held.len())].clone();
+    let fitting = || node.documents().filter(|(slot, _)| of_others == (slot.origin != host.origin));
+    let drawn = world.random.index(fitting().count());
+    let held = fitting().nth(drawn)?.1.clone();
     let sections = held.sections.values().cloned().collect();
     let document = Document { jws: held.jws, age_ms: 0, hops: 1, via: Vec::new(), sections };
     Some((document, held.manifest))
@@ -247,15 +288,10 @@ fn next(manifest: &Manifest) -> Manifest {
 }
 
 fn invented(world: &mut World, machine: MachineId, lie: Lie) -> Vec<Item> {
-    let now = world.now;
     let of_others = !matches!(lie, Lie::Flood | Lie::Huge);
     match lie {
-        Lie::Withhold | Lie::Hops | Lie::Sections | Lie::Equivocate => return Vec::new(),
-        Lie::Delay => {
-            let Some(actor) = &mut world.machines[machine].actor else { return Vec::new() };
-            let (due, kept): (Vec<_>, Vec<_>) = actor.hoard.drain(..).partition(|(until, _)| *until <= now);
-            actor.hoard = kept;
-            return due.into_iter().map(|(_, document)| Item::Document(Document { age_ms: 0, ..document })).collect();
+        Lie::Withhold | Lie::Delay | Lie::HoldBack | Lie::Hops | Lie::Sections | Lie::Equivocate => {
+            return Vec::new();
         }
         Lie::Replay => {
             let length = world.machines[machine].actor.as_ref().map_or(0, |actor| actor.hoard.len());

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     federation::protocol::{
-        Audience, Event, Freshness, Hash, Held, Item, OriginId, Output, Role, Roster, SectionBody, SessionId, Slot,
-        Version,
+        Audience, Event, Freshness, Hash, Held, Item, Member, OriginId, Output, Role, Roster, SectionBody, SessionId,
+        Slot, Version,
     },
     history::History,
     network::MachineId,
@@ -17,8 +17,8 @@ use crate::{
 pub struct Seen {
     /// What it held last, by slot; survives restarts with the disk.
     ranks: BTreeMap<Slot, (Version, Hash)>,
-    /// The quickest way of a document of a slot and epoch to this process, in true milliseconds.
-    quickest: BTreeMap<(Slot, u64), u64>,
+    /// The quickest way of a document of a slot and epoch to this process, in true milliseconds, and when that was.
+    quickest: BTreeMap<(Slot, u64), (u64, u64)>,
     /// When freshness was last looked at.
     looked_at: u64,
 }
@@ -34,6 +34,14 @@ impl Seen {
     pub fn restarted(&mut self) {
         self.quickest.clear();
     }
+}
+
+/// Of a delay that grows, one millisecond in so many is put down to clocks of different rates, and as much may truly be theirs.
+const RATES: u64 = 25;
+
+/// What a way counts for that was the quickest then.
+fn loosened((way, at): (u64, u64), now: u64) -> u64 {
+    way + now.saturating_sub(at) / RATES
 }
 
 /// Most relays on a way.
@@ -70,7 +78,7 @@ pub fn output(world: &mut World, machine: MachineId, output: &Output, by_report:
                 may_tell(world, machine, &peer, &want.slot, "a want", &mut wrong);
             }
         }
-        Output::Event(Event::Isolated) if std::mem::replace(&mut world.machines[machine].isolated, true) => {
+        Output::Event(Event::Isolated(_)) if std::mem::replace(&mut world.machines[machine].isolated, true) => {
             wrong.push("L5: isolation told twice".to_owned());
         }
         Output::Event(Event::Rejoined) => world.machines[machine].isolated = false,
@@ -165,8 +173,8 @@ fn sent(
     }
 }
 
-/// Looks at what an honest node holds after a step.
-pub fn node(world: &mut World, machine: MachineId) {
+/// Looks at what an honest node holds after a step: at some slots, or at everything.
+pub fn node(world: &mut World, machine: MachineId, slots: Option<&[Slot]>) {
     let mut wrong = Vec::new();
     let mut news = Vec::new();
     let host = &world.machines[machine];
@@ -174,7 +182,9 @@ pub fn node(world: &mut World, machine: MachineId) {
     let history = world.history.clone();
     let mut history = history.lock();
     wrong.append(&mut history.violations);
-    for (slot, held) in node.documents() {
+    let some = slots.into_iter().flatten().filter_map(|slot| Some((slot, node.document(slot)?)));
+    let all = slots.is_none().then(|| node.documents()).into_iter().flatten();
+    for (slot, held) in some.chain(all) {
         let rank = (held.manifest.version, held.hash);
         let before = host.seen.ranks.get(slot);
         if before == Some(&rank) {
@@ -200,14 +210,33 @@ pub fn node(world: &mut World, machine: MachineId) {
     let now = world.now;
     let seen = &mut world.machines[machine].seen;
     for (slot, rank, transit) in news {
-        let quickest = seen.quickest.entry((slot.clone(), rank.0.epoch)).or_insert(transit);
-        *quickest = transit.min(*quickest);
+        let quickest = seen.quickest.entry((slot.clone(), rank.0.epoch)).or_insert((transit, now));
+        if transit <= loosened(*quickest, now) {
+            *quickest = (transit, now);
+        }
         seen.ranks.insert(slot, rank);
     }
     if now >= seen.looked_at + 1_000 {
         seen.looked_at = now;
+        company(world, machine, &mut wrong);
     }
     blame(world, machine, wrong);
+}
+
+/// L5: who has had no session for longer than a dead one takes to be noticed says that it is cut off.
+fn company(world: &mut World, machine: MachineId, wrong: &mut Vec<String>) {
+    let mono = world.machines[machine].clock.read(world.now).mono;
+    let host = &mut world.machines[machine];
+    let Some(node) = &host.node else { return };
+    let members = &host.roster.members;
+    let left = |peer: &OriginId| node.standing(peer, mono).is_some_and(|seen| seen.freshness == Freshness::Withdrawn);
+    let belongs = |peer: &&OriginId| members.contains_key(*peer) && !left(peer);
+    let expected = members.contains_key(&host.origin) && host.neighbours.keys().any(|peer| belongs(&peer));
+    let alone = expected && node.session_peers().next().is_none();
+    host.alone = if alone { host.alone + 1 } else { 0 };
+    if u64::from(host.alone) > world.settings.dead / 1_000 + 2 && !node.is_isolated() {
+        wrong.push(format!("L5: without a session for {} s, and does not say so", host.alone));
+    }
 }
 
 /// A document that is newly held: I1, I3, I7, I9.
@@ -217,7 +246,9 @@ fn document(world: &World, machine: MachineId, slot: &Slot, held: &Held, history
         // What is on the disk of an origin that was excluded since is kept, marked.
         let restored = held.from == host.origin;
         let member = host.roster.members.get(&slot.origin);
-        if restored && member.is_none_or(|member| member.key_gen > held.manifest.version.key_gen) {
+        let version = held.manifest.version;
+        let replaced = |member: &Member| (member.key_gen, member.min_epoch) > (version.key_gen, version.epoch);
+        if restored && member.is_none_or(replaced) {
             return;
         }
         let Some(member) = member else {
@@ -226,7 +257,6 @@ fn document(world: &World, machine: MachineId, slot: &Slot, held: &Held, history
         if !may_see(&host.roster, &host.origin, slot) {
             wrong.push(format!("I9: {slot} is held by {}", host.origin));
         }
-        let version = held.manifest.version;
         if version.key_gen != member.key_gen || version.epoch < member.min_epoch {
             wrong.push(format!("I1: {slot} {version} is held, the roster has generation {}", member.key_gen));
         }
@@ -263,21 +293,21 @@ fn freshness(world: &World, machine: MachineId, history: &History, wrong: &mut V
     let mono = host.clock.read(world.now).mono;
     for origin in host.roster.members.keys().filter(|origin| **origin != host.origin) {
         // An origin that lies of itself may say what it likes of its own time.
-        if world.machines.iter().any(|other| other.origin == *origin && !other.is_honest()) {
+        if world.liars.contains(origin) {
             continue;
         }
         let Some(standing) = node.standing(origin, mono) else { continue };
         if !matches!(standing.freshness, Freshness::Fresh | Freshness::Indirect) {
             continue;
         }
-        let honest = node.documents().filter(|(slot, _)| slot.origin == *origin).any(|(slot, held)| {
+        let honest = node.documents_of(origin).any(|(slot, held)| {
             let Some(signed) = history.signed.get(&held.hash) else { return false };
             let age = world.now.saturating_sub(signed.at);
-            // Clocks may run one in a hundred wrong, each of both; a tick passes before anything is noticed.
-            let valid = held.manifest.valid_for_ms * 102 / 100 + 5_000;
-            let epoch = held.manifest.version.epoch;
-            let quickest = host.seen.quickest.get(&(slot.clone(), epoch)).copied().unwrap_or(age);
-            let on_the_way = (u64::from(held.hops) + 1) * (world.settings.dead + 1_000);
+            // Clocks may run one in a hundred wrong, each of both.
+            let valid = held.manifest.valid_for_ms * 102 / 100 + 1_000;
+            let key = (slot.clone(), held.manifest.version.epoch);
+            let quickest = host.seen.quickest.get(&key).map_or(age, |quickest| loosened(*quickest, world.now));
+            let on_the_way = (u64::from(held.hops) + 1) * (world.longest_way + 100);
             age <= valid + quickest && (!world.ages_honest || age <= valid + on_the_way)
         });
         if !honest {

@@ -28,6 +28,7 @@ pub struct Graph {
     pub areas: Vec<usize>,
     /// Whether each is an aggregator.
     pub aggregators: Vec<bool>,
+    near: Vec<Vec<usize>>,
 }
 
 impl Graph {
@@ -63,15 +64,22 @@ impl Graph {
                 }
             }
         }
-        Self { size, edges, areas, aggregators }
+        let near = near(size, &edges);
+        Self { size, edges, areas, aggregators, near }
     }
 
     /// Neighbours of one.
     pub fn of(&self, one: usize) -> impl Iterator<Item = usize> {
-        self.edges.iter().filter_map(move |&(low, high)| match one {
-            _ if low == one => Some(high),
-            _ if high == one => Some(low),
-            _ => None,
-        })
+        self.near.get(one).into_iter().flatten().copied()
     }
+}
+
+/// Neighbours of each.
+fn near(size: usize, edges: &BTreeSet<(usize, usize)>) -> Vec<Vec<usize>> {
+    let mut near = vec![Vec::new(); size];
+    for &(low, high) in edges {
+        near[low].push(high);
+        near[high].push(low);
+    }
+    near
 }

@@ -1,7 +1,7 @@
 //! What was really signed, by whom and when in true time: the truth that invariants compare with.
 
 use std::{
-    collections::BTreeMap,
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -24,8 +24,8 @@ pub struct History {
     /// True time, kept by the world.
     pub now: u64,
     /// By the manifest's hash.
-    pub signed: BTreeMap<Hash, Signed>,
-    first: BTreeMap<(Slot, Version), Hash>,
+    pub signed: HashMap<Hash, Signed>,
+    first: HashMap<(Slot, Version), Hash>,
     /// What honest signers did wrong.
     pub violations: Vec<String>,
 }

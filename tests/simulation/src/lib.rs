@@ -5,6 +5,7 @@
 
 pub mod byzantine;
 pub mod check;
+pub mod company;
 pub mod federation;
 pub mod graph;
 pub mod history;
@@ -13,6 +14,7 @@ pub mod machine;
 pub mod measure;
 pub mod network;
 pub mod pinned;
+pub mod quiet;
 pub mod random;
 pub mod run;
 pub mod scenario;

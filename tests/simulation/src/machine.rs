@@ -123,6 +123,10 @@ pub struct Machine {
     pub twin: bool,
     /// Began its time as isolated, and has not ended it.
     pub isolated: bool,
+    /// How often in a row, a second apart, it was seen without any session though it has neighbours.
+    pub alone: u32,
+    /// This process has met newer manifests of its own domain.
+    pub heard_itself: bool,
 }
 
 impl Machine {

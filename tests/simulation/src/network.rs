@@ -3,7 +3,7 @@
 //! A session stands for a TCP connection: what is lost comes later, or the session breaks. A path blocked in one direction
 //! holds what is sent along it until it opens again; nobody is told.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 
 use crate::federation::protocol::{Answer, Hash, Item, SessionId, Subscription, Want};
 
@@ -54,9 +54,9 @@ pub struct Connection {
     /// When the last packet sent from each side arrives.
     pub last_arrival: [u64; 2],
     /// Documents pushed from each side, by hash.
-    pub pushed: [BTreeSet<Hash>; 2],
-    /// Packets from each side that a blocked path holds.
-    pub held: [VecDeque<Packet>; 2],
+    pub pushed: [HashSet<Hash>; 2],
+    /// Packets from each side that a blocked path holds, and when they were sent.
+    pub held: [VecDeque<(Packet, u64)>; 2],
 }
 
 /// All sessions and paths.
@@ -67,6 +67,7 @@ pub struct Network {
     /// Paths on which nothing comes through, from and to.
     pub blocked: BTreeSet<(MachineId, MachineId)>,
     sides: BTreeMap<SessionId, (usize, usize)>,
+    by_machine: BTreeSet<(MachineId, usize, usize)>,
     next: usize,
     next_session: u64,
 }
@@ -82,10 +83,16 @@ impl Network {
         self.next += 1;
         self.sides.insert(ends[0].session, (self.next, 0));
         self.sides.insert(ends[1].session, (self.next, 1));
+        self.by_machine.extend([0, 1].map(|side| (ends[side].machine, self.next, side)));
         let held = [VecDeque::new(), VecDeque::new()];
-        let pushed = [BTreeSet::new(), BTreeSet::new()];
+        let pushed = [HashSet::new(), HashSet::new()];
         self.connections.insert(self.next, Connection { ends, latency, last_arrival: [now; 2], pushed, held });
         self.next
+    }
+
+    /// Sides of sessions that a machine has or had lately.
+    pub fn ends_of(&self, machine: MachineId) -> impl Iterator<Item = (usize, usize)> {
+        self.by_machine.range((machine, 0, 0)..(machine + 1, 0, 0)).map(|(_, number, side)| (*number, *side))
     }
 
     /// Whether nothing comes through from one machine to another.
@@ -105,5 +112,6 @@ impl Network {
         let connections = &mut self.connections;
         connections.retain(|_, connection| connection.ends.iter().any(|end| end.open));
         self.sides.retain(|_, (number, _)| connections.contains_key(number));
+        self.by_machine.retain(|(_, number, _)| connections.contains_key(number));
     }
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    byzantine,
+    byzantine, company,
     federation::protocol::{Audience, Freshness, Hash, Input, MAX_COUNT, Manifest, OriginId, Slot, Version},
     keys,
     network::Packet,
+    quiet,
     scenario::{Fate, Fault, Options, Scenario, machine, name},
     world::{Counts, World},
 };
@@ -22,6 +23,8 @@ pub struct Outcome {
     pub log: Vec<String>,
     /// Bytes and counts.
     pub counts: Counts,
+    /// What was sent at rest, where that can be foretold.
+    pub traffic: Option<quiet::Traffic>,
 }
 
 /// Time for copies to agree once faults have ended, in milliseconds (L1).
@@ -38,21 +41,29 @@ pub fn run(seed: u64, options: Options) -> Outcome {
     for number in 0..scenario.graph.size {
         let (_, draft) = scenario.draft(number);
         scenario.world.machines[number].drafts.insert(Audience::Federation, draft);
-        scenario.world.start(number);
+        if !scenario.late.contains(&number) {
+            scenario.world.start(number);
+        }
     }
     let end = scenario.faults_end;
     go(&mut scenario, end);
     calm(&mut scenario);
+    go(&mut scenario, end + AGREE);
+    let before = scenario.world.counts.bytes;
     go(&mut scenario, end + AGREE + UNDER_WAY);
     if scenario.world.violations.is_empty() {
         agreement(&mut scenario);
     }
+    go(&mut scenario, end + AGREE + quiet::WINDOW);
+    let traffic = quiet::Traffic::of(&scenario, scenario.world.counts.bytes - before);
+    scenario.world.violations.extend(traffic.as_ref().and_then(quiet::Traffic::complaint));
     go(&mut scenario, end + AGREE + UNDER_WAY + REFRESH);
     if scenario.world.violations.is_empty() {
         liveness(&mut scenario);
+        company::look(&mut scenario.world, scenario.graph.size);
     }
     let world = scenario.world;
-    Outcome { seed, violations: world.violations, log: world.log.into(), counts: world.counts }
+    Outcome { seed, violations: world.violations, log: world.log.into(), counts: world.counts, traffic }
 }
 
 /// Lets a world go on up to a time, or the first violation.
@@ -70,7 +81,7 @@ pub fn go(scenario: &mut Scenario, until: u64) {
         if scenario.world.now > swept + 2_000 {
             swept = scenario.world.now;
             if scenario.world.now > scenario.faults_end {
-                operate(&mut scenario.world);
+                operate(scenario);
             }
             scenario.world.network.sweep();
         }
@@ -101,7 +112,7 @@ fn carry_out(scenario: &mut Scenario, fault: Fault) {
         }
         Fault::Stall(machine, lasts) => world.machines[machine].stalled_until = world.now + lasts,
         Fault::Resume(machine) => world.resume(machine),
-        Fault::Twin(domain) => twin(scenario, domain),
+        Fault::Twin(domain) => start_twin(scenario, domain),
         Fault::Roster(machine, number) => {
             let roster = scenario.rosters[number].clone();
             world.tell_roster(machine, &roster);
@@ -113,16 +124,32 @@ fn carry_out(scenario: &mut Scenario, fault: Fault) {
             scenario.poisoned.insert(domain, generation);
             poison(world, domain);
         }
+        Fault::RaiseEpoch(domain) => {
+            let machine = &world.machines[domain];
+            let all = machine.node.iter().flat_map(|node| node.documents_of(&machine.origin));
+            let known = all.map(|(_, held)| held.manifest.version.epoch).max();
+            // Not after a thief has used all epochs up: then new keys are due.
+            if let Some(known) = known.filter(|known| *known < MAX_COUNT / 2) {
+                scenario.raise_epoch(domain, known);
+            }
+        }
+        Fault::Leave(domain) => {
+            world.step(domain, Input::Leave);
+            // What it says last is on its way before the process ends.
+            world.kill(domain, false);
+        }
     }
 }
 
 /// What operators do once a twin is gone: they start the manager again that has stopped publishing for it.
-fn operate(world: &mut World) {
+fn operate(scenario: &mut Scenario) {
     let stopped = |machine: &crate::machine::Machine| {
         machine.is_honest() && machine.node.as_ref().is_some_and(|node| node.has_stopped_publishing())
     };
-    for number in 0..world.machines.len() {
-        if stopped(&world.machines[number]) {
+    for number in 0..scenario.world.machines.len() {
+        let machine = &scenario.world.machines[number];
+        if stopped(machine) && !scenario.has_twin(machine.domain) {
+            let world = &mut scenario.world;
             world.kill(number, false);
             world.start(number);
         }
@@ -171,7 +198,8 @@ fn restart(world: &mut World, machine: usize, fate: Fate) {
     world.start(machine);
 }
 
-fn twin(scenario: &mut Scenario, domain: usize) {
+/// Starts a second process of a domain on a copy of its disk, if the domain is honest.
+pub fn start_twin(scenario: &mut Scenario, domain: usize) {
     let roster = scenario.world.machines[domain].roster.clone();
     let world = &mut scenario.world;
     let mut twin = machine(world, &scenario.graph, &roster, domain, None);
@@ -234,7 +262,7 @@ fn calm(scenario: &mut Scenario) {
     }
     let roster = scenario.rosters.last().cloned().unwrap_or_default();
     for machine in 0..world.machines.len() {
-        if world.machines[machine].twin {
+        if world.machines[machine].twin && !scenario.twins_stay {
             world.kill(machine, false);
             continue;
         }
@@ -258,7 +286,8 @@ fn reached(scenario: &Scenario, slot: &Slot, from: usize) -> BTreeSet<usize> {
     let world = &scenario.world;
     let takes = |number: usize| {
         let host = &world.machines[number];
-        host.is_honest() && host.node.is_some() && crate::check::may_see(&host.roster, &host.origin, slot)
+        let speaks = host.is_honest() && host.node.is_some() && !scenario.has_twin(host.domain);
+        speaks && crate::check::may_see(&host.roster, &host.origin, slot)
     };
     let mut reached: BTreeSet<usize> = [from].into();
     let mut next = vec![from];
@@ -279,9 +308,8 @@ type Rank = (Version, std::cmp::Reverse<Hash>);
 
 fn rank(world: &World, number: usize, slot: &Slot) -> Option<(Rank, u64)> {
     let node = world.machines[number].node.as_ref()?;
-    let generation = world.machines[number].roster.members.get(&slot.origin).map(|member| member.key_gen);
-    let (_, held) =
-        node.documents().find(|(other, held)| *other == slot && Some(held.manifest.version.key_gen) == generation)?;
+    let member = world.machines[number].roster.members.get(&slot.origin)?;
+    let held = node.document(slot).filter(|held| member.admits(held.manifest.version))?;
     let for_ms = world.machines[number].clock.read(world.now).mono.saturating_sub(held.received_at);
     Some(((held.manifest.version, std::cmp::Reverse(held.hash)), for_ms))
 }
@@ -290,13 +318,15 @@ fn rank(world: &World, number: usize, slot: &Slot) -> Option<(Rank, u64)> {
 fn agreement(scenario: &mut Scenario) {
     let world = &scenario.world;
     let mut slots: BTreeSet<Slot> = BTreeSet::new();
-    let honest = |number: &usize| world.machines[*number].is_honest() && world.machines[*number].node.is_some();
+    let honest = |number: &usize| {
+        let host = &world.machines[*number];
+        host.is_honest() && host.node.is_some() && !scenario.has_twin(host.domain)
+    };
     for number in (0..scenario.graph.size).filter(honest) {
         let host = &world.machines[number];
         let held = host.node.iter().flat_map(|node| node.documents());
         let shown = held.filter(|(slot, held)| {
-            let generation = host.roster.members.get(&slot.origin).map(|member| member.key_gen);
-            generation == Some(held.manifest.version.key_gen)
+            host.roster.members.get(&slot.origin).is_some_and(|member| member.admits(held.manifest.version))
         });
         slots.extend(shown.map(|(slot, _)| slot.clone()));
     }
@@ -307,8 +337,14 @@ fn agreement(scenario: &mut Scenario) {
             crate::check::may_see(&host.roster, &host.origin, &slot)
                 && (!matches!(slot.audience, Audience::Adjacent(_)) || host.origin == slot.origin)
         });
+        let mut met: BTreeSet<usize> = BTreeSet::new();
         for from in starts {
+            // A group is the same wherever in it one begins.
+            if met.contains(&from) {
+                continue;
+            }
             let group = reached(scenario, &slot, from);
+            met.extend(&group);
             let ranks: Vec<_> = group.iter().map(|number| (*number, rank(world, *number, &slot))).collect();
             // Who asked for nothing of others finds it out by comparing copies, one neighbour at a time.
             let slow = group.iter().any(|number| !world.machines[*number].wishes.relay);
@@ -345,20 +381,24 @@ fn liveness(scenario: &mut Scenario) {
         }
         let slot = Slot { origin: speaker.origin.clone(), audience: Audience::Federation };
         let dead = scenario.dead.contains(&domain);
-        for number in reached(scenario, &slot, domain) {
+        if scenario.has_twin(domain) {
+            continue;
+        }
+        let reached = reached(scenario, &slot, domain);
+        // Who asked for nothing of others hears of their refreshes late, and so do those behind it.
+        let told = reached.iter().all(|number| world.machines[*number].wishes.relay);
+        for number in reached {
             let host = &world.machines[number];
             let Some(node) = host.node.as_ref().filter(|_| number != domain) else { continue };
             let standing = node.standing(&speaker.origin, host.clock.read(world.now).mono);
             let freshness = standing.map(|standing| standing.freshness);
             let alive = matches!(freshness, Some(Freshness::Fresh | Freshness::Indirect));
-            // Who asked for nothing of others hears of their refreshes late, and so do those behind it.
-            let told = reached(scenario, &slot, domain).iter().all(|number| world.machines[*number].wishes.relay);
             if alive == dead && (told || dead) {
                 wrong.push(format!("L2: machine {number} sees {} as {standing:?}, dead: {dead}", slot.origin));
             }
             let draft = speaker.drafts.get(&Audience::Federation);
-            let held = node.documents().find(|(other, _)| **other == slot);
-            let same = held.zip(draft).is_some_and(|((_, held), draft)| {
+            let held = node.document(&slot);
+            let same = held.zip(draft).is_some_and(|(held, draft)| {
                 draft.sections.len() == held.sections.len()
                     && draft
                         .sections

@@ -74,6 +74,10 @@ pub enum Fault {
     SetClock(usize, i64),
     /// Somebody with a stolen key uses up a domain's epochs.
     Poison(usize),
+    /// What a domain has said so far is not to count any more: the roster gets a least epoch above.
+    RaiseEpoch(usize),
+    /// A manager leaves in good order, and ends.
+    Leave(usize),
 }
 
 /// What became of a disk.
@@ -101,8 +105,14 @@ pub struct Scenario {
     pub faults_end: u64,
     /// Domains that are dead for good.
     pub dead: Vec<usize>,
+    /// Domains that leave in good order.
+    pub left: Vec<usize>,
+    /// Domains whose managers start late.
+    pub late: Vec<usize>,
     /// Domains whose keys of a generation were stolen and used.
     pub poisoned: BTreeMap<usize, u32>,
+    /// Second processes go on when the faults have ended.
+    pub twins_stay: bool,
     random: Random,
 }
 
@@ -122,9 +132,14 @@ fn roster(graph: &Graph, real: bool) -> Roster {
 #[must_use]
 pub fn machine(world: &mut World, graph: &Graph, roster: &Roster, domain: usize, actor: Option<Actor>) -> Machine {
     let random = &mut world.random;
+    // The roster's own copies of the names, which are quickly compared.
+    let named = |domain: usize| {
+        let id = OriginId::from(name(domain).as_str());
+        roster.members.get_key_value(&id).map_or(id, |(known, _)| known.clone())
+    };
     let neighbours: BTreeMap<OriginId, Neighbour> = graph
         .of(domain)
-        .map(|other| (OriginId::from(name(other).as_str()), Neighbour { dial: domain < other || random.percent(50) }))
+        .map(|other| (named(other), Neighbour { dial: domain < other || random.percent(50) }))
         .collect();
     let clock = Clock {
         offset: i64::try_from(random.below(2 * DAY as u64)).unwrap_or(0) - DAY,
@@ -134,7 +149,7 @@ pub fn machine(world: &mut World, graph: &Graph, roster: &Roster, domain: usize,
     let honest = actor.as_ref().is_none_or(|actor| actor.lie.keeps_versions());
     Machine {
         domain,
-        origin: OriginId::from(name(domain).as_str()),
+        origin: named(domain),
         node: None,
         life: 0,
         disk: SharedDisk::default(),
@@ -153,6 +168,8 @@ pub fn machine(world: &mut World, graph: &Graph, roster: &Roster, domain: usize,
         seen: Seen::default(),
         twin: false,
         isolated: false,
+        alone: 0,
+        heard_itself: false,
     }
 }
 
@@ -186,6 +203,9 @@ impl Scenario {
             world.ages_honest &= lie.is_none_or(Lie::keeps_ages);
             world.note(|| format!("machine {domain}: {lie:?}"));
             let mut machine = machine(&mut world, &graph, &roster, domain, lie.map(Actor::new));
+            if lie.is_some() {
+                world.liars.insert(machine.origin.clone());
+            }
             machine.wishes = wishes(&mut random);
             world.machines.push(machine);
         }
@@ -197,7 +217,10 @@ impl Scenario {
             rosters: vec![roster],
             faults_end,
             dead: Vec::new(),
+            left: Vec::new(),
+            late: Vec::new(),
             poisoned: BTreeMap::new(),
+            twins_stay: false,
             random,
         };
         scenario.draw();
@@ -224,7 +247,10 @@ impl Scenario {
             rosters: vec![roster],
             faults_end: 0,
             dead: Vec::new(),
+            left: Vec::new(),
+            late: Vec::new(),
             poisoned: BTreeMap::new(),
+            twins_stay: false,
             random,
         }
     }
@@ -250,9 +276,28 @@ impl Scenario {
             if self.world.machines[domain].is_honest() {
                 self.dead.push(domain);
                 let at = self.random.below(self.faults_end);
-                self.plan(at, Fault::Kill(domain, true));
+                if self.random.percent(30) {
+                    self.left.push(domain);
+                    self.plan(at, Fault::Leave(domain));
+                } else {
+                    self.plan(at, Fault::Kill(domain, true));
+                }
             }
         }
+        if size > 2 && self.random.percent(15) {
+            let domain = self.random.index(size);
+            self.late.push(domain);
+            let at = self.random.between(self.faults_end / 2, self.faults_end - 1);
+            self.plan(at, Fault::Restart(domain, Fate::Kept));
+        }
+        self.twins_stay = self.random.percent(40);
+    }
+
+    /// Whether a second process of a domain runs.
+    #[must_use]
+    pub fn has_twin(&self, domain: usize) -> bool {
+        let twins = self.world.machines.iter().skip(self.graph.size);
+        twins.filter(|machine| machine.twin && machine.node.is_some()).any(|machine| machine.domain == domain)
     }
 
     fn draw_fault(&mut self) {
@@ -312,8 +357,9 @@ impl Scenario {
     fn draw_roster(&mut self, at: u64, skew: u64) {
         let domain = self.random.index(self.graph.size);
         let id = OriginId::from(name(domain).as_str());
-        match self.random.below(3) {
+        match self.random.below(4) {
             0 => self.rekey(at, skew, domain),
+            3 => self.plan(at, Fault::RaiseEpoch(domain)),
             1 if self.graph.size > 3 => {
                 let with = self.next_roster();
                 let mut without = with.clone();
@@ -355,6 +401,16 @@ impl Scenario {
             let at = at + self.random.below(skew + 1);
             self.plan(at, Fault::Roster(machine, number));
         }
+    }
+
+    /// From now on nothing counts of a domain that it said in the epochs up to this.
+    pub fn raise_epoch(&mut self, domain: usize, above: u64) {
+        let mut roster = self.next_roster();
+        if let Some(member) = roster.members.get_mut(&OriginId::from(name(domain).as_str())) {
+            member.min_epoch = above + 1;
+        }
+        let now = self.world.now;
+        self.spread_roster(now, 5_000, roster);
     }
 
     /// Something new to say.

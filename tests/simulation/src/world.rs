@@ -4,14 +4,14 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, VecDeque},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque},
     sync::atomic::Ordering,
 };
 
 use crate::{
     byzantine,
     check::{self, Seen},
-    federation::protocol::{Event, Input, Item, Node, OriginId, Output, Roster, SessionId, Settings, Start},
+    federation::protocol::{Event, Input, Item, Node, OriginId, Output, Roster, SessionId, Settings, Slot, Start},
     history::SharedHistory,
     keys::Verifier,
     machine::{Disk, DiskEpochs, Machine},
@@ -25,8 +25,8 @@ use crate::{
 pub enum Happening {
     /// Time has passed for a process.
     Tick(MachineId, u32),
-    /// A packet comes to a side of a session.
-    Arrive(usize, usize, Packet),
+    /// A packet comes to a side of a session; when it was sent.
+    Arrive(usize, usize, Packet, u64),
     /// A dial comes to its end.
     Dialled(MachineId, u32, OriginId),
     /// A dial is known to have failed.
@@ -64,6 +64,8 @@ pub struct Counts {
     pub by_kind: BTreeMap<&'static str, (u64, u64)>,
     /// Inputs to nodes.
     pub steps: u64,
+    /// Documents that were newly held.
+    pub news: u64,
     /// Items dropped by honest nodes.
     pub dropped: u64,
     /// Proofs learnt.
@@ -100,6 +102,10 @@ pub struct World {
     pub checked: bool,
     /// The log is kept.
     pub logged: bool,
+    /// Longest that anything was under way that was news where it came, in milliseconds.
+    pub longest_way: u64,
+    /// Origins that lie.
+    pub liars: BTreeSet<OriginId>,
     /// No actor delays, understates or withholds: ages can be held to the hop.
     pub ages_honest: bool,
     queue: BinaryHeap<Reverse<Entry>>,
@@ -128,6 +134,8 @@ impl World {
             counts: Counts::default(),
             checked: true,
             logged: false,
+            longest_way: 0,
+            liars: BTreeSet::new(),
             ages_honest: true,
             queue: BinaryHeap::new(),
             order: 0,
@@ -170,7 +178,7 @@ impl World {
             Happening::Tick(machine, _) | Happening::Dialled(machine, ..) | Happening::DialFailed(machine, ..) => {
                 Some(*machine)
             }
-            Happening::Arrive(number, side, _) => {
+            Happening::Arrive(number, side, ..) => {
                 self.network.connections.get(number).map(|connection| connection.ends[*side].machine)
             }
             Happening::Planned(_) => None,
@@ -183,7 +191,7 @@ impl World {
         }
         match happening {
             Happening::Tick(machine, life) => self.tick(machine, life),
-            Happening::Arrive(number, side, packet) => self.arrive(number, side, packet),
+            Happening::Arrive(number, side, packet, sent) => self.arrive(number, side, packet, sent),
             Happening::Dialled(machine, life, peer) => self.dialled(machine, life, &peer),
             Happening::DialFailed(machine, life, peer) => {
                 if self.machines[machine].life == life {
@@ -215,7 +223,7 @@ impl World {
         host.life += 1;
         host.clock.base = base;
         host.seen.restarted();
-        host.isolated = false;
+        (host.isolated, host.heard_itself, host.alone) = (false, false, 0);
         let (last_epoch, stored) = {
             let disk = host.disk.lock();
             (disk.epoch, disk.documents.values().cloned().collect())
@@ -294,11 +302,11 @@ impl World {
     /// Sides of open sessions that a machine has.
     #[must_use]
     pub fn open_ends(&self, machine: MachineId) -> Vec<(usize, usize)> {
-        let sides = |(number, connection): (&usize, &crate::network::Connection)| {
-            let side = connection.ends.iter().position(|end| end.machine == machine && end.open)?;
-            Some((*number, side))
-        };
-        self.network.connections.iter().filter_map(sides).collect()
+        self.network.ends_of(machine).filter(|(number, side)| self.is_open(*number, *side)).collect()
+    }
+
+    fn is_open(&self, number: usize, side: usize) -> bool {
+        self.network.connections.get(&number).is_some_and(|connection| connection.ends[side].open)
     }
 
     /// Sends a packet from a side of a session.
@@ -307,17 +315,21 @@ impl World {
         let Some(connection) = self.network.connections.get_mut(&number) else { return };
         let arrival = (self.now + connection.latency + jitter).max(connection.last_arrival[side]);
         connection.last_arrival[side] = arrival;
-        self.at(arrival, Happening::Arrive(number, 1 - side, packet));
+        self.at(arrival, Happening::Arrive(number, 1 - side, packet, self.now));
     }
 
-    fn arrive(&mut self, number: usize, side: usize, packet: Packet) {
+    fn arrive(&mut self, number: usize, side: usize, packet: Packet, sent: u64) {
         let Some(connection) = self.network.connections.get_mut(&number) else { return };
         let (from, to) = (connection.ends[1 - side].machine, connection.ends[side].machine);
         if self.network.blocked.contains(&(from, to)) || !connection.held[1 - side].is_empty() {
-            connection.held[1 - side].push_back(packet);
+            connection.held[1 - side].push_back((packet, sent));
             return;
         }
-        self.deliver(number, side, packet);
+        let news = self.counts.news;
+        self.deliver(number, side, packet, sent);
+        if self.counts.news > news {
+            self.longest_way = self.longest_way.max(self.now.saturating_sub(sent));
+        }
     }
 
     /// Opens a path: what it held arrives, in its order.
@@ -333,13 +345,13 @@ impl World {
         let waiting: Vec<(usize, usize)> = self.network.connections.iter().filter_map(waiting).collect();
         for (number, side) in waiting {
             let Some(connection) = self.network.connections.get_mut(&number) else { continue };
-            for packet in std::mem::take(&mut connection.held[1 - side]) {
-                self.happen(Happening::Arrive(number, side, packet));
+            for (packet, sent) in std::mem::take(&mut connection.held[1 - side]) {
+                self.happen(Happening::Arrive(number, side, packet, sent));
             }
         }
     }
 
-    fn deliver(&mut self, number: usize, side: usize, packet: Packet) {
+    fn deliver(&mut self, number: usize, side: usize, packet: Packet, sent: u64) {
         let Some(connection) = self.network.connections.get(&number) else { return };
         let end = connection.ends[side].clone();
         let alive = self.machines[end.machine].life == end.life && self.machines[end.machine].node.is_some();
@@ -359,7 +371,7 @@ impl World {
             Packet::Subscribe(wishes) => self.step(machine, Input::Subscribed { session, wishes }),
             Packet::Report(token, items) => {
                 self.send(number, side, Packet::Acknowledge(token));
-                self.maybe_again(number, side, &items);
+                self.maybe_again(number, side, &items, sent);
                 self.step(machine, Input::Report { session, items });
             }
             Packet::Acknowledge(token) => {
@@ -380,12 +392,12 @@ impl World {
     }
 
     /// A report that was thought lost comes again, perhaps much later.
-    fn maybe_again(&mut self, number: usize, side: usize, items: &[Item]) {
+    fn maybe_again(&mut self, number: usize, side: usize, items: &[Item], sent: u64) {
         if self.duplicates == 0 || !self.random.percent(self.duplicates) {
             return;
         }
         let later = self.now + self.random.below(20_000);
-        self.at(later, Happening::Arrive(number, side, Packet::Report(0, items.to_vec())));
+        self.at(later, Happening::Arrive(number, side, Packet::Report(0, items.to_vec()), sent));
     }
 
     fn dialled(&mut self, machine: MachineId, life: u32, peer: &OriginId) {
@@ -412,7 +424,7 @@ impl World {
         let number = self.network.open(ends, latency, self.now);
         self.note(|| format!("machine {machine} has dialled machine {target}, session {number}"));
         self.send(number, 1, Packet::Open);
-        self.at(self.now, Happening::Arrive(number, 1, Packet::Open));
+        self.at(self.now, Happening::Arrive(number, 1, Packet::Open, self.now));
     }
 
     // === steps ===
@@ -424,17 +436,22 @@ impl World {
         let Some(node) = &mut self.machines[machine].node else { return };
         self.counts.steps += 1;
         let outputs = node.handle(input, now);
-        let stored = |output: &Output| matches!(output, Output::Store(..) | Output::Event(Event::Published { .. }));
+        let stored = |output: &Output| match output {
+            Output::Store(slot, _) | Output::Event(Event::Published { slot, .. }) => Some(slot.clone()),
+            _ => None,
+        };
         // What is held changes in no other way; that this is so is looked at every second.
-        let changed = outputs.iter().any(stored) || self.machines[machine].seen.is_due(self.now);
+        let changed: Vec<Slot> = outputs.iter().filter_map(stored).collect();
+        self.counts.news += changed.len() as u64;
         for output in outputs {
             if self.checked && self.machines[machine].is_honest() {
                 check::output(self, machine, &output, by_report);
             }
             self.apply(machine, output);
         }
-        if self.checked && changed && self.machines[machine].is_honest() {
-            check::node(self, machine);
+        let all = self.machines[machine].seen.is_due(self.now);
+        if self.checked && (all || !changed.is_empty()) && self.machines[machine].is_honest() {
+            check::node(self, machine, if all { None } else { Some(&changed) });
         }
     }
 
@@ -487,6 +504,7 @@ impl World {
         match event {
             Event::Dropped { .. } => self.counts.dropped += 1,
             Event::Disputed { .. } => self.counts.disputed += 1,
+            Event::HeardOurselves(_) => self.machines[machine].heard_itself = true,
             _ => {}
         }
         self.note(|| format!("machine {machine}: {event:?}"));

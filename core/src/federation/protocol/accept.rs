@@ -10,6 +10,7 @@ use super::{
     node::{Node, Now, Output, Stored},
     outbox::Known,
     pulling::Wanted,
+    roster::Member,
     session::SessionId,
     slots::{Held, outranks},
     version::Version,
@@ -70,11 +71,10 @@ impl Node {
         session: SessionId,
         from: &OriginId,
         mut document: Document,
-        manifest: Manifest,
+        mut manifest: Manifest,
         repaired: bool,
         now: Now,
     ) -> Result<Taken, Fault> {
-        let slot = manifest.slot();
         // What is said of its way is shown to people and decides nothing: a relay can lie about it.
         document.hops = document.hops.min(self.settings.hops);
         document.via.truncate(self.settings.hops as usize);
@@ -83,9 +83,8 @@ impl Node {
         if !direct && (!self.may_relay(from, now.mono) || matches!(manifest.audience, Audience::Adjacent(_))) {
             return Err(Fault::NotARelay);
         }
-        if !self.roster.members.contains_key(&manifest.origin) {
-            return Err(Fault::UnknownOrigin);
-        }
+        manifest.origin = self.roster.name_of(&manifest.origin).ok_or(Fault::UnknownOrigin)?;
+        let slot = manifest.slot();
         if !is_shared(&self.roster, &self.me, from, &slot) {
             return Err(Fault::Audience);
         }
@@ -145,7 +144,7 @@ impl Node {
         if manifest.federation != self.roster.federation {
             return Err(Fault::OtherFederation);
         }
-        if !version.in_range() || version.key_gen != member.key_gen || version.epoch < member.min_epoch {
+        if !version.in_range() || !member.admits(version) {
             return Err(Fault::Version);
         }
         let valid = member.keys.iter().filter(|key| key.not_before <= wall && wall <= key.not_after);
@@ -217,11 +216,14 @@ impl Node {
             }
         };
         let before = next.sections.len();
-        let known = state.held.iter().flat_map(|held| held.sections.values().cloned());
-        for body in known.collect::<Vec<_>>().into_iter().chain(fitting) {
-            if next.manifest.sections.get(&body.name) == Some(&body.reference()) {
-                next.sections.insert(body.name.clone(), body);
-            }
+        // What is held fits its own manifest, and what fits this one was looked at above: no hash is taken twice.
+        let held = state.held.iter().flat_map(|held| {
+            let same =
+                |body: &&SectionBody| held.manifest.sections.get(&body.name) == next.manifest.sections.get(&body.name);
+            held.sections.values().filter(same).cloned()
+        });
+        for body in held.collect::<Vec<_>>().into_iter().chain(fitting) {
+            next.sections.insert(body.name.clone(), body);
         }
         if next.is_whole() {
             self.replace(&slot, next, now.mono);
@@ -263,6 +265,7 @@ impl Node {
             state.proof = None;
         }
         self.pulling.arrived(&Wanted { slot: slot.clone(), proof: false }, version, hash);
+        self.seen.may_have_changed(&slot.origin);
         self.out.push(Output::Store(slot.clone(), stored));
         self.event(Event::Accepted { slot: slot.clone(), version, from, changed });
         if lived.is_some_and(|lived| lived < version)
@@ -280,7 +283,8 @@ impl Node {
         // What an origin said that is out of the roster now, or under replaced keys, was believed when it was stored: kept,
         // so that nothing older of it is believed should it come back. It is shown as excluded.
         let member = self.roster.members.get(&manifest.origin);
-        let excluded = member.is_none_or(|member| member.key_gen > manifest.version.key_gen);
+        let replaced = |member: &Member| member.key_gen >= manifest.version.key_gen && !member.admits(manifest.version);
+        let excluded = member.is_none_or(replaced);
         let entitled = self.roster.entitled(&self.me, &manifest.origin, &manifest.audience);
         let taken = excluded || (entitled && self.believe(&jws, &manifest, now.wall).is_ok());
         if manifest.origin == self.me || !taken || !self.roster.members.contains_key(&self.me) {

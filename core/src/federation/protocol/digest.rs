@@ -1,6 +1,6 @@
 //! What two managers compare: the slots that both may see.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use super::{
     identity::{OriginId, Slot},
@@ -29,8 +29,8 @@ pub(super) fn claims(
         held_before.is_none_or(|limit| state.held.as_ref().is_some_and(|held| held.received_at <= limit))
     };
     let current = |slot: &Slot, state: &SlotState| {
-        let generation = roster.members.get(&slot.origin).map(|member| member.key_gen);
-        state.held.as_ref().map(|held| held.manifest.version.key_gen) == generation
+        let member = roster.members.get(&slot.origin);
+        state.held.as_ref().zip(member).is_some_and(|(held, member)| member.admits(held.manifest.version))
     };
     slots
         .iter()
@@ -42,13 +42,11 @@ pub(super) fn claims(
 /// One hash over claims in the order of their slots.
 #[must_use]
 pub(super) fn root(claims: &[Claim]) -> Hash {
-    let text: Vec<String> = claims
-        .iter()
-        .map(|claim| {
-            let Claim { slot, version, hash, disputed } = claim;
-            format!("{}\n{}\n{version}\n{hash}\n{}\n", slot.origin, slot.audience, u8::from(*disputed))
-        })
-        .collect();
-    let parts: Vec<&[u8]> = text.iter().map(String::as_bytes).collect();
-    Hash::of(&parts)
+    let mut text = String::with_capacity(claims.len() * 128);
+    for Claim { slot, version, hash, disputed } in claims {
+        let disputed = u8::from(*disputed);
+        // Writing to memory does not fail.
+        let _ = write!(text, "{}\n{}\n{version}\n{hash}\n{disputed}\n", slot.origin, slot.audience);
+    }
+    Hash::of(&[text.as_bytes()])
 }

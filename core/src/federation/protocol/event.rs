@@ -1,6 +1,7 @@
 //! What a node has to say to those who run it.
 
 use super::{
+    company::CutOff,
     freshness::Freshness,
     identity::{OriginId, Slot},
     version::Version,
@@ -132,9 +133,9 @@ pub enum Event {
     NoEpoch,
     /// The signing key is not to be had.
     NoSignature,
-    /// Most sessions died at once, or we were held up ourselves.
-    Isolated,
-    /// Half of the sessions are back.
+    /// We take ourselves to be cut off.
+    Isolated(CutOff),
+    /// Sessions are back: half of those before, or the first after none.
     Rejoined,
     /// A roster with a lower version than ours.
     OldRoster {

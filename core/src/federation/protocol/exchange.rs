@@ -55,6 +55,7 @@ impl Node {
             }
         }
         self.sessions.insert(id, Session::new(peer.clone(), dialled, now));
+        self.seen.may_have_changed(&peer);
         for other in &before {
             self.out.push(Output::Close(*other));
             self.forget_session(*other);
@@ -83,10 +84,11 @@ impl Node {
         }
         // Who has said goodbye has not died.
         let has_left = self.standing(&session.peer, now).is_some_and(|seen| seen.freshness == Freshness::Withdrawn);
-        self.event(Event::SessionDown(session.peer));
+        self.seen.may_have_changed(&session.peer);
+        self.event(Event::SessionDown(session.peer.clone()));
         self.direct_changed = true;
         if !has_left {
-            self.died(now);
+            self.died(&session.peer, now);
         }
     }
 
@@ -267,14 +269,16 @@ impl Node {
     /// What a neighbour says it holds: noted, and asked for where it is more than what is here. Nothing is believed yet.
     fn take_claims(&mut self, id: SessionId, peer: &OriginId, claims: Vec<Claim>, now: Now) {
         for claim in claims {
-            let Claim { slot, version, hash, disputed } = claim;
+            let Claim { mut slot, version, hash, disputed } = claim;
+            let Some(name) = self.roster.name_of(&slot.origin) else { continue };
+            slot.origin = name;
             if !is_shared(&self.roster, &self.me, peer, &slot) {
                 continue;
             }
-            let generation = self.roster.members.get(&slot.origin).map(|member| member.key_gen);
+            let admitted = self.roster.members.get(&slot.origin).is_some_and(|member| member.admits(version));
             let relays = slot.origin == *peer
                 || self.neighbours.get(peer).is_some_and(|neighbour| neighbour.may_relay(now.mono));
-            if Some(version.key_gen) != generation || !version.in_range() || !relays {
+            if !admitted || !version.in_range() || !relays {
                 continue;
             }
             self.note_known(id, &slot, Known { version, hash, sections: BTreeSet::new() });
@@ -306,11 +310,6 @@ impl Node {
 
     /// Asks for what is wanted and not asked for yet.
     pub(super) fn ask(&mut self, now: u64) {
-        let (sessions, roster, me) = (&self.sessions, &self.roster, &self.me);
-        // The roster may have changed since it was offered.
-        self.pulling.retain(|wanted, session| {
-            sessions.get(&session).is_some_and(|session| is_shared(roster, me, &session.peer, &wanted.slot))
-        });
         for (id, wanted) in self.pulling.due(now, self.settings.want) {
             let wants = wanted.iter().take(self.settings.items).map(|wanted| self.want(wanted)).collect();
             self.next_token += 1;
@@ -321,15 +320,12 @@ impl Node {
             }
             self.out.push(Output::Request { session: id, token, wants });
         }
-        let open = &self.sessions;
-        self.requests.retain(|(session, _), _| open.contains_key(session));
     }
 
     fn want(&self, wanted: &Wanted) -> Want {
-        let sections = |held: &Held| held.sections.values().map(|body| body.reference().hash).collect::<Vec<_>>();
         let state = self.slots.get(&wanted.slot);
         let held = state.into_iter().flat_map(|state| state.held.iter().chain(&state.waiting));
-        Want { slot: wanted.slot.clone(), have: held.flat_map(sections).collect(), proof: wanted.proof }
+        Want { slot: wanted.slot.clone(), have: held.flat_map(Held::hashes).collect(), proof: wanted.proof }
     }
 
     pub(super) fn requested(&mut self, id: SessionId, token: u64, wants: &[Want], now: u64) {
@@ -350,7 +346,7 @@ impl Node {
             }
             let Some(held) = &state.held else { continue };
             let have: BTreeSet<Hash> = want.have.iter().copied().collect();
-            let document = self.document(held, &have, None, now);
+            let document = self.composed(held, &have, None, now);
             bytes += size(&document);
             if let Some(session) = self.sessions.get_mut(&id) {
                 session.note(&want.slot, known(held));
@@ -394,10 +390,11 @@ impl Node {
     // === sending ===
 
     /// A document as it is sent: without the sections that the other side has.
-    fn document(&self, held: &Held, have: &BTreeSet<Hash>, wishes: Option<&Subscription>, now: u64) -> Document {
+    fn composed(&self, held: &Held, have: &BTreeSet<Hash>, wishes: Option<&Subscription>, now: u64) -> Document {
         let wanted = |body: &&SectionBody| {
             let names = wishes.and_then(|wishes| wishes.sections.as_ref());
-            names.is_none_or(|names| names.contains(&body.name)) && !have.contains(&body.reference().hash)
+            let has = held.manifest.sections.get(&body.name).is_some_and(|section| have.contains(&section.hash));
+            names.is_none_or(|names| names.contains(&body.name)) && !has
         };
         let own = held.manifest.origin == self.me;
         let mut via = held.via.clone();
@@ -435,10 +432,10 @@ impl Node {
     /// The next report for a session; `None` if there is nothing to say or no room.
     fn compose(&mut self, id: SessionId, now: u64) -> Option<Vec<Item>> {
         let session = self.sessions.get(&id)?;
-        let wishes = session.subscription.clone()?;
-        if session.outbox.in_flight.len() >= self.settings.window {
+        if session.outbox.in_flight.len() >= self.settings.window || !session.owes(&self.settings, now) {
             return None;
         }
+        let wishes = session.subscription.clone()?;
         let due: Vec<Slot> =
             session.outbox.documents.iter().filter(|(_, at)| **at <= now).map(|(slot, _)| slot.clone()).collect();
         let mut items = Vec::new();
@@ -483,7 +480,7 @@ impl Node {
         }
         let nothing = BTreeSet::new();
         let have = session.knows.get(slot).map_or(&nothing, |known| &known.sections);
-        let document = self.document(held, have, Some(wishes), now);
+        let document = self.composed(held, have, Some(wishes), now);
         let known = known(held);
         let session = self.sessions.get_mut(&id)?;
         session.note(slot, known);
@@ -507,8 +504,7 @@ impl Node {
 
 /// What the other side holds of a document once it was sent to it.
 fn known(held: &Held) -> Known {
-    let sections = held.sections.values().map(|body| body.reference().hash).collect();
-    Known { version: held.manifest.version, hash: held.hash, sections }
+    Known { version: held.manifest.version, hash: held.hash, sections: held.hashes().collect() }
 }
 
 /// Bytes that a document takes in a report, about: base64url makes four of three.

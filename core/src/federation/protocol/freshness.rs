@@ -63,6 +63,21 @@ pub(super) struct Evidence {
     pub member: bool,
 }
 
+impl Evidence {
+    /// In how many milliseconds time alone makes another state of it; `None` if it never does.
+    #[must_use]
+    pub(super) fn lasts(&self) -> Option<u64> {
+        if !self.member || self.leaving {
+            return None;
+        }
+        if self.age <= self.valid_for {
+            return Some(self.valid_for - self.age + 1);
+        }
+        let patience = self.valid_for.saturating_mul(4);
+        (self.since_advance < patience).then(|| patience - self.since_advance)
+    }
+}
+
 /// The state that the evidence makes.
 #[must_use]
 pub(super) fn judge(evidence: &Evidence) -> Freshness {
@@ -79,35 +94,33 @@ pub(super) fn judge(evidence: &Evidence) -> Freshness {
     }
 }
 
-/// Half of the time for which the least delay is remembered.
-const HALF_WINDOW: u64 = 1_800_000;
+/// Clocks of honest machines run at most one in a hundred wrong, each of two: one millisecond in so many of a delay that
+/// grows is the clocks'.
+const CLOCK_RATES: u64 = 50;
 
 /// The least delay between an origin's `issuedAt` and our receipt, whatever its clock says: what comes later than that has
-/// been held up on its way.
-#[derive(Clone, Debug, Default)]
+/// been held up on its way. The least grows by what two clocks of different rates may make of the time since, so that it
+/// accuses nobody for the rate of its clock, however long ago the quickest came.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Delays {
     epoch: u64,
-    /// Start of the newer half, and the least of each half.
-    newer_since: u64,
-    newer: Option<i128>,
-    older: Option<i128>,
+    /// The least, and our monotonic time of then.
+    least: Option<(i128, u64)>,
 }
 
 impl Delays {
     /// By how much, in milliseconds, this one came later than the quickest, which it may be itself.
     pub(super) fn excess(&mut self, epoch: u64, issued_at: u64, receipt: u64) -> u64 {
         let offset = i128::from(receipt) - i128::from(issued_at);
-        if self.epoch != epoch {
-            *self = Self { epoch, newer_since: receipt, newer: None, older: None };
+        let known = self.least.filter(|_| self.epoch == epoch);
+        let least = known.map(|(least, at)| least + i128::from(receipt.saturating_sub(at) / CLOCK_RATES));
+        match least {
+            Some(least) if least < offset => u64::try_from(offset - least).unwrap_or(u64::MAX),
+            _ => {
+                *self = Self { epoch, least: Some((offset, receipt)) };
+                0
+            }
         }
-        if receipt.saturating_sub(self.newer_since) >= HALF_WINDOW {
-            self.older = self.newer.take();
-            self.newer_since = receipt;
-        }
-        let newer = self.newer.map_or(offset, |least| least.min(offset));
-        self.newer = Some(newer);
-        let least = self.older.map_or(newer, |least| least.min(newer));
-        u64::try_from(offset - least).unwrap_or(0)
     }
 }
 
@@ -125,12 +138,55 @@ mod tests {
         assert_eq!(delays.excess(2, day + 3_000, 32_100), 0, "a new epoch may be another machine with another clock");
     }
 
-    #[test]
-    fn a_clock_that_runs_slow_is_forgotten_after_an_hour() {
+    /// Excess told of refreshes of every 15 s in so many hours, each under way for 20 ms, by an origin whose clock runs so many
+    /// millionths too slow, to a reader whose clock runs as much too fast.
+    fn most_excess(hours: u64, millionths: i64, held_back: impl Fn(u64) -> u64) -> u64 {
         let mut delays = Delays::default();
-        delays.excess(1, 10_000, 10_000);
-        assert_eq!(delays.excess(1, 10_000 + HALF_WINDOW - 50, 10_000 + HALF_WINDOW), 50);
-        assert_eq!(delays.excess(1, 10_000 + 2 * HALF_WINDOW - 100, 10_000 + 2 * HALF_WINDOW), 50);
+        let runs = |at: u64, wrong: i64| u64::try_from(at as i64 + at as i64 * wrong / 1_000_000).unwrap();
+        let refreshes = (0..hours * 3_600_000).step_by(15_000);
+        let excess = |at: u64| {
+            let issued_at = 1_700_000_000_000 + runs(at, -millionths);
+            delays.excess(1, issued_at, runs(at + 20 + held_back(at), millionths))
+        };
+        refreshes.map(excess).max().unwrap()
+    }
+
+    #[test]
+    fn clocks_of_different_rates_accuse_nobody() {
+        for millionths in [-10_000, -500, 0, 500, 10_000] {
+            for hours in [1, 30] {
+                let most = most_excess(hours, millionths, |_| 0);
+                assert!(most <= 5, "{millionths} millionths, {hours} h: {most} ms");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_held_back_after_hours_shows_whatever_the_rates() {
+        for (millionths, least) in [(0, 59_000), (500, 59_000), (10_000, 59_000)] {
+            // From the third hour on a relay keeps everything for a minute.
+            let most = most_excess(4, millionths, |at| if at > 7_200_000 { 60_000 } else { 0 });
+            assert!((least..61_000).contains(&most), "{millionths} millionths: {most} ms");
+        }
+    }
+
+    #[test]
+    fn a_state_lasts_until_time_makes_another_of_it() {
+        let at = |passed: u64| Evidence {
+            age: 3 + passed,
+            valid_for: 10,
+            since_advance: passed,
+            direct: true,
+            leaving: false,
+            member: true,
+        };
+        let (mut now, mut seen) = (0, vec![judge(&at(0))]);
+        while let Some(lasts) = at(now).lasts() {
+            assert_eq!(judge(&at(now + lasts - 1)), judge(&at(now)));
+            now += lasts;
+            seen.push(judge(&at(now)));
+        }
+        assert_eq!((now, seen), (40, vec![Freshness::Fresh, Freshness::Stale, Freshness::Unreachable]));
     }
 
     #[test]

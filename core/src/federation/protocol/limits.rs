@@ -39,8 +39,6 @@ pub struct Settings {
     pub section_bytes: usize,
     /// Bytes of all sections of a document.
     pub document_bytes: usize,
-    /// Audiences of an origin that are held: `federation`, its area, `aggregator`, and ours.
-    pub audiences: usize,
     /// Tokens of a (slot, neighbour), one more each second.
     pub bucket: u32,
     /// Bad items in a minute after which a neighbour relays nothing for a while.
@@ -53,7 +51,7 @@ pub struct Settings {
     pub late_tick: u64,
     /// How long we take ourselves to be cut off at least: what was held up meanwhile arrives first, and so is no fault of others.
     pub isolation: u64,
-    /// How long what is stale stays visible.
+    /// How long what nothing newer came of stays visible.
     pub keep_stale: u64,
 }
 
@@ -78,7 +76,6 @@ impl Default for Settings {
             sections: 16,
             section_bytes: 64 * 1024,
             document_bytes: 192 * 1024,
-            audiences: 4,
             bucket: 16,
             bad_items: 16,
             quarantine: 300_000,

@@ -5,6 +5,7 @@
 //! other part of the manager, so that the simulation compiles it alone.
 
 mod accept;
+mod company;
 mod digest;
 mod event;
 mod exchange;
@@ -22,12 +23,14 @@ mod publish;
 mod pulling;
 mod reading;
 mod roster;
+mod seeing;
 mod session;
 mod slots;
 #[cfg(test)]
 mod tests;
 mod version;
 
+pub use company::CutOff;
 pub use event::{Event, Fault};
 pub use freshness::{Freshness, Standing};
 pub use identity::{Audience, OriginId, Slot};

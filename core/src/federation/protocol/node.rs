@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::{
+    company::{Change, Company},
+    digest::is_shared,
     event::Event,
     freshness::Freshness,
     identity::{Audience, OriginId, Slot},
@@ -17,6 +19,7 @@ use super::{
     publish::{Draft, Own},
     pulling::Pulling,
     roster::Roster,
+    seeing::Seen,
     session::{Session, SessionId},
     slots::{Held, SlotState},
     version::Version,
@@ -164,15 +167,6 @@ pub enum Output {
     Event(Event),
 }
 
-/// A time in which we take ourselves to be cut off.
-#[derive(Clone, Copy, Debug)]
-struct Isolation {
-    /// Sessions before it.
-    sessions: usize,
-    /// When it began, or was last seen to go on.
-    since: u64,
-}
-
 /// A manager's part in the federation.
 pub struct Node {
     pub(super) me: OriginId,
@@ -197,9 +191,8 @@ pub struct Node {
     pub(super) last_input: Now,
     /// Our clock was set since the last manifest was signed.
     pub(super) clock_was_set: bool,
-    deaths: Vec<u64>,
-    isolated: Option<Isolation>,
-    seen: BTreeMap<OriginId, Freshness>,
+    company: Company,
+    pub(super) seen: Seen,
 }
 
 /// Who a node is, with what it signs, and what it remembers.
@@ -248,12 +241,10 @@ impl Node {
             last_tick: None,
             last_input: now,
             clock_was_set: false,
-            deaths: Vec::new(),
-            isolated: None,
-            seen: BTreeMap::new(),
+            company: Company::default(),
+            seen: Seen::default(),
         };
-        let least = node.roster.members.get(&node.me).map_or(0, |member| member.min_epoch);
-        node.take_epoch(last_epoch.max(least), now);
+        node.take_epoch(last_epoch.max(node.least_epoch()), now);
         stored.into_iter().for_each(|document| node.restore(document, now));
         node
     }
@@ -382,18 +373,30 @@ impl Node {
 
     // === membership ===
 
+    fn least_epoch(&self) -> u64 {
+        self.roster.members.get(&self.me).map_or(0, |member| member.min_epoch)
+    }
+
     fn new_roster(&mut self, roster: Roster, now: Now) {
         if roster.version < self.roster.version {
             return self.event(Event::OldRoster { version: roster.version });
         }
-        let rekeyed = roster.members.get(&self.me).map(|member| member.key_gen)
-            != self.roster.members.get(&self.me).map(|member| member.key_gen);
+        let generation = |roster: &Roster| roster.members.get(&self.me).map(|member| member.key_gen);
+        let rekeyed = generation(&roster) != generation(&self.roster);
         self.roster = roster;
+        let least = self.least_epoch();
         if rekeyed {
             // Under new keys no epoch was used; what was heard of under the old ones was perhaps a thief's.
             self.own.forget_heard();
-            self.take_epoch(0, now);
         }
+        if rekeyed || self.own.epoch.is_some_and(|ours| ours < least) {
+            self.take_epoch(least, now);
+        }
+        let (sessions, roster, me) = (&self.sessions, &self.roster, &self.me);
+        self.pulling.retain(|wanted, session| {
+            sessions.get(&session).is_some_and(|session| is_shared(roster, me, &session.peer, &wanted.slot))
+        });
+        self.seen.all_may_have_changed();
         let gone: Vec<SessionId> = self
             .sessions
             .iter()
@@ -426,15 +429,8 @@ impl Node {
     /// We were held up ourselves: silence of others in that time means nothing.
     fn held_up(&mut self, now: u64) {
         self.sessions.values_mut().for_each(|session| session.heard_at = now);
-        let sessions = self.sessions.len();
-        match &mut self.isolated {
-            Some(isolation) => isolation.since = now,
-            None if sessions == 0 => {}
-            None => {
-                self.isolated = Some(Isolation { sessions, since: now });
-                self.event(Event::Isolated);
-            }
-        }
+        let change = self.company.held_up(self.sessions.len(), now);
+        self.company_changed(change);
     }
 
     fn watch_sessions(&mut self, now: u64) {
@@ -447,28 +443,37 @@ impl Node {
         for session in silent {
             self.close(session, now);
         }
-        let (sessions, least) = (self.sessions.len(), self.settings.isolation);
-        if self.isolated.is_some_and(|it| 2 * sessions >= it.sessions && now.saturating_sub(it.since) >= least) {
-            self.isolated = None;
-            self.event(Event::Rejoined);
-        }
+        let expected = !self.sessions.is_empty() || self.neighbours.keys().any(|peer| self.is_expected(peer, now));
+        let change = self.company.look(self.sessions.len(), expected, &self.settings, now);
+        self.company_changed(change);
+    }
+
+    /// Whether a neighbour should have a session with us: it belongs to the federation, as we do, and has not left.
+    fn is_expected(&self, peer: &OriginId, now: u64) -> bool {
+        let members = &self.roster.members;
+        let left = self.standing(peer, now).is_some_and(|seen| seen.freshness == Freshness::Withdrawn);
+        *peer != self.me && members.contains_key(&self.me) && members.contains_key(peer) && !left
     }
 
     /// Notes that a session has died, and whether it is rather we who are cut off.
-    pub(super) fn died(&mut self, now: u64) {
-        self.deaths.retain(|at| now.saturating_sub(*at) < self.settings.dead);
-        self.deaths.push(now);
-        let (dead, before) = (self.deaths.len(), self.deaths.len() + self.sessions.len());
-        if self.isolated.is_none() && dead >= 3 && 2 * dead >= before {
-            self.isolated = Some(Isolation { sessions: before, since: now });
-            self.event(Event::Isolated);
+    pub(super) fn died(&mut self, peer: &OriginId, now: u64) {
+        let left = self.sessions.values().map(|session| &session.peer).collect();
+        let change = self.company.died(peer, &left, &self.settings, now);
+        self.company_changed(change);
+    }
+
+    fn company_changed(&mut self, change: Option<Change>) {
+        match change {
+            Some(Change::CutOff(why)) => self.event(Event::Isolated(why)),
+            Some(Change::Back) => self.event(Event::Rejoined),
+            None => {}
         }
     }
 
     /// Whether we take ourselves to be cut off.
     #[must_use]
     pub fn is_isolated(&self) -> bool {
-        self.isolated.is_some()
+        self.company.is_isolated()
     }
 
     fn dial(&mut self, now: u64) {
@@ -494,23 +499,6 @@ impl Node {
         if !told.is_empty() {
             let drawn = usize::try_from(self.epochs.random() % told.len() as u64).unwrap_or(0);
             self.send_root(told[drawn], now);
-        }
-    }
-
-    /// Tells of every origin that is seen in another way than before.
-    fn look_around(&mut self, now: u64) {
-        let mut origins: Vec<&OriginId> = self.slots.keys().map(|slot| &slot.origin).collect();
-        origins.dedup();
-        let standings: Vec<(OriginId, Freshness)> = origins
-            .into_iter()
-            .filter(|origin| **origin != self.me)
-            .filter_map(|origin| Some((origin.clone(), self.standing(origin, now)?.freshness)))
-            .collect();
-        for (origin, now) in standings {
-            let before = self.seen.insert(origin.clone(), now);
-            if before != Some(now) {
-                self.event(Event::Standing { origin, before, now });
-            }
         }
     }
 

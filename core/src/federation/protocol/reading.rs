@@ -7,39 +7,76 @@ use super::{
     manifest::Hash,
     node::Node,
     session::{Session, SessionId},
-    slots::Held,
+    slots::{Held, SlotState},
 };
 
 impl Node {
     /// How an origin is seen; `None` if nothing was ever heard of it.
     #[must_use]
     pub fn standing(&self, origin: &OriginId, now: u64) -> Option<Standing> {
+        let (evidence, disputed) = self.evidence(origin, now)?;
+        Some(Standing { freshness: judge(&evidence), age_ms: evidence.age, disputed })
+    }
+
+    /// What there is to judge an origin by, and whether it is disputed.
+    pub(super) fn evidence(&self, origin: &OriginId, now: u64) -> Option<(Evidence, bool)> {
         let member = self.roster.members.get(origin);
-        // An origin's slots are neighbours in the map, `federation` first.
-        let first = Slot { origin: origin.clone(), audience: Audience::Federation };
-        let of_origin = || self.slots.range(&first..).take_while(|(slot, _)| slot.origin == *origin);
-        let current = |held: &&Held| member.is_none_or(|member| member.key_gen == held.manifest.version.key_gen);
+        let of_origin = || self.slots_of(origin);
+        let current = |held: &&Held| member.is_none_or(|member| member.admits(held.manifest.version));
         let all = || of_origin().filter_map(|(_, state)| state.held.as_ref());
         // What is of a former life, or withdrawn, says nothing as long as there is something else.
         let epoch = all().filter(current).map(|held| held.manifest.version.epoch).max();
         let of_this_life = all().filter(current).filter(|held| Some(held.manifest.version.epoch) == epoch);
         let newest = of_this_life.min_by_key(|held| (held.manifest.leaving, held.age(now))).or_else(|| all().next())?;
         let advanced = of_origin().map(|(_, state)| state.advanced_at).max().unwrap_or(0);
-        let freshness = judge(&Evidence {
+        let evidence = Evidence {
             age: newest.age(now),
             valid_for: newest.manifest.valid_for_ms,
             since_advance: now.saturating_sub(advanced),
             direct: *origin == self.me || self.session_with(origin).is_some(),
             leaving: newest.manifest.leaving,
             member: member.is_some() && current(&newest),
-        });
+        };
         let disputed = of_origin().any(|(_, state)| state.is_disputed());
-        Some(Standing { freshness, age_ms: newest.age(now), disputed })
+        Some((evidence, disputed))
+    }
+
+    /// The document held of a slot.
+    #[must_use]
+    pub fn document(&self, slot: &Slot) -> Option<&Held> {
+        self.slots.get(slot)?.held.as_ref()
     }
 
     /// The documents held, in the order of their slots.
     pub fn documents(&self) -> impl Iterator<Item = (&Slot, &Held)> {
         self.slots.iter().filter_map(|(slot, state)| Some((slot, state.held.as_ref()?)))
+    }
+
+    /// The documents held of one origin that are worth showing: not what nothing newer has come of for a day. That is kept only
+    /// so that nothing older is believed.
+    pub fn shown_of<'node>(
+        &'node self,
+        origin: &'node OriginId,
+        now: u64,
+    ) -> impl Iterator<Item = (&'node Slot, &'node Held)> {
+        let lasts = self.settings.keep_stale;
+        let worth = move |state: &&SlotState| *origin == self.me || now.saturating_sub(state.advanced_at) <= lasts;
+        let shown = self.slots_of(origin).filter(move |(_, state)| worth(state));
+        shown.filter_map(|(slot, state)| Some((slot, state.held.as_ref()?)))
+    }
+
+    /// The documents held of one origin.
+    pub fn documents_of<'node>(
+        &'node self,
+        origin: &'node OriginId,
+    ) -> impl Iterator<Item = (&'node Slot, &'node Held)> {
+        self.slots_of(origin).filter_map(|(slot, state)| Some((slot, state.held.as_ref()?)))
+    }
+
+    /// An origin's slots are neighbours in the map, `federation` first.
+    fn slots_of<'node>(&'node self, origin: &'node OriginId) -> impl Iterator<Item = (&'node Slot, &'node SlotState)> {
+        let first = Slot { origin: origin.clone(), audience: Audience::Federation };
+        self.slots.range(first..).take_while(move |(slot, _)| slot.origin == *origin)
     }
 
     /// The proofs held of two manifests under one version.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::identity::{Audience, OriginId};
+use super::{
+    identity::{Audience, OriginId},
+    version::Version,
+};
 
 /// What an origin is to the others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,6 +58,15 @@ pub struct Member {
     pub min_epoch: u64,
 }
 
+impl Member {
+    /// Whether a document of this version counts under this entry: of its keys' generation, and not of an epoch below its
+    /// least.
+    #[must_use]
+    pub fn admits(&self, version: Version) -> bool {
+        version.key_gen == self.key_gen && version.epoch >= self.min_epoch
+    }
+}
+
 /// All origins, the own one too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roster {
@@ -67,6 +79,12 @@ pub struct Roster {
 }
 
 impl Roster {
+    /// Our own copy of a domain's name, which is cheap to compare; `None` if it does not belong.
+    #[must_use]
+    pub(super) fn name_of(&self, origin: &OriginId) -> Option<OriginId> {
+        self.members.get_key_value(origin).map(|(name, _)| name.clone())
+    }
+
     /// Whether an origin may see what is said to an audience by `speaker`, who sees it anyway.
     #[must_use]
     pub fn entitled(&self, reader: &OriginId, speaker: &OriginId, audience: &Audience) -> bool {

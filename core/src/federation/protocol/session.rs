@@ -74,6 +74,18 @@ impl Session {
         self.knows.get(slot).is_some_and(|known| !outranks((version, hash), (known.version, known.hash)))
     }
 
+    /// Whether there is anything to be said to the neighbour now.
+    #[must_use]
+    pub(super) fn owes(&self, settings: &Settings, now: u64) -> bool {
+        let outbox = &self.outbox;
+        let announces = !outbox.announce.is_empty() && outbox.announce_since + settings.announce <= now;
+        self.said_at + settings.heartbeat <= now
+            || !outbox.small.is_empty()
+            || !outbox.proofs.is_empty()
+            || announces
+            || outbox.documents.values().any(|at| *at <= now)
+    }
+
     /// Notes what the neighbour holds, if that is more than was known.
     pub(super) fn note(&mut self, slot: &Slot, known: Known) {
         match self.knows.get(slot) {

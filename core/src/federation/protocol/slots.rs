@@ -49,6 +49,11 @@ impl Held {
         self.sections.len() == self.manifest.sections.len()
     }
 
+    /// Hashes of the sections that are here, as the manifest names them: what is here fits it.
+    pub(super) fn hashes(&self) -> impl Iterator<Item = Hash> {
+        self.sections.keys().filter_map(|name| Some(self.manifest.sections.get(name)?.hash))
+    }
+
     /// Whether it is above another: by version, and of one version the lower hash.
     #[must_use]
     pub fn outranks(&self, version: Version, hash: Hash) -> bool {

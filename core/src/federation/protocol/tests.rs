@@ -3,6 +3,7 @@
 
 mod hierarchy;
 mod laws;
+mod rosters;
 
 use std::{
     collections::BTreeMap,
@@ -464,7 +465,11 @@ fn sessions_that_die_together_are_our_own_isolation_and_those_of_who_leaves_are_
             net.ends.remove(&there);
             net.give("a", Input::Disconnected(here));
         }
-        assert_eq!(net.happened("a", |event| *event == Event::Isolated), usize::from(!leaves), "leaves: {leaves}");
+        assert_eq!(
+            net.happened("a", |event| matches!(event, Event::Isolated(CutOff::Deaths))),
+            usize::from(!leaves),
+            "leaves: {leaves}"
+        );
     }
 }
 
@@ -476,8 +481,9 @@ fn who_was_held_up_takes_silence_for_its_own_fault_for_a_while() {
     net.pass(1_000);
     net.now += 60_000;
     net.give("a", Input::Tick);
-    let counts =
-        |net: &Net| [Event::Isolated, Event::Rejoined].map(|wanted| net.happened("a", |event| *event == wanted));
+    let counts = |net: &Net| {
+        [Event::Isolated(CutOff::HeldUp), Event::Rejoined].map(|wanted| net.happened("a", |event| *event == wanted))
+    };
     assert_eq!(counts(&net), [1, 0]);
     net.pass(4_000);
     assert_eq!(counts(&net), [1, 0], "what was held up meanwhile arrives first");

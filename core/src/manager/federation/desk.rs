@@ -67,7 +67,7 @@ pub(super) struct Found {
 impl Found {
     fn of(core: &Core, domain: OriginId) -> Self {
         let now = core.now().mono;
-        let documents = core.node.documents().filter(|(slot, _)| slot.origin == domain);
+        let documents = core.node.shown_of(&domain, now);
         let documents: Vec<(Slot, Held)> = documents.map(|(slot, held)| (slot.clone(), held.clone())).collect();
         let for_all = documents.iter().find(|(slot, _)| slot.audience == Audience::Federation);
         let member = core.membership.roster.members.get(&domain);

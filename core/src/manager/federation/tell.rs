@@ -14,7 +14,7 @@ use crate::{
     api::event_log::EventLog,
     clock::wall_time,
     connection::{Concerned, SecurityNote, SecurityWatch},
-    federation::protocol::{Event, Fault, Freshness, OriginId},
+    federation::protocol::{CutOff, Event, Fault, Freshness, OriginId},
     manager::alarms::AlarmDesk,
     model::{AlarmKey, ReferencePoint},
     shard::{AlarmRequest, alarms::own_report},
@@ -157,20 +157,28 @@ impl Teller {
                 }
             }
             Event::Standing { origin, before, now } => self.standing(origin, *before, *now),
-            Event::Isolated => {
-                let taken_back = locked(&self.complaints).isolated();
-                let text = "most sessions with peers ended at once, or this manager was held up: it is probably this \
-                            manager that is cut off";
-                let repairs = ["Check this manager's network and load before looking at its peers."];
-                self.raise("manager-isolated", "", text.to_owned(), &repairs);
-                self.complain(taken_back);
-            }
+            Event::Isolated(why) => self.isolated(*why),
             Event::Rejoined => {
                 locked(&self.complaints).rejoined(Instant::now());
                 self.clear("manager-isolated", "", "sessions with peers are back");
             }
             other => self.security(other),
         }
+    }
+
+    fn isolated(&self, why: CutOff) {
+        let text = match why {
+            CutOff::Deaths => "most sessions with peers ended at once: it is probably this manager that is cut off",
+            CutOff::HeldUp => "this manager was held up: what it did not hear meanwhile says nothing of its peers",
+            CutOff::Alone => {
+                "there has been no session with any peer for a while: either all of them are down, or this manager is cut off"
+            }
+        };
+        let repairs = ["Check this manager's network and load before looking at its peers."];
+        // With no session left nothing tells which of the two it is: then what is said of the peers stands beside it.
+        let taken_back = (why != CutOff::Alone).then(|| locked(&self.complaints).isolated());
+        self.raise("manager-isolated", "", text.to_owned(), &repairs);
+        taken_back.into_iter().for_each(|taken_back| self.complain(taken_back));
     }
 
     fn security(&self, event: &Event) {
