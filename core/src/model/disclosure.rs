@@ -15,11 +15,16 @@ pub enum Topic {
     AlarmTypes,
     /// What the manager can do, and its version.
     Capabilities,
+    /// How much maintenance of links to other domains is announced.
+    Maintenance,
+    /// How many incidents there are on links to other domains; to the domain at the other end, which.
+    Incidents,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Health, Self::Alarms, Self::AlarmTypes, Self::Capabilities];
+    pub const ALL: [Self; 6] =
+        [Self::Health, Self::Alarms, Self::AlarmTypes, Self::Capabilities, Self::Maintenance, Self::Incidents];
     /// What is said unless the configuration says otherwise: how the domain is, in sum, and no more.
     pub const DEFAULT: [Self; 2] = [Self::Health, Self::Alarms];
 
@@ -31,6 +36,8 @@ impl Topic {
             Self::Alarms => "alarms",
             Self::AlarmTypes => "alarm-types",
             Self::Capabilities => "capabilities",
+            Self::Maintenance => "maintenance",
+            Self::Incidents => "incidents",
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     model::{
         ComponentId, ComponentRef, ReferencePoint,
         disclosure::{Topic, is_name},
+        peer_request::RequestKind,
     },
 };
 
@@ -167,6 +168,7 @@ impl Checker<'_> {
             export,
             import,
             pseudonym_key,
+            requests: allowed(raw.requests.as_deref()),
         })
     }
 }
@@ -175,6 +177,12 @@ impl Checker<'_> {
 fn disclosed(topics: Option<&[Topic]>) -> Vec<Topic> {
     let topics: BTreeSet<Topic> = topics.unwrap_or(&Topic::DEFAULT).iter().copied().collect();
     topics.into_iter().collect()
+}
+
+/// Each once, in one order.
+fn allowed(kinds: Option<&[RequestKind]>) -> Vec<RequestKind> {
+    let kinds: BTreeSet<RequestKind> = kinds.unwrap_or_default().iter().copied().collect();
+    kinds.into_iter().collect()
 }
 
 fn generation(spot: Option<&Spot<u64>>) -> u32 {

@@ -320,10 +320,11 @@ pub(super) static FEDERATION: TableSpec = TableSpec {
         ),
         key(
             "disclose",
-            Words(&["health", "alarms", "alarm-types", "capabilities"]),
+            Words(&["health", "alarms", "alarm-types", "capabilities", "maintenance", "incidents"]),
             Default("[\"health\", \"alarms\"]"),
             "What the whole federation is told of this domain, in counts: components by reference point, alarms by severity, alarms \
-             by type of the catalogue, what the manager can do with its version. [] tells only that it is there.",
+             by type of the catalogue, what the manager can do with its version, maintenance announced on links to other domains, \
+             alarms on such links (the domain at the other end is told which). [] tells only that it is there.",
         ),
         key(
             "export",
@@ -406,6 +407,13 @@ pub(super) static PEER: TableSpec = TableSpec {
             Means("links have no aliases"),
             "Text of 32 bytes or more, the same at both ends: aliases for the names of links are made with it, for policies that \
              tell links by them.",
+        ),
+        key(
+            "requests",
+            Words(&["maintenance", "emergency-priority", "incident"]),
+            Default("[]"),
+            "What this peer may ask of our operators: that they note maintenance of links with it, give priority to key relay over \
+             one, take over an incident on one. What is not listed is refused.",
         ),
     ],
 };

@@ -9,7 +9,9 @@
 //!   bytes of another domain's sections --form, own ends only--> what is shown, and what is wrong with it
 //! ```
 
-mod form;
+pub(in crate::federation) mod form;
+pub mod incidents;
+pub mod maintenance;
 mod steady;
 mod two_ends;
 
@@ -120,6 +122,10 @@ pub struct DomainPicture {
     pub links: Vec<LinkEnd>,
     /// What we can do.
     pub capabilities: Capabilities,
+    /// Maintenance of inter-domain links that we have announced, by the domain at the other end.
+    pub maintenance: BTreeMap<String, Vec<maintenance::Window>>,
+    /// Our incidents on inter-domain links, by the domain at the other end.
+    pub incidents: BTreeMap<String, Vec<incidents::Incident>>,
 }
 
 /// Names of all sections.
@@ -177,8 +183,11 @@ pub fn drafts(
     for (peer, ends) in by_peer {
         let of_links = picture.links.iter().filter(|end| end.peer == peer).map(|end| end.id.as_str());
         let names = of_links.chain([peer]).collect();
-        let links = serde_json::to_value(Links { ends }).map(|links| ("links".into(), links));
-        drafts.extend([draft(Audience::Adjacent(peer.into()), links.into_iter().collect(), names)]);
+        let mut sections: Sections = Vec::new();
+        sections.extend(serde_json::to_value(Links { ends }).map(|links| ("links".into(), links)));
+        sections.extend(maintenance::to_peer(picture, peer));
+        sections.extend(incidents::to_peer(picture, peer).filter(|_| disclosed.contains(&Topic::Incidents)));
+        drafts.extend([draft(Audience::Adjacent(peer.into()), sections, names)]);
     }
     drafts
 }
@@ -197,7 +206,10 @@ fn to_everybody(picture: &DomainPicture, disclosed: &[Topic]) -> Sections {
     let alarms = (!alarms.is_empty()).then_some(("alarms", Ok(Value::Object(alarms))));
     let capabilities = told(Topic::Capabilities).then(|| ("capabilities", serde_json::to_value(capabilities)));
     let all = [health, alarms, capabilities].into_iter().flatten();
-    all.filter_map(|(name, value)| Some((name.into(), value.ok()?))).collect()
+    let all = all.filter_map(|(name, value)| Some((name.into(), value.ok()?)));
+    let maintenance = told(Topic::Maintenance).then(|| maintenance::to_everybody(picture));
+    let incidents = told(Topic::Incidents).then(|| incidents::to_everybody(picture));
+    all.chain(maintenance).chain(incidents).collect()
 }
 
 /// Sections as they are signed: through the filter, whoever made them.
@@ -221,7 +233,19 @@ pub fn read(speaker: &OriginId, audience: &Audience, name: &str, bytes: &[u8]) -
     if name == "links" {
         own_ends(speaker, audience, &mut found);
     }
+    for (section, list) in [(maintenance::NAME, "windows"), (incidents::NAME, "open")] {
+        if name == section && !matches!(audience, Audience::Adjacent(_)) {
+            not_for_all(list, &mut found);
+        }
+    }
     Ok(Some(found))
+}
+
+/// What names links is for the domain at their other end alone.
+fn not_for_all(list: &str, found: &mut Fitted) {
+    if found.value.as_object_mut().is_some_and(|members| members.remove(list).is_some()) {
+        found.faults.push(format!("/{list}: links are spoken of with the domain at their other end alone"));
+    }
 }
 
 fn own_ends(speaker: &OriginId, audience: &Audience, found: &mut Fitted) {
@@ -256,6 +280,7 @@ mod tests {
             alarms: Alarms { raised: [("major".to_owned(), 2)].into(), types: [("link-down".to_owned(), 1)].into() },
             links: vec![end],
             capabilities: Capabilities { program: "qkdnm".into(), version: "0.1.0".into(), ..Capabilities::default() },
+            ..DomainPicture::default()
         }
     }
 
@@ -263,7 +288,7 @@ mod tests {
     fn links_are_told_to_the_domain_at_the_other_end_alone() {
         let drafts = drafts(&picture(), &Topic::ALL, &mut ());
         let names = |audience: &Audience| drafts[audience].sections.keys().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(names(&Audience::Federation), ["alarms", "capabilities", "health"]);
+        assert_eq!(names(&Audience::Federation), ["alarms", "capabilities", "health", "incidents", "maintenance"]);
         assert_eq!(names(&Audience::Adjacent("north".into())), ["links"]);
         let adjacent = Audience::Adjacent("north".into());
         let links = read(&"west".into(), &adjacent, "links", &drafts[&adjacent].sections["links"]).unwrap().unwrap();
