@@ -401,6 +401,8 @@ pub const REQUESTS_KEPT: usize = 256;
 pub const REQUESTS_BURST: u32 = 16;
 /// See [`REQUESTS_BURST`].
 pub const REQUESTS_EVERY: Duration = Duration::from_secs(10);
+/// Refused requests of a peer that are remembered, so that copies under way are refused alike.
+pub const REQUESTS_REFUSED: usize = 64;
 /// Requests and outcomes in one report of a peer; a report with more is refused.
 pub const REQUESTS_A_REPORT: usize = 16;
 /// Longest time that a request waits for a decision.

@@ -4,7 +4,7 @@
 //! and what happened. A plan changes nothing until it is applied; whoever runs the book stores it first. So what an operator was
 //! told is on stable storage, and a plan that could not be stored never was.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
     Entry, RequestId, Said,
@@ -133,6 +133,8 @@ pub struct Book {
     terms: BTreeMap<OriginId, Terms>,
     entries: BTreeMap<RequestId, Entry>,
     buckets: BTreeMap<OriginId, Bucket>,
+    /// What was refused lately: a copy that was under way at the same time is refused like it, and not taken after all.
+    refused: BTreeMap<OriginId, VecDeque<(RequestId, RequestReason)>>,
     /// When requests that are not answered were sent last, monotonic milliseconds.
     sent: BTreeMap<RequestId, u64>,
 }
@@ -157,6 +159,7 @@ impl Book {
     /// Goes by another configuration from now on. What is open stays so.
     pub fn set_terms(&mut self, terms: BTreeMap<OriginId, Terms>) {
         self.buckets.retain(|peer, _| terms.contains_key(peer));
+        self.refused.retain(|peer, _| terms.contains_key(peer));
         self.terms = terms;
     }
 
@@ -275,6 +278,11 @@ impl Book {
             // It asks what became of it.
             return Plan { say: vec![outcome(known)], ..Plan::default() };
         }
+        let lately = self.refused.get(peer).into_iter().flatten().find(|(refused, _)| *refused == id);
+        if let Some((_, reason)) = lately {
+            let said = Said::Outcome { id, state: RequestState::Refused, reason: Some(*reason) };
+            return Plan { say: vec![(peer.clone(), said)], ..Plan::default() };
+        }
         if valid_for_s == 0 && !self.entries.contains_key(&id) {
             // It never came in time, and its sender wants to know.
             let said = Said::Outcome { id, state: RequestState::Expired, reason: None };
@@ -283,6 +291,11 @@ impl Book {
         let Some(reason) = self.refusal(peer, &id, &asked, now) else {
             return self.take(peer, id, asked, valid_for_s, now);
         };
+        let lately = self.refused.entry(peer.clone()).or_default();
+        lately.push_back((id.clone(), reason));
+        if lately.len() > limits::REQUESTS_REFUSED {
+            lately.pop_front();
+        }
         let said = Said::Outcome { id: id.clone(), state: RequestState::Refused, reason: Some(reason) };
         let happened = vec![Happened::Refused(peer.clone(), id, Some(asked.kind()), reason)];
         Plan { say: vec![(peer.clone(), said)], happened, ..Plan::default() }

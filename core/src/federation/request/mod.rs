@@ -13,6 +13,8 @@ mod book;
 mod entry;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;
 pub mod wire;
 
 pub use book::{AskError, Book, DecideError, Happened, Plan, Terms};

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::RequestId;
 use crate::{
-    config::limits::REQUESTS_A_REPORT,
+    config::limits::{REQUEST_LINKS, REQUESTS_A_REPORT},
     federation::{
         messages::FormError,
         section::form::{self, Form, Member, Vocabulary, required},
@@ -143,6 +143,9 @@ fn request(value: &Value) -> Result<Said, String> {
     };
     let value = form::strict(value, &form_of(kind), None)?;
     let RequestObject { id, asked, valid_for_s } = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    if !(1..=REQUEST_LINKS).contains(&asked.links().len()) {
+        return Err(format!("/links: expected 1 to {REQUEST_LINKS} names"));
+    }
     Ok(Said::Request { id, asked, valid_for_s })
 }
 

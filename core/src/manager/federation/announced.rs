@@ -154,3 +154,135 @@ impl Announced {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        alarm,
+        federation::request::RequestId,
+        model::{
+            AlarmKey, Severity,
+            peer_request::{MaintenanceEffect, RequestDirection},
+        },
+        shard::alarms::own_report,
+    };
+
+    const HOUR: i64 = 3_600_000;
+
+    fn entry(direction: RequestDirection, state: RequestState, asked: Asked) -> Entry {
+        Entry {
+            id: RequestId::of(1),
+            peer: "west".into(),
+            direction,
+            asked,
+            state,
+            reason: None,
+            by: None,
+            made: Timestamp(0),
+            deadline: Timestamp(9 * HOUR),
+            settled: None,
+            answered: false,
+        }
+    }
+
+    fn maintenance() -> Asked {
+        Asked::Maintenance {
+            links: vec!["vienna-brno".into()],
+            from: Timestamp(HOUR),
+            until: Timestamp(2 * HOUR),
+            effect: MaintenanceEffect::Degraded,
+        }
+    }
+
+    fn link(from: &[(&str, &str)]) -> LinkConfig {
+        let source = |(component, part): &(&str, &str)| (component.parse().unwrap(), (*part).to_owned());
+        LinkConfig { name: "vienna-brno".into(), domain: "west".into(), from: from.iter().map(source).collect() }
+    }
+
+    fn alarm(component: &str, resource: &str) -> Alarm {
+        let key = AlarmKey {
+            component: component.into(),
+            resource: resource.into(),
+            alarm_type_id: "link-down".into(),
+            alarm_type_qualifier: String::new(),
+        };
+        alarm::raise(None, key, own_report("link-down", String::new(), &[]), "component", || 7, Timestamp(5_700))
+            .unwrap()
+    }
+
+    fn federation(links: Vec<LinkConfig>) -> FederationConfig {
+        FederationConfig {
+            name: "f".into(),
+            area: String::new(),
+            role: crate::config::federation::FederationRole::Member,
+            signing_key: "k".into(),
+            key_generation: 1,
+            refresh: std::time::Duration::from_secs(15),
+            disclose: Vec::new(),
+            export: Vec::new(),
+            import: Vec::new(),
+            origins: Vec::new(),
+            links,
+        }
+    }
+
+    #[test]
+    fn an_alarm_is_marked_while_its_link_is_worked_on_by_those_who_said_so() {
+        use RequestDirection::{Received, Sent};
+        let config = federation(vec![link(&[("mq/border-1", ""), ("mk/km-1", "west-link")])]);
+        let marked = |entry: Entry, alarm: &Alarm, hours: i64| {
+            let announced = Announced::default();
+            announced.set([entry].iter());
+            announced.mark(alarm, Some(&config), "east", Timestamp(hours * HOUR)).map(|mark| mark.announced_by)
+        };
+        let theirs = |state| entry(Received, state, maintenance());
+        let ours = |state| entry(Sent, state, maintenance());
+        let one = alarm("mk/km-1", "west-link");
+        let of_west = || Some("west".to_owned());
+        assert_eq!([0, 1, 2].map(|hours| marked(theirs(RequestState::Pending), &one, hours)), [None, of_west(), None]);
+        assert_eq!(marked(theirs(RequestState::Accepted), &alarm("mq/border-1", "laser"), 1), of_west());
+        for other in [alarm("mk/km-1", "north-link"), alarm("mk/km-1", ""), alarm("mq/inside", "")] {
+            assert_eq!(marked(theirs(RequestState::Accepted), &other, 1), None, "{}", other.key);
+        }
+        assert_eq!(marked(theirs(RequestState::Declined), &one, 1), None, "what we objected to explains nothing");
+        assert_eq!(marked(ours(RequestState::Declined), &one, 1), Some("east".to_owned()));
+        assert_eq!(marked(ours(RequestState::Refused), &one, 1), None);
+    }
+
+    #[test]
+    fn incidents_are_alarms_on_our_ends_and_say_who_has_taken_them_over() {
+        let links = [link(&[("mk/km-1", "west-link")])];
+        let raised = [alarm("mk/km-1", "west-link"), alarm("mk/km-1", "")].map(Arc::new);
+        let announced = Announced::default();
+        let incidents = announced.incidents(&raised, &links);
+        let [incident] = &incidents["west"][..] else { panic!("{incidents:?}") };
+        assert_eq!((incident.id, incident.since, incident.state.as_str()), (7, Timestamp(5_000), "open"));
+        let handed = |state| {
+            let asked = Asked::IncidentHandOver {
+                link: "vienna-brno".into(),
+                since: Timestamp(5_000),
+                severity: Severity::Major,
+                alarm_type: "link-down".into(),
+            };
+            announced.set([entry(RequestDirection::Sent, state, asked)].iter());
+            announced.incidents(&raised, &links)["west"][0].state.clone()
+        };
+        assert_eq!(
+            (handed(RequestState::Pending), handed(RequestState::Accepted)),
+            ("open".into(), "handed-over".into())
+        );
+    }
+
+    #[test]
+    fn windows_are_those_that_we_announced_and_that_are_not_over() {
+        let announced = Announced::default();
+        announced.set([entry(RequestDirection::Sent, RequestState::Accepted, maintenance())].iter());
+        let at = |hours: i64| announced.windows(Timestamp(hours * HOUR));
+        assert_eq!([0, 1].map(|hours| at(hours)["west"][0].under_way), [false, true]);
+        assert_eq!(at(0)["west"][0].state, "acknowledged");
+        assert!(at(2).is_empty());
+        announced.set([entry(RequestDirection::Received, RequestState::Accepted, maintenance())].iter());
+        assert!(at(1).is_empty(), "theirs is theirs to tell");
+    }
+}
