@@ -18,6 +18,7 @@ mod namespace;
 mod peering;
 mod plain;
 mod policies;
+mod requests;
 mod ring;
 mod seeing;
 mod storage;

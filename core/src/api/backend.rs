@@ -11,6 +11,7 @@ use super::{
     exporter_desk::ExporterDesk,
     federation_desk::FederationDesk,
     page::{Page, PageRequest},
+    peer_request_desk::PeerRequestDesk,
     views::{
         AlarmView, AuditEntryView, AuditFilter, ComponentDetail, ComponentFilter, ComponentSummary, ConfigurationView,
         Gauges, HandlerView, Health, HistoryError, HistoryFilter, HistoryView, InterfaceView, LastValueView,
@@ -147,6 +148,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Components that wait for approval, and decisions about them.
     fn enrolment(&self) -> &dyn EnrolmentDesk;
+
+    /// Requests between managers.
+    fn peer_requests(&self) -> &dyn PeerRequestDesk;
 
     /// How the manager is.
     fn health(&self) -> Health;

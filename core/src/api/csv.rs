@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::views::{
     AlarmView, AuditEntryView, ComponentSummary, DisclosureView, DomainLinkView, DomainView, EnrolmentView,
     ExporterView, HandlerView, HistoryPoint, InterfaceView, LastValueView, NetworkChangeView, NetworkEntryView,
-    PeerView, PluginView, PolicyView, ReportView, ResourceView, SubscriptionView, UsageTotalView,
+    PeerRequestView, PeerView, PluginView, PolicyView, ReportView, ResourceView, SubscriptionView, UsageTotalView,
 };
 
 /// What a list of it looks like as a table. Columns are added at the end, never renamed or removed.
@@ -49,6 +49,7 @@ tabular! {
         "id", "severity", "isCleared", "operatorState", "function", "component", "resource", "alarmTypeId",
         "alarmTypeQualifier", "text", "eventType", "probableCause", "valueName", "observed", "threshold",
         "clearThreshold", "unit", "raisedBy", "timeCreated", "lastRaised", "lastChanged", "raiseCount",
+        "maintenance",
     ];
     NetworkEntryView: ["component", "kind", "resource", "name", "value", "since", "changed", "time"];
     NetworkChangeView: ["number", "at", "component", "kind", "resource", "name", "before", "after"];
@@ -60,6 +61,10 @@ tabular! {
     PeerView: [
         "id", "domain", "address", "connected", "since", "dialled", "peerAddress", "tellsUs", "roundTripMs", "sent",
         "answered", "freshness",
+    ];
+    PeerRequestView: [
+        "id", "direction", "peer", "domain", "kind", "state", "reason", "links", "link", "from", "until", "effect", "cause",
+        "severity", "alarmType", "since", "by", "made", "expires", "settled", "explanation",
     ];
     DomainView: ["domain", "own", "freshness", "ageMs", "disputed", "documents", "area", "role", "rollups"];
     DomainLinkView: ["id", "domain", "state", "freshness", "ours", "theirs", "differences"];

@@ -300,6 +300,10 @@ impl Backend for FakeBackend {
         &super::fake_enrolment::FakeEnrolment
     }
 
+    fn peer_requests(&self) -> &dyn super::PeerRequestDesk {
+        &super::fake_peer_requests::FakePeerRequests
+    }
+
     fn federation(&self) -> &dyn FederationDesk {
         &super::fake_federation::FakeFederation
     }

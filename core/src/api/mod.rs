@@ -29,6 +29,7 @@ pub mod federation_desk;
 mod listing;
 pub mod openapi;
 mod params;
+pub mod peer_request_desk;
 mod router;
 mod server;
 mod v1;
@@ -44,6 +45,8 @@ mod fake_federation;
 #[cfg(test)]
 pub(crate) mod fake_manager;
 #[cfg(test)]
+mod fake_peer_requests;
+#[cfg(test)]
 mod tests;
 
 pub use backend::{Answer, Backend};
@@ -51,4 +54,5 @@ pub use enrolment_desk::EnrolmentDesk;
 pub use exporter_desk::ExporterDesk;
 pub use federation_desk::{FederationDesk, NoFederation};
 pub use page::{Page, PageRequest};
+pub use peer_request_desk::PeerRequestDesk;
 pub use server::{ApiError, ApiServer};

@@ -23,7 +23,7 @@ use super::{
     problem::Problem,
     v1::{
         alarms, audit, components, configuration, enrolment, events, exporters, federation, history, manager, network,
-        reports, resources, subscriptions,
+        peer_requests, reports, resources, subscriptions,
     },
 };
 use crate::config::{Role, limits};
@@ -73,6 +73,11 @@ pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
         .routes(routes!(federation::domain))
         .routes(routes!(federation::links))
         .routes(routes!(federation::graph))
+        .routes(routes!(peer_requests::ask))
+        .routes(routes!(peer_requests::list))
+        .routes(routes!(peer_requests::show))
+        .routes(routes!(peer_requests::accept))
+        .routes(routes!(peer_requests::decline))
         .routes(routes!(events::follow))
         .routes(routes!(reports::list))
         .routes(routes!(network::inventory))

@@ -508,6 +508,58 @@ fn who_waits_is_listed_and_decided_about_by_administrators() {
 }
 
 #[test]
+fn requests_of_peers_are_listed_and_decided_and_peers_asked_by_operators() {
+    let manager = FakeManager::start(FakeBackend::default());
+    assert_eq!(manager.get("/api/v1/peer-requests").ok()["items"].as_array().unwrap().len(), 2);
+    let waiting = manager.get("/api/v1/peer-requests?state=pending&direction=received&peer=manager-west").ok();
+    assert_eq!(waiting["items"][0]["links"], serde_json::json!(["vienna-brno"]));
+    assert_eq!(manager.get("/api/v1/peer-requests?peer=nobody").ok()["items"], serde_json::json!([]));
+    let path = "/api/v1/peer-requests/0123456789abcdef";
+    assert_eq!(manager.get(path).ok()["effect"], "interrupted");
+    manager.post(&format!("{path}/accept"), "guessed", "").problem(401, "unauthorized");
+    let done = manager.post(&format!("{path}/accept"), "ops-token", "").ok();
+    assert_eq!((&done["state"], &done["by"]), (&"accepted".into(), &"ops".into()));
+    assert_eq!(manager.post(&format!("{path}/decline"), "ops-token", "").ok()["reason"], "unspecified");
+    let told =
+        manager.post(&format!("{path}/decline"), "ops-token", "{\"reason\":\"too-many\"}").problem(400, "bad-body");
+    assert!(told.contains("not an operator's"), "{told}");
+    manager.post("/api/v1/peer-requests/fedcba9876543210/accept", "ops-token", "").problem(409, "not-possible");
+    manager.post("/api/v1/peer-requests/0/accept", "ops-token", "").problem(404, "not-found");
+    let path = "/api/v1/peers/manager-west/requests";
+    let asked = manager.post(
+        path,
+        "ops-token",
+        r#"{"kind":"incidentHandOver","links":["l"],"severity":"major","alarmType":"rack-7","since":"2026-01-01T00:00:00.7Z"}"#,
+    );
+    let asked = asked.ok();
+    assert_eq!(
+        (&asked["alarmType"], &asked["since"]),
+        (&"other".into(), &"2026-01-01T00:00:00.000Z".into()),
+        "{asked}"
+    );
+    for (body, says) in [
+        (r#"{"kind":"coffee","links":["l"]}"#, "unknown variant `coffee`"),
+        (r#"{"kind":"maintenance","links":["l"],"until":"2026-01-01T00:00:00Z","effect":"none"}"#, "needs `from`"),
+        (
+            r#"{"kind":"emergencyPriority","links":["a","b"],"until":"2026-01-01T00:00:00Z","cause":"exercise"}"#,
+            "names one link",
+        ),
+        (r#"{"kind":"emergencyPriority","links":["a"],"effect":"none"}"#, "`effect` does not belong"),
+        (r#"{"kind":"emergencyPriority","links":["a"],"note":"call Jane"}"#, "unknown field `note`"),
+    ] {
+        let told = manager.post(path, "ops-token", body).problem(400, "bad-body");
+        assert!(told.contains(says), "{told}");
+    }
+    manager
+        .post(
+            "/api/v1/peers/nobody/requests",
+            "ops-token",
+            r#"{"kind":"emergencyPriority","links":["a"],"until":"2026-01-01T00:00:00Z","cause":"exercise"}"#,
+        )
+        .problem(404, "not-found");
+}
+
+#[test]
 fn peers_and_domains_are_listed_shown_and_previewed() {
     let manager = FakeManager::start(FakeBackend::default());
     assert_eq!(manager.get("/api/v1/peers").ok()["items"][0]["freshness"], "fresh");

@@ -11,6 +11,7 @@ pub(crate) mod federation;
 pub(crate) mod history;
 pub(crate) mod manager;
 pub(crate) mod network;
+pub(crate) mod peer_requests;
 pub(crate) mod reports;
 pub(crate) mod resources;
 pub(crate) mod subscriptions;

@@ -14,6 +14,7 @@ pub mod history;
 pub mod interface;
 pub mod network;
 pub mod outward;
+pub mod peer_request;
 pub mod plugin;
 pub mod reload;
 pub mod report;
@@ -38,6 +39,7 @@ pub use network::{
     NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, UsageBy, UsageFilter, UsageTotalView,
 };
 pub use outward::{OutwardState, OutwardSubscriptionView};
+pub use peer_request::{MaintenanceMark, PeerRequestView};
 pub use plugin::{ComponentMatchView, FailureView, HandlerView, PluginCounters, PluginView, PolicyView};
 pub use reload::{ConfigurationView, ReloadResult, ReloadStatusView, ReloadView};
 pub use report::{ReportCursor, ReportOutcome, ReportView, StatusAnswer, StatusQuery};

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{ApiArgs, Client, CommandError, CommandResult, Exit, Output, client::component_path, output::count};
 use crate::{
     alarm::AlarmSummary,
-    api::views::AlarmView,
+    api::views::{AlarmView, MaintenanceMark},
     model::{ComponentRef, OperatorState, ReferencePoint, Severity},
 };
 
@@ -155,8 +155,12 @@ fn list(args: ListArgs, client: &Client, output: &mut Output<'_>) -> CommandResu
         (alarm.is_cleared, std::cmp::Reverse(alarm.report.severity), std::cmp::Reverse(alarm.last_changed))
     });
     let total = count(page.items.len(), "alarm");
-    let rows = page.items.into_iter().map(|AlarmView { alarm, .. }| {
-        let state = if alarm.is_cleared { "cleared" } else { "raised" };
+    let rows = page.items.into_iter().map(|AlarmView { alarm, maintenance, .. }| {
+        let state = match (alarm.is_cleared, maintenance) {
+            (true, _) => "cleared",
+            (false, Some(_)) => "raised, maintenance",
+            (false, None) => "raised",
+        };
         [
             alarm.id.to_string(),
             alarm.report.severity.to_string(),
@@ -214,7 +218,7 @@ fn show(id: u64, client: &Client, output: &mut Output<'_>) -> CommandResult {
         output.document(&document)?;
         return Ok(Exit::Success);
     }
-    let AlarmView { alarm, function, value_name, unit, clear_threshold } = client.get(&path, &[])?;
+    let AlarmView { alarm, function, value_name, unit, clear_threshold, maintenance } = client.get(&path, &[])?;
     let evidence: Vec<String> =
         alarm.report.additional_information.iter().map(|fact| format!("{}: {}", fact.name, fact.value)).collect();
     let unit = unit.map(|unit| format!(" {unit}")).unwrap_or_default();
@@ -238,6 +242,7 @@ fn show(id: u64, client: &Client, output: &mut Output<'_>) -> CommandResult {
         ("Clears at", number(clear_threshold)),
         ("Repair", alarm.report.repair_actions.join(" ")),
         ("Evidence", evidence.join("\n")),
+        ("Maintenance", maintenance.as_ref().map(under_maintenance).unwrap_or_default()),
         ("Raised by", alarm.raised_by),
         ("Created", alarm.time_created.to_string()),
         ("Last raised", format!("{} ({})", alarm.last_raised, count_times(alarm.raise_count))),
@@ -258,6 +263,12 @@ fn show(id: u64, client: &Client, output: &mut Output<'_>) -> CommandResult {
         output.table(["TIME", "OPERATOR", "STATE", "COMMENT"], rows.collect())?;
     }
     Ok(Exit::Success)
+}
+
+/// What is known of maintenance on the link that an alarm is about.
+fn under_maintenance(mark: &MaintenanceMark) -> String {
+    let MaintenanceMark { link, announced_by, request, until, effect } = mark;
+    format!("of link {link} until {until}, announced by {announced_by} (request {request}), expected effect: {effect}")
 }
 
 fn count_times(raised: u64) -> String {

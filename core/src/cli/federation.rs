@@ -46,12 +46,28 @@ pub enum PeerCommand {
     /// Show how domains are connected as far as it is known here, and whose loss would cut others off.
     #[command(after_help = "Examples:\n  qkdnm peer graph\n  qkdnm peer graph --dot | dot -Tsvg > federation.svg")]
     Graph(super::domain_graph::GraphArgs),
+    /// Ask the operators of a peer for something: that they note maintenance, give priority, take over an incident.
+    #[command(subcommand)]
+    Request(super::peer_request::AskCommand),
+    /// Requests to peers and of them: list them, show one, decide.
+    Requests(super::peer_request::RequestsArgs),
     /// List what a peer was told, newest first.
     #[command(after_help = "Example:\n  qkdnm peer disclosures manager-west")]
     Disclosures {
         /// Its manager ID.
         id: String,
     },
+}
+
+impl PeerCommand {
+    /// Whether nothing is changed by it.
+    pub(super) const fn only_reads(&self) -> bool {
+        match self {
+            Self::Add(_) | Self::Remove(_) | Self::Request(_) => false,
+            Self::Requests(args) => args.only_reads(),
+            _ => true,
+        }
+    }
 }
 
 /// `qkdnm domain`
@@ -81,6 +97,8 @@ pub(super) fn peer(command: PeerCommand, api: &ApiArgs, output: &mut Output<'_>)
     let client = Client::new(api)?;
     match command {
         PeerCommand::Add(_) | PeerCommand::Remove(_) => Ok(Exit::Success),
+        PeerCommand::Request(command) => super::peer_request::ask(command, &client, output),
+        PeerCommand::Requests(args) => super::peer_request::requests(args, &client, output),
         PeerCommand::Graph(args) => super::domain_graph::show(&args, &client, output),
         PeerCommand::List => {
             let page: Page<PeerView> = client.get("/api/v1/peers", &[])?;

@@ -25,6 +25,7 @@ pub mod history;
 mod main_file;
 mod manual;
 pub mod network;
+mod peer_request;
 mod peering;
 pub mod pki;
 pub mod plugin;
@@ -247,8 +248,8 @@ impl Command {
             Self::Config(command) => {
                 matches!(command, configuration::Command::Status | configuration::Command::Show { .. })
             }
-            Self::Peer(_)
-            | Self::Domain(_)
+            Self::Peer(command) => command.only_reads(),
+            Self::Domain(_)
             | Self::Resource(_)
             | Self::Report(_)
             | Self::History(_)

@@ -478,3 +478,37 @@ fn no_command_has_an_option_of_the_name_of_one_that_all_have() {
     assert!(global.contains(&"watch".to_owned()), "{global:?}");
     walk(&command, &global);
 }
+
+#[test]
+fn requests_of_peers_are_listed_shown_and_decided() {
+    let manager = manager();
+    prints(
+        &manager,
+        "peer requests",
+        "\
+ID                DOMAIN   STATE                  MADE                      WHAT
+0123456789abcdef  of west  waiting for us         2026-01-01T00:00:00.000Z  maintenance of vienna-brno from 2026-01-02T00:00:00.000Z to 2026-01-02T02:00:00.000Z, expected effect: interrupted
+fedcba9876543210  to west  refused (not-allowed)  2026-01-01T00:00:00.000Z  priority for key relay over vienna-brno until 2026-01-02T02:00:00.000Z, because of path-lost
+2 requests
+",
+    );
+    let (_, printed) = run(&manager, "peer requests show fedcba9876543210");
+    assert!(printed.contains("Because:") && printed.contains("`requests` in the [[peers]] table"), "{printed}");
+    let (done, printed) = run_as(&manager, "ops-token", "peer requests decline 0123456789abcdef --reason conflict");
+    assert_eq!(done, Ok(Exit::Success));
+    assert!(printed.starts_with("Request 0123456789abcdef of domain west is objected to (conflict): "), "{printed}");
+    let line = "peer request incident manager-west --link vienna-brno --alarm 2";
+    let (done, printed) = run_as(&manager, "ops-token", line);
+    assert_eq!(done, Ok(Exit::Success), "{printed}");
+    assert!(printed.starts_with("Asked domain west: hand-over of a "), "{printed}");
+    for (line, says) in [
+        ("peer request emergency-priority w --link l --until tomorrow --cause exercise", "or how far ahead"),
+        ("peer requests decline 0 --reason too-many", "expected one of conflict"),
+        ("peer request incident w --link l --severity major", "--type"),
+        ("peer request incident w --link l --alarm 2 --severity major", "cannot be used with"),
+    ] {
+        let words = std::iter::once("qkdnm").chain(line.split_whitespace());
+        let error = Cli::try_parse_from(words).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}

@@ -297,7 +297,7 @@ fn links(config: &Config) -> &[LinkConfig] {
 }
 
 fn peer_keys(was: &PeerConfig, is: &PeerConfig) -> Vec<&'static str> {
-    let mut keys = differing!(was, is, address, trust_anchors, export, import, pseudonym_key);
+    let mut keys = differing!(was, is, address, trust_anchors, export, import, pseudonym_key, requests);
     keys.extend(origin_keys(&was.origin, &is.origin));
     keys
 }

@@ -184,6 +184,7 @@ impl Shown<'_> {
             "export": self.paths(&one.export),
             "import": self.paths(&one.import),
             "pseudonym_key": one.pseudonym_key.as_ref().map(|path| self.path(path)),
+            "requests": one.requests.iter().map(|kind| kind.configured()).collect::<Vec<_>>(),
         });
         if let (Some(value), Value::Object(origin)) = (value.as_object_mut(), self.origin(&one.origin)) {
             value.extend(origin);

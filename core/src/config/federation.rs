@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::PluginSource;
-use crate::model::{ComponentRef, disclosure::Topic};
+use crate::model::{ComponentRef, disclosure::Topic, peer_request::RequestKind};
 
 /// `federation.role`, `peers.role`, `federation.origins.role`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +92,8 @@ pub struct PeerConfig {
     pub import: Vec<PathBuf>,
     /// Key that aliases for the names of our links with it are made with.
     pub pseudonym_key: Option<PathBuf>,
+    /// What it may ask for.
+    pub requests: Vec<RequestKind>,
 }
 
 /// An exchange policy, in a file of its own.

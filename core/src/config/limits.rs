@@ -391,3 +391,36 @@ pub const FEDERATION_TICK: Duration = Duration::from_millis(100);
 pub const FEDERATION_LOOK: Duration = Duration::from_millis(500);
 /// Disclosures to peers that are kept.
 pub const DISCLOSURES_KEPT: u32 = 100_000;
+
+/// Requests to a peer, and of a peer, that are open at a time, each; beyond it an own one is not taken, and a peer's is refused
+/// as `too-many`.
+pub const REQUESTS_OPEN: usize = 16;
+/// Requests to a peer, and of a peer, that are kept, each; the oldest that is settled goes.
+pub const REQUESTS_KEPT: usize = 256;
+/// New requests of a peer that are taken at once, and how often one more is; beyond it they are refused as `too-often`.
+pub const REQUESTS_BURST: u32 = 16;
+/// See [`REQUESTS_BURST`].
+pub const REQUESTS_EVERY: Duration = Duration::from_secs(10);
+/// Refused requests of a peer that are remembered, so that copies under way are refused alike.
+pub const REQUESTS_REFUSED: usize = 64;
+/// Requests and outcomes in one report of a peer; a report with more is refused.
+pub const REQUESTS_A_REPORT: usize = 16;
+/// Longest time that a request waits for a decision.
+pub const REQUEST_LIFETIME_MAX: Duration = Duration::from_secs(31 * 86_400);
+/// How long the hand-over of an incident waits for a decision unless it says otherwise; other kinds wait until what they ask
+/// for is over.
+pub const INCIDENT_LIFETIME: Duration = Duration::from_secs(86_400);
+/// Links that one request names.
+pub const REQUEST_LINKS: usize = 16;
+/// How far ahead maintenance is announced.
+pub const MAINTENANCE_AHEAD: Duration = Duration::from_secs(366 * 86_400);
+/// Longest maintenance.
+pub const MAINTENANCE_LENGTH: Duration = Duration::from_secs(31 * 86_400);
+/// Longest time that priority is asked for.
+pub const PRIORITY_LENGTH: Duration = Duration::from_secs(7 * 86_400);
+/// How often a request is sent again that the peer has not said to have.
+pub const REQUEST_REPEAT: Duration = Duration::from_secs(10);
+/// How often a request is sent again of which the peer has said no more than that it has it.
+pub const REQUEST_REPEAT_PENDING: Duration = Duration::from_secs(60);
+/// How long to wait after requests could not be stored before it is tried again by itself.
+pub const REQUEST_STORE_RETRY: Duration = Duration::from_secs(5);

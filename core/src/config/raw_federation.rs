@@ -7,7 +7,7 @@ use super::{
     reader::TableReader,
     source::{Place, Spot},
 };
-use crate::model::disclosure::Topic;
+use crate::model::{disclosure::Topic, peer_request::RequestKind};
 
 /// Keys of `[federation]`.
 pub const FEDERATION: &[&str] = &[
@@ -42,6 +42,7 @@ pub const PEER: &[&str] = &[
     "export",
     "import",
     "pseudonym_key",
+    "requests",
 ];
 
 /// `[federation]`
@@ -93,6 +94,7 @@ pub struct RawPeer {
     pub(super) export: Option<Spot<Vec<Spot<String>>>>,
     pub(super) import: Option<Spot<Vec<Spot<String>>>>,
     pub(super) pseudonym_key: Option<Spot<String>>,
+    pub(super) requests: Option<Vec<RequestKind>>,
 }
 
 const ROLES: [(&str, FederationRole); 2] =
@@ -165,5 +167,6 @@ pub(super) fn peer(table: &TableReader<'_>) -> RawPeer {
         export: table.texts("export"),
         import: table.texts("import"),
         pseudonym_key: table.text("pseudonym_key"),
+        requests: table.words("requests", &RequestKind::ALL.map(|kind| (kind.configured(), kind))),
     }
 }

@@ -3,6 +3,7 @@
 //! ```text
 //!   this domain's state -> section (what may be said, to whom; `alias`) -> protocol (signed documents) -> messages -> Mx
 //!   Mx -> messages -> protocol (believed, kept, passed on) -> section (what it means) -> views: api, cli, alarms
+//!   operators <-> request (typed requests to peers, and what was decided) <-> Mx
 //! ```
 //!
 //! `ALGORITHM.md` beside this file tells how it works and which invariants hold.
@@ -12,4 +13,5 @@ pub mod graph;
 pub mod keys;
 pub mod messages;
 pub mod protocol;
+pub mod request;
 pub mod section;

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     alarm::{AlarmBoard, AlarmFilter, AlarmSummary},
     api::{
-        Answer, Backend, FederationDesk, NoFederation, Page, PageRequest,
+        Answer, Backend, FederationDesk, NoFederation, Page, PageRequest, PeerRequestDesk,
         backend::{OperateAlarmError, ReportsError, RequestError},
         enrolment_desk::EnrolmentDesk,
         event_log::EventLog,
@@ -78,6 +78,8 @@ pub struct ManagerBackend {
     pub events: Arc<EventLog>,
     /// The federation, if there is one.
     pub federation: Option<super::federation::Desk>,
+    /// Maintenance of links to other domains.
+    pub announced: super::federation::announced::Announced,
     /// Audit trail.
     pub audit: Audit,
     /// Subscriptions at components.
@@ -181,7 +183,7 @@ impl ManagerBackend {
     }
 
     fn judged(&self, alarm: &Alarm) -> AlarmView {
-        judged::shown(alarm, self.current.get().plugins.set.policies.iter().map(|active| &active.config))
+        judged::marked(alarm, &self.current, &self.announced)
     }
 
     fn not_ready(&self) -> Vec<String> {
@@ -550,6 +552,10 @@ impl Backend for ManagerBackend {
 
     fn enrolment(&self) -> &dyn EnrolmentDesk {
         &self.enrolment
+    }
+
+    fn peer_requests(&self) -> &dyn PeerRequestDesk {
+        self.federation.as_ref().map_or(&NoFederation, |desk| desk as _)
     }
 
     fn federation(&self) -> &dyn FederationDesk {

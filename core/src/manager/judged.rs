@@ -5,17 +5,27 @@
 
 use serde_json::Value;
 
-use super::{events::Judge, in_force::Current};
+use super::{events::Judge, federation::announced::Announced, in_force::Current};
 
 use crate::{
     api::{unit, views::AlarmView},
+    clock::wall_time,
     config::PolicyConfig,
     model::{Alarm, Catalogue},
 };
 
 /// Shows alarms by the policies that are in force at the moment, for those who tell them as they come.
-pub(super) fn by(current: Current) -> Judge {
-    Box::new(move |alarm| shown(alarm, current.get().plugins.set.policies.iter().map(|active| &active.config)))
+pub(super) fn by(current: Current, announced: Announced) -> Judge {
+    Box::new(move |alarm| marked(alarm, &current, &announced))
+}
+
+/// An alarm as the configuration in force and maintenance of links have it.
+pub(super) fn marked(alarm: &Alarm, current: &Current, announced: &Announced) -> AlarmView {
+    let in_force = current.get();
+    let mut view = shown(alarm, in_force.plugins.set.policies.iter().map(|active| &active.config));
+    let config = &in_force.config;
+    view.maintenance = announced.mark(alarm, config.federation.as_ref(), &config.manager.domain, wall_time());
+    view
 }
 
 /// An alarm with what its policy says of it, if it is a policy's and the policy is in force.

@@ -15,7 +15,7 @@ use super::{
     Followers, Running,
     enrolment::Decided,
     events::{Events, Fan},
-    federation::Post,
+    federation::{Post, announced::Announced},
     in_force::{Current, InForce, in_use},
     judged,
     plugins::{self, Plugins},
@@ -76,6 +76,7 @@ struct Shared {
     host: Arc<PluginHost>,
     clock: Clock,
     manager: String,
+    announced: Announced,
 }
 
 /// Starts a manager; `origin` says which files the configuration was read from, so that they can be reloaded. Must be called
@@ -96,7 +97,8 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let storage = config.storage.clone();
     let current = Current::new(InForce::new(1, clock.now(), config, plugins), &symbols);
     let enrolments = Arc::new(Enrolments::new(std::mem::take(&mut recovered.decisions)));
-    let shared = Shared { current, symbols, registry, enrolments, metrics, board, host, clock, manager };
+    let announced = Announced::default();
+    let shared = Shared { current, symbols, registry, enrolments, metrics, board, host, clock, manager, announced };
     shared.enter_components(&recovered);
 
     let doors = ClosedDoors::open(&shared).await?;
@@ -116,7 +118,7 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let followers = shared.start_history(&data_dir, reached)?;
     let (requester, wishes) = mpsc::channel(POLICY_REQUEST_QUEUE);
     let subscriptions = shared.start_subscriptions(&data_dir, &audit, reached)?;
-    let judge = judged::by(shared.current.clone());
+    let judge = judged::by(shared.current.clone(), shared.announced.clone());
     let events = Events::new(reached, Arc::clone(&shared.board), Arc::clone(&shared.symbols), judge);
     let post = Post::default();
     let audience = Audience {

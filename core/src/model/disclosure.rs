@@ -17,11 +17,23 @@ pub enum Topic {
     Capabilities,
     /// Ranges of what is measured on links to other domains, and how many are up; no link by its name.
     Links,
+    /// How much maintenance of links to other domains is announced.
+    Maintenance,
+    /// How many incidents there are on links to other domains; to the domain at the other end, which.
+    Incidents,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::Health, Self::Alarms, Self::AlarmTypes, Self::Capabilities, Self::Links];
+    pub const ALL: [Self; 7] = [
+        Self::Health,
+        Self::Alarms,
+        Self::AlarmTypes,
+        Self::Capabilities,
+        Self::Links,
+        Self::Maintenance,
+        Self::Incidents,
+    ];
     /// What is said unless the configuration says otherwise: how the domain is, in sum, and no more.
     pub const DEFAULT: [Self; 2] = [Self::Health, Self::Alarms];
 
@@ -34,6 +46,8 @@ impl Topic {
             Self::AlarmTypes => "alarm-types",
             Self::Capabilities => "capabilities",
             Self::Links => "links",
+            Self::Maintenance => "maintenance",
+            Self::Incidents => "incidents",
         }
     }
 }

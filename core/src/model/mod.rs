@@ -15,6 +15,7 @@ pub mod catalogue;
 pub mod component_id;
 pub mod disclosure;
 pub mod enrolment;
+pub mod peer_request;
 pub mod reference_point;
 pub mod report_batch;
 pub mod response;

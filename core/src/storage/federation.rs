@@ -1,8 +1,10 @@
 //! What the federation needs over restarts, in an SQLite file of its own: the epoch that was published in last, the
-//! documents of other domains, and what was disclosed to whom.
+//! documents of other domains, what was disclosed to whom, and requests to and of peers.
 //!
 //! The epoch is on stable storage when [`FederationDb::record_epoch`] returns. Documents survive `kill -9`; what a power cut takes
 //! of the last ones is fetched from peers again. What the bytes mean is not known here.
+
+mod requests;
 
 use std::{
     path::{Path, PathBuf},
@@ -13,6 +15,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::error::StorageError;
 use crate::model::Timestamp;
+
+pub use requests::StoredRequest;
 
 const FILE: &str = "federation.db";
 const VERSION: u32 = 1;
@@ -102,7 +106,7 @@ impl FederationDb {
         if found > VERSION {
             return Err(StorageError::Version { path, found, known: VERSION });
         }
-        let make = format!("BEGIN IMMEDIATE;{SCHEMA}PRAGMA user_version = {VERSION};COMMIT;");
+        let make = format!("BEGIN IMMEDIATE;{SCHEMA}{}PRAGMA user_version = {VERSION};COMMIT;", requests::SCHEMA);
         connection.execute_batch(&make).map_err(StorageError::database("make its tables", &path))?;
         Ok(Self { path, connection })
     }

@@ -35,6 +35,10 @@ pub struct FederationMetrics {
     pub overloaded: Counter,
     /// Writes of the federation's storage that failed.
     pub not_stored: Counter,
+    /// Requests to and of peers, by what became of them.
+    pub requests: DashMap<&'static str, Counter>,
+    /// Requests of peers that were not taken, by reason.
+    pub requests_refused: DashMap<&'static str, Counter>,
 }
 
 /// The federation as it is at a moment.
@@ -54,4 +58,8 @@ pub struct FederationLevels {
     pub wanted: u64,
     /// Whether this domain says nothing since another process publishes in its name.
     pub stopped: bool,
+    /// Requests to peers that are not settled.
+    pub requests_sent: u64,
+    /// Requests of peers that wait for an operator.
+    pub requests_waiting: u64,
 }

@@ -131,6 +131,14 @@ fn links_are_called_by_their_aliases_or_left_out() {
     let log = take_log();
     assert!(log.len() == 1 && log[0].1.contains("1 links are left out of what is told to adjacent:north"), "{log:?}");
     assert_eq!(host.import("north", "adjacent:ours", &everything()), everything());
+    // Maintenance and incidents speak of the same links.
+    let also = json!({
+        "maintenance": { "windows": [{ "id": 1, "links": ["vienna-brno", "vienna-graz"] }, { "id": 2, "links": ["vienna-graz"] }] },
+        "incidents": { "open": [{ "id": 1, "link": "vienna-graz" }, { "id": 2, "link": "vienna-brno" }] },
+    });
+    let told = host.export("adjacent:north", &also);
+    assert_eq!(told["maintenance"]["windows"], json!([{ "id": 1, "links": ["a-4f21"] }]));
+    assert_eq!(told["incidents"]["open"], json!([{ "id": 2, "link": "a-4f21" }]));
 }
 
 #[test]

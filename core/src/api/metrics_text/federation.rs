@@ -35,6 +35,14 @@ impl Snapshot {
         let dropped = metrics.dropped.iter();
         let dropped = dropped.map(|entry| (vec![("cause", (*entry.key()).to_owned())], entry.value().get()));
         out.counter("qkdn_federation_items_dropped", "What peers sent and was dropped.", dropped)?;
+        let requests = [
+            ("qkdn_federation_requests", "Requests to and of peers, by what happened.", "event", &metrics.requests),
+            ("qkdn_federation_requests_refused", "Requests of peers not taken.", "reason", &metrics.requests_refused),
+        ];
+        for (name, help, label, counts) in requests {
+            let series = counts.iter().map(|entry| (vec![(label, (*entry.key()).to_owned())], entry.value().get()));
+            out.counter(name, help, series)?;
+        }
         let domains = levels.domains.iter().map(|(seen, count)| (vec![("seen", (*seen).to_owned())], number(*count)));
         out.gauge("qkdn_federation_domains", "Other domains of the roster, by how they are seen.", domains)?;
         let gauges = [
@@ -48,6 +56,8 @@ impl Snapshot {
                 "Whether this domain says nothing since another process publishes in its name.",
                 u64::from(levels.stopped),
             ),
+            ("qkdn_federation_requests_unsettled", "Requests to peers that are not settled.", levels.requests_sent),
+            ("qkdn_federation_requests_waiting", "Requests of peers that wait for us.", levels.requests_waiting),
         ];
         gauges.into_iter().try_for_each(|(name, help, level)| out.gauge(name, help, [(Vec::new(), number(level))]))
     }

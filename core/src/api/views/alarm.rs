@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::MaintenanceMark;
 use crate::{config::FcapsFunction, model::Alarm};
 
 /// An alarm, with the FCAPS function that it belongs to and the value that it is about.
@@ -23,6 +24,9 @@ pub struct AlarmView {
     /// Where it clears, as the policy is configured now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clear_threshold: Option<f64>,
+    /// Maintenance under way on the link to another domain that the alarm is about; the alarm stays raised all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maintenance: Option<MaintenanceMark>,
 }
 
 impl AlarmView {
@@ -30,7 +34,7 @@ impl AlarmView {
     #[must_use]
     pub fn plain(alarm: Alarm) -> Self {
         let function = FcapsFunction::of_event_type(&alarm.report.event_type);
-        Self { alarm, function, value_name: None, unit: None, clear_threshold: None }
+        Self { alarm, function, value_name: None, unit: None, clear_threshold: None, maintenance: None }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::{
     model::{
         ComponentId, ComponentRef, ReferencePoint,
         disclosure::{Topic, is_name},
+        peer_request::RequestKind,
     },
 };
 
@@ -170,6 +171,7 @@ impl Checker<'_> {
             export,
             import,
             pseudonym_key,
+            requests: allowed(raw.requests.as_deref()),
         })
     }
 }
@@ -182,6 +184,12 @@ fn disclosed(topics: &[Topic]) -> Vec<Topic> {
 
 fn beyond(topics: Option<&Spot<Vec<Topic>>>) -> Vec<Topic> {
     topics.map(|spot| disclosed(&spot.value)).unwrap_or_default()
+}
+
+/// Each once, in one order.
+fn allowed(kinds: Option<&[RequestKind]>) -> Vec<RequestKind> {
+    let kinds: BTreeSet<RequestKind> = kinds.unwrap_or_default().iter().copied().collect();
+    kinds.into_iter().collect()
 }
 
 fn generation(spot: Option<&Spot<u64>>) -> u32 {

@@ -283,7 +283,7 @@ const AREA: Key = key(
     "Part of the federation: its domains hear more of each other, and others hear of them in sum.",
 );
 /// Words of what a domain may tell.
-const TOPICS: &[&str] = &["health", "alarms", "alarm-types", "capabilities", "links"];
+const TOPICS: &[&str] = &["health", "alarms", "alarm-types", "capabilities", "links", "maintenance", "incidents"];
 const ROLE: Key = key(
     "role",
     Word(&["member", "aggregator"]),
@@ -331,7 +331,8 @@ pub(super) static FEDERATION: TableSpec = TableSpec {
             Default("[\"health\", \"alarms\"]"),
             "What the whole federation is told of this domain, in counts: components by reference point, alarms by severity, alarms \
              by type of the catalogue, what the manager can do with its version, ranges of what is measured on its links to other \
-             domains. [] tells only that it is there, and of a domain with an area not even that.",
+             domains, maintenance announced on such links, alarms on them (the domain at the other end is told which). [] tells only \
+             that it is there, and of a domain with an area not even that.",
         ),
         key(
             "disclose_area",
@@ -426,6 +427,13 @@ pub(super) static PEER: TableSpec = TableSpec {
             Means("links have no aliases"),
             "Text of 32 bytes or more, the same at both ends: aliases for the names of links are made with it, for policies that \
              tell links by them.",
+        ),
+        key(
+            "requests",
+            Words(&["maintenance", "emergency-priority", "incident"]),
+            Default("[]"),
+            "What this peer may ask of our operators: that they note maintenance of links with it, give priority to key relay over \
+             one, take over an incident on one. What is not listed is refused.",
         ),
     ],
 };

@@ -10,11 +10,11 @@ use serde_json::{Map, Value};
 
 use super::{OTHER_TYPES, rollup};
 use crate::federation::protocol::{Freshness, MAX_COUNT};
-use crate::model::{Catalogue, ReferencePoint, Severity, disclosure::is_name};
+use crate::model::{Catalogue, ReferencePoint, Severity, Timestamp, disclosure::is_name};
 
 /// What a value may be.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Form {
+pub(in crate::federation) enum Form {
     /// A whole number up to [`MOST_COUNTED`].
     Count,
     /// A number from 0 to 1.
@@ -29,6 +29,10 @@ pub(super) enum Form {
     HalfHash,
     /// The name of a link, domain or area.
     Name,
+    /// The ID of a request: so long that nobody guesses it, too short for a key.
+    RequestId,
+    /// A time in whole seconds (RFC 3339), of this century.
+    Time,
     /// One of these.
     OneOf(&'static [&'static str]),
     /// A word of a vocabulary.
@@ -43,24 +47,24 @@ pub(super) enum Form {
 
 /// A member of an object.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Member {
+pub(in crate::federation) struct Member {
     name: &'static str,
     form: Form,
     /// Without it the object says nothing.
     required: bool,
 }
 
-const fn member(name: &'static str, form: Form) -> Member {
+pub(in crate::federation) const fn member(name: &'static str, form: Form) -> Member {
     Member { name, form, required: false }
 }
 
-const fn required(name: &'static str, form: Form) -> Member {
+pub(in crate::federation) const fn required(name: &'static str, form: Form) -> Member {
     Member { name, form, required: true }
 }
 
 /// Words that there are a fixed set of.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Vocabulary {
+pub(in crate::federation) enum Vocabulary {
     /// Reference points.
     Points,
     /// Severities (RFC 8632).
@@ -121,6 +125,8 @@ pub(super) const SECTIONS: [(&str, Form); 6] = [
         ]),
     ),
     (rollup::SECTION, Form::Members(&[member("areas", Form::List(&AREA))])),
+    (super::maintenance::NAME, super::maintenance::FORM),
+    (super::incidents::NAME, super::incidents::FORM),
 ];
 
 const COUNTS: Form = Form::Members(&[
@@ -186,6 +192,16 @@ const DIGITS: i32 = 4;
 const VERSION_CHARS: usize = 16;
 /// Faults told of one section.
 const MOST_FAULTS: usize = 8;
+
+/// From 2000 to 2100: milliseconds since 1970.
+const TIMES: std::ops::Range<i64> = 946_684_800_000..4_102_444_800_000;
+/// Hexadecimal digits of the ID of a request.
+const REQUEST_ID_DIGITS: usize = 16;
+
+/// Whether a text can be the ID of a request.
+pub(in crate::federation) fn is_request_id(text: &str) -> bool {
+    text.len() == REQUEST_ID_DIGITS && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
 
 fn is_version(text: &str) -> bool {
     let numbers = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -262,6 +278,15 @@ impl Fitting<'_> {
             Form::Name => self.named(value, is_name, "a name of at most 32 letters and digits"),
             Form::DocumentVersion => self.named(value, is_document_version, "the version of a document"),
             Form::HalfHash => self.named(value, rollup::is_half, "half of a hash in base64url"),
+            Form::RequestId => {
+                let text = value.as_str().filter(|text| is_request_id(text)).map(Value::from);
+                self.expected(text, "16 hexadecimal digits")
+            }
+            Form::Time => {
+                let time = value.as_str().and_then(Timestamp::parse).filter(|time| TIMES.contains(&time.0));
+                let time = time.filter(|time| time.0 % 1_000 == 0).map(|time| time.to_string().into());
+                self.expected(time, "a time in whole seconds, such as 2026-11-26T08:00:00Z")
+            }
             Form::OneOf(words) => {
                 let text = value.as_str().filter(|text| words.contains(text)).map(Value::from);
                 self.expected(text, &format!("one of {}", words.join(", ")))
@@ -328,6 +353,23 @@ impl Fitting<'_> {
             kept.extend(self.at(&index, |fitting| fitting.fit(value, form)));
         }
         Some(kept.into())
+    }
+}
+
+/// A value that has its form, whole; its names are among these, if there are any.
+///
+/// # Errors
+/// For the first place where it has not.
+pub(in crate::federation) fn strict(
+    value: &Value,
+    form: &Form,
+    names: Option<&BTreeSet<&str>>,
+) -> Result<Value, String> {
+    let mut fitting = Fitting { names, ..Fitting::default() };
+    let found = fitting.fit(value, form);
+    match (found, fitting.faults.into_iter().next()) {
+        (Some(found), None) => Ok(found),
+        (_, fault) => Err(fault.unwrap_or_default()),
     }
 }
 
@@ -488,6 +530,21 @@ mod tests {
                     "manifestHash": hash, "contentHash": hash });
                 json!({ "areas": [{ "area": "a", "components": { "mq": { "known": 1 } }, "raised": { "major": 1 },
                     "links": ranges, "domains": { "fresh": 1 }, "worstAgeS": 45, "sources": [source] }] })
+            }
+            "maintenance" => {
+                let times = ["2026-01-01T00:00:00.000Z", "2026-01-01T02:00:00.000Z"];
+                let window = json!({
+                    "id": "0123456789abcdef", "links": ["a"], "from": times[0], "until": times[1], "effect": "none",
+                    "state": "announced",
+                });
+                json!({ "announced": 1, "underWay": 0, "windows": [window] })
+            }
+            "incidents" => {
+                let incident = json!({
+                    "id": 7, "link": "a", "since": "2026-01-01T00:00:00.000Z", "severity": "major",
+                    "alarmType": "link-down", "state": "open",
+                });
+                json!({ "raised": { "major": 1 }, "open": [incident] })
             }
             _ => json!({ "program": "p", "version": "1.0", "referencePoints": ["mq"], "sections": ["health"] }),
         }

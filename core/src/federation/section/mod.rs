@@ -10,8 +10,10 @@
 //! ```
 
 mod audiences;
-mod form;
+pub(in crate::federation) mod form;
+pub mod incidents;
 mod link_ranges;
+pub mod maintenance;
 pub mod rollup;
 mod steady;
 mod two_ends;
@@ -128,6 +130,10 @@ pub struct DomainPicture {
     pub capabilities: Capabilities,
     /// Areas in sum, where we are an aggregator.
     pub rollup: Option<Rollup>,
+    /// Maintenance of inter-domain links that we have announced, by the domain at the other end.
+    pub maintenance: BTreeMap<String, Vec<maintenance::Window>>,
+    /// Our incidents on inter-domain links, by the domain at the other end.
+    pub incidents: BTreeMap<String, Vec<incidents::Incident>>,
 }
 
 /// Names of all sections.
@@ -193,8 +199,11 @@ pub fn drafts(
     for (peer, ends) in by_peer {
         let of_links = picture.links.iter().filter(|end| end.peer == peer).map(|end| end.id.as_str());
         let names = of_links.chain([peer]).collect();
-        let links = serde_json::to_value(Links { ends }).map(|links| ("links".into(), links));
-        drafts.extend([draft(Audience::Adjacent(peer.into()), links.into_iter().collect(), names)]);
+        let mut sections: Sections = Vec::new();
+        sections.extend(serde_json::to_value(Links { ends }).map(|links| ("links".into(), links)));
+        sections.extend(maintenance::to_peer(picture, peer));
+        sections.extend(incidents::to_peer(picture, peer).filter(|_| disclosed.federation.contains(&Topic::Incidents)));
+        drafts.extend([draft(Audience::Adjacent(peer.into()), sections, names)]);
     }
     drafts
 }
@@ -214,7 +223,10 @@ fn told(picture: &DomainPicture, disclosed: &[Topic]) -> Sections {
     let capabilities = told(Topic::Capabilities).then(|| ("capabilities", serde_json::to_value(capabilities)));
     let links = told(Topic::Links).then(|| ("linkRanges", serde_json::to_value(LinkRanges::of(&picture.links))));
     let all = [health, alarms, links, capabilities].into_iter().flatten();
-    all.filter_map(|(name, value)| Some((name.into(), value.ok()?))).collect()
+    let all = all.filter_map(|(name, value)| Some((name.into(), value.ok()?)));
+    let maintenance = told(Topic::Maintenance).then(|| maintenance::to_everybody(picture));
+    let incidents = told(Topic::Incidents).then(|| incidents::to_everybody(picture));
+    all.chain(maintenance).chain(incidents).collect()
 }
 
 /// Sections as they are signed: through the filter, whoever made them.
@@ -246,7 +258,19 @@ pub fn read(
         rollup::SECTION => rollup::believed(speaker, roster, &mut found),
         _ => {}
     }
+    for (section, list) in [(maintenance::NAME, "windows"), (incidents::NAME, "open")] {
+        if name == section && !matches!(audience, Audience::Adjacent(_)) {
+            not_for_all(list, &mut found);
+        }
+    }
     Ok(Some(found))
+}
+
+/// What names links is for the domain at their other end alone.
+fn not_for_all(list: &str, found: &mut Fitted) {
+    if found.value.as_object_mut().is_some_and(|members| members.remove(list).is_some()) {
+        found.faults.push(format!("/{list}: links are spoken of with the domain at their other end alone"));
+    }
 }
 
 fn own_ends(speaker: &OriginId, audience: &Audience, found: &mut Fitted) {
@@ -281,7 +305,7 @@ mod tests {
             alarms: Alarms { raised: [("major".to_owned(), 2)].into(), types: [("link-down".to_owned(), 1)].into() },
             links: vec![end],
             capabilities: Capabilities { program: "qkdnm".into(), version: "0.1.0".into(), ..Capabilities::default() },
-            rollup: None,
+            ..DomainPicture::default()
         }
     }
 
@@ -293,7 +317,8 @@ mod tests {
     fn links_are_told_to_the_domain_at_the_other_end_alone() {
         let drafts = drafts(&picture(), &everything(), &mut ());
         let names = |audience: &Audience| drafts[audience].sections.keys().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(names(&Audience::Federation), ["alarms", "capabilities", "health", "linkRanges"]);
+        let all = ["alarms", "capabilities", "health", "incidents", "linkRanges", "maintenance"];
+        assert_eq!(names(&Audience::Federation), all);
         assert_eq!(names(&Audience::Adjacent("north".into())), ["links"]);
         let adjacent = Audience::Adjacent("north".into());
         let links = read(&Roster::default(), &"west".into(), &adjacent, "links", &drafts[&adjacent].sections["links"])

@@ -150,7 +150,14 @@ impl Desk {
         levels.documents = core.node.documents().count() as u64;
         levels.wanted = core.node.sizes().1 as u64;
         levels.stopped = core.node.has_stopped_publishing();
+        let open = |ours: bool| core.book.entries().filter(|entry| entry.is_open() && entry.is_ours() == ours).count();
+        (levels.requests_sent, levels.requests_waiting) = (open(true) as u64, open(false) as u64);
         levels
+    }
+
+    /// The domain that a peer speaks for, by its manager ID.
+    pub(super) fn peer_domain(&self, id: &str) -> Option<OriginId> {
+        self.domain_of(&locked(&self.federation.core), id)
     }
 
     fn domain_of(&self, core: &Core, id: &str) -> Option<OriginId> {

@@ -1,5 +1,7 @@
 //! The thread that runs the protocol: letters in, outputs carried out in their order, storage before sending.
 
+mod requests;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, OnceLock},
@@ -8,8 +10,10 @@ use std::{
 
 use aws_lc_rs::rand::SystemRandom;
 
+use self::requests::{ABOUT_REQUESTS, Requests};
 use super::{
     Federation, Membership, PlainSpeaker, Post, Speaker,
+    announced::Announced,
     border::Border,
     locked,
     mailbox::Letter,
@@ -28,6 +32,7 @@ use crate::{
             Answer, Audience, Event, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, Start,
             Subscription,
         },
+        request::Book,
     },
     model::Timestamp,
     storage::{
@@ -63,6 +68,8 @@ pub struct Parts {
     pub teller: Teller,
     /// Where letters are put.
     pub post: Post,
+    /// Where maintenance of links is told to others in the manager.
+    pub announced: Announced,
 }
 
 /// A connection with a peer.
@@ -84,6 +91,8 @@ pub(super) struct Core {
     pub(super) node: Node,
     pub(super) sessions: BTreeMap<SessionId, Session>,
     pub(super) membership: Membership,
+    /// Requests to peers, and of them.
+    pub(super) book: Book,
     /// What peers sent and was dropped, since the start.
     pub(super) dropped: BTreeMap<OriginId, u64>,
     begun: Instant,
@@ -111,6 +120,7 @@ struct Driver {
     own_key: Vec<u8>,
     /// Connections on Mx of managers that are no peers: they may become some. As many as the interface has connections.
     strangers: BTreeMap<SessionId, PeerConnection>,
+    requests: Requests,
 }
 
 /// Starts the federation. Must be called on a tokio runtime.
@@ -118,12 +128,28 @@ struct Driver {
 /// # Errors
 /// If what was stored cannot be read, or no thread can be had.
 pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
-    let Parts { domain, manager, settings, membership, signatures, key, db, speaker, border, plain, teller, post } =
-        parts;
+    let Parts {
+        domain,
+        manager,
+        settings,
+        membership,
+        signatures,
+        key,
+        db,
+        speaker,
+        border,
+        plain,
+        teller,
+        post,
+        announced,
+    } = parts;
     let own_key = key.public().public.clone();
-    let (last_epoch, stored) = (db.epoch()?, db.documents()?);
+    let (last_epoch, stored, mut book) = (db.epoch()?, db.documents()?, requests::stored(&db)?);
+    book.set_terms(membership.terms.clone());
     let db = Arc::new(Mutex::new(db));
-    let epochs = Box::new(Ports { db: Arc::clone(&db), random: SystemRandom::new() });
+    let ports = || Ports { db: Arc::clone(&db), random: SystemRandom::new() };
+    let random = ports();
+    let epochs = Box::new(ports());
     let start = Start {
         me: domain.clone(),
         settings,
@@ -145,6 +171,7 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
             node,
             sessions: BTreeMap::new(),
             membership,
+            book,
             dropped: BTreeMap::new(),
             begun,
         })),
@@ -168,8 +195,10 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
         ticked: begun,
         own_key,
         strangers: BTreeMap::new(),
+        requests: Requests { announced, random, not_before: None, number: 0 },
     };
     let thread = std::thread::Builder::new().name("federation".to_owned()).spawn(move || {
+        driver.recall_requests();
         driver.carry_out(first);
         while driver.turn() {}
     });
@@ -201,6 +230,7 @@ impl Driver {
             self.ticked = Instant::now();
             outputs.extend(self.handle(Input::Tick));
             self.teller.tick();
+            self.requests_due();
         }
         let often = self.looked.is_none_or(|looked| looked.elapsed() >= FEDERATION_LOOK);
         if look || often {
@@ -258,6 +288,14 @@ impl Driver {
             Letter::Subscribes { outlet, message_id, wishes } => {
                 self.subscribes(SessionId(outlet), &message_id, wishes)
             }
+            Letter::Said { outlet, said } => {
+                self.said(SessionId(outlet), said);
+                Vec::new()
+            }
+            Letter::Order(order) => {
+                self.order(*order);
+                Vec::new()
+            }
             Letter::Configured(membership, key) => {
                 let (roster, neighbours) = (membership.roster.clone(), membership.neighbours());
                 let mut outputs = self.handle(Input::Roster(roster));
@@ -267,7 +305,10 @@ impl Driver {
                     let now = core.now();
                     outputs.extend(core.node.sign_with(key, now));
                 }
-                locked(&self.federation.core).membership = *membership;
+                let mut core = locked(&self.federation.core);
+                core.book.set_terms(membership.terms.clone());
+                core.membership = *membership;
+                drop(core);
                 outputs.extend(self.handle(Input::Neighbours(neighbours)));
                 self.end_connections_of_new_peers();
                 self.looked = None;
@@ -364,6 +405,10 @@ impl Driver {
             }
             return Vec::new();
         }
+        if number.starts_with(ABOUT_REQUESTS) && !is_success(response) {
+            // It is said again later: by us if we ask, by its sender if it asks.
+            tracing::info!(response, "A peer refused a message about requests.");
+        }
         let Ok(token) = number.parse() else { return Vec::new() };
         if let Some(open) = locked(&self.federation.core).sessions.get_mut(&session) {
             open.round_trip = open.sent.remove(&token).map(|sent| sent.elapsed());
@@ -417,6 +462,9 @@ impl Driver {
                 }
                 Output::Dial(domain) => self.dial(domain),
                 Output::Event(event) => {
+                    if let Event::SessionUp(domain) = &event {
+                        self.met(domain);
+                    }
                     if let Event::Dropped { from, .. } = &event {
                         *locked(&self.federation.core).dropped.entry(from.clone()).or_default() += 1;
                     }

@@ -7,15 +7,38 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::oneshot;
+
 use crate::{
+    api::peer_request_desk::RequestError,
     config::limits::FEDERATION_MAILBOX,
     connection::PeerConnection,
     federation::{
         keys::OwnKey,
         messages::Question,
         protocol::{Item, OriginId, Subscription},
+        request::{Entry, Said},
     },
+    model::peer_request::{Asked, RequestReason},
 };
+
+/// What an operator wants of requests; answered once it is stored.
+#[derive(Debug)]
+pub(super) struct Order {
+    /// Who.
+    pub(super) by: String,
+    pub(super) wish: Wish,
+    pub(super) reply: oneshot::Sender<Result<Entry, RequestError>>,
+}
+
+/// Asked, or decided.
+#[derive(Debug)]
+pub(super) enum Wish {
+    /// Of a peer's domain; waits so many milliseconds, or as long as its kind does.
+    Ask { peer: OriginId, asked: Asked, valid_for: Option<i64> },
+    /// Accepted, or declined for a reason.
+    Decide { id: String, declined: Option<RequestReason> },
+}
 
 /// One thing that happened.
 #[derive(Debug)]
@@ -43,6 +66,13 @@ pub(super) enum Letter {
         message_id: String,
         wishes: Subscription,
     },
+    /// A peer says something of requests.
+    Said {
+        outlet: u64,
+        said: Vec<Said>,
+    },
+    /// An operator wants something of them.
+    Order(Box<Order>),
     /// The domain may have something new to say.
     Look,
     /// Roster, neighbours or what is exported have changed.
@@ -53,7 +83,15 @@ pub(super) enum Letter {
 impl Letter {
     /// Whether it is taken however full the mailbox is.
     fn is_vital(&self) -> bool {
-        !matches!(self, Self::Told { .. } | Self::Asked { .. } | Self::Answered { .. } | Self::Subscribes { .. })
+        !matches!(
+            self,
+            Self::Told { .. }
+                | Self::Asked { .. }
+                | Self::Answered { .. }
+                | Self::Subscribes { .. }
+                | Self::Said { .. }
+                | Self::Order(_)
+        )
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
         alias,
         keys::{self, OwnKey},
         protocol::{Key, Member, OriginId, Role, Roster},
+        request::Terms,
     },
     manager::federation::{Membership, Peer},
     model::{ComponentId, ComponentRef, ReferencePoint},
@@ -96,6 +97,12 @@ fn link_aliases(
     ours.map(|link| (link.name.clone(), alias::alias(&key, &federation.name, &link.name))).collect()
 }
 
+/// What a peer may ask for, and our links with it.
+fn terms_of(peer: &PeerConfig, federation: &FederationConfig) -> Terms {
+    let ours = federation.links.iter().filter(|link| link.domain == peer.origin.domain);
+    Terms { kinds: peer.requests.iter().copied().collect(), links: ours.map(|link| link.name.clone()).collect() }
+}
+
 /// Whoever has a key signs for its domain: one that stands under two would speak for both.
 fn one_domain_a_key(config: &Config, roster: &Roster, problems: &mut Vec<MembershipError>) {
     let mut known: BTreeMap<&str, &OriginId> = BTreeMap::new();
@@ -132,11 +139,12 @@ pub fn membership(config: &Config) -> Result<Option<(Membership, OwnKey)>, Vec<M
         keys: own.iter().map(|own| own.public().clone()).collect(),
         min_epoch: 0,
     };
-    let (mut peers, mut aliases) = (BTreeMap::new(), BTreeMap::new());
+    let (mut peers, mut aliases, mut terms) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for peer in &config.peers {
         let domain = OriginId::from(peer.origin.domain.as_str());
         members.insert(domain.clone(), member(&peer.origin, &mut problems));
         aliases.insert(domain.clone(), link_aliases(peer, federation, &mut problems));
+        terms.insert(domain.clone(), terms_of(peer, federation));
         let Ok(id) = ComponentId::new(&peer.id) else { continue };
         let manager = ComponentRef::new(ReferencePoint::Mx, id);
         peers.insert(domain, Peer { manager, address: peer.address.clone() });
@@ -148,7 +156,7 @@ pub fn membership(config: &Config) -> Result<Option<(Membership, OwnKey)>, Vec<M
     let roster = Roster { federation: Arc::from(federation.name.as_str()), version: 0, members };
     one_domain_a_key(config, &roster, &mut problems);
     match own {
-        Some(own) if problems.is_empty() => Ok(Some((Membership { roster, peers, aliases }, own))),
+        Some(own) if problems.is_empty() => Ok(Some((Membership { roster, peers, aliases, terms }, own))),
         _ => Err(problems),
     }
 }

@@ -11,6 +11,7 @@
 //! A report of a peer is answered like any other; what it says of domains comes here. Nothing here decides what is
 //! believed (`federation/protocol`) or what may be said (`federation/section`).
 
+pub mod announced;
 pub mod border;
 mod complaints;
 mod desk;
@@ -19,6 +20,7 @@ mod mailbox;
 pub mod membership;
 pub mod picture;
 mod ports;
+pub mod requests_desk;
 mod rolling;
 mod rollups;
 pub mod shown;
@@ -32,7 +34,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use self::{driver::Core, mailbox::Letter};
+use self::{
+    driver::Core,
+    mailbox::{Letter, Order},
+};
 use crate::{
     config::limits::RETRY_OVERLOADED_MS,
     connection::{PeerConnection, PeerDesk, PeerMessage},
@@ -40,6 +45,7 @@ use crate::{
         keys::OwnKey,
         messages,
         protocol::{Audience, Draft, Neighbour, OriginId, Roster},
+        request::{Terms, wire},
     },
     manager::live::Connections,
     model::{ComponentRef, ReasonCode, Refusal},
@@ -60,6 +66,8 @@ pub struct Membership {
     pub peers: BTreeMap<OriginId, Peer>,
     /// Names of links and what they may be called instead, by the domain at the other end.
     pub aliases: BTreeMap<OriginId, BTreeMap<String, String>>,
+    /// What peers may ask for, and our links with them.
+    pub terms: BTreeMap<OriginId, Terms>,
 }
 
 /// A configured peer.
@@ -127,6 +135,11 @@ impl Federation {
         &self.border
     }
 
+    /// Hands an operator's wish to the federation's thread; false if it takes no more.
+    fn order(&self, order: Order) -> bool {
+        self.mailbox.put(Letter::Order(Box::new(order)))
+    }
+
     /// Ends it.
     pub fn stop(&self) {
         self.mailbox.put(Letter::Stop);
@@ -181,7 +194,14 @@ impl PeerDesk for Federation {
     fn take(&self, outlet: u64, _: &ComponentRef, message: PeerMessage) -> Result<(), Refusal> {
         let wrong = |error: messages::FormError| Refusal::new(ReasonCode::Rejected, error.to_string());
         let letter = match message {
-            PeerMessage::Told(objects) => Letter::Told { outlet, items: messages::read(&objects).map_err(wrong)? },
+            PeerMessage::Told(objects) => {
+                let items = messages::read(&objects).map_err(wrong)?;
+                let said = wire::read(&objects).map_err(wrong)?;
+                if !said.is_empty() {
+                    self.hand_in(Letter::Said { outlet, said })?;
+                }
+                Letter::Told { outlet, items }
+            }
             PeerMessage::Asked { message_id, extension } => {
                 Letter::Asked { outlet, message_id, question: messages::read_question(&extension).map_err(wrong)? }
             }

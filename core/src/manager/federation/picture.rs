@@ -4,11 +4,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
     alarm::AlarmBoard,
+    clock::wall_time,
     config::federation::{FederationConfig, LinkConfig},
     dispatch::Registry,
     federation::section::{self, Alarms, Capabilities, Counts, Disclosed, DomainPicture, Health, LinkEnd, OTHER_TYPES},
     manager::{
         backend::SILENT,
+        federation::announced::Announced,
         federation::membership::role,
         in_force::{Current, InForce},
     },
@@ -70,6 +72,8 @@ pub struct Sources {
     pub board: Arc<AlarmBoard>,
     /// Names.
     pub symbols: Arc<SymbolTable>,
+    /// Maintenance of links.
+    pub announced: Announced,
 }
 
 impl Sources {
@@ -113,7 +117,16 @@ impl Sources {
             reference_points: points.collect(),
             sections: section::names().map(str::to_owned).collect(),
         };
-        DomainPicture { health, alarms, links: self.links(&in_force), capabilities, rollup: None }
+        let ours = in_force.config.federation.as_ref().map(|one| one.links.as_slice()).unwrap_or_default();
+        DomainPicture {
+            health,
+            alarms,
+            links: self.links(&in_force),
+            capabilities,
+            rollup: None,
+            maintenance: self.announced.windows(wall_time()),
+            incidents: self.announced.incidents(&raised, ours),
+        }
     }
 
     /// Our ends of links to other domains, as the components that know of them last said.

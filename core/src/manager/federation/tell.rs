@@ -1,5 +1,7 @@
 //! What the federation has to tell operators: alarms about peers and about ourselves, the audit trail, the log.
 
+mod requests;
+
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},

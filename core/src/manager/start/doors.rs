@@ -129,6 +129,7 @@ impl Shared {
             registry: Arc::clone(&self.registry),
             board: Arc::clone(&self.board),
             symbols: Arc::clone(&self.symbols),
+            announced: self.announced.clone(),
         };
         let refresh = u64::try_from(one.refresh.as_millis()).unwrap_or(u64::MAX);
         let settings = Settings { refresh, valid_for: refresh.saturating_mul(3), ..Settings::default() };
@@ -156,6 +157,7 @@ impl Shared {
                 Arc::clone(&self.metrics),
             ),
             post: parts.post.clone(),
+            announced: self.announced.clone(),
         })?;
         Ok(Some(federation))
     }
@@ -196,6 +198,7 @@ impl Shared {
         };
         ManagerBackend {
             federation: federation.map(desk_of),
+            announced: self.announced.clone(),
             current: self.current.clone(),
             symbols: Arc::clone(&self.symbols),
             registry: Arc::clone(&self.registry),

@@ -1,0 +1,305 @@
+//! `qkdnm peer request` and `qkdnm peer requests`: what operators of two domains ask of each other by their managers.
+
+use serde_json::{Value, json};
+
+use super::{Client, CommandResult, Exit, Output, output::count};
+use crate::{
+    api::views::{AlarmView, PeerRequestView},
+    clock::wall_time,
+    config::quantity,
+    model::{
+        Severity, Timestamp,
+        peer_request::{Asked, MaintenanceEffect, PriorityCause, RequestDirection, RequestReason, RequestState},
+    },
+};
+
+const PATH: &str = "/api/v1/peer-requests";
+
+/// A time, or how far ahead: `2026-11-26T08:00:00Z`, `now`, `+2h`.
+fn point_in_time(text: &str) -> Result<Timestamp, String> {
+    let ahead = |span: &str| quantity::duration(span).ok().and_then(|span| i64::try_from(span.as_millis()).ok());
+    match text.strip_prefix('+') {
+        _ if text == "now" => Ok(wall_time()),
+        Some(span) => ahead(span).map(|span| wall_time().plus(span)).ok_or_else(|| WHEN.to_owned()),
+        None => Timestamp::parse(text).ok_or_else(|| WHEN.to_owned()),
+    }
+}
+
+const WHEN: &str = "expected a time such as 2026-11-26T08:00:00Z, `now`, or how far ahead, such as +2h";
+
+fn effect(text: &str) -> Result<MaintenanceEffect, String> {
+    MaintenanceEffect::of(text).ok_or_else(|| format!("expected one of {}", MaintenanceEffect::WORDS.join(", ")))
+}
+
+fn cause(text: &str) -> Result<PriorityCause, String> {
+    PriorityCause::of(text).ok_or_else(|| format!("expected one of {}", PriorityCause::WORDS.join(", ")))
+}
+
+fn reason(text: &str) -> Result<RequestReason, String> {
+    let words = || RequestReason::OF_OPERATORS.map(RequestReason::as_str).join(", ");
+    RequestReason::of(text)
+        .filter(|reason| reason.is_of_operators())
+        .ok_or_else(|| format!("expected one of {}", words()))
+}
+
+fn state(text: &str) -> Result<RequestState, String> {
+    RequestState::of(text).ok_or_else(|| format!("expected one of {}", RequestState::WORDS.join(", ")))
+}
+
+/// `qkdnm peer request`
+#[derive(Debug, clap::Subcommand)]
+pub enum AskCommand {
+    /// Announce maintenance of links with a peer: its operator acknowledges or objects.
+    #[command(
+        after_help = "Example:\n  qkdnm peer request maintenance manager-west --link vienna-brno --from 2026-12-01T22:00:00Z --until 2026-12-02T02:00:00Z --effect interrupted"
+    )]
+    Maintenance {
+        /// Manager ID of the peer.
+        peer: String,
+        /// A link with it, by its name in the configuration of both; again for each.
+        #[arg(long = "link", required = true)]
+        links: Vec<String>,
+        /// When it begins: a time, `now`, or how far ahead (+2h).
+        #[arg(long, value_name = "TIME", value_parser = point_in_time)]
+        from: Timestamp,
+        /// When it is over.
+        #[arg(long, value_name = "TIME", value_parser = point_in_time)]
+        until: Timestamp,
+        /// What it is expected to do to the links: none, degraded, interrupted, unknown.
+        #[arg(long, value_parser = effect)]
+        effect: MaintenanceEffect,
+        /// How long it waits for a decision; otherwise until it is over.
+        #[arg(long, value_name = "SPAN")]
+        expires_in: Option<String>,
+    },
+    /// Ask a peer to give priority to key relay over a link.
+    #[command(
+        after_help = "Example:\n  qkdnm peer request emergency-priority manager-west --link vienna-brno --until +2h --cause path-lost"
+    )]
+    EmergencyPriority {
+        /// Manager ID of the peer.
+        peer: String,
+        /// A link with it.
+        #[arg(long)]
+        link: String,
+        /// Until when: a time, or how far ahead (+2h).
+        #[arg(long, value_name = "TIME", value_parser = point_in_time)]
+        until: Timestamp,
+        /// Why: key-store-low, path-lost, public-safety, exercise.
+        #[arg(long, value_parser = cause)]
+        cause: PriorityCause,
+        /// How long it waits for a decision; otherwise until what it asks for is over.
+        #[arg(long, value_name = "SPAN")]
+        expires_in: Option<String>,
+    },
+    /// Hand an incident on a link over to a peer. Of its text and components nothing is told.
+    #[command(
+        after_help = "Examples:\n  qkdnm peer request incident manager-west --link vienna-brno --alarm 12\n  qkdnm peer request incident manager-west --link vienna-brno --severity major --type link-down --since 2026-11-26T08:00:00Z"
+    )]
+    Incident(IncidentArgs),
+}
+
+/// Which incident.
+#[derive(Debug, clap::Args)]
+pub struct IncidentArgs {
+    /// Manager ID of the peer.
+    peer: String,
+    /// A link with it.
+    #[arg(long)]
+    link: String,
+    /// Number of the alarm that it is about: severity, type and time are taken from it.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["severity", "alarm_type", "since"])]
+    alarm: Option<u64>,
+    /// How bad it is.
+    #[arg(long, required_unless_present = "alarm")]
+    severity: Option<Severity>,
+    /// Alarm type of the catalogue; others are told as `other`.
+    #[arg(long = "type", value_name = "TYPE", required_unless_present = "alarm")]
+    alarm_type: Option<String>,
+    /// Since when.
+    #[arg(long, value_name = "TIME", value_parser = point_in_time, required_unless_present = "alarm")]
+    since: Option<Timestamp>,
+    /// How long it waits for a decision; otherwise a day.
+    #[arg(long, value_name = "SPAN")]
+    expires_in: Option<String>,
+}
+
+/// `qkdnm peer requests`
+#[derive(Debug, clap::Args)]
+pub struct RequestsArgs {
+    /// What to do; absent: list.
+    #[command(subcommand)]
+    command: Option<RequestsCommand>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum RequestsCommand {
+    /// List requests to peers and of them, the newest first.
+    #[command(after_help = "Examples:\n  qkdnm peer requests\n  qkdnm peer requests list --state pending")]
+    List {
+        /// Of this peer, by its manager ID.
+        #[arg(long)]
+        peer: Option<String>,
+        /// In this state: sent, pending, accepted, declined, expired, refused.
+        #[arg(long, value_parser = state)]
+        state: Option<RequestState>,
+    },
+    /// Show one request.
+    #[command(after_help = "Example:\n  qkdnm peer requests show 9f86d081884c7d65")]
+    Show {
+        /// Its ID.
+        id: String,
+    },
+    /// Accept a peer's request; of maintenance: acknowledge it.
+    #[command(after_help = "Example:\n  qkdnm peer requests accept 9f86d081884c7d65")]
+    Accept {
+        /// Its ID.
+        id: String,
+    },
+    /// Decline a peer's request; of maintenance: object to it.
+    #[command(after_help = "Example:\n  qkdnm peer requests decline 9f86d081884c7d65 --reason conflict")]
+    Decline {
+        /// Its ID.
+        id: String,
+        /// Why, which the other domain is told: conflict, capacity, policy, not-ours, duplicate, unspecified.
+        #[arg(long, value_parser = reason, default_value = "unspecified")]
+        reason: RequestReason,
+    },
+}
+
+impl RequestsArgs {
+    /// Whether nothing is changed by it.
+    pub(super) const fn only_reads(&self) -> bool {
+        matches!(&self.command, None | Some(RequestsCommand::List { .. } | RequestsCommand::Show { .. }))
+    }
+}
+
+pub(super) fn ask(command: AskCommand, client: &Client, output: &mut Output<'_>) -> CommandResult {
+    let (peer, body) = match command {
+        AskCommand::Maintenance { peer, links, from, until, effect, expires_in } => {
+            let body = json!({
+                "kind": "maintenance", "links": links, "from": from, "until": until, "effect": effect, "expiresIn": expires_in,
+            });
+            (peer, body)
+        }
+        AskCommand::EmergencyPriority { peer, link, until, cause, expires_in } => {
+            let body = json!({
+                "kind": "emergencyPriority", "links": [link], "until": until, "cause": cause, "expiresIn": expires_in,
+            });
+            (peer, body)
+        }
+        AskCommand::Incident(args) => incident(args, client)?,
+    };
+    let done: PeerRequestView = client.post(&format!("/api/v1/peers/{peer}/requests"), &body)?;
+    if output.is_data() {
+        output.document(&done)?;
+        return Ok(Exit::Success);
+    }
+    output.line(&format!("Asked domain {}: {}.", done.domain, done.asked))?;
+    output.line(&format!("What becomes of it: qkdnm peer requests show {}", done.id))?;
+    Ok(Exit::Success)
+}
+
+fn incident(args: IncidentArgs, client: &Client) -> anyhow::Result<(String, Value)> {
+    let (severity, kind, since) = match args.alarm {
+        Some(id) => {
+            let AlarmView { alarm, .. } = client.get(&format!("/api/v1/alarms/{id}"), &[])?;
+            (Some(alarm.report.severity), Some(alarm.key.alarm_type_id), Some(alarm.last_raised))
+        }
+        None => (args.severity, args.alarm_type, args.since),
+    };
+    let body = json!({
+        "kind": "incidentHandOver", "links": [args.link], "severity": severity, "alarmType": kind, "since": since,
+        "expiresIn": args.expires_in,
+    });
+    Ok((args.peer, body))
+}
+
+pub(super) fn requests(args: RequestsArgs, client: &Client, output: &mut Output<'_>) -> CommandResult {
+    match args.command.unwrap_or(RequestsCommand::List { peer: None, state: None }) {
+        RequestsCommand::List { peer, state } => list(peer, state, client, output),
+        RequestsCommand::Show { id } => {
+            let one: PeerRequestView = client.get(&format!("{PATH}/{id}"), &[])?;
+            if output.is_data() {
+                output.document(&one)?;
+                return Ok(Exit::Success);
+            }
+            show(&one, output)
+        }
+        RequestsCommand::Accept { id } => decided(&client.post(&format!("{PATH}/{id}/accept"), &json!({}))?, output),
+        RequestsCommand::Decline { id, reason } => {
+            decided(&client.post(&format!("{PATH}/{id}/decline"), &json!({ "reason": reason }))?, output)
+        }
+    }
+}
+
+fn decided(done: &PeerRequestView, output: &mut Output<'_>) -> CommandResult {
+    if output.is_data() {
+        output.document(done)?;
+        return Ok(Exit::Success);
+    }
+    output.line(&format!("Request {} of domain {} is {}: {}.", done.id, done.domain, standing(done), done.asked))?;
+    Ok(Exit::Success)
+}
+
+/// Where a request stands, in the words of its kind.
+fn standing(one: &PeerRequestView) -> String {
+    let is_notice = matches!(one.asked, Asked::Maintenance { .. });
+    let word = match (one.state, one.direction) {
+        (RequestState::Accepted, _) if is_notice => "acknowledged",
+        (RequestState::Declined, _) if is_notice => "objected to",
+        (RequestState::Pending, RequestDirection::Received) => "waiting for us",
+        (RequestState::Pending, RequestDirection::Sent) => "waiting there",
+        (state, _) => state.as_str(),
+    };
+    one.reason.map_or_else(|| word.to_owned(), |reason| format!("{word} ({reason})"))
+}
+
+fn list(peer: Option<String>, state: Option<RequestState>, client: &Client, output: &mut Output<'_>) -> CommandResult {
+    let state = state.map(|state| state.as_str().to_owned());
+    let query: Vec<(&str, String)> =
+        [("peer", peer), ("state", state)].into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let page = client.list::<PeerRequestView>(PATH, &query, usize::MAX)?;
+    if output.is_data() {
+        output.list(&page)?;
+        return Ok(Exit::Success);
+    }
+    let total = count(page.items.len(), "request");
+    if !page.items.is_empty() {
+        let row = |one: PeerRequestView| {
+            let stands = standing(&one);
+            let way = match one.direction {
+                RequestDirection::Sent => "to",
+                RequestDirection::Received => "of",
+            };
+            [one.id, format!("{way} {}", one.domain), stands, one.made.to_string(), one.asked.to_string()]
+        };
+        output.table(["ID", "DOMAIN", "STATE", "MADE", "WHAT"], page.items.into_iter().map(row).collect())?;
+    }
+    output.line(&total)?;
+    Ok(Exit::Success)
+}
+
+fn show(one: &PeerRequestView, output: &mut Output<'_>) -> CommandResult {
+    let by = one.by.clone().unwrap_or_default();
+    let (asked_by, decided_by) = match one.direction {
+        RequestDirection::Sent => (by, String::new()),
+        RequestDirection::Received => (String::new(), by),
+    };
+    output.fields(&[
+        ("Request", one.id.clone()),
+        ("Kind", one.asked.kind().configured().to_owned()),
+        ("Direction", one.direction.to_string()),
+        ("Domain", one.domain.clone()),
+        ("Peer", one.peer.clone().unwrap_or_else(|| "none any more".to_owned())),
+        ("Asks for", one.asked.to_string()),
+        ("State", standing(one)),
+        ("Because", one.explanation.clone().unwrap_or_default()),
+        ("Asked by", asked_by),
+        ("Decided by", decided_by),
+        ("Made", one.made.to_string()),
+        ("Expires", one.expires.to_string()),
+        ("Settled", one.settled.map(|at| at.to_string()).unwrap_or_default()),
+    ])?;
+    Ok(Exit::Success)
+}
