@@ -22,8 +22,8 @@ use super::{
     openapi,
     problem::Problem,
     v1::{
-        alarms, audit, components, configuration, enrolment, events, exporters, federation, history, manager, network,
-        reports, resources, subscriptions,
+        alarms, audit, components, configuration, domains, enrolment, events, exporters, federation, history, manager,
+        network, reports, resources, subscriptions,
     },
 };
 use crate::config::{Role, limits};
@@ -73,6 +73,9 @@ pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
         .routes(routes!(federation::domain))
         .routes(routes!(federation::links))
         .routes(routes!(federation::graph))
+        .routes(routes!(domains::comparisons))
+        .routes(routes!(domains::path))
+        .routes(routes!(domains::alarms))
         .routes(routes!(events::follow))
         .routes(routes!(reports::list))
         .routes(routes!(network::inventory))

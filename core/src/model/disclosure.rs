@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a domain may say to the whole federation: `federation.disclose`.
+/// What a domain may say: `federation.disclose`. To the whole federation, or, where it says so, to one domain at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Topic {
@@ -15,11 +15,31 @@ pub enum Topic {
     AlarmTypes,
     /// What the manager can do, and its version.
     Capabilities,
+    /// The state of links to other domains, by name.
+    LinkStates,
+    /// With it the key rate and the filling of the store of those links, in coarse steps.
+    LinkFigures,
+    /// Key relations with a domain, to that domain alone.
+    KeyRelations,
+    /// How services that span a domain are, against what was agreed, to that domain alone.
+    Services,
+    /// Keys used with a domain, in sum by period, to that domain alone.
+    Settlement,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Health, Self::Alarms, Self::AlarmTypes, Self::Capabilities];
+    pub const ALL: [Self; 9] = [
+        Self::Health,
+        Self::Alarms,
+        Self::AlarmTypes,
+        Self::Capabilities,
+        Self::LinkStates,
+        Self::LinkFigures,
+        Self::KeyRelations,
+        Self::Services,
+        Self::Settlement,
+    ];
     /// What is said unless the configuration says otherwise: how the domain is, in sum, and no more.
     pub const DEFAULT: [Self; 2] = [Self::Health, Self::Alarms];
 
@@ -31,6 +51,11 @@ impl Topic {
             Self::Alarms => "alarms",
             Self::AlarmTypes => "alarm-types",
             Self::Capabilities => "capabilities",
+            Self::LinkStates => "link-states",
+            Self::LinkFigures => "link-figures",
+            Self::KeyRelations => "key-relations",
+            Self::Services => "services",
+            Self::Settlement => "settlement",
         }
     }
 }

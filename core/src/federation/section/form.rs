@@ -8,8 +8,8 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde_json::{Map, Value};
 
-use super::OTHER_TYPES;
-use crate::model::{Catalogue, ReferencePoint, Severity, disclosure::is_name};
+use super::{OTHER_TYPES, crossing};
+use crate::model::{Catalogue, ReferencePoint, Severity, Timestamp, disclosure::is_name};
 
 /// What a value may be.
 #[derive(Clone, Copy, Debug)]
@@ -22,6 +22,8 @@ pub(super) enum Form {
     UpTo(f64),
     /// Numbers with dots between them.
     Version,
+    /// A full minute, UTC: `2026-01-01T12:05:00Z`.
+    Minute,
     /// The name of a link or domain.
     Name,
     /// One of these.
@@ -45,11 +47,11 @@ pub(super) struct Member {
     required: bool,
 }
 
-const fn member(name: &'static str, form: Form) -> Member {
+pub(super) const fn member(name: &'static str, form: Form) -> Member {
     Member { name, form, required: false }
 }
 
-const fn required(name: &'static str, form: Form) -> Member {
+pub(super) const fn required(name: &'static str, form: Form) -> Member {
     Member { name, form, required: true }
 }
 
@@ -87,7 +89,7 @@ impl Vocabulary {
 }
 
 /// Sections that there are, with what may be in them.
-pub(super) const SECTIONS: [(&str, Form); 4] = [
+pub(super) const SECTIONS: [(&str, Form); 8] = [
     ("health", Form::Members(&[member("components", Form::By(Vocabulary::Points, &COUNTS))])),
     (
         "alarms",
@@ -106,6 +108,10 @@ pub(super) const SECTIONS: [(&str, Form); 4] = [
             member("sections", Form::List(&Form::Of(Vocabulary::Sections))),
         ]),
     ),
+    ("interDomainLinks", crossing::INTER_DOMAIN_LINKS),
+    ("keyRelations", crossing::KEY_RELATIONS),
+    ("services", crossing::SERVICES),
+    ("settlement", crossing::SETTLEMENT),
 ];
 
 const COUNTS: Form = Form::Members(&[
@@ -117,21 +123,23 @@ const COUNTS: Form = Form::Members(&[
 const LINK: Form = Form::Members(&[
     required("id", Form::Name),
     required("peer", Form::Name),
-    required("state", Form::OneOf(&["up", "degraded", "down", "unknown"])),
+    required("state", Form::OneOf(&STATES)),
     member("qberRatio", Form::Ratio),
     member("secretKeyRateBps", Form::UpTo(MOST_RATE_BPS)),
     member("keyStoreFillRatio", Form::Ratio),
     member("timeToExhaustionS", Form::UpTo(MOST_SECONDS)),
 ]);
 
+/// Of a link or key relation.
+pub(super) const STATES: [&str; 4] = ["up", "degraded", "down", "unknown"];
 /// Entries of a list in a section.
 const MOST_ENTRIES: usize = 256;
 /// Of anything counted: no network of today has more, and no number that is a key in disguise passes.
 const MOST_COUNTED: u64 = 9_999_999;
 /// Bits per second: a terabit, far above any QKD link.
-const MOST_RATE_BPS: f64 = 1e12;
+pub(super) const MOST_RATE_BPS: f64 = 1e12;
 /// Seconds: ten years.
-const MOST_SECONDS: f64 = 315_360_000.0;
+pub(super) const MOST_SECONDS: f64 = 315_360_000.0;
 /// Significant digits of a number that is not counted.
 const DIGITS: i32 = 4;
 /// Characters of a version.
@@ -142,6 +150,12 @@ const MOST_FAULTS: usize = 8;
 fn is_version(text: &str) -> bool {
     let numbers = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     text.len() <= VERSION_CHARS && text.split('.').all(numbers)
+}
+
+/// Whether this is a full minute of this century, written in the one way that we write it.
+fn is_minute(text: &str) -> bool {
+    let full = text.len() == 20 && text.starts_with("20") && text.ends_with(":00Z");
+    full && Timestamp::parse(text).is_some_and(|time| super::minute(time) == text)
 }
 
 /// A number with few digits: what is measured is known no better, and what is more would be room for something else.
@@ -200,6 +214,10 @@ impl Fitting<'_> {
             Form::Version => {
                 let text = value.as_str().filter(|text| is_version(text)).map(Value::from);
                 self.expected(text, "numbers with dots between them")
+            }
+            Form::Minute => {
+                let text = value.as_str().filter(|text| is_minute(text)).map(Value::from);
+                self.expected(text, "a full minute, such as 2026-01-01T12:05:00Z")
             }
             Form::Name => {
                 let may_be_used = |text: &&str| self.names.is_none_or(|names| names.contains(text));
@@ -352,16 +370,50 @@ mod tests {
         assert_eq!(value("alarms", &huge), json!({ "raised": {} }));
     }
 
+    #[test]
+    fn a_time_is_a_full_minute_of_this_century() {
+        let since = |since: &str| {
+            let service = json!({ "services": [{ "id": "a", "state": "met", "since": since }] });
+            value("services", &service)["services"][0]["since"].is_string()
+        };
+        assert!(since("2026-01-01T12:05:00Z"));
+        for never in
+            ["2026-01-01T12:05:01Z", "1926-01-01T12:05:00Z", "2026-01-01T12:05:00+00", "2026-13-01T12:05:00Z", "now"]
+        {
+            assert!(!since(never), "{never}");
+        }
+    }
+
     fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
             any::<f64>().prop_map(Value::from),
             Just(Value::from("up")),
+            Just(Value::from("2026-01-01T12:05:00Z")),
             "[a-zA-Z0-9+/=]{0,80}".prop_map(Value::from),
         ];
-        const KNOWN: [&str; 11] =
-            ["components", "ends", "mq", "known", "id", "peer", "state", "raised", "types", "major", "link-down"];
+        const KNOWN: [&str; 19] = [
+            "components",
+            "ends",
+            "mq",
+            "known",
+            "id",
+            "peer",
+            "state",
+            "raised",
+            "types",
+            "major",
+            "link-down",
+            "links",
+            "relations",
+            "services",
+            "since",
+            "start",
+            "totals",
+            "keyRateBps",
+            "measured",
+        ];
         let name = prop_oneof![prop::sample::select(&KNOWN[..]).prop_map(str::to_owned), "[a-z]{1,9}"];
         leaf.prop_recursive(4, 64, 8, move |inner| {
             prop_oneof![
@@ -413,6 +465,18 @@ mod tests {
             "health" => json!({ "components": { "mq": { "known": 1 } } }),
             "alarms" => json!({ "raised": { "major": 1 }, "types": { "link-down": 1 } }),
             "links" => json!({ "ends": [end] }),
+            "interDomainLinks" => {
+                json!({ "links": [{ "id": "a", "peer": "b", "state": "up", "keyStoreFillRatio": 0.3 }] })
+            }
+            "keyRelations" => json!({ "relations": [{ "id": "a", "peer": "b", "state": "up", "keyRateBps": 12 }] }),
+            "services" => {
+                let figure = json!({ "objective": 1, "measured": 2, "state": "met" });
+                json!({ "services": [{ "id": "a", "state": "met", "since": "2026-01-01T12:05:00Z", "keyRateBps": figure }] })
+            }
+            "settlement" => {
+                let total = json!({ "start": "2026-01-01T12:00:00Z", "intervals": 3, "consumedBits": 256 });
+                json!({ "period": "hour", "totals": [total] })
+            }
             _ => json!({ "program": "p", "version": "1.0", "referencePoints": ["mq"], "sections": ["health"] }),
         }
     }

@@ -9,7 +9,10 @@
 //!   bytes of another domain's sections --form, own ends only--> what is shown, and what is wrong with it
 //! ```
 
+mod comparison;
+mod crossing;
 mod form;
+mod neighbours;
 mod steady;
 mod two_ends;
 
@@ -24,6 +27,11 @@ use serde_json::Value;
 use super::protocol::{Audience, Draft, OriginId};
 use crate::model::disclosure::Topic;
 
+pub use comparison::{Comparison, Kind};
+pub use crossing::{
+    InterDomainLink, InterDomainLinks, KeyRelation, KeyRelations, Objective, Service, Services, Settlement, Total,
+    minute,
+};
 pub use form::Fitted;
 pub use steady::Steady;
 pub use two_ends::TwoEnds;
@@ -120,6 +128,12 @@ pub struct DomainPicture {
     pub links: Vec<LinkEnd>,
     /// What we can do.
     pub capabilities: Capabilities,
+    /// Our ends of key relations with other domains.
+    pub relations: Vec<KeyRelation>,
+    /// Our part of services, each with the other domains that it spans.
+    pub services: Vec<(Vec<String>, Service)>,
+    /// What was used with other domains.
+    pub settlements: Vec<(String, Settlement)>,
 }
 
 /// Names of all sections.
@@ -168,17 +182,13 @@ pub fn drafts(
         passed.retain(|(name, _)| offered.contains(name));
         (audience, filtered(passed, &names))
     };
-    let program = BTreeSet::from([picture.capabilities.program.as_str()]);
-    let mut drafts = BTreeMap::from([draft(Audience::Federation, to_everybody(picture, disclosed), program)]);
-    let mut by_peer: BTreeMap<&str, Vec<LinkEnd>> = BTreeMap::new();
-    for end in &picture.links {
-        by_peer.entry(&end.peer).or_default().push(end.clone());
+    let mut for_all = BTreeSet::from([picture.capabilities.program.as_str()]);
+    if disclosed.contains(&Topic::LinkStates) {
+        for_all.extend(picture.links.iter().flat_map(|end| [end.id.as_str(), end.peer.as_str()]));
     }
-    for (peer, ends) in by_peer {
-        let of_links = picture.links.iter().filter(|end| end.peer == peer).map(|end| end.id.as_str());
-        let names = of_links.chain([peer]).collect();
-        let links = serde_json::to_value(Links { ends }).map(|links| ("links".into(), links));
-        drafts.extend([draft(Audience::Adjacent(peer.into()), links.into_iter().collect(), names)]);
+    let mut drafts = BTreeMap::from([draft(Audience::Federation, to_everybody(picture, disclosed), for_all)]);
+    for (peer, (sections, names)) in neighbours::told(picture, disclosed) {
+        drafts.extend([draft(Audience::Adjacent(peer.into()), sections, names)]);
     }
     drafts
 }
@@ -196,7 +206,9 @@ fn to_everybody(picture: &DomainPicture, disclosed: &[Topic]) -> Sections {
     let health = told(Topic::Health).then(|| ("health", serde_json::to_value(health)));
     let alarms = (!alarms.is_empty()).then_some(("alarms", Ok(Value::Object(alarms))));
     let capabilities = told(Topic::Capabilities).then(|| ("capabilities", serde_json::to_value(capabilities)));
-    let all = [health, alarms, capabilities].into_iter().flatten();
+    let links = || InterDomainLinks::of(&picture.links, told(Topic::LinkFigures));
+    let links = told(Topic::LinkStates).then(|| ("interDomainLinks", serde_json::to_value(links())));
+    let all = [health, alarms, capabilities, links].into_iter().flatten();
     all.filter_map(|(name, value)| Some((name.into(), value.ok()?))).collect()
 }
 
@@ -218,24 +230,41 @@ fn filtered(sections: Sections, names: &BTreeSet<&str>) -> Draft {
 pub fn read(speaker: &OriginId, audience: &Audience, name: &str, bytes: &[u8]) -> Result<Option<Fitted>, String> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| format!("expected JSON: {error}"))?;
     let Some(mut found) = form::fitted(name, &value) else { return Ok(None) };
-    if name == "links" {
-        own_ends(speaker, audience, &mut found);
+    match name {
+        "links" => own_ends("ends", speaker, audience, &mut found),
+        "keyRelations" => own_ends("relations", speaker, audience, &mut found),
+        "interDomainLinks" => own_ends("links", speaker, audience, &mut found),
+        "services" | "settlement" => told_to_one(speaker, audience, &mut found),
+        _ => {}
     }
     Ok(Some(found))
 }
 
-fn own_ends(speaker: &OriginId, audience: &Audience, found: &mut Fitted) {
+/// Ends of what joins two domains: of those between the speaker and whom it told, or, told to all, of the speaker's own.
+fn own_ends(list: &str, speaker: &OriginId, audience: &Audience, found: &mut Fitted) {
     let Fitted { value, faults } = found;
-    let Some(ends) = value.get_mut("ends").and_then(Value::as_array_mut) else { return };
+    let Some(ends) = value.get_mut(list).and_then(Value::as_array_mut) else { return };
     ends.retain(|end| {
         let peer = end["peer"].as_str().unwrap_or_default();
-        let told = matches!(audience, Audience::Adjacent(other) if other.as_str() == peer);
+        let told = match audience {
+            Audience::Adjacent(other) => list != "links" && other.as_str() == peer,
+            Audience::Federation => list == "links",
+            _ => false,
+        };
         let own = told && peer != speaker.as_str();
         if !own {
-            faults.push(format!("/ends: a link with `{peer}` is not between {speaker} and whom it told of it"));
+            faults.push(format!("/{list}: a link with `{peer}` is not between {speaker} and whom it told of it"));
         }
         own
     });
+}
+
+/// What concerns one domain, the speaker tells that domain alone.
+fn told_to_one(speaker: &OriginId, audience: &Audience, found: &mut Fitted) {
+    if !matches!(audience, Audience::Adjacent(other) if other != speaker) {
+        found.value = Value::Object(serde_json::Map::new());
+        found.faults.push(format!("/: expected this to be told to one other domain, and {audience} was told"));
+    }
 }
 
 #[cfg(test)]
@@ -256,6 +285,7 @@ mod tests {
             alarms: Alarms { raised: [("major".to_owned(), 2)].into(), types: [("link-down".to_owned(), 1)].into() },
             links: vec![end],
             capabilities: Capabilities { program: "qkdnm".into(), version: "0.1.0".into(), ..Capabilities::default() },
+            ..DomainPicture::default()
         }
     }
 
@@ -263,7 +293,7 @@ mod tests {
     fn links_are_told_to_the_domain_at_the_other_end_alone() {
         let drafts = drafts(&picture(), &Topic::ALL, &mut ());
         let names = |audience: &Audience| drafts[audience].sections.keys().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(names(&Audience::Federation), ["alarms", "capabilities", "health"]);
+        assert_eq!(names(&Audience::Federation), ["alarms", "capabilities", "health", "interDomainLinks"]);
         assert_eq!(names(&Audience::Adjacent("north".into())), ["links"]);
         let adjacent = Audience::Adjacent("north".into());
         let links = read(&"west".into(), &adjacent, "links", &drafts[&adjacent].sections["links"]).unwrap().unwrap();
@@ -315,7 +345,8 @@ mod tests {
     }
 
     fn said(policies: fn(&Audience, Sections) -> Sections) -> String {
-        let drafts = drafts(&picture(), &Topic::ALL, &mut Hostile(policies));
+        let topics = [Topic::Health, Topic::Alarms, Topic::AlarmTypes, Topic::Capabilities];
+        let drafts = drafts(&picture(), &topics, &mut Hostile(policies));
         let all = drafts.into_values().flat_map(|draft| draft.sections);
         all.map(|(name, bytes)| format!("{name} {}\n", String::from_utf8_lossy(&bytes))).collect()
     }

@@ -16,8 +16,8 @@ use crate::{
     api::{
         FederationDesk,
         views::{
-            BottleneckView, DisclosureView, DocumentView, DomainConnectionView, DomainLinkView, DomainView, GraphView,
-            PeerView, PreviewView, SectionView,
+            BottleneckView, DisclosureView, DocumentView, DomainAlarmView, DomainComparisonView, DomainConnectionView,
+            DomainLinkView, DomainPathView, DomainView, GraphView, PeerView, PreviewView, SectionView,
         },
     },
     federation::{
@@ -53,14 +53,14 @@ fn section_view(body: &SectionBody, shown: Option<&Shown>) -> SectionView {
 
 /// What is known of a domain, taken from the state machine under its lock. It is looked at after that: import policies take
 /// their time, and the protocol does not wait for them.
-struct Found {
-    domain: OriginId,
-    standing: Option<Standing>,
-    documents: Vec<(Slot, Held)>,
+pub(super) struct Found {
+    pub(super) domain: OriginId,
+    pub(super) standing: Option<Standing>,
+    pub(super) documents: Vec<(Slot, Held)>,
 }
 
 impl Found {
-    fn of(core: &Core, domain: OriginId) -> Self {
+    pub(super) fn of(core: &Core, domain: OriginId) -> Self {
         let documents = core.node.documents().filter(|(slot, _)| slot.origin == domain);
         Self {
             standing: core.node.standing(&domain, core.now().mono),
@@ -69,11 +69,11 @@ impl Found {
         }
     }
 
-    fn freshness(&self) -> &'static str {
+    pub(super) fn freshness(&self) -> &'static str {
         self.standing.map_or(UNHEARD, |standing| standing.freshness.as_str())
     }
 
-    fn told_to(&self, audience: &Audience) -> Option<&(Slot, Held)> {
+    pub(super) fn told_to(&self, audience: &Audience) -> Option<&(Slot, Held)> {
         self.documents.iter().find(|(slot, _)| slot.audience == *audience)
     }
 }
@@ -248,6 +248,18 @@ impl FederationDesk for Desk {
             bottlenecks: graph.bottlenecks().into_iter().map(bottleneck).collect(),
             unreached,
         }
+    }
+
+    fn comparisons(&self) -> Vec<DomainComparisonView> {
+        self.compared()
+    }
+
+    fn path(&self, from: &str, to: &str) -> Result<DomainPathView, String> {
+        self.path_over(from, to)
+    }
+
+    fn alarms(&self) -> Vec<DomainAlarmView> {
+        self.joined_alarms()
     }
 
     fn preview(&self, peer: &str) -> Option<PreviewView> {

@@ -14,6 +14,7 @@ use super::{
     locked,
     mailbox::Letter,
     ports::{Ports, from_row, to_row},
+    sightings::Sightings,
     tell::Teller,
 };
 use crate::{
@@ -24,7 +25,7 @@ use crate::{
         keys::OwnKey,
         messages::{self, Question},
         protocol::{
-            Answer, Event, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, Start,
+            Answer, Event, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, Slot, Start,
             Subscription,
         },
     },
@@ -85,6 +86,8 @@ pub(super) struct Core {
     pub(super) membership: Membership,
     /// What peers sent and was dropped, since the start.
     pub(super) dropped: BTreeMap<OriginId, u64>,
+    /// When it was learnt how ends of links are.
+    pub(super) sightings: Sightings,
     begun: Instant,
 }
 
@@ -92,6 +95,14 @@ impl Core {
     pub(super) fn now(&self) -> Now {
         let mono = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         Now { mono, wall: u64::try_from(wall_time().0).unwrap_or(0) }
+    }
+
+    /// A document is another now.
+    fn taken(&mut self, slot: &Slot) {
+        let Self { node, sightings, .. } = self;
+        if let Some(held) = node.held_in(slot) {
+            sightings.taken(slot, held, Some(wall_time()));
+        }
     }
 }
 
@@ -138,6 +149,8 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
     let mut node = Node::new(start, Now { mono: 0, wall });
     let neighbours = Input::Neighbours(membership.neighbours());
     let first = node.handle(neighbours, Now { mono: 0, wall });
+    let mut sightings = Sightings::default();
+    node.documents().for_each(|(slot, held)| sightings.taken(slot, held, None));
     let federation = Arc::new(Federation {
         metrics: Arc::clone(&teller.metrics),
         core: Arc::new(Mutex::new(Core {
@@ -145,6 +158,7 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
             sessions: BTreeMap::new(),
             membership,
             dropped: BTreeMap::new(),
+            sightings,
             begun,
         })),
         mailbox: post.0,
@@ -261,7 +275,11 @@ impl Driver {
                     let now = core.now();
                     outputs.extend(core.node.sign_with(key, now));
                 }
-                locked(&self.federation.core).membership = *membership;
+                let mut core = locked(&self.federation.core);
+                let Core { node, sightings, .. } = &mut *core;
+                sightings.keep_only(|slot| node.held_in(slot).is_some());
+                core.membership = *membership;
+                drop(core);
                 outputs.extend(self.handle(Input::Neighbours(neighbours)));
                 self.end_connections_of_new_peers();
                 self.looked = None;
@@ -413,6 +431,11 @@ impl Driver {
                 Output::Event(event) => {
                     if let Event::Dropped { from, .. } = &event {
                         *locked(&self.federation.core).dropped.entry(from.clone()).or_default() += 1;
+                    }
+                    if let Event::Published { slot, changed: true, .. } | Event::Accepted { slot, changed: true, .. } =
+                        &event
+                    {
+                        locked(&self.federation.core).taken(slot);
                     }
                     self.teller.tell(&event);
                 }

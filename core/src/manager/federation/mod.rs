@@ -10,15 +10,19 @@
 //! A report of a peer is answered like any other; what it says of domains comes here. Nothing here decides what is
 //! believed (`federation/protocol`) or what may be said (`federation/section`).
 
+pub mod books;
 pub mod border;
 mod complaints;
+mod crossing;
 mod desk;
 mod driver;
 mod mailbox;
+mod measured;
 pub mod membership;
 pub mod picture;
 mod ports;
 pub mod shown;
+mod sightings;
 pub mod speaking;
 mod tell;
 
