@@ -8,7 +8,9 @@
     reason = "a test fails by panicking, and may be long"
 )]
 
+mod across;
 mod cluster;
+mod crossing;
 mod demonstration;
 mod example;
 mod held;

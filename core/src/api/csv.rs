@@ -11,9 +11,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::views::{
-    AlarmView, AuditEntryView, ComponentSummary, DisclosureView, DomainLinkView, DomainView, EnrolmentView,
-    ExporterView, HandlerView, HistoryPoint, InterfaceView, LastValueView, NetworkChangeView, NetworkEntryView,
-    PeerRequestView, PeerView, PluginView, PolicyView, ReportView, ResourceView, SubscriptionView, UsageTotalView,
+    AlarmView, AuditEntryView, ComponentSummary, DisclosureView, DomainAlarmView, DomainComparisonView, DomainLinkView,
+    DomainView, EnrolmentView, ExporterView, HandlerView, HistoryPoint, InterfaceView, LastValueView,
+    NetworkChangeView, NetworkEntryView, PeerRequestView, PeerView, PluginView, PolicyView, ReportView, ResourceView,
+    SubscriptionView, UsageTotalView,
 };
 
 /// What a list of it looks like as a table. Columns are added at the end, never renamed or removed.
@@ -68,6 +69,8 @@ tabular! {
     ];
     DomainView: ["domain", "own", "freshness", "ageMs", "disputed", "documents", "area", "role", "rollups"];
     DomainLinkView: ["id", "domain", "state", "freshness", "ours", "theirs", "differences"];
+    DomainComparisonView: ["domain", "kind", "id", "state", "freshness", "ours", "theirs", "differences"];
+    DomainAlarmView: ["link", "domains", "severity", "sides", "first", "ends"];
     DisclosureView: ["time", "audience", "version", "sections", "bytes"];
     ReportView: [
         "position", "component", "received", "time", "incarnation", "sequence", "outcome", "refusal", "answersRequest",

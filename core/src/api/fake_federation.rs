@@ -4,7 +4,10 @@ use serde_json::json;
 
 use super::{
     federation_desk::FederationDesk,
-    views::{DisclosureView, DomainLinkView, DomainView, GraphView, PeerView, PreviewView},
+    views::{
+        DisclosureView, DomainAlarmView, DomainComparisonView, DomainLinkView, DomainPathView, DomainView, GraphView,
+        PeerView, PreviewView,
+    },
 };
 use crate::telemetry::federation::FederationLevels;
 
@@ -73,6 +76,39 @@ impl FederationDesk for FakeFederation {
             "connections": [{ "one": "east", "other": "west", "knownBy": "session" }, { "one": "south", "other": "west", "knownBy": "told" }],
         });
         serde_json::from_value(graph).unwrap()
+    }
+
+    fn comparisons(&self) -> Vec<DomainComparisonView> {
+        let relation = json!({
+            "kind": "key-relation", "id": "vienna-brno-keys", "domain": "west", "state": "up", "ours": { "state": "up" },
+            "theirs": { "state": "up" }, "freshness": "fresh", "differences": [],
+        });
+        vec![serde_json::from_value(relation).unwrap()]
+    }
+
+    fn path(&self, from: &str, to: &str) -> Result<DomainPathView, String> {
+        let known = ["east", "west"];
+        let unknown = [from, to].into_iter().find(|name| !known.contains(name));
+        unknown.map_or(Ok(()), |name| Err(name.to_owned()))?;
+        let least = json!({ "value": null, "link": null, "notDisclosed": ["vienna-brno"] });
+        let end = |domain: &str, state: serde_json::Value| json!({ "domain": domain, "state": state, "toldTo": "own", "ageMs": 3 });
+        let hop = json!({
+            "link": "vienna-brno", "from": from, "to": to, "state": "up", "ends": [end(from, "up".into()), end(to, json!(null))],
+        });
+        let path = json!({
+            "from": from, "to": to, "state": "up", "hops": [hop], "bottleneckRateBps": least, "lowestStoreFillRatio": least,
+            "alternative": null, "withoutOtherWay": ["vienna-brno"], "undisclosed": ["west"],
+        });
+        Ok(serde_json::from_value(path).unwrap())
+    }
+
+    fn alarms(&self) -> Vec<DomainAlarmView> {
+        let end = |domain: &str| json!({ "domain": domain, "state": "down", "since": "2026-01-01T00:00:00Z" });
+        let alarm = json!({
+            "link": "vienna-brno", "domains": ["east", "west"], "severity": "critical", "sides": "both", "first": "west",
+            "ends": [end("east"), end("west")],
+        });
+        vec![serde_json::from_value(alarm).unwrap()]
     }
 
     fn preview(&self, peer: &str) -> Option<PreviewView> {

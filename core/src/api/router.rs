@@ -22,8 +22,8 @@ use super::{
     openapi,
     problem::Problem,
     v1::{
-        alarms, audit, components, configuration, enrolment, events, exporters, federation, history, manager, network,
-        peer_requests, reports, resources, subscriptions,
+        alarms, audit, components, configuration, domains, enrolment, events, exporters, federation, history, manager,
+        network, peer_requests, reports, resources, subscriptions,
     },
 };
 use crate::config::{Role, limits};
@@ -78,6 +78,9 @@ pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
         .routes(routes!(peer_requests::show))
         .routes(routes!(peer_requests::accept))
         .routes(routes!(peer_requests::decline))
+        .routes(routes!(domains::comparisons))
+        .routes(routes!(domains::path))
+        .routes(routes!(domains::alarms))
         .routes(routes!(events::follow))
         .routes(routes!(reports::list))
         .routes(routes!(network::inventory))

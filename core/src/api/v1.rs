@@ -4,6 +4,7 @@ pub(crate) mod alarms;
 pub(crate) mod audit;
 pub(crate) mod components;
 pub(crate) mod configuration;
+pub(crate) mod domains;
 pub(crate) mod enrolment;
 pub(crate) mod events;
 pub(crate) mod exporters;

@@ -6,6 +6,7 @@
 pub mod alarm;
 pub mod audit;
 pub mod component;
+pub mod crossing;
 pub mod enrolment;
 pub mod exporter;
 pub mod federation;
@@ -25,6 +26,10 @@ pub use alarm::AlarmView;
 pub use audit::{AuditEntryView, AuditFilter};
 pub use component::{
     ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, UnknownView, ValueView,
+};
+pub use crossing::{
+    AlternativePathView, DomainAlarmView, DomainComparisonView, DomainPathView, LeastFigureView, LinkEndView,
+    PathHopView,
 };
 pub use enrolment::{EnrolmentState, EnrolmentView};
 pub use exporter::{ExporterState, ExporterView, ParkedEventView, RetryView, TestView};

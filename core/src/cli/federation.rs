@@ -79,6 +79,18 @@ pub enum DomainCommand {
     /// List links to other domains, from both ends, with what these say differently.
     #[command(after_help = "Example:\n  qkdnm domain links")]
     Links,
+    /// List key relations, services and settlements with other domains, as both sides tell them.
+    #[command(after_help = "Examples:\n  qkdnm domain compare\n  qkdnm domain compare west")]
+    Compare {
+        /// With this domain alone.
+        domain: Option<String>,
+    },
+    /// Show the best path from one domain to another over the links that domains disclose, and what is left if a link fails.
+    #[command(after_help = "Examples:\n  qkdnm domain path east west\n  qkdnm domain path east west --json")]
+    Path(super::domain_crossing::PathArgs),
+    /// List links between domains that are down or degraded, each once, as both ends see it.
+    #[command(after_help = "Example:\n  qkdnm domain alarms")]
+    Alarms,
     /// Show what a domain says of itself, and by which way it came; of an aggregator also what it adds up, with the sources.
     #[command(after_help = "Example:\n  qkdnm domain show west")]
     Show {
@@ -211,6 +223,12 @@ pub(super) fn domain(command: DomainCommand, api: &ApiArgs, output: &mut Output<
             let page: Page<DomainLinkView> = client.get("/api/v1/domain-links", &[])?;
             links(page, output)
         }
+        DomainCommand::Compare { domain } => {
+            let page = super::domain_crossing::comparisons(&client, domain.as_deref())?;
+            super::domain_crossing::compare(page, output)
+        }
+        DomainCommand::Path(args) => super::domain_crossing::path(&args, &client, output),
+        DomainCommand::Alarms => super::domain_crossing::alarms(&client, output),
         DomainCommand::Show { domain } => {
             let mut one: DomainView = client.get(&format!("/api/v1/domains/{domain}"), &[])?;
             if output.is_data() {
@@ -230,6 +248,12 @@ pub(super) fn domain(command: DomainCommand, api: &ApiArgs, output: &mut Output<
             sections.filter(is_below).for_each(|section| section.content = serde_json::Value::Null);
             one.documents.iter().try_for_each(|document| show_document(document, output))?;
             super::rollups::show(&one, output)?;
+            let both = super::domain_crossing::comparisons(&client, Some(&one.domain))?;
+            if !both.items.is_empty() {
+                output.line("")?;
+                output.line("What it and this domain tell of the same:")?;
+                super::domain_crossing::table(&both.items, output)?;
+            }
             Ok(Exit::Success)
         }
     }

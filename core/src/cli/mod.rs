@@ -15,6 +15,7 @@ pub mod component;
 mod configuration;
 pub mod demo;
 mod doctor;
+mod domain_crossing;
 mod domain_graph;
 mod enrolment;
 mod event;

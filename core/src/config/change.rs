@@ -9,8 +9,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    ComponentConfig, Config, HandlerConfig, InterfaceConfig, PeerConfig, PolicyConfig, SubscriptionConfig, TokenConfig,
-    federation::{LinkConfig, OriginConfig},
+    ComponentConfig, Config, FederationConfig, HandlerConfig, InterfaceConfig, PeerConfig, PolicyConfig,
+    SubscriptionConfig, TokenConfig,
+    federation::{LinkConfig, OriginConfig, ServiceConfig},
 };
 
 /// The tables of one list that differ, each by its name.
@@ -85,6 +86,12 @@ pub struct Change {
     pub origins: Listed,
     /// `[[federation.links]]`
     pub links: Listed,
+    /// `[[federation.key_relations]]`
+    pub key_relations: Listed,
+    /// `[[federation.services]]`
+    pub services: Listed,
+    /// `[[federation.settlements]]`
+    pub settlements: Listed,
     /// `[[api.tokens]]`
     pub tokens: Listed,
     /// Single keys that are taken over.
@@ -292,8 +299,17 @@ fn origins(config: &Config) -> &[OriginConfig] {
     config.federation.as_ref().map(|one| one.origins.as_slice()).unwrap_or_default()
 }
 
-fn links(config: &Config) -> &[LinkConfig] {
-    config.federation.as_ref().map(|one| one.links.as_slice()).unwrap_or_default()
+fn listed<T>(config: &Config, list: impl Fn(&FederationConfig) -> &Vec<T>) -> &[T] {
+    config.federation.as_ref().map(|one| list(one).as_slice()).unwrap_or_default()
+}
+
+fn link_lists(was: &Config, is: &Config, list: impl Fn(&FederationConfig) -> &Vec<LinkConfig>) -> Listed {
+    let keys = |was: &LinkConfig, is: &LinkConfig| differing!(was, is, domain, from);
+    Listed::between(listed(was, &list), listed(is, &list), |one| one.name.clone(), keys, false)
+}
+
+fn service_keys(was: &ServiceConfig, is: &ServiceConfig) -> Vec<&'static str> {
+    differing!(was, is, domains, from, key_rate, without_key, availability, window)
 }
 
 fn peer_keys(was: &PeerConfig, is: &PeerConfig) -> Vec<&'static str> {
@@ -317,7 +333,7 @@ fn taken_over(was: &Config, is: &Config) -> Vec<&'static str> {
     compare("manager.reload_on_change", was.manager.reload_on_change != is.manager.reload_on_change);
     compare("log.level", was.log.level != is.log.level);
     let ours = |config: &Config| {
-        let of = |one: &super::FederationConfig| {
+        let of = |one: &FederationConfig| {
             let disclosed = [&one.disclose, &one.disclose_area, &one.disclose_aggregators].map(Clone::clone);
             let border = (disclosed, one.export.clone(), one.import.clone());
             (one.area.clone(), one.role, one.key_generation, one.signing_key.clone(), border)
@@ -358,11 +374,20 @@ impl Change {
             ),
             peers: Listed::between(&was.peers, &is.peers, |one| one.id.clone(), peer_keys, false),
             origins: Listed::between(origins(was), origins(is), |one| one.domain.clone(), origin_keys, false),
-            links: Listed::between(
-                links(was),
-                links(is),
+            links: link_lists(was, is, |one| &one.links),
+            key_relations: link_lists(was, is, |one| &one.key_relations),
+            services: Listed::between(
+                listed(was, |one| &one.services),
+                listed(is, |one| &one.services),
                 |one| one.name.clone(),
-                |was, is| differing!(was, is, domain, from),
+                service_keys,
+                false,
+            ),
+            settlements: Listed::between(
+                listed(was, |one| &one.settlements),
+                listed(is, |one| &one.settlements),
+                |one| one.domain.clone(),
+                |was, is| differing!(was, is, peers, period),
                 false,
             ),
             tokens: Listed::between(&was.api.tokens, &is.api.tokens, |one| one.name.clone(), token_keys, false),
@@ -413,6 +438,9 @@ impl fmt::Display for Change {
         self.peers.tell("peer", &mut telling)?;
         self.origins.tell("domain", &mut telling)?;
         self.links.tell("inter-domain link", &mut telling)?;
+        self.key_relations.tell("key relation", &mut telling)?;
+        self.services.tell("service", &mut telling)?;
+        self.settlements.tell("settlement", &mut telling)?;
         self.tokens.tell("token", &mut telling)?;
         self.settings.iter().try_for_each(|key| telling.tell(format_args!("{key} changed")))?;
         self.files.iter().try_for_each(|file| telling.tell(format_args!("{file} has other content")))?;

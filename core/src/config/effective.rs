@@ -15,7 +15,7 @@ use super::{
     ComponentConfig, ComponentMatch, Config, FederationConfig, HandlerConfig, IdentityRule, InterfaceConfig,
     PeerConfig, PluginSource, PolicyConfig, SeesRule, SubscriptionConfig, TlsConfig, TokenConfig,
     exporter::{ExporterConfig, ExporterFilter, SecretSource},
-    federation::{LinkConfig, OriginConfig},
+    federation::{LinkConfig, OriginConfig, ServiceConfig, SettlementConfig},
     quantity::{show_duration, show_size},
     subscription::{EventConfig, ThresholdConfig},
 };
@@ -120,6 +120,14 @@ struct Shown<'a> {
     here: &'a Path,
 }
 
+/// Components, and a part of each, as written.
+fn named(from: &[(ComponentRef, String)]) -> Vec<String> {
+    let source = |(component, part): &(ComponentRef, String)| {
+        if part.is_empty() { component.to_string() } else { format!("{component} {part}") }
+    };
+    from.iter().map(source).collect()
+}
+
 impl Shown<'_> {
     fn path(&self, path: &Path) -> String {
         self.here.join(path).display().to_string()
@@ -141,13 +149,21 @@ impl Shown<'_> {
     }
 
     fn federation(&self, one: &FederationConfig) -> Value {
-        let link = |link: &LinkConfig| {
-            let source = |(component, part): &(ComponentRef, String)| {
-                if part.is_empty() { component.to_string() } else { format!("{component} {part}") }
-            };
-            json!({ "name": link.name, "domain": link.domain, "from": link.from.iter().map(source).collect::<Vec<_>>() })
+        let link = |link: &LinkConfig| json!({ "name": link.name, "domain": link.domain, "from": named(&link.from) });
+        let service = |service: &ServiceConfig| {
+            json!({
+                "name": service.name,
+                "domains": service.domains,
+                "from": named(&service.from),
+                "key_rate": service.key_rate,
+                "without_key": service.without_key.map(show_duration),
+                "availability": service.availability,
+                "window": show_duration(service.window),
+            })
         };
-        let links: Vec<Value> = one.links.iter().map(link).collect();
+        let settlement =
+            |one: &SettlementConfig| json!({ "domain": one.domain, "peers": one.peers, "period": one.period });
+        let tables = |tables: Vec<Value>| if tables.is_empty() { Value::Null } else { tables.into() };
         let origins: Vec<Value> = one.origins.iter().map(|origin| self.origin(origin)).collect();
         json!({
             "name": one.name,
@@ -162,7 +178,10 @@ impl Shown<'_> {
             "export": self.paths(&one.export),
             "import": self.paths(&one.import),
             "origins": if origins.is_empty() { Value::Null } else { origins.into() },
-            "links": if links.is_empty() { Value::Null } else { links.into() },
+            "links": tables(one.links.iter().map(link).collect()),
+            "key_relations": tables(one.key_relations.iter().map(link).collect()),
+            "services": tables(one.services.iter().map(service).collect()),
+            "settlements": tables(one.settlements.iter().map(settlement).collect()),
         })
     }
 

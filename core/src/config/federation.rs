@@ -19,7 +19,7 @@ pub enum FederationRole {
 }
 
 /// `[federation]`
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FederationConfig {
     /// Name of the federation: what is signed for one counts in no other.
     pub name: String,
@@ -47,9 +47,15 @@ pub struct FederationConfig {
     pub origins: Vec<OriginConfig>,
     /// Our ends of links to other domains.
     pub links: Vec<LinkConfig>,
+    /// Our ends of key relations with other domains.
+    pub key_relations: Vec<LinkConfig>,
+    /// Services that span other domains.
+    pub services: Vec<ServiceConfig>,
+    /// Domains that keys are settled with.
+    pub settlements: Vec<SettlementConfig>,
 }
 
-/// `[[federation.links]]`
+/// `[[federation.links]]`, `[[federation.key_relations]]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkConfig {
     /// Its name, the same in both domains.
@@ -58,6 +64,67 @@ pub struct LinkConfig {
     pub domain: String,
     /// Where values of our end come from: components, and a part of each, or nothing for the component itself.
     pub from: Vec<(ComponentRef, String)>,
+}
+
+/// `[[federation.services]]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServiceConfig {
+    /// Its name, the same in all domains that it spans.
+    pub name: String,
+    /// The other domains that it spans.
+    pub domains: Vec<String>,
+    /// What knows of our part of it.
+    pub from: Vec<(ComponentRef, String)>,
+    /// Least key rate that was agreed, bits per second.
+    pub key_rate: Option<f64>,
+    /// Longest time without key that was agreed.
+    pub without_key: Option<Duration>,
+    /// Least share of the time with key that was agreed, 0 to 1.
+    pub availability: Option<f64>,
+    /// The time that these are looked at over.
+    pub window: Duration,
+}
+
+/// `federation.settlements.period`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    /// From one full hour to the next.
+    Hour,
+    /// From midnight to midnight, UTC.
+    #[default]
+    Day,
+}
+
+impl Period {
+    /// The word in configuration and section.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+        }
+    }
+
+    /// Its length in milliseconds.
+    #[must_use]
+    pub const fn millis(self) -> i64 {
+        match self {
+            Self::Hour => 3_600_000,
+            Self::Day => 86_400_000,
+        }
+    }
+}
+
+/// `[[federation.settlements]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettlementConfig {
+    /// The domain that keys are settled with.
+    pub domain: String,
+    /// What usage calls its side: values of `peer`.
+    pub peers: Vec<String>,
+    /// What is added up over.
+    pub period: Period,
 }
 
 /// What is known of a domain before it says anything.

@@ -389,6 +389,10 @@ pub const FEDERATION_MAILBOX: usize = 4_096;
 pub const FEDERATION_TICK: Duration = Duration::from_millis(100);
 /// How often it is looked at least what the domain has to say to its peers; changes of alarms are looked at at once.
 pub const FEDERATION_LOOK: Duration = Duration::from_millis(500);
+/// `federation.services.window`
+pub const SERVICE_WINDOW: Duration = Duration::from_secs(86_400);
+/// How often usage is read for settlements at most; and never so often that reading takes more than a twentieth of the time.
+pub const SETTLEMENT_READ: Duration = Duration::from_secs(10);
 /// Disclosures to peers that are kept.
 pub const DISCLOSURES_KEPT: u32 = 100_000;
 

@@ -329,6 +329,9 @@ fn read_environment(variables: &[(String, String)], sources: &mut Sources, found
     read
 }
 
+/// Lists of tables in `[federation]`.
+const TABLES_OF_THE_FEDERATION: [&str; 5] = ["origins", "links", "key_relations", "services", "settlements"];
+
 fn check_path(path: &str, name: &str, place: Place) -> Option<Problem> {
     let parts: Vec<&str> = path.split(SEPARATOR).collect();
     let known = match parts.as_slice() {
@@ -341,10 +344,10 @@ fn check_path(path: &str, name: &str, place: Place) -> Option<Problem> {
         ["storage", "history", _] => keys::HISTORY,
         ["storage", _] => keys::STORAGE,
         ["api", "listen"] => keys::API,
-        ["federation", other] if !matches!(*other, "origins" | "links") => super::raw_federation::FEDERATION,
+        ["federation", other] if !TABLES_OF_THE_FEDERATION.contains(other) => super::raw_federation::FEDERATION,
         ["components" | "handlers" | "policies" | "subscriptions" | "exporters" | "peers", ..]
         | ["api", "tokens", ..]
-        | ["federation", "origins" | "links", ..] => {
+        | ["federation", _, ..] => {
             let problem = Problem::error(place, format!("environment variable {name} cannot set a list of tables"));
             return Some(problem.help("write them in a file"));
         }

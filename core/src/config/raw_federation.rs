@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    federation::FederationRole,
+    federation::{FederationRole, Period},
     reader::TableReader,
     source::{Place, Spot},
 };
@@ -24,9 +24,16 @@ pub const FEDERATION: &[&str] = &[
     "import",
     "origins",
     "links",
+    "key_relations",
+    "services",
+    "settlements",
 ];
-/// Keys of `[[federation.links]]`.
+/// Keys of `[[federation.links]]` and `[[federation.key_relations]]`.
 pub const LINK: &[&str] = &["name", "domain", "from"];
+/// Keys of `[[federation.services]]`.
+pub const SERVICE: &[&str] = &["name", "domains", "from", "key_rate", "without_key", "availability", "window"];
+/// Keys of `[[federation.settlements]]`.
+pub const SETTLEMENT: &[&str] = &["domain", "peers", "period"];
 /// Keys of `[[federation.origins]]`.
 pub const ORIGIN: &[&str] = &["domain", "area", "role", "key_generation", "signing_keys"];
 /// Keys of `[[peers]]`.
@@ -61,9 +68,34 @@ pub struct RawFederation {
     pub(super) import: Option<Spot<Vec<Spot<String>>>>,
     pub(super) origins: Vec<RawOrigin>,
     pub(super) links: Vec<RawLink>,
+    pub(super) key_relations: Vec<RawLink>,
+    pub(super) services: Vec<RawService>,
+    pub(super) settlements: Vec<RawSettlement>,
 }
 
-/// `[[federation.links]]`
+/// `[[federation.services]]`
+#[derive(Debug)]
+pub struct RawService {
+    pub(super) place: Place,
+    pub(super) name: Option<Spot<String>>,
+    pub(super) domains: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) from: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) key_rate: Option<Spot<f64>>,
+    pub(super) without_key: Option<Spot<Duration>>,
+    pub(super) availability: Option<Spot<f64>>,
+    pub(super) window: Option<Spot<Duration>>,
+}
+
+/// `[[federation.settlements]]`
+#[derive(Debug)]
+pub struct RawSettlement {
+    pub(super) place: Place,
+    pub(super) domain: Option<Spot<String>>,
+    pub(super) peers: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) period: Option<Spot<Period>>,
+}
+
+/// `[[federation.links]]`, `[[federation.key_relations]]`
 #[derive(Debug)]
 pub struct RawLink {
     pub(super) place: Place,
@@ -115,25 +147,71 @@ pub(super) fn federation(table: &TableReader<'_>) -> RawFederation {
         refresh: table.duration("refresh", Duration::from_secs(1)..=Duration::from_secs(3_600)),
         export: table.texts("export"),
         import: table.texts("import"),
-        disclose: topics(table, "disclose").map(|spot| spot.value),
-        disclose_area: topics(table, "disclose_area"),
-        disclose_aggregators: topics(table, "disclose_aggregators"),
+        disclose: topics(table, "disclose", &Topic::ALL).map(|spot| spot.value),
+        disclose_area: topics(table, "disclose_area", &Topic::TO_SEVERAL),
+        disclose_aggregators: topics(table, "disclose_aggregators", &Topic::TO_SEVERAL),
         origins: table
             .tables_as("origins", "[[federation.origins]]", ORIGIN)
             .iter()
             .map(|one| origin(one, "[[federation.origins]]"))
             .collect(),
-        links: table.tables_as("links", "[[federation.links]]", LINK).iter().map(link).collect(),
+        links: links(table, "links", "[[federation.links]]"),
+        key_relations: links(table, "key_relations", "[[federation.key_relations]]"),
+        services: table.tables_as("services", "[[federation.services]]", SERVICE).iter().map(service).collect(),
+        settlements: table
+            .tables_as("settlements", "[[federation.settlements]]", SETTLEMENT)
+            .iter()
+            .map(settlement)
+            .collect(),
     }
 }
 
-fn topics(table: &TableReader<'_>, key: &str) -> Option<Spot<Vec<Topic>>> {
-    let topics = table.words(key, &Topic::ALL.map(|topic| (topic.as_str(), topic)))?;
+fn topics(table: &TableReader<'_>, key: &str, of: &[Topic]) -> Option<Spot<Vec<Topic>>> {
+    let words: Vec<(&'static str, Topic)> = of.iter().map(|topic| (topic.as_str(), *topic)).collect();
+    let topics = table.words(key, &words)?;
     Some(Spot::new(topics, table.place_of(key)))
 }
 
-fn link(table: &TableReader<'_>) -> RawLink {
-    let name = "[[federation.links]]";
+fn links(table: &TableReader<'_>, key: &str, name: &str) -> Vec<RawLink> {
+    table.tables_as(key, name, LINK).iter().map(|one| link(one, name)).collect()
+}
+
+/// Time that a service is looked at over.
+const WINDOW: std::ops::RangeInclusive<Duration> = Duration::from_secs(60)..=Duration::from_secs(31 * 86_400);
+
+fn service(table: &TableReader<'_>) -> RawService {
+    let name = "[[federation.services]]";
+    for (key, example) in [("from", "from = \"mk/km-1 gov-vpn\""), ("domains", "domains = [\"west\"]")] {
+        if !table.has(key) {
+            table.missing(key, name, example);
+        }
+    }
+    RawService {
+        place: table.place,
+        name: table.required_text("name", name, "name = \"gov-vpn\", the same in all domains that it spans"),
+        domains: table.texts("domains"),
+        from: table.texts("from"),
+        key_rate: table.real("key_rate"),
+        without_key: table.duration("without_key", Duration::from_secs(1)..=Duration::from_secs(86_400)),
+        availability: table.real("availability"),
+        window: table.duration("window", WINDOW),
+    }
+}
+
+fn settlement(table: &TableReader<'_>) -> RawSettlement {
+    let name = "[[federation.settlements]]";
+    if !table.has("peers") {
+        table.missing("peers", name, "peers = [\"km-west-1\"], as usage calls that domain's side");
+    }
+    RawSettlement {
+        place: table.place,
+        domain: table.required_text("domain", name, "domain = \"west\""),
+        peers: table.texts("peers"),
+        period: table.word("period", &[Period::Hour, Period::Day].map(|period| (period.as_str(), period))),
+    }
+}
+
+fn link(table: &TableReader<'_>, name: &str) -> RawLink {
     if !table.has("from") {
         table.missing("from", name, "from = [\"mq/border-1\", \"mk/km-1 west-link\"]");
     }

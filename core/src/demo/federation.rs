@@ -121,7 +121,7 @@ fn sites(folder: &Path, wires: &[(usize, usize, Wire)]) -> Result<Vec<Site>, Dem
     for (number, (domain, network)) in DOMAINS.into_iter().enumerate() {
         let mut more = format!(
             "\n[federation]\nname = \"belgium\"\nsigning_key = \"signing.key\"\nrefresh = \"{REFRESH}\"\n\
-                 disclose = [\"health\", \"alarms\", \"alarm-types\", \"capabilities\"]\n"
+                 disclose = [\"health\", \"alarms\", \"alarm-types\", \"capabilities\", \"link-states\"]\n"
         );
         for (link, near, far, from) in LINKS {
             let end = [(near, far), (far, near)].into_iter().find(|(one, _)| *one == domain);
@@ -171,6 +171,8 @@ impl Stage<'_> {
             "domain list",
             "domain show wallonia",
             "domain links",
+            "domain path flanders wallonia",
+            "domain alarms",
             "peer list",
             "peer preview manager-brabant",
             "event follow",
@@ -190,6 +192,15 @@ impl Stage<'_> {
         self.until("every domain is fresh in every manager", all).await?;
         let networks = |stage: &Self| stage.domains.iter().all(|domain| domain.network.reports_as_usual());
         self.until("all components report, and policies know what is usual", networks).await?;
+        let path = |stage: &Self| {
+            let path = stage.get(0, "domain-path?from=flanders&to=wallonia");
+            path["state"] == "up" && path["hops"].as_array().is_some_and(|hops| hops.len() == 2)
+        };
+        self.until(
+            "Flanders knows the path to Wallonia by way of Brabant: all three tell the states of their links",
+            path,
+        )
+        .await?;
         tokio::time::sleep(LINGER).await;
 
         self.line("In Flanders a fibre is cut between Antwerp and Ghent.")?;

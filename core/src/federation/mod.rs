@@ -10,8 +10,13 @@
 
 pub mod alias;
 pub mod graph;
+pub mod joined_alarms;
 pub mod keys;
+pub mod known_links;
 pub mod messages;
+pub mod path;
 pub mod protocol;
 pub mod request;
 pub mod section;
+pub mod service;
+pub mod settlement;

@@ -3,7 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a domain may say to more than one other: `federation.disclose`, `disclose_area`, `disclose_aggregators`.
+/// What a domain may say: `federation.disclose`, `disclose_area`, `disclose_aggregators`. To more than one other, or, where it says
+/// so, to one domain at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Topic {
@@ -17,20 +18,48 @@ pub enum Topic {
     Capabilities,
     /// Ranges of what is measured on links to other domains, and how many are up; no link by its name.
     Links,
+    /// The state of links to other domains, by name.
+    LinkStates,
+    /// With it the key rate and the filling of the store of those links, in coarse steps.
+    LinkFigures,
     /// How much maintenance of links to other domains is announced.
     Maintenance,
     /// How many incidents there are on links to other domains; to the domain at the other end, which.
     Incidents,
+    /// Key relations with a domain, to that domain alone.
+    KeyRelations,
+    /// How services that span a domain are, against what was agreed, to that domain alone.
+    Services,
+    /// Keys used with a domain, in sum by period, to that domain alone.
+    Settlement,
 }
 
 impl Topic {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 12] = [
         Self::Health,
         Self::Alarms,
         Self::AlarmTypes,
         Self::Capabilities,
         Self::Links,
+        Self::LinkStates,
+        Self::LinkFigures,
+        Self::Maintenance,
+        Self::Incidents,
+        Self::KeyRelations,
+        Self::Services,
+        Self::Settlement,
+    ];
+
+    /// Those that may be said to more than one other.
+    pub const TO_SEVERAL: [Self; 9] = [
+        Self::Health,
+        Self::Alarms,
+        Self::AlarmTypes,
+        Self::Capabilities,
+        Self::Links,
+        Self::LinkStates,
+        Self::LinkFigures,
         Self::Maintenance,
         Self::Incidents,
     ];
@@ -48,6 +77,11 @@ impl Topic {
             Self::Links => "links",
             Self::Maintenance => "maintenance",
             Self::Incidents => "incidents",
+            Self::LinkStates => "link-states",
+            Self::LinkFigures => "link-figures",
+            Self::KeyRelations => "key-relations",
+            Self::Services => "services",
+            Self::Settlement => "settlement",
         }
     }
 }

@@ -126,6 +126,30 @@ pub fn changes(data_dir: &Path, query: &ChangeQuery) -> Result<Vec<StoredChange>
     read().map_err(StorageError::database("read network_change", &state_db_path(data_dir)))
 }
 
+/// What usage calls the other side, number of the period since 1970, intervals, and bits consumed, keys supplied, bits relayed.
+pub type PeriodTotal = (String, i64, u64, [f64; 3]);
+
+/// Usage added up by the other side and by period of so many milliseconds, for periods from the first number to before the second. An
+/// interval belongs to the period in which it ends; one that ends with a period belongs to it.
+pub fn usage_by_period(
+    data_dir: &Path,
+    period_ms: i64,
+    (first, end): (i64, i64),
+) -> Result<Vec<PeriodTotal>, StorageError> {
+    let connection = open(data_dir)?;
+    let sql = "SELECT peer, (\"end\" - 1) / ?1, count(*), sum(consumed_bits), sum(supplied_keys), sum(relayed_bits)
+               FROM usage WHERE \"end\" > ?2 AND \"end\" <= ?3 AND peer <> '' GROUP BY 1, 2";
+    let read = || -> rusqlite::Result<Vec<PeriodTotal>> {
+        let mut statement = connection.prepare(sql)?;
+        let rows = statement.query_map((period_ms, first * period_ms, end * period_ms), |row| {
+            let figures = [row.get(3)?, row.get(4)?, row.get(5)?];
+            Ok((row.get(0)?, row.get(1)?, row.get::<_, i64>(2)?.cast_unsigned(), figures))
+        })?;
+        rows.collect()
+    };
+    read().map_err(StorageError::database("read usage", &state_db_path(data_dir)))
+}
+
 /// Usage added up, the most consumed bits first.
 pub fn usage(data_dir: &Path, query: &UsageQuery) -> Result<Vec<UsageTotal>, StorageError> {
     let connection = open(data_dir)?;

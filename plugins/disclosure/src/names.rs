@@ -1,23 +1,31 @@
-//! Aliases for the names of links. They are made by the manager, with a key that both ends have: the policy never sees it.
+//! Aliases for the names of links, key relations and services. They are made by the manager, with a key that both ends have: the policy never sees it.
 
 use qkdn_plugin::exchange::Passing;
 use serde_json::Value;
 
-/// Calls links by their aliases, and leaves out those that have none. How many were left out.
+/// Sections with names, and the list in each.
+pub(crate) const NAMED: [(&str, &str); 4] =
+    [("links", "ends"), ("interDomainLinks", "links"), ("keyRelations", "relations"), ("services", "services")];
+
+/// Calls links, key relations and services by their aliases, and leaves out those that have none. How many were left out.
 pub(crate) fn replace(passing: &mut Passing) -> usize {
     maintenance_and_incidents(passing);
     let Passing { sections, aliases, .. } = passing;
-    let links = sections.iter_mut().find(|(name, _)| name == "links").map(|(_, content)| content);
-    let Some(ends) = links.and_then(|links| links.get_mut("ends")?.as_array_mut()) else { return 0 };
-    let before = ends.len();
-    ends.retain_mut(|end| {
-        let alias = aliases.iter().find(|(name, _)| end["id"] == **name).map(|(_, alias)| alias);
-        if let (Some(alias), Some(id)) = (alias, end.get_mut("id")) {
-            *id = alias.as_str().into();
-        }
-        alias.is_some()
-    });
-    before - ends.len()
+    let mut nameless = 0;
+    for (section, list) in NAMED {
+        let content = sections.iter_mut().find(|(name, _)| name == section).map(|(_, content)| content);
+        let Some(entries) = content.and_then(|content| content.get_mut(list)?.as_array_mut()) else { continue };
+        let before = entries.len();
+        entries.retain_mut(|entry| {
+            let alias = aliases.iter().find(|(name, _)| entry["id"] == **name).map(|(_, alias)| alias);
+            if let (Some(alias), Some(id)) = (alias, entry.get_mut("id")) {
+                *id = alias.as_str().into();
+            }
+            alias.is_some()
+        });
+        nameless += before - entries.len();
+    }
+    nameless
 }
 
 /// In sections that speak of links beside `links`: what has no name left says nothing.

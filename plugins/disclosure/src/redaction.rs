@@ -7,7 +7,7 @@ use qkdn_plugin::{Problems, catalogue};
 use serde_json::Value;
 
 /// Sections with their members, as far as they go; `{point}`, `{severity}` and `{type}` stand for words, `*` for positions.
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 50] = [
     "health/components/{point}/known",
     "health/components/{point}/connected",
     "health/components/{point}/silent",
@@ -26,6 +26,34 @@ const KNOWN: [&str; 22] = [
     "linkRanges/secretKeyRateBps",
     "linkRanges/keyStoreFillRatio",
     "rollup/areas",
+    "interDomainLinks/links/*/id",
+    "interDomainLinks/links/*/peer",
+    "interDomainLinks/links/*/state",
+    "interDomainLinks/links/*/secretKeyRateBps",
+    "interDomainLinks/links/*/keyStoreFillRatio",
+    "keyRelations/relations/*/id",
+    "keyRelations/relations/*/peer",
+    "keyRelations/relations/*/state",
+    "keyRelations/relations/*/keyRateBps",
+    "keyRelations/relations/*/keyStoreFillRatio",
+    "keyRelations/relations/*/timeToExhaustionS",
+    "services/services/*/id",
+    "services/services/*/state",
+    "services/services/*/since",
+    "services/services/*/windowS",
+    "services/services/*/observedS",
+    "services/services/*/keyRateBps/objective",
+    "services/services/*/keyRateBps/measured",
+    "services/services/*/longestWithoutKeyS/objective",
+    "services/services/*/longestWithoutKeyS/measured",
+    "services/services/*/availabilityRatio/objective",
+    "services/services/*/availabilityRatio/measured",
+    "settlement/period",
+    "settlement/totals/*/start",
+    "settlement/totals/*/intervals",
+    "settlement/totals/*/consumedBits",
+    "settlement/totals/*/suppliedKeys",
+    "settlement/totals/*/relayedBits",
     "capabilities/program",
     "capabilities/version",
     "capabilities/referencePoints",
@@ -33,8 +61,28 @@ const KNOWN: [&str; 22] = [
 ];
 const POINTS: [&str; 7] = ["mq", "mops", "mqrp", "mk", "mc", "mu", "mx"];
 const SEVERITIES: [&str; 5] = ["warning", "minor", "major", "critical", "indeterminate"];
-/// Without these a link cannot be told.
-const OF_EVERY_LINK: [&str; 3] = ["id", "peer", "state"];
+/// Without these an entry of a list cannot be told.
+const OF_EVERY_ENTRY: [(&str, &[&str]); 5] = [
+    ("links", &["id", "peer", "state"]),
+    ("interDomainLinks", &["id", "peer", "state"]),
+    ("keyRelations", &["id", "peer", "state"]),
+    ("services", &["id", "state"]),
+    ("settlement", &["start", "intervals"]),
+];
+/// And without these a figure of a service.
+const OF_EVERY_FIGURE: [&str; 2] = ["objective", "state"];
+
+/// Whether what holds this member is told with it or not at all. `path`: to the member.
+fn belongs(path: &[&str]) -> bool {
+    match path {
+        [section, _, _, member] => {
+            let known = OF_EVERY_ENTRY.iter().find(|(known, _)| known == section);
+            known.is_some_and(|(_, members)| *member == "*" || members.contains(member))
+        }
+        ["services", _, _, _, member] => *member == "*" || OF_EVERY_FIGURE.contains(member),
+        _ => false,
+    }
+}
 
 /// The steps of a path.
 type Path = Vec<String>;
@@ -60,9 +108,13 @@ impl Redaction {
                         place,
                         format!("`{text}` leads to nothing that is told; expected a path such as {example}"),
                     );
-                } else if key == "leave_out" && of_every_link(&path) {
-                    problems
-                        .add(place, format!("a link without `{text}` cannot be told; leave out `links` as a whole"));
+                } else if key == "leave_out" && belongs(&path.iter().map(String::as_str).collect::<Vec<_>>()) {
+                    let section = path.first().map_or("", String::as_str);
+                    let what = if section == "links" { "a link" } else { "what is there" };
+                    problems.add(
+                        place,
+                        format!("{what} without `{text}` cannot be told; leave out `{section}` as a whole"),
+                    );
                 }
                 paths.push(path);
             }
@@ -86,10 +138,9 @@ impl Redaction {
         match value {
             Value::Object(members) => {
                 // A link is told with its name and state, whatever else of it passes.
-                let is_link = matches!(path[..], ["links", "ends", _]);
                 members.retain(|name, _| {
                     let steps: Vec<&str> = path.iter().copied().chain([name.as_str()]).collect();
-                    self.passes(&steps) || (is_link && OF_EVERY_LINK.contains(&name.as_str()))
+                    self.passes(&steps) || belongs(&steps)
                 });
                 for (name, value) in members {
                     path.push(name);
@@ -132,8 +183,4 @@ fn leads_somewhere(path: &[String]) -> bool {
         let known: Vec<&str> = known.split('/').collect();
         path.len() <= known.len() && path.iter().zip(known).all(|(step, known)| fits(step, known))
     })
-}
-
-fn of_every_link(path: &[String]) -> bool {
-    matches!(path, [section, _, _, member] if section == "links" && (member == "*" || OF_EVERY_LINK.contains(&member.as_str())))
 }

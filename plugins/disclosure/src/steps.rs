@@ -5,6 +5,8 @@
 use qkdn_plugin::exchange::Passing;
 use serde_json::Value;
 
+use crate::names::NAMED;
+
 /// Steps; absent: as it is.
 #[derive(Debug, Default)]
 pub(crate) struct Steps {
@@ -29,19 +31,21 @@ impl Steps {
         if let Some(ranges) = passing.section_mut("linkRanges") {
             self.ranges(ranges);
         }
-        let Some(ends) = passing.section_mut("links").and_then(|links| links.get_mut("ends")?.as_array_mut()) else {
-            return;
-        };
-        let of_a_link = [
-            ("qberRatio", self.qber),
-            ("secretKeyRateBps", self.secret_key_rate),
-            ("keyStoreFillRatio", self.key_store_fill),
-            ("timeToExhaustionS", self.time_to_exhaustion),
+        let figures = [
+            ("/qberRatio", self.qber),
+            ("/secretKeyRateBps", self.secret_key_rate),
+            ("/keyRateBps", self.secret_key_rate),
+            ("/keyRateBps/measured", self.secret_key_rate),
+            ("/keyStoreFillRatio", self.key_store_fill),
+            ("/timeToExhaustionS", self.time_to_exhaustion),
         ];
-        for end in ends {
-            for (name, step) in of_a_link {
-                if let (Some(step), Some(value)) = (step, end.get_mut(name)) {
-                    *value = value.as_f64().map_or(Value::Null, |number| ((number / step).round() * step).into());
+        for (section, list) in NAMED {
+            let entries = passing.section_mut(section).and_then(|content| content.get_mut(list)?.as_array_mut());
+            for entry in entries.into_iter().flatten() {
+                for (path, step) in figures {
+                    if let (Some(step), Some(value)) = (step, entry.pointer_mut(path)) {
+                        round(value, step);
+                    }
                 }
             }
         }
@@ -69,6 +73,13 @@ impl Steps {
                 }
             }
         }
+    }
+}
+
+/// The nearest multiple; what is no number and no object with figures of its own is told no more.
+fn round(value: &mut Value, step: f64) {
+    if !value.is_object() {
+        *value = value.as_f64().map_or(Value::Null, |number| ((number / step).round() * step).into());
     }
 }
 

@@ -141,6 +141,49 @@ fn links_are_called_by_their_aliases_or_left_out() {
     assert_eq!(told["incidents"]["open"], json!([{ "id": 2, "link": "a-4f21" }]));
 }
 
+/// What crosses the border besides links.
+fn crossing() -> Value {
+    json!({
+        "interDomainLinks": { "links": [{ "id": "vienna-brno", "peer": "north", "state": "up", "secretKeyRateBps": 2000.0 }] },
+        "keyRelations": { "relations": [{ "id": "keys-1", "peer": "north", "state": "up", "keyRateBps": 1234.0 }] },
+        "services": { "services": [
+            { "id": "gov-vpn", "state": "met", "keyRateBps": { "objective": 1000.0, "measured": 1234.0, "state": "met" } },
+        ] },
+        "settlement": { "period": "hour", "totals": [
+            { "start": "2026-01-01T12:00:00Z", "intervals": 3, "consumedBits": 2560.0, "relayedBits": 0.0 },
+        ] },
+    })
+}
+
+#[test]
+fn what_crosses_the_border_is_narrowed_like_links() {
+    assert_eq!(host(&json!({})).export("adjacent:north", &crossing()), crossing());
+    let config = json!({ "leave_out": ["settlement/totals/*/relayedBits", "services/services/*/keyRateBps/measured"],
+        "steps": { "secret_key_rate": 500 } });
+    let told = host(&config).export("adjacent:north", &crossing());
+    let total = json!({ "start": "2026-01-01T12:00:00Z", "intervals": 3, "consumedBits": 2560.0 });
+    assert_eq!(told["settlement"]["totals"], json!([total]));
+    assert_eq!(told["services"]["services"][0]["keyRateBps"], json!({ "objective": 1000.0, "state": "met" }));
+    assert_eq!(told["keyRelations"]["relations"][0]["keyRateBps"], 1000.0);
+    // Of an entry only what makes it one is left, or it is left out with its section.
+    let told = host(&json!({ "only": ["services/services/*/state"] })).export("adjacent:north", &crossing());
+    assert_eq!(told["services"], json!({ "services": [{ "id": "gov-vpn", "state": "met" }] }));
+    assert_eq!(told.as_object().map(|told| told.len()), Some(1));
+    for path in ["keyRelations/relations/*/id", "settlement/totals/*/start", "services/services/*/keyRateBps/state"] {
+        assert_eq!(problems(&json!({ "leave_out": [path] })).len(), 1, "{path}");
+    }
+}
+
+#[test]
+fn key_relations_and_services_are_called_by_their_aliases_too() {
+    let mut host = host(&json!({ "pseudonyms": true }));
+    host.aliases = vec![("keys-1".to_owned(), "a-1".to_owned()), ("vienna-brno".to_owned(), "a-2".to_owned())];
+    let told = host.export("adjacent:north", &crossing());
+    assert_eq!(told["keyRelations"]["relations"][0]["id"], "a-1");
+    assert_eq!(told["interDomainLinks"]["links"][0]["id"], "a-2");
+    assert_eq!(told["services"]["services"], json!([]), "it has none");
+}
+
 #[test]
 fn what_is_told_is_as_old_as_it_should_be() {
     let mut host = host(&json!({ "delay": "64s" }));

@@ -3,21 +3,17 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use super::Checker;
+use super::{Checker, crossing::Crossing};
 use crate::{
     config::{
         ComponentConfig, IdentityRule, InterfaceConfig, ManagerConfig,
-        federation::{FederationConfig, FederationRole, LinkConfig, OriginConfig, PeerConfig},
+        federation::{FederationConfig, FederationRole, OriginConfig, PeerConfig},
         limits,
         problem::Problem,
-        raw_federation::{RawFederation, RawLink, RawOrigin, RawPeer},
+        raw_federation::{RawFederation, RawOrigin, RawPeer},
         source::Spot,
     },
-    model::{
-        ComponentId, ComponentRef, ReferencePoint,
-        disclosure::{Topic, is_name},
-        peer_request::RequestKind,
-    },
+    model::{ComponentId, ComponentRef, ReferencePoint, disclosure::Topic, peer_request::RequestKind},
 };
 
 impl Checker<'_> {
@@ -42,6 +38,7 @@ impl Checker<'_> {
         let known: Vec<&str> =
             peers.iter().filter_map(|peer| peer.origin.domain.as_ref()).map(|spot| spot.value.as_str()).collect();
         let links = raw.links.iter().filter_map(|link| self.link(link, &known)).collect();
+        let Crossing { key_relations, services, settlements } = self.crossing(raw, &known);
         let origins = raw.origins.iter().filter_map(|origin| self.origin(origin, true)).collect();
         self.hierarchy(raw, peers);
         Some(FederationConfig {
@@ -58,44 +55,10 @@ impl Checker<'_> {
             import: self.exchange_files(raw.import.as_ref(), "import policy"),
             origins,
             links,
+            key_relations,
+            services,
+            settlements,
         })
-    }
-
-    fn link(&self, raw: &RawLink, peers: &[&str]) -> Option<LinkConfig> {
-        let domain = raw.domain.as_ref()?;
-        if !peers.contains(&domain.value.as_str()) {
-            let problem = Problem::error(domain.place, format!("`{}` is the domain of no peer", domain.value));
-            self.found.add(
-                problem.help("what is said of a link goes to the peer at its other end alone: add it to [[peers]]"),
-            );
-        }
-        for name in raw.name.iter().chain([domain]).filter(|name| !is_name(&name.value)) {
-            let problem =
-                Problem::error(name.place, "another domain could not take this for the name of a link or domain");
-            let expected =
-                "expected at most 32 letters and digits, with `-_.:/` or spaces between them, 64 characters in all";
-            self.found.add(problem.label(expected));
-        }
-        let texts = raw.from.as_ref().map(|list| list.value.as_slice()).unwrap_or_default();
-        if texts.is_empty() && raw.from.is_some() {
-            self.found.add(Problem::error(raw.place, "nothing is named that knows of our end"));
-        }
-        let source = |spot: &Spot<String>| {
-            let (component, resource) = spot.value.split_once(' ').unwrap_or((&spot.value, ""));
-            match component.parse::<ComponentRef>() {
-                Ok(component) => Some((component, resource.trim().to_owned())),
-                Err(error) => {
-                    let problem = Problem::error(spot.place, "this names no component").label(error.to_string());
-                    self.found.add(
-                        problem
-                            .help("write REFERENCE-POINT/ID, and a part of it behind a space: \"mk/km-1 west-link\""),
-                    );
-                    None
-                }
-            }
-        };
-        let from = texts.iter().filter_map(source).collect();
-        Some(LinkConfig { name: raw.name.as_ref()?.value.clone(), domain: domain.value.clone(), from })
     }
 
     fn origin(&self, raw: &RawOrigin, signs: bool) -> Option<OriginConfig> {

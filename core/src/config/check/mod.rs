@@ -7,6 +7,7 @@
 
 mod components;
 mod config_files;
+mod crossing;
 mod exchange;
 mod exporters;
 mod federation;

@@ -283,7 +283,17 @@ const AREA: Key = key(
     "Part of the federation: its domains hear more of each other, and others hear of them in sum.",
 );
 /// Words of what a domain may tell.
-const TOPICS: &[&str] = &["health", "alarms", "alarm-types", "capabilities", "links", "maintenance", "incidents"];
+const TOPICS: &[&str] = &[
+    "health",
+    "alarms",
+    "alarm-types",
+    "capabilities",
+    "links",
+    "link-states",
+    "link-figures",
+    "maintenance",
+    "incidents",
+];
 const ROLE: Key = key(
     "role",
     Word(&["member", "aggregator"]),
@@ -327,12 +337,26 @@ pub(super) static FEDERATION: TableSpec = TableSpec {
         ),
         key(
             "disclose",
-            Words(TOPICS),
+            Words(&[
+                "health",
+                "alarms",
+                "alarm-types",
+                "capabilities",
+                "links",
+                "link-states",
+                "link-figures",
+                "maintenance",
+                "incidents",
+                "key-relations",
+                "services",
+                "settlement",
+            ]),
             Default("[\"health\", \"alarms\"]"),
-            "What the whole federation is told of this domain, in counts: components by reference point, alarms by severity, alarms \
-             by type of the catalogue, what the manager can do with its version, ranges of what is measured on its links to other \
-             domains, maintenance announced on such links, alarms on them (the domain at the other end is told which). [] tells only \
-             that it is there, and of a domain with an area not even that.",
+            "What the whole federation is told of this domain: components by reference point, alarms by severity, alarms by type of \
+             the catalogue, what the manager can do with its version, ranges of what is measured on links to other domains, their state \
+             by name, with it their key rate and store in coarse steps, how much maintenance of them and how many incidents on them \
+             there are (the domain at the other end is told which); and what the domain concerned alone is told: key relations, \
+             services, settlement. [] tells only that it is there, and of a domain with an area not even that.",
         ),
         key(
             "disclose_area",
@@ -356,6 +380,61 @@ pub(super) static FEDERATION: TableSpec = TableSpec {
         key("import", Paths, Default("[]"), "Files of the policies that what is shown of other domains passes."),
         key("origins", Tables(&ORIGIN), Default("[]"), ORIGIN.about),
         key("links", Tables(&LINK), Default("[]"), LINK.about),
+        key("key_relations", Tables(&KEY_RELATION), Default("[]"), KEY_RELATION.about),
+        key("services", Tables(&SERVICE), Default("[]"), SERVICE.about),
+        key("settlements", Tables(&SETTLEMENT), Default("[]"), SETTLEMENT.about),
+    ],
+};
+
+static KEY_RELATION: TableSpec = TableSpec {
+    name: "federation.key_relations",
+    about: "Pairs of key managers or applications whose other end is in another domain: how our end is, that domain alone is told, \
+            if `disclose` has key-relations.",
+    keys: &[
+        key("name", Text, Required, "The relation's name, the same in both domains."),
+        key("domain", Text, Required, "The domain at the other end, of one of the peers."),
+        key(
+            "from",
+            Texts,
+            Required,
+            "What knows of our end, such as mk/km-1 west-kma or mu/app-1: state, key rate and store are taken from there.",
+        ),
+    ],
+};
+
+static SERVICE: TableSpec = TableSpec {
+    name: "federation.services",
+    about: "Services that span other domains, with what was agreed: what is measured here, those domains alone are told, if \
+            `disclose` has services.",
+    keys: &[
+        key("name", Text, Required, "The service's name, the same in all domains that it spans."),
+        key("domains", Texts, Required, "The other domains that it spans, each of one of the peers."),
+        key(
+            "from",
+            Texts,
+            Required,
+            "What knows of our part of it, such as mk/km-1 gov-vpn: state, key rate and store are taken from there.",
+        ),
+        key("key_rate", Real, Means("nothing agreed"), "Least key rate, bits per second: of the last report."),
+        key("without_key", Duration(SECOND, DAY), Means("nothing agreed"), "Longest time without key in the window."),
+        key(
+            "availability",
+            Real,
+            Means("nothing agreed"),
+            "Least share of the window with key, 0 to 1: of the time that was observed.",
+        ),
+        key("window", Duration(60 * SECOND, 31 * DAY), Default("\"1d\""), "The time that is looked at."),
+    ],
+};
+
+static SETTLEMENT: TableSpec = TableSpec {
+    name: "federation.settlements",
+    about: "Domains that keys are settled with: what was used with each, by full period, that domain alone is told, if `disclose` \
+            has settlement.",
+    keys: &[
+        key("domain", Text, Required, "The other domain, of one of the peers."),
+        key("peers", Texts, Required, "What usage calls its side: values of `peer`, such as km-west-1."),
+        key("period", Word(&["hour", "day"]), Default("\"day\""), "Full hours or days (UTC) are added up."),
     ],
 };
 
@@ -413,7 +492,7 @@ pub(super) static PEER: TableSpec = TableSpec {
             "export",
             Paths,
             Default("[]"),
-            "Files of the policies that what this peer alone is told passes: our ends of links to it.",
+            "Files of the policies that what this peer alone is told passes: our ends of links to it, and what else crosses the border.",
         ),
         key(
             "import",
@@ -425,8 +504,8 @@ pub(super) static PEER: TableSpec = TableSpec {
             "pseudonym_key",
             Path,
             Means("links have no aliases"),
-            "Text of 32 bytes or more, the same at both ends: aliases for the names of links are made with it, for policies that \
-             tell links by them.",
+            "Text of 32 bytes or more, the same at both ends: aliases for the names of links, key relations and services are made with \
+             it, for policies that tell them by these.",
         ),
         key(
             "requests",

@@ -66,6 +66,17 @@ signing_keys = "a"
 name = "l"
 domain = "w"
 from = "mq/m"
+[[federation.key_relations]]
+name = "r"
+domain = "w"
+from = "mk/m"
+[[federation.services]]
+name = "s"
+domains = "w"
+from = "mk/m"
+[[federation.settlements]]
+domain = "w"
+peers = "w-1"
 [[peers]]
 id = "w"
 domain = "w"
@@ -170,6 +181,9 @@ fn it_has_the_keys_that_are_read() {
         ("federation", raw_federation::FEDERATION),
         ("federation.origins", raw_federation::ORIGIN),
         ("federation.links", raw_federation::LINK),
+        ("federation.key_relations", raw_federation::LINK),
+        ("federation.services", raw_federation::SERVICE),
+        ("federation.settlements", raw_federation::SETTLEMENT),
         ("peers", raw_federation::PEER),
         ("plugins", keys::PLUGINS),
         ("storage", keys::STORAGE),

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde_json::{Map, Value};
 
-use super::{OTHER_TYPES, rollup};
+use super::{OTHER_TYPES, crossing, rollup};
 use crate::federation::protocol::{Freshness, MAX_COUNT};
 use crate::model::{Catalogue, ReferencePoint, Severity, Timestamp, disclosure::is_name};
 
@@ -23,6 +23,8 @@ pub(in crate::federation) enum Form {
     UpTo(f64),
     /// Numbers with dots between them.
     Version,
+    /// A full minute, UTC: `2026-01-01T12:05:00Z`.
+    Minute,
     /// The version of a document.
     DocumentVersion,
     /// Half of a hash.
@@ -86,7 +88,7 @@ impl Vocabulary {
             Self::Severities => Severity::ALL.iter().any(|severity| severity.as_str() == word),
             Self::AlarmTypes => word == OTHER_TYPES || Catalogue::get().alarm_type(word).is_some(),
             Self::Sections => super::names().any(|name| name == word),
-            Self::LinkStates => LINK_STATES.contains(&word),
+            Self::LinkStates => STATES.contains(&word),
             Self::SourceStates => is_source_state(word),
         }
     }
@@ -104,7 +106,7 @@ impl Vocabulary {
 }
 
 /// Sections that there are, with what may be in them.
-pub(super) const SECTIONS: [(&str, Form); 6] = [
+pub(super) const SECTIONS: [(&str, Form); 12] = [
     ("health", Form::Members(&[member("components", Form::By(Vocabulary::Points, &COUNTS))])),
     (
         "alarms",
@@ -127,6 +129,10 @@ pub(super) const SECTIONS: [(&str, Form); 6] = [
     (rollup::SECTION, Form::Members(&[member("areas", Form::List(&AREA))])),
     (super::maintenance::NAME, super::maintenance::FORM),
     (super::incidents::NAME, super::incidents::FORM),
+    ("interDomainLinks", crossing::INTER_DOMAIN_LINKS),
+    ("keyRelations", crossing::KEY_RELATIONS),
+    ("services", crossing::SERVICES),
+    ("settlement", crossing::SETTLEMENT),
 ];
 
 const COUNTS: Form = Form::Members(&[
@@ -138,14 +144,13 @@ const COUNTS: Form = Form::Members(&[
 const LINK: Form = Form::Members(&[
     required("id", Form::Name),
     required("peer", Form::Name),
-    required("state", Form::OneOf(&LINK_STATES)),
+    required("state", Form::OneOf(&STATES)),
     member("qberRatio", Form::Ratio),
     member("secretKeyRateBps", Form::UpTo(MOST_RATE_BPS)),
     member("keyStoreFillRatio", Form::Ratio),
     member("timeToExhaustionS", Form::UpTo(MOST_SECONDS)),
 ]);
 
-const LINK_STATES: [&str; 4] = ["up", "degraded", "down", "unknown"];
 const LINK_RANGES: Form = Form::Members(&[
     member("states", Form::By(Vocabulary::LinkStates, &Form::Count)),
     member("qberRatio", RATIOS),
@@ -178,14 +183,16 @@ const SOURCE: Form = Form::Members(&[
     member("contentHash", Form::HalfHash),
 ]);
 
+/// Of a link or key relation.
+pub(super) const STATES: [&str; 4] = ["up", "degraded", "down", "unknown"];
 /// Entries of a list in a section.
 const MOST_ENTRIES: usize = 256;
 /// Of anything counted: no network of today has more, and no number that is a key in disguise passes.
 pub(super) const MOST_COUNTED: u64 = 9_999_999;
 /// Bits per second: a terabit, far above any QKD link.
-const MOST_RATE_BPS: f64 = 1e12;
+pub(super) const MOST_RATE_BPS: f64 = 1e12;
 /// Seconds: ten years.
-const MOST_SECONDS: f64 = 315_360_000.0;
+pub(super) const MOST_SECONDS: f64 = 315_360_000.0;
 /// Significant digits of a number that is not counted.
 const DIGITS: i32 = 4;
 /// Characters of a version.
@@ -216,6 +223,12 @@ fn is_source_state(word: &str) -> bool {
 fn is_document_version(text: &str) -> bool {
     let counts = |part: &str| is_version(part) && part.parse::<u64>().is_ok_and(|count| count <= MAX_COUNT);
     text.split('.').count() == 3 && text.split('.').all(counts)
+}
+
+/// Whether this is a full minute of this century, written in the one way that we write it.
+fn is_minute(text: &str) -> bool {
+    let full = text.len() == 20 && text.starts_with("20") && text.ends_with(":00Z");
+    full && Timestamp::parse(text).is_some_and(|time| super::minute(time) == text)
 }
 
 /// A number with few digits: what is measured is known no better, and what is more would be room for something else.
@@ -274,6 +287,10 @@ impl Fitting<'_> {
             Form::Version => {
                 let text = value.as_str().filter(|text| is_version(text)).map(Value::from);
                 self.expected(text, "numbers with dots between them")
+            }
+            Form::Minute => {
+                let text = value.as_str().filter(|text| is_minute(text)).map(Value::from);
+                self.expected(text, "a full minute, such as 2026-01-01T12:05:00Z")
             }
             Form::Name => self.named(value, is_name, "a name of at most 32 letters and digits"),
             Form::DocumentVersion => self.named(value, is_document_version, "the version of a document"),
@@ -457,18 +474,34 @@ mod tests {
         assert_eq!(value("alarms", &huge), json!({ "raised": {} }));
     }
 
+    #[test]
+    fn a_time_is_a_full_minute_of_this_century() {
+        let since = |since: &str| {
+            let service = json!({ "services": [{ "id": "a", "state": "met", "since": since }] });
+            value("services", &service)["services"][0]["since"].is_string()
+        };
+        assert!(since("2026-01-01T12:05:00Z"));
+        for never in
+            ["2026-01-01T12:05:01Z", "1926-01-01T12:05:00Z", "2026-01-01T12:05:00+00", "2026-13-01T12:05:00Z", "now"]
+        {
+            assert!(!since(never), "{never}");
+        }
+    }
+
     fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             any::<bool>().prop_map(Value::from),
             any::<i64>().prop_map(Value::from),
             any::<f64>().prop_map(Value::from),
             Just(Value::from("up")),
+            Just(Value::from("2026-01-01T12:05:00Z")),
             "[a-zA-Z0-9+/=]{0,80}".prop_map(Value::from),
         ];
         #[rustfmt::skip]
-        const KNOWN: [&str; 18] = [
+        const KNOWN: [&str; 26] = [
             "components", "ends", "mq", "known", "id", "peer", "state", "raised", "types", "major", "link-down",
             "areas", "area", "worstAgeS", "sources", "origin", "domains", "states",
+            "links", "relations", "services", "since", "start", "totals", "keyRateBps", "measured",
         ];
         let name = prop_oneof![prop::sample::select(&KNOWN[..]).prop_map(str::to_owned), "[a-z]{1,9}"];
         leaf.prop_recursive(4, 64, 8, move |inner| {
@@ -545,6 +578,18 @@ mod tests {
                     "alarmType": "link-down", "state": "open",
                 });
                 json!({ "raised": { "major": 1 }, "open": [incident] })
+            }
+            "interDomainLinks" => {
+                json!({ "links": [{ "id": "a", "peer": "b", "state": "up", "keyStoreFillRatio": 0.3 }] })
+            }
+            "keyRelations" => json!({ "relations": [{ "id": "a", "peer": "b", "state": "up", "keyRateBps": 12 }] }),
+            "services" => {
+                let figure = json!({ "objective": 1, "measured": 2, "state": "met" });
+                json!({ "services": [{ "id": "a", "state": "met", "since": "2026-01-01T12:05:00Z", "keyRateBps": figure }] })
+            }
+            "settlement" => {
+                let total = json!({ "start": "2026-01-01T12:00:00Z", "intervals": 3, "consumedBits": 256 });
+                json!({ "period": "hour", "totals": [total] })
             }
             _ => json!({ "program": "p", "version": "1.0", "referencePoints": ["mq"], "sections": ["health"] }),
         }

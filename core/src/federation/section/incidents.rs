@@ -75,8 +75,8 @@ pub(super) fn to_everybody(picture: &DomainPicture) -> (Arc<str>, Value) {
 mod tests {
     use crate::{
         federation::{
-            protocol::Audience,
-            section::{DomainPicture, LinkEnd, drafts, read},
+            protocol::{Audience, Roster},
+            section::{Disclosed, DomainPicture, LinkEnd, drafts, read},
         },
         model::disclosure::Topic,
     };
@@ -108,9 +108,12 @@ mod tests {
     #[test]
     fn incidents_are_told_where_they_are_disclosed_and_to_whom_they_concern() {
         let said = |topics: &[Topic], audience: &Audience| {
-            let drafts = drafts(&picture(), topics, &mut ());
+            let drafts =
+                drafts(&picture(), &Disclosed { federation: topics.to_vec(), ..Disclosed::default() }, &mut ());
             let bytes = drafts[audience].sections.get(NAME);
-            bytes.map_or(Value::Null, |bytes| read(&"west".into(), audience, NAME, bytes).unwrap().unwrap().value)
+            bytes.map_or(Value::Null, |bytes| {
+                read(&Roster::default(), &"west".into(), audience, NAME, bytes).unwrap().unwrap().value
+            })
         };
         let north = Audience::Adjacent("north".into());
         assert_eq!(said(&[], &north), Value::Null);

@@ -75,8 +75,8 @@ pub(super) fn to_everybody(picture: &DomainPicture) -> (Arc<str>, Value) {
 mod tests {
     use crate::{
         federation::{
-            protocol::Audience,
-            section::{DomainPicture, LinkEnd, drafts, read},
+            protocol::{Audience, Roster},
+            section::{Disclosed, DomainPicture, LinkEnd, drafts, read},
         },
         model::{Timestamp, disclosure::Topic, peer_request::MaintenanceEffect},
     };
@@ -107,9 +107,11 @@ mod tests {
     }
 
     fn said(topics: &[Topic], audience: &Audience) -> Value {
-        let drafts = drafts(&picture(), topics, &mut ());
+        let drafts = drafts(&picture(), &Disclosed { federation: topics.to_vec(), ..Disclosed::default() }, &mut ());
         let bytes = drafts[audience].sections.get(NAME);
-        bytes.map_or(Value::Null, |bytes| read(&"west".into(), audience, NAME, bytes).unwrap().unwrap().value)
+        bytes.map_or(Value::Null, |bytes| {
+            read(&Roster::default(), &"west".into(), audience, NAME, bytes).unwrap().unwrap().value
+        })
     }
 
     #[test]
@@ -126,7 +128,8 @@ mod tests {
     #[test]
     fn links_named_to_all_are_not_believed() {
         let bytes = json!({ "announced": 1, "windows": [] }).to_string();
-        let found = read(&"west".into(), &Audience::Federation, NAME, bytes.as_bytes()).unwrap().unwrap();
+        let found =
+            read(&Roster::default(), &"west".into(), &Audience::Federation, NAME, bytes.as_bytes()).unwrap().unwrap();
         assert_eq!((found.value, found.faults.len()), (json!({ "announced": 1 }), 1));
     }
 
@@ -134,7 +137,7 @@ mod tests {
     fn a_link_with_another_domain_does_not_leave() {
         let mut picture = picture();
         picture.maintenance.get_mut("north").unwrap()[0].links = vec!["vienna-graz".into(), "vienna-brno".into()];
-        let drafts = drafts(&picture, &[], &mut ());
+        let drafts = drafts(&picture, &Disclosed::default(), &mut ());
         let text = String::from_utf8_lossy(&drafts[&Audience::Adjacent("north".into())].sections[NAME]).into_owned();
         assert!(text.contains("vienna-brno") && !text.contains("vienna-graz"), "{text}");
     }

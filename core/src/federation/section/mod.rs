@@ -10,10 +10,13 @@
 //! ```
 
 mod audiences;
+mod comparison;
+mod crossing;
 pub(in crate::federation) mod form;
 pub mod incidents;
 mod link_ranges;
 pub mod maintenance;
+mod neighbours;
 pub mod rollup;
 mod steady;
 mod two_ends;
@@ -30,6 +33,11 @@ use super::protocol::{Audience, Draft, OriginId, Roster};
 use crate::model::disclosure::Topic;
 
 pub use audiences::Disclosed;
+pub use comparison::{Comparison, Kind};
+pub use crossing::{
+    InterDomainLink, InterDomainLinks, KeyRelation, KeyRelations, Objective, Service, Services, Settlement, Total,
+    minute,
+};
 pub use form::Fitted;
 pub use link_ranges::{LinkRanges, Range};
 pub use rollup::Rollup;
@@ -134,6 +142,12 @@ pub struct DomainPicture {
     pub maintenance: BTreeMap<String, Vec<maintenance::Window>>,
     /// Our incidents on inter-domain links, by the domain at the other end.
     pub incidents: BTreeMap<String, Vec<incidents::Incident>>,
+    /// Our ends of key relations with other domains.
+    pub relations: Vec<KeyRelation>,
+    /// Our part of services, each with the other domains that it spans.
+    pub services: Vec<(Vec<String>, Service)>,
+    /// What was used with other domains.
+    pub settlements: Vec<(String, Settlement)>,
 }
 
 /// Names of all sections.
@@ -182,27 +196,20 @@ pub fn drafts(
         passed.retain(|(name, _)| offered.contains(name));
         (audience, filtered(passed, &names))
     };
-    let program = BTreeSet::from([picture.capabilities.program.as_str()]);
+    let program = picture.capabilities.program.as_str();
     let mut drafts = BTreeMap::new();
     for (audience, topics) in disclosed.audiences() {
-        let (mut sections, mut names) = (told(picture, &topics), program.clone());
+        let (mut sections, mut names) = (told(picture, &topics), BTreeSet::from([program]));
+        if topics.contains(&Topic::LinkStates) {
+            names.extend(picture.links.iter().flat_map(|end| [end.id.as_str(), end.peer.as_str()]));
+        }
         if let Some(rollup) = picture.rollup.as_ref().filter(|_| audience == Audience::Federation) {
             names.extend(rollup::names(rollup));
             sections.extend(serde_json::to_value(rollup).map(|rollup| (rollup::SECTION.into(), rollup)));
         }
         drafts.extend([draft(audience, sections, names)]);
     }
-    let mut by_peer: BTreeMap<&str, Vec<LinkEnd>> = BTreeMap::new();
-    for end in &picture.links {
-        by_peer.entry(&end.peer).or_default().push(end.clone());
-    }
-    for (peer, ends) in by_peer {
-        let of_links = picture.links.iter().filter(|end| end.peer == peer).map(|end| end.id.as_str());
-        let names = of_links.chain([peer]).collect();
-        let mut sections: Sections = Vec::new();
-        sections.extend(serde_json::to_value(Links { ends }).map(|links| ("links".into(), links)));
-        sections.extend(maintenance::to_peer(picture, peer));
-        sections.extend(incidents::to_peer(picture, peer).filter(|_| disclosed.federation.contains(&Topic::Incidents)));
+    for (peer, (sections, names)) in neighbours::told(picture, &disclosed.federation) {
         drafts.extend([draft(Audience::Adjacent(peer.into()), sections, names)]);
     }
     drafts
@@ -221,8 +228,10 @@ fn told(picture: &DomainPicture, disclosed: &[Topic]) -> Sections {
     let health = told(Topic::Health).then(|| ("health", serde_json::to_value(health)));
     let alarms = (!alarms.is_empty()).then_some(("alarms", Ok(Value::Object(alarms))));
     let capabilities = told(Topic::Capabilities).then(|| ("capabilities", serde_json::to_value(capabilities)));
-    let links = told(Topic::Links).then(|| ("linkRanges", serde_json::to_value(LinkRanges::of(&picture.links))));
-    let all = [health, alarms, links, capabilities].into_iter().flatten();
+    let ranges = told(Topic::Links).then(|| ("linkRanges", serde_json::to_value(LinkRanges::of(&picture.links))));
+    let links = || InterDomainLinks::of(&picture.links, told(Topic::LinkFigures));
+    let links = told(Topic::LinkStates).then(|| ("interDomainLinks", serde_json::to_value(links())));
+    let all = [health, alarms, capabilities, ranges, links].into_iter().flatten();
     let all = all.filter_map(|(name, value)| Some((name.into(), value.ok()?)));
     let maintenance = told(Topic::Maintenance).then(|| maintenance::to_everybody(picture));
     let incidents = told(Topic::Incidents).then(|| incidents::to_everybody(picture));
@@ -254,37 +263,50 @@ pub fn read(
     let value: Value = serde_json::from_slice(bytes).map_err(|error| format!("expected JSON: {error}"))?;
     let Some(mut found) = form::fitted(name, &value) else { return Ok(None) };
     match name {
-        "links" => own_ends(speaker, audience, &mut found),
+        "links" => own_ends("ends", speaker, audience, &mut found),
+        "keyRelations" => own_ends("relations", speaker, audience, &mut found),
+        "interDomainLinks" => own_ends("links", speaker, audience, &mut found),
+        "services" | "settlement" => told_to_one(speaker, audience, &mut found),
+        maintenance::NAME => not_for_all("windows", audience, &mut found),
+        incidents::NAME => not_for_all("open", audience, &mut found),
         rollup::SECTION => rollup::believed(speaker, roster, &mut found),
         _ => {}
-    }
-    for (section, list) in [(maintenance::NAME, "windows"), (incidents::NAME, "open")] {
-        if name == section && !matches!(audience, Audience::Adjacent(_)) {
-            not_for_all(list, &mut found);
-        }
     }
     Ok(Some(found))
 }
 
 /// What names links is for the domain at their other end alone.
-fn not_for_all(list: &str, found: &mut Fitted) {
-    if found.value.as_object_mut().is_some_and(|members| members.remove(list).is_some()) {
+fn not_for_all(list: &str, audience: &Audience, found: &mut Fitted) {
+    let to_one = matches!(audience, Audience::Adjacent(_));
+    if !to_one && found.value.as_object_mut().is_some_and(|members| members.remove(list).is_some()) {
         found.faults.push(format!("/{list}: links are spoken of with the domain at their other end alone"));
     }
 }
 
-fn own_ends(speaker: &OriginId, audience: &Audience, found: &mut Fitted) {
+/// Ends of what joins two domains: of those between the speaker and whom it told, or, told to all, of the speaker's own.
+fn own_ends(list: &str, speaker: &OriginId, audience: &Audience, found: &mut Fitted) {
     let Fitted { value, faults } = found;
-    let Some(ends) = value.get_mut("ends").and_then(Value::as_array_mut) else { return };
+    let Some(ends) = value.get_mut(list).and_then(Value::as_array_mut) else { return };
     ends.retain(|end| {
         let peer = end["peer"].as_str().unwrap_or_default();
-        let told = matches!(audience, Audience::Adjacent(other) if other.as_str() == peer);
+        let told = match audience {
+            Audience::Adjacent(other) => list != "links" && other.as_str() == peer,
+            Audience::Federation | Audience::Area(_) | Audience::Aggregator => list == "links",
+        };
         let own = told && peer != speaker.as_str();
         if !own {
-            faults.push(format!("/ends: a link with `{peer}` is not between {speaker} and whom it told of it"));
+            faults.push(format!("/{list}: a link with `{peer}` is not between {speaker} and whom it told of it"));
         }
         own
     });
+}
+
+/// What concerns one domain, the speaker tells that domain alone.
+fn told_to_one(speaker: &OriginId, audience: &Audience, found: &mut Fitted) {
+    if !matches!(audience, Audience::Adjacent(other) if other != speaker) {
+        found.value = Value::Object(serde_json::Map::new());
+        found.faults.push(format!("/: expected this to be told to one other domain, and {audience} was told"));
+    }
 }
 
 #[cfg(test)]
@@ -317,7 +339,7 @@ mod tests {
     fn links_are_told_to_the_domain_at_the_other_end_alone() {
         let drafts = drafts(&picture(), &everything(), &mut ());
         let names = |audience: &Audience| drafts[audience].sections.keys().map(ToString::to_string).collect::<Vec<_>>();
-        let all = ["alarms", "capabilities", "health", "incidents", "linkRanges", "maintenance"];
+        let all = ["alarms", "capabilities", "health", "incidents", "interDomainLinks", "linkRanges", "maintenance"];
         assert_eq!(names(&Audience::Federation), all);
         assert_eq!(names(&Audience::Adjacent("north".into())), ["links"]);
         let adjacent = Audience::Adjacent("north".into());
@@ -373,7 +395,9 @@ mod tests {
     }
 
     fn said(policies: fn(&Audience, Sections) -> Sections) -> String {
-        let drafts = drafts(&picture(), &everything(), &mut Hostile(policies));
+        let topics = vec![Topic::Health, Topic::Alarms, Topic::AlarmTypes, Topic::Capabilities];
+        let disclosed = Disclosed { federation: topics, ..Disclosed::default() };
+        let drafts = drafts(&picture(), &disclosed, &mut Hostile(policies));
         let all = drafts.into_values().flat_map(|draft| draft.sections);
         all.map(|(name, bytes)| format!("{name} {}\n", String::from_utf8_lossy(&bytes))).collect()
     }

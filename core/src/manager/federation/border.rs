@@ -104,9 +104,13 @@ impl Rules {
     }
 
     fn aliases_for(&self, audience: &Audience) -> Vec<(String, String)> {
-        let Audience::Adjacent(domain) = audience else { return Vec::new() };
-        let known = self.aliases.get(domain).into_iter().flatten();
-        known.map(|(name, alias)| (name.clone(), alias.clone())).collect()
+        let known: Vec<_> = match audience {
+            Audience::Adjacent(domain) => self.aliases.get(domain).into_iter().flatten().collect(),
+            // Both ends of a link make one alias of its name, so that others know it for one.
+            Audience::Federation => self.aliases.values().flatten().collect(),
+            _ => Vec::new(),
+        };
+        known.into_iter().map(|(name, alias)| (name.clone(), alias.clone())).collect()
     }
 
     /// The name of a link with a domain that is called by an alias.

@@ -17,8 +17,8 @@ use crate::{
     api::{
         FederationDesk,
         views::{
-            BottleneckView, DisclosureView, DocumentView, DomainConnectionView, DomainLinkView, DomainView, GraphView,
-            PeerView, PreviewView, RollupView, SectionView,
+            BottleneckView, DisclosureView, DocumentView, DomainAlarmView, DomainComparisonView, DomainConnectionView,
+            DomainLinkView, DomainPathView, DomainView, GraphView, PeerView, PreviewView, RollupView, SectionView,
         },
     },
     federation::{
@@ -55,17 +55,17 @@ fn section_view(body: &SectionBody, shown: Option<&Shown>) -> SectionView {
 /// What is known of a domain, taken from the state machine under its lock. It is looked at after that: import policies take
 /// their time, and the protocol does not wait for them.
 pub(super) struct Found {
-    domain: OriginId,
+    pub(super) domain: OriginId,
     area: String,
     role: Role,
-    standing: Option<Standing>,
+    pub(super) standing: Option<Standing>,
     pub(super) documents: Vec<(Slot, Held)>,
     /// The age of its document for all, milliseconds.
     age_ms: u64,
 }
 
 impl Found {
-    fn of(core: &Core, domain: OriginId) -> Self {
+    pub(super) fn of(core: &Core, domain: OriginId) -> Self {
         let now = core.now().mono;
         let documents = core.node.shown_of(&domain, now);
         let documents: Vec<(Slot, Held)> = documents.map(|(slot, held)| (slot.clone(), held.clone())).collect();
@@ -81,11 +81,11 @@ impl Found {
         }
     }
 
-    fn freshness(&self) -> &'static str {
+    pub(super) fn freshness(&self) -> &'static str {
         self.standing.map_or(UNHEARD, |standing| standing.freshness.as_str())
     }
 
-    fn told_to(&self, audience: &Audience) -> Option<&(Slot, Held)> {
+    pub(super) fn told_to(&self, audience: &Audience) -> Option<&(Slot, Held)> {
         self.documents.iter().find(|(slot, _)| slot.audience == *audience)
     }
 }
@@ -282,6 +282,18 @@ impl FederationDesk for Desk {
             bottlenecks: graph.bottlenecks().into_iter().map(bottleneck).collect(),
             unreached,
         }
+    }
+
+    fn comparisons(&self) -> Vec<DomainComparisonView> {
+        self.compared()
+    }
+
+    fn path(&self, from: &str, to: &str) -> Result<DomainPathView, String> {
+        self.path_over(from, to)
+    }
+
+    fn alarms(&self) -> Vec<DomainAlarmView> {
+        self.joined_alarms()
     }
 
     fn preview(&self, peer: &str) -> Option<PreviewView> {

@@ -19,6 +19,7 @@ use super::{
     mailbox::Letter,
     ports::{Ports, from_row, to_row},
     rolling,
+    sightings::Sightings,
     tell::Teller,
 };
 use crate::{
@@ -29,8 +30,8 @@ use crate::{
         keys::OwnKey,
         messages::{self, Question},
         protocol::{
-            Answer, Audience, Event, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, Start,
-            Subscription,
+            Answer, Audience, Event, Input, Item, Node, Now, OriginId, Output, SessionId, Settings, Signatures, Slot,
+            Start, Subscription,
         },
         request::Book,
     },
@@ -95,6 +96,8 @@ pub(super) struct Core {
     pub(super) book: Book,
     /// What peers sent and was dropped, since the start.
     pub(super) dropped: BTreeMap<OriginId, u64>,
+    /// When it was learnt how ends of links are.
+    pub(super) sightings: Sightings,
     begun: Instant,
 }
 
@@ -102,6 +105,14 @@ impl Core {
     pub(super) fn now(&self) -> Now {
         let mono = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         Now { mono, wall: u64::try_from(wall_time().0).unwrap_or(0) }
+    }
+
+    /// A document is another now.
+    fn taken(&mut self, slot: &Slot) {
+        let Self { node, sightings, .. } = self;
+        if let Some(held) = node.held_in(slot) {
+            sightings.taken(slot, held, Some(wall_time()));
+        }
     }
 }
 
@@ -165,6 +176,8 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
     let mut node = Node::new(start, Now { mono: 0, wall });
     let neighbours = Input::Neighbours(membership.neighbours());
     let first = node.handle(neighbours, Now { mono: 0, wall });
+    let mut sightings = Sightings::default();
+    node.documents().for_each(|(slot, held)| sightings.taken(slot, held, None));
     let federation = Arc::new(Federation {
         metrics: Arc::clone(&teller.metrics),
         core: Arc::new(Mutex::new(Core {
@@ -173,6 +186,7 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
             membership,
             book,
             dropped: BTreeMap::new(),
+            sightings,
             begun,
         })),
         mailbox: post.0,
@@ -307,6 +321,8 @@ impl Driver {
                 }
                 let mut core = locked(&self.federation.core);
                 core.book.set_terms(membership.terms.clone());
+                let Core { node, sightings, .. } = &mut *core;
+                sightings.keep_only(|slot| node.held_in(slot).is_some());
                 core.membership = *membership;
                 drop(core);
                 outputs.extend(self.handle(Input::Neighbours(neighbours)));
@@ -467,6 +483,11 @@ impl Driver {
                     }
                     if let Event::Dropped { from, .. } = &event {
                         *locked(&self.federation.core).dropped.entry(from.clone()).or_default() += 1;
+                    }
+                    if let Event::Published { slot, changed: true, .. } | Event::Accepted { slot, changed: true, .. } =
+                        &event
+                    {
+                        locked(&self.federation.core).taken(slot);
                     }
                     self.teller.tell(&event);
                 }

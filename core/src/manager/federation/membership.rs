@@ -79,7 +79,7 @@ pub(super) const fn role(role: FederationRole) -> Role {
     }
 }
 
-/// Names of our links with a peer, and what they may be called instead.
+/// Names of our links, key relations and services with a peer, and what they may be called instead.
 fn link_aliases(
     peer: &PeerConfig,
     federation: &FederationConfig,
@@ -93,8 +93,11 @@ fn link_aliases(
             return BTreeMap::new();
         }
     };
-    let ours = federation.links.iter().filter(|link| link.domain == peer.origin.domain);
-    ours.map(|link| (link.name.clone(), alias::alias(&key, &federation.name, &link.name))).collect()
+    let domain = &peer.origin.domain;
+    let links = federation.links.iter().chain(&federation.key_relations).filter(|link| link.domain == *domain);
+    let services = federation.services.iter().filter(|service| service.domains.contains(domain));
+    let names = links.map(|link| &link.name).chain(services.map(|service| &service.name));
+    names.map(|name| (name.clone(), alias::alias(&key, &federation.name, name))).collect()
 }
 
 /// What a peer may ask for, and our links with it.

@@ -12,11 +12,14 @@
 //! believed (`federation/protocol`) or what may be said (`federation/section`).
 
 pub mod announced;
+pub mod books;
 pub mod border;
 mod complaints;
+mod crossing;
 mod desk;
 mod driver;
 mod mailbox;
+mod measured;
 pub mod membership;
 pub mod picture;
 mod ports;
@@ -24,6 +27,7 @@ pub mod requests_desk;
 mod rolling;
 mod rollups;
 pub mod shown;
+mod sightings;
 pub mod speaking;
 mod tell;
 

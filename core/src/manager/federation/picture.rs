@@ -2,64 +2,26 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use super::measured::Measured;
 use crate::{
     alarm::AlarmBoard,
     clock::wall_time,
-    config::federation::{FederationConfig, LinkConfig},
+    config::federation::{FederationConfig, ServiceConfig},
     dispatch::Registry,
-    federation::section::{self, Alarms, Capabilities, Counts, Disclosed, DomainPicture, Health, LinkEnd, OTHER_TYPES},
+    federation::{
+        section::{
+            self, Alarms, Capabilities, Counts, Disclosed, DomainPicture, Health, KeyRelation, LinkEnd, OTHER_TYPES,
+        },
+        service::Look,
+    },
     manager::{
         backend::SILENT,
         federation::announced::Announced,
         federation::membership::role,
         in_force::{Current, InForce},
     },
-    model::{
-        Catalogue, ReferencePoint, Severity, Symbol, SymbolTable,
-        report_batch::{SampleKind, sample_kind},
-    },
-    state::LastValue,
+    model::{Catalogue, ReferencePoint, Severity, SymbolTable},
 };
-
-/// What a word says of a link.
-fn link_state(name: &str, word: &str) -> Option<&'static str> {
-    match (name, word) {
-        ("kma_link_state" | "ksa_link_state", "up") | ("qkdi_status", "ENABLED") | ("qkdl_status", "ACTIVE") => {
-            Some("up")
-        }
-        ("kma_link_state" | "ksa_link_state", "degraded") | ("qkdl_status", "PENDING") => Some("degraded"),
-        ("kma_link_state" | "ksa_link_state", "down")
-        | ("qkdi_status", "DISABLED" | "FAILED")
-        | ("qkdl_status", "OFF" | "PASSIVE")
-        | ("distillation_state", "aborted") => Some("down"),
-        _ => None,
-    }
-}
-
-/// The worse of two states.
-fn worse<'a>(one: &'a str, other: &'a str) -> &'a str {
-    let rank = |state: &str| ["unknown", "up", "degraded", "down"].iter().position(|known| *known == state);
-    if rank(one) >= rank(other) { one } else { other }
-}
-
-/// What is known of a key store.
-#[derive(Clone, Copy, Debug, Default)]
-struct Store {
-    /// Bits.
-    level: Option<f64>,
-    /// Bits per second.
-    comes_in: Option<f64>,
-    /// Bits per second.
-    goes_out: Option<f64>,
-}
-
-impl Store {
-    /// How many seconds it lasts at these rates; `None` if it does not shrink, or if too little is known.
-    fn lasts(self) -> Option<f64> {
-        let drain = self.goes_out? - self.comes_in?;
-        (drain > 0.0).then_some(self.level? / drain)
-    }
-}
 
 /// Where it is looked.
 #[derive(Clone)]
@@ -77,9 +39,9 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// Looks.
+    /// Looks; also at how services are now that span other domains, each with what was agreed.
     #[must_use]
-    pub fn picture(&self) -> DomainPicture {
+    pub fn picture(&self) -> (DomainPicture, Vec<(ServiceConfig, Look)>) {
         let in_force = self.current.get();
         let raised: Vec<_> = self.board.all().into_iter().filter(|alarm| !alarm.is_cleared).collect();
         let with = |wanted: &dyn Fn(&crate::model::Alarm) -> bool| -> BTreeSet<&str> {
@@ -118,55 +80,36 @@ impl Sources {
             sections: section::names().map(str::to_owned).collect(),
         };
         let ours = in_force.config.federation.as_ref().map(|one| one.links.as_slice()).unwrap_or_default();
-        DomainPicture {
+        let picture = DomainPicture {
             health,
             alarms,
-            links: self.links(&in_force),
+            links: self.links(&in_force, &silent),
             capabilities,
-            rollup: None,
             maintenance: self.announced.windows(wall_time()),
             incidents: self.announced.incidents(&raised, ours),
-        }
+            relations: self.relations(&in_force, &silent),
+            ..DomainPicture::default()
+        };
+        (picture, self.looks(&in_force, &silent))
     }
 
     /// Our ends of links to other domains, as the components that know of them last said.
-    fn links(&self, in_force: &InForce) -> Vec<LinkEnd> {
+    fn links(&self, in_force: &InForce, silent: &BTreeSet<&str>) -> Vec<LinkEnd> {
         let configured = in_force.config.federation.as_ref().map(|one| one.links.as_slice()).unwrap_or_default();
-        configured.iter().map(|link| self.link(link)).collect()
+        configured.iter().map(|one| Measured::of(&one.from, self, silent).link(&one.name, &one.domain)).collect()
     }
 
-    fn link(&self, link: &LinkConfig) -> LinkEnd {
-        let mut end = LinkEnd {
-            id: link.name.clone(),
-            peer: link.domain.clone(),
-            state: "unknown".to_owned(),
-            ..LinkEnd::default()
-        };
-        for (component, part) in &link.from {
-            let Some(view) = self.registry.find(component).and_then(|entry| entry.view.load_full()) else { continue };
-            let of_part = |value: &&LastValue| *self.symbols.text(Symbol(value.resource)) == **part;
-            let mut store = Store::default();
-            for value in view.values.0.iter().filter(of_part) {
-                let name = self.symbols.text(Symbol(value.name));
-                match (&*name, sample_kind(value.kind)) {
-                    ("qber_ratio", SampleKind::Number) => end.qber_ratio = Some(value.value),
-                    ("secret_key_rate_bps", SampleKind::Number) => end.secret_key_rate_bps = Some(value.value),
-                    ("key_store_fill_ratio", SampleKind::Number) => end.key_store_fill_ratio = Some(value.value),
-                    ("key_store_level_bits", SampleKind::Number) => store.level = Some(value.value),
-                    ("key_input_rate_bps", SampleKind::Number) => store.comes_in = Some(value.value),
-                    ("key_output_rate_bps", SampleKind::Number) => store.goes_out = Some(value.value),
-                    (_, SampleKind::Word) => {
-                        let word = self.symbols.text(Symbol(value.value as u32));
-                        if let Some(state) = link_state(&name, &word) {
-                            end.state = worse(&end.state, state).to_owned();
-                        }
-                    }
-                    _ => {}
-                }
-            }
-            end.time_to_exhaustion_s = store.lasts().or(end.time_to_exhaustion_s);
-        }
-        end
+    /// Our ends of key relations with other domains.
+    fn relations(&self, in_force: &InForce, silent: &BTreeSet<&str>) -> Vec<KeyRelation> {
+        let configured =
+            in_force.config.federation.as_ref().map(|one| one.key_relations.as_slice()).unwrap_or_default();
+        configured.iter().map(|one| Measured::of(&one.from, self, silent).relation(&one.name, &one.domain)).collect()
+    }
+
+    /// How services that span domains are now.
+    fn looks(&self, in_force: &InForce, silent: &BTreeSet<&str>) -> Vec<(ServiceConfig, Look)> {
+        let configured = in_force.config.federation.as_ref().map(|one| one.services.as_slice()).unwrap_or_default();
+        configured.iter().map(|one| (one.clone(), Measured::of(&one.from, self, silent).look())).collect()
     }
 
     /// What may be said to whom, by the configuration in force.
@@ -181,23 +124,5 @@ impl Sources {
             role: role(one.role),
         };
         config.federation.as_ref().map(of).unwrap_or_default()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_store_lasts_as_long_as_what_leaves_it_exceeds_what_enters() {
-        let store = |level, comes_in, goes_out| Store { level, comes_in, goes_out }.lasts();
-        assert_eq!(store(Some(6_000.0), Some(40.0), Some(50.0)), Some(600.0));
-        assert_eq!(store(Some(6_000.0), Some(50.0), Some(50.0)), None);
-        assert_eq!(store(None, Some(40.0), Some(50.0)), None);
-    }
-
-    #[test]
-    fn the_worse_state_counts() {
-        assert_eq!((worse("up", "degraded"), worse("unknown", "up"), worse("down", "up")), ("degraded", "up", "down"));
     }
 }

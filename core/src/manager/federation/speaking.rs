@@ -6,20 +6,27 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use serde_json::{Map, Value, json};
 
 use super::{
     PlainSpeaker,
+    books::Books,
     border::Gate,
     locked,
     picture::Sources,
     rolling::{Heard, Roller},
 };
-use crate::federation::{
-    protocol::{Audience, Draft, OriginId},
-    section::{self, ExportPolicies, Sections, Steady},
+use crate::{
+    clock::wall_time,
+    config::federation::ServiceConfig,
+    federation::{
+        protocol::{Audience, Draft, OriginId},
+        section::{self, DomainPicture, ExportPolicies, Sections, Steady},
+        service::{Look, Watched},
+    },
 };
 
 /// Speaks for the domain.
@@ -27,6 +34,10 @@ pub struct Speaking {
     sources: Sources,
     steady: Steady,
     roller: Roller,
+    books: Books,
+    /// Services by name, as they were over time.
+    watched: BTreeMap<String, Watched>,
+    begun: Instant,
     policies: AtTheBorder,
     /// What the federation was told last.
     told: Arc<Mutex<Draft>>,
@@ -50,24 +61,51 @@ impl ExportPolicies for AtTheBorder {
 impl Speaking {
     /// One who speaks, and one who says the same in plain objects.
     #[must_use]
-    pub fn new(sources: Sources, gate: Gate, own: OriginId) -> (Self, PlainSpeaker) {
+    pub fn new(sources: Sources, books: Books, gate: Gate, own: OriginId) -> (Self, PlainSpeaker) {
         let told = Arc::new(Mutex::new(Draft::default()));
         let heard = Arc::clone(&told);
-        let policies = AtTheBorder { gate, own };
-        let speaking = Self { sources, steady: Steady::default(), roller: Roller::default(), policies, told };
+        let speaking = Self {
+            sources,
+            steady: Steady::default(),
+            roller: Roller::default(),
+            books,
+            watched: BTreeMap::new(),
+            begun: Instant::now(),
+            policies: AtTheBorder { gate, own },
+            told,
+        };
         (speaking, Box::new(move || plain(&locked(&heard))))
     }
 
     /// What is said now; `heard` is what there is to add up, of an aggregator.
     pub fn drafts(&mut self, heard: Vec<Heard>) -> BTreeMap<Audience, Draft> {
-        let mut picture = self.sources.picture();
+        let (mut picture, looks) = self.sources.picture();
+        self.cross(&mut picture, &looks);
         picture.rollup = self.roller.roll_up(heard);
         self.steady.settle(&mut picture.links);
+        self.steady.settle_relations(&mut picture.relations);
+        self.steady.settle_services(picture.services.iter_mut().map(|(_, service)| service));
         let drafts = section::drafts(&picture, &self.sources.disclosed(), &mut self.policies);
         self.policies.gate.keep_only(|_, audience| drafts.contains_key(audience));
         // Who tells the federation nothing tells nobody anything by the plain way.
         *locked(&self.told) = drafts.get(&Audience::Federation).cloned().unwrap_or_default();
         drafts
+    }
+
+    /// Services and settlements, which are of more than this moment.
+    fn cross(&mut self, picture: &mut DomainPicture, looks: &[(ServiceConfig, Look)]) {
+        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let wall = wall_time();
+        self.watched.retain(|name, _| looks.iter().any(|(service, _)| service.name == *name));
+        for (service, look) in looks {
+            let window = u64::try_from(service.window.as_millis()).unwrap_or(u64::MAX);
+            let watched = self.watched.entry(service.name.clone()).or_default();
+            watched.look(now, *look, window);
+            picture.services.push((service.domains.clone(), watched.judged(service, wall)));
+        }
+        let in_force = self.sources.current.get();
+        let settlements = in_force.config.federation.as_ref().map(|one| one.settlements.as_slice());
+        picture.settlements = self.books.settled(settlements.unwrap_or_default(), wall);
     }
 }
 

@@ -23,6 +23,7 @@ use crate::{
         exporters::{Exporters, ExportersError},
         federation::{
             self, Federation, Teller,
+            books::Books,
             border::{Border, Gate, Rules},
             membership::{membership, trust_sources},
             picture::Sources,
@@ -136,7 +137,9 @@ impl Shared {
         let rules = Rules::new(config, &in_force.plugins.exchange, &membership);
         let border = Border::new(rules, self.clock, desk.clone(), self.manager.clone());
         let own = config.manager.domain.as_str().into();
-        let (mut speaking, plain) = Speaking::new(sources, Gate::new(Arc::clone(&border), Direction::Export), own);
+        let books = Books::new(config.manager.data_dir.clone());
+        let gate = Gate::new(Arc::clone(&border), Direction::Export);
+        let (mut speaking, plain) = Speaking::new(sources, books, gate, own);
         let federation = federation::start(federation::Parts {
             domain: config.manager.domain.as_str().into(),
             manager: config.manager.id.clone(),
