@@ -192,7 +192,7 @@ mod tests {
     fn what_is_withdrawn_is_told_once_and_not_refreshed() {
         let settings = Settings::default();
         let (mut own, audience) = (Own::default(), Audience::Aggregator);
-        let mut signed = |own: &mut Own, now: u64| {
+        let signed = |own: &mut Own, now: u64| {
             let slot = own.slots.get_mut(&Audience::Aggregator).unwrap();
             let due = slot.is_due(&settings, now);
             if due {
