@@ -43,9 +43,9 @@ STARTING = 120.0
 STOPPING = 20.0
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 SEEN = ("fresh", "indirect")
-# What a domain tells everybody; and what one with an area tells its area and aggregators instead. Aggregators tell others in sum.
+# What a domain tells everybody; and what one with an area tells its area and aggregators instead, who tell others in sum.
 EVERYTHING = ["health", "alarms", "alarm-types", "capabilities"]
-IN_ITS_AREA = {"disclose": [], "disclose_area": EVERYTHING, "disclose_aggregators": ["health", "alarms", "links"]}
+IN_ITS_AREA = {"disclose": [], "disclose_area": [*EVERYTHING, "links"], "disclose_aggregators": ["health", "alarms", "links"]}
 
 
 class Trouble(Exception):
@@ -612,7 +612,8 @@ def show_rollups(looks):
     rows = {}
     for one in (one for look in looks for one in look["rollups"]):
         components = sum(counts.get("known", 0) for counts in one["components"].values())
-        row = (one["area"], one["aggregator"], str(components), str(sum(one["raised"].values())), one["sumOf"])
+        figures = (str(components), str(sum(one["raised"].values()))) if components else ("-", "-")
+        row = (one["area"], one["aggregator"], *figures, one["sumOf"])
         rows.setdefault((one["area"], one["aggregator"]), row)
     if not rows:
         return

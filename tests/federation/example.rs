@@ -161,3 +161,22 @@ fn for_hosts_every_folder_has_all_that_a_manager_needs_and_no_more() {
         assert!(written.contains("listen = \"0.0.0.0:7107\"") && !written.contains("127.0.0.1:17"), "{written}");
     }
 }
+
+#[test]
+fn a_nation_has_areas_in_which_members_tell_more_than_everybody() {
+    let example = Example { folder: tempfile::tempdir().unwrap() };
+    // `make` has had each configuration checked.
+    let told = example.succeeds(&["make", "national", "--hosts"]);
+    assert!(told.contains("7 domains"), "{told}");
+    let written = |domain: &str| {
+        fs::read_to_string(example.folder.path().join(domain).join("conf.d/50-federation.toml")).unwrap()
+    };
+    let own = |domain: &str| {
+        let text = written(domain);
+        text.split("[federation]").nth(1).unwrap().split("[[").next().unwrap().to_owned()
+    };
+    assert!(own("coast").contains("area = \"north\"") && own("coast").contains("disclose = []"), "{}", own("coast"));
+    assert!(own("wallonia").contains("role = \"aggregator\"") && !own("wallonia").contains("disclose = []"));
+    assert!(own("capital").contains("role = \"aggregator\"") && !own("capital").contains("area"));
+    assert_eq!(written("coast").matches("role = \"aggregator\"").count(), 3, "the others have to know of it");
+}

@@ -87,9 +87,8 @@ fn qkdnm(cluster: &Cluster, at: usize, arguments: &[&str]) -> String {
 fn a_member_sees_its_own_area_and_of_another_the_sum() {
     let cluster = nation();
     cluster.says(S1, 0.1);
-    let is_whole = |sum: &Value| sum["domains"] == json!({ "fresh": 2 }) && sum["raised"]["major"] == 1;
-    let sum = await_sum(&cluster, N1, "hub-s", "south", is_whole);
-    assert_eq!(sum["components"]["mk"]["known"], 2, "{sum:#}");
+    let is_whole = |sum: &Value| sum["raised"]["major"] == 1 && sum["components"]["mk"]["known"] == 2;
+    let sum = await_sum(&cluster, N1, "hub-s", "south", |sum| is_whole(sum) && sum["domains"] == json!({ "fresh": 2 }));
     assert_eq!(sum["check"], "cannot be checked", "what it is made of is not for this area: {sum:#}");
     // Its own area it sees domain by domain, and adds up itself.
     let own = cluster.await_seen(N1, "n2", "fresh");
@@ -98,7 +97,8 @@ fn a_member_sees_its_own_area_and_of_another_the_sum() {
         sum["check"] == "agrees" && sum["domains"] == json!({ "fresh": 2 })
     });
     // Aggregators have what the other's sum is made of, as far as it was told to aggregators; the nation's has that of both.
-    await_sum(&cluster, NATION, "nation", "south", |sum| is_whole(sum) && sum["check"] == "agrees");
+    let sum = await_sum(&cluster, NATION, "nation", "south", |sum| is_whole(sum) && sum["check"] == "agrees");
+    assert_eq!(sum["domains"], json!({ "indirect": 2 }), "it has no session with them: {sum:#}");
     await_sum(&cluster, HUB_N, "nation", "south", |sum| is_whole(sum) && sum["check"] == "agrees");
     // Of a member of the other area nothing is here but that it does not speak to this one.
     for domain in ["s1", "s2"] {

@@ -7,9 +7,11 @@ use serde_json::Value;
 use super::{Output, federation::told};
 use crate::api::views::{DomainView, RollupSourceView, RollupView};
 
-fn total(counts: &Value, member: Option<&str>) -> u64 {
+/// A sum of counts; a dash where there is none, which is not nought.
+fn total(counts: &Value, member: Option<&str>, is_there: bool) -> String {
     let numbers = counts.as_object().into_iter().flat_map(serde_json::Map::values);
-    numbers.filter_map(|value| member.map_or(value, |member| &value[member]).as_u64()).sum()
+    let sum: u64 = numbers.filter_map(|value| member.map_or(value, |member| &value[member]).as_u64()).sum();
+    if is_there || sum > 0 { sum.to_string() } else { "-".to_owned() }
 }
 
 fn checked(one: &RollupView) -> String {
@@ -21,8 +23,10 @@ pub(super) fn list(domains: &[DomainView], output: &mut Output<'_>) -> io::Resul
     let rollups = domains.iter().flat_map(|domain| domain.rollups.iter().map(move |one| (domain, one)));
     let row = |(domain, one): (&DomainView, &RollupView)| {
         let by = format!("{} ({})", one.aggregator, domain.freshness);
-        let components = total(&one.components, Some("known")).to_string();
-        [one.area.clone(), by, one.sum_of.clone(), components, total(&one.raised, None).to_string(), checked(one)]
+        let components = total(&one.components, Some("known"), false);
+        // Where components are told and no alarm is raised, there is none; where nothing is told, nobody knows.
+        let alarms = total(&one.raised, None, components != "-");
+        [one.area.clone(), by, one.sum_of.clone(), components, alarms, checked(one)]
     };
     let rows: Vec<_> = rollups.map(row).collect();
     if rows.is_empty() {
@@ -52,4 +56,18 @@ pub(super) fn show(domain: &DomainView, output: &mut Output<'_>) -> io::Result<(
             .table(["SOURCE", "SEEN AS", "AGE AT MOST", "TOLD TO", "VERSION"], one.sources.iter().map(row).collect())?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_sum_is_not_nought() {
+        let components = json!({ "mk": { "known": 3 }, "mq": { "known": 4 } });
+        assert_eq!(total(&components, Some("known"), false), "7");
+        assert_eq!((total(&json!({}), None, true), total(&json!({}), None, false)), ("0".to_owned(), "-".to_owned()));
+    }
 }

@@ -43,7 +43,7 @@ fn what_is_told_beyond_the_federation_is_nothing_unless_it_is_written() {
 fn what_has_no_way_to_those_it_is_for_is_told() {
     let problems = load("disclose_area = [\"health\"]", "").unwrap_err();
     let shown = problems.render(false);
-    assert!(shown.contains("this is told to nobody") && shown.contains("m.toml:13:"), "{shown}");
+    assert!(shown.contains("this is told to nobody") && shown.contains("m.toml:12:17"), "{shown}");
     let problems = load("area = \"north;\"", "area = \"so\\u0007uth\"").unwrap_err();
     let errors = problems.list.iter().filter(|problem| problem.level == Level::Error);
     assert_eq!(errors.filter(|problem| problem.message.contains("name of an area")).count(), 2);
