@@ -20,6 +20,8 @@ use serde::Serialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{
+    against::{self, icinga2},
+    cut::Relay,
     latency::{self, Latency},
     lines::Reporter,
     load::count,
@@ -38,6 +40,12 @@ const PAUSE: Duration = Duration::from_millis(1_100);
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Least time that a manager is held for the measurement of its healing: its peers have given it up by then.
 const HELD: Duration = Duration::from_secs(18);
+/// An echo from a neighbour or the answer to ours, about.
+const ECHO_BYTES: f64 = 165.0;
+/// A comparison that finds nothing different or the answer to it, about.
+const COMPARISON_BYTES: f64 = 95.0;
+/// How long the last manager's connections are cut.
+const CUT: Duration = Duration::from_secs(30);
 
 /// What to measure.
 #[derive(Clone, Debug)]
@@ -52,6 +60,8 @@ pub struct Options {
     pub rest: Duration,
     /// Folder for everything; a temporary one by default.
     pub folder: Option<PathBuf>,
+    /// Another system to measure beside the managers.
+    pub against: Option<against::Peer>,
 }
 
 /// What came of it. Times in milliseconds.
@@ -70,16 +80,20 @@ pub struct Report {
     pub first_ms: (f64, f64),
     /// Until all had it: median and 99th percentile.
     pub all_ms: (f64, f64),
-    /// From the end of a cut of one manager until it had what had changed meanwhile.
+    /// From when one manager that had been held went on until it had what had changed meanwhile.
     pub healed_ms: f64,
+    /// From the end of a cut of all its connections until one manager had what had changed meanwhile.
+    pub cut_healed_ms: f64,
     /// Bytes that a manager received at rest, each minute, mean.
     pub rest_bytes_per_minute: f64,
-    /// The same after the formula of a mesh: `1.15 (n-1) b / r`, with the size of a manifest as it was.
+    /// The same by the formula, with the size of a manifest as it was.
     pub formula_bytes_per_minute: f64,
     /// Processor time of a manager at rest, share of one processor, mean.
     pub rest_cpu: f64,
     /// Resident memory of a manager, MiB, mean.
     pub memory_mib: f64,
+    /// Another system beside them.
+    pub against: Option<against::Federation>,
 }
 
 impl Report {
@@ -95,15 +109,21 @@ impl Report {
         let _ = writeln!(text, "| seen by all, ms | {:.2} | {:.2} |", self.all_ms.0, self.all_ms.1);
         let _ = writeln!(
             text,
-            "\nAfter a cut of {} s, agreed {:.0} ms after its end. At rest a manager received {:.0} bytes a minute (formula \
-             of a mesh {:.0}), used {:.2} % of a processor and {:.0} MiB.",
+            "\nHeld for {} s, a manager agreed {:.0} ms after it went on; with its connections cut for {} s, {:.0} ms after the end \
+             of that. At rest a manager received {:.0} bytes a minute (by the formula \
+             {:.0}), used {:.2} % of a processor and {:.0} MiB.",
             HELD.as_secs(),
             self.healed_ms,
+            CUT.as_secs(),
+            self.cut_healed_ms,
             self.rest_bytes_per_minute,
             self.formula_bytes_per_minute,
             self.rest_cpu * 100.0,
             self.memory_mib
         );
+        if let Some(against) = &self.against {
+            let _ = writeln!(text, "\n{}", against.line(CUT));
+        }
         text
     }
 }
@@ -125,7 +145,7 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     let lone = latency::acknowledged(&site, &floor.addresses, (0, reporter), Duration::from_secs(1));
     let round_trip = runtime.block_on(lone)?;
     drop(floor);
-    let servers = start(&site, managers, degree)?;
+    let (servers, relay) = start(&site, managers, degree)?;
     let first = servers.first().context("no manager")?;
     let apis: Vec<SocketAddr> = servers.iter().filter_map(|server| server.api).collect();
     apis.iter().try_for_each(|api| wait_for_all(*api, managers))?;
@@ -145,9 +165,22 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
     }
     let (rest_bytes, rest_cpu) = at_rest(&servers, &apis, options.rest)?;
     let healed = heal(&servers, &followers, &mut changes, &runtime)?;
+    std::thread::sleep(PAUSE);
+    relay.cut();
+    std::thread::sleep(CUT / 2);
+    runtime.block_on(changes.make())?;
+    std::thread::sleep(CUT / 2);
+    let mended = Instant::now();
+    relay.heal();
+    let cut_healed = wait(followers.last().context("no listener")?, mended)?;
     let memory = servers.iter().map(|server| memory(server.id())).collect::<anyhow::Result<Vec<_>>>()?;
     let (firsts, alls) = (Latency::of(firsts), Latency::of(alls));
     let manifest = manifest_bytes(apis.get(1).copied().context("no second manager")?)?;
+    drop(servers);
+    let against = match options.against {
+        None => None,
+        Some(against::Peer::Icinga2) => Some(icinga2::run(&site, options.changes, PAUSE, CUT)?),
+    };
     Ok(Report {
         managers,
         degree,
@@ -156,10 +189,12 @@ pub fn run(options: &Options) -> anyhow::Result<Report> {
         first_ms: (ms(firsts.p50), ms(firsts.p99)),
         all_ms: (ms(alls.p50), ms(alls.p99)),
         healed_ms: ms(healed),
+        cut_healed_ms: ms(cut_healed),
         rest_bytes_per_minute: rest_bytes,
-        formula_bytes_per_minute: 1.15 * degree as f64 * manifest * 4.0,
+        formula_bytes_per_minute: at_rest_by_formula(degree, manifest),
         rest_cpu,
         memory_mib: memory.iter().sum::<f64>() / memory.len() as f64,
+        against,
     })
 }
 
@@ -184,8 +219,15 @@ fn neighbours(managers: usize, degree: usize, one: usize) -> Vec<usize> {
     found
 }
 
-fn start(site: &Site, managers: usize, degree: usize) -> anyhow::Result<Vec<Server>> {
+/// Starts the managers; with what all others reach the last one through, which dials none itself.
+fn start(site: &Site, managers: usize, degree: usize) -> anyhow::Result<(Vec<Server>, Relay)> {
     let (folder, ports) = (site.folder(), ports(managers)?);
+    let last = ports.last().copied().context("no manager")?;
+    let relay = Relay::start(SocketAddr::from(([127, 0, 0, 1], last)))?;
+    let mut dialled = ports.clone();
+    if let Some(last) = dialled.last_mut() {
+        *last = relay.address().port();
+    }
     for number in 0..managers {
         let id = ComponentRef::new(ReferencePoint::Mx, ComponentId::new(&format!("manager-{number}"))?);
         let name = Some(format!("manager-{number}"));
@@ -195,14 +237,20 @@ fn start(site: &Site, managers: usize, degree: usize) -> anyhow::Result<Vec<Serv
     }
     let mut started = Vec::new();
     for number in 0..managers {
-        let config = configure(folder, number, managers, degree, &ports)?;
+        let config = configure(folder, number, (managers, degree), (&ports, &dialled))?;
         started.push(Server::spawn(&config, &folder.join(format!("ready-{number}.json")))?);
     }
-    started.into_iter().map(|(server, ready)| server.ready(&ready)).collect()
+    let ready = started.into_iter().map(|(server, ready)| server.ready(&ready)).collect::<anyhow::Result<_>>()?;
+    Ok((ready, relay))
 }
 
-fn configure(folder: &Path, number: usize, managers: usize, degree: usize, ports: &[u16]) -> anyhow::Result<PathBuf> {
-    let port = |of: usize| ports.get(of).copied().unwrap_or_default();
+fn configure(
+    folder: &Path,
+    number: usize,
+    (managers, degree): (usize, usize),
+    (listens, dialled): (&[u16], &[u16]),
+) -> anyhow::Result<PathBuf> {
+    let port = |ports: &[u16], of: usize| ports.get(of).copied().unwrap_or_default();
     let mut text = format!(
         "[manager]\nid = \"manager-{number}\"\ndomain = \"domain-{number}\"\ndata_dir = \"data-{number}\"\nshards = 1\n\
          reload_on_change = false\n[log]\nlevel = \"error\"\n[tls]\ncertificate = \"pki/manager-{number}.pem\"\nprivate_key = \
@@ -212,7 +260,7 @@ fn configure(folder: &Path, number: usize, managers: usize, degree: usize, ports
          = \"performance\"\nplugin = \"builtin:threshold\"\nconfig = {{ value = \"key_store_fill_ratio\", raise_below = 0.2, \
          clear_above = 0.3, severity = \"major\", alarm_type = \"key-store-low\" }}\n[federation]\nname = \"bench\"\nsigning_key = \
          \"signing-{number}.key\"\n",
-        port(number)
+        port(listens, number)
     );
     let near = neighbours(managers, degree, number);
     for other in (0..managers).filter(|other| *other != number) {
@@ -220,7 +268,7 @@ fn configure(folder: &Path, number: usize, managers: usize, degree: usize, ports
             write!(text, "[[peers]]\nid = \"manager-{other}\"\n")?;
             // One of each pair dials.
             if number < other {
-                writeln!(text, "address = \"127.0.0.1:{}\"", port(other))?;
+                writeln!(text, "address = \"127.0.0.1:{}\"", port(dialled, other))?;
             }
         } else {
             text.push_str("[[federation.origins]]\n");
@@ -369,6 +417,14 @@ fn heal(
     kill_process(pid, Signal::CONT)?;
     changed?;
     wait(told, healed)
+}
+
+/// Bytes a minute that a manager receives while nothing changes, from neighbours that all speak to each other: a manifest from
+/// each every 15 s and two echoes in between, and every 5 s a comparison with one of them. What TCP and TLS add is 15 %.
+fn at_rest_by_formula(neighbours: usize, manifest: f64) -> f64 {
+    const REFRESHES: f64 = 4.0;
+    const COMPARISONS: f64 = 24.0;
+    1.15 * (neighbours as f64 * (manifest + 2.0 * ECHO_BYTES) * REFRESHES + COMPARISONS * COMPARISON_BYTES)
 }
 
 fn memory(process: u32) -> anyhow::Result<f64> {

@@ -4,8 +4,10 @@
 //! plugin, no storage. Figures of a machine drift, ratios to the floor much less. Server processes are measured from
 //! outside (`/proc`), the load comes from this process; nothing here is used by the manager.
 
+pub mod against;
 pub mod api;
 pub mod costs;
+pub mod cut;
 pub mod event;
 pub mod federation;
 pub mod floor;

@@ -134,7 +134,8 @@ impl Site {
         self.folder.join("pki").join(name)
     }
 
-    fn roots(&self) -> anyhow::Result<rustls::RootCertStore> {
+    /// Its certificate authority.
+    pub fn roots(&self) -> anyhow::Result<rustls::RootCertStore> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(CertificateDer::from_pem_file(self.pem("ca.pem"))?)?;
         Ok(roots)

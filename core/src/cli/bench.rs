@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{CommandResult, Exit, Output};
-use crate::bench::{api, federation, floor, ingest, reload, site::Site};
+use crate::bench::{against, api, federation, floor, ingest, reload, site::Site};
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
@@ -106,6 +106,9 @@ pub struct FederationArgs {
     /// Seconds for which traffic at rest is counted.
     #[arg(long, default_value_t = 30)]
     pub rest: u64,
+    /// Another system, as installed, to be measured with the same change and the same cut.
+    #[arg(long)]
+    pub against: Option<against::Peer>,
     /// Folder for everything; a temporary one by default.
     #[arg(long)]
     pub dir: Option<PathBuf>,
@@ -152,6 +155,7 @@ pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
                 changes: args.changes,
                 rest: Duration::from_secs(args.rest.max(1)),
                 folder: args.dir.clone(),
+                against: args.against,
             })?;
             if output.is_data() {
                 output.document(&report)?;
