@@ -240,7 +240,9 @@ fn company(world: &mut World, machine: MachineId, wrong: &mut Vec<String>) {
     let left = |peer: &OriginId| node.standing(peer, mono).is_some_and(|seen| seen.freshness == Freshness::Withdrawn);
     let belongs = |peer: &&OriginId| members.contains_key(*peer) && !left(peer);
     let expected = members.contains_key(&host.origin) && host.neighbours.keys().any(|peer| belongs(&peer));
-    let alone = expected && node.session_peers().next().is_none();
+    let none = node.session_peers().next().is_none();
+    host.conduct.met |= !none;
+    let alone = expected && none && host.conduct.met;
     host.alone = if alone { host.alone + 1 } else { 0 };
     if u64::from(host.alone) > world.settings.dead / 1_000 + 2 && !node.is_isolated() {
         wrong.push(format!("L5: without a session for {} s, and does not say so", host.alone));

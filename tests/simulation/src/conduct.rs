@@ -20,6 +20,8 @@ use crate::{
 pub struct Conduct {
     /// Sessions that it has had.
     pub sessions: u64,
+    /// There was one when it was looked at.
+    pub met: bool,
     /// Documents taken of each slot, and since when.
     taken: BTreeMap<Slot, (u64, u64)>,
     /// When each neighbour sent something bad, within a minute.
