@@ -45,9 +45,9 @@ pub enum Lie {
     Sections,
     /// More sections, bytes and relays than allowed.
     Huge,
-    /// Headers that name other algorithms.
+    /// Headers that name other algorithms, types, and keys that do not count any more.
     Algorithm,
-    /// What was signed for another federation.
+    /// What was signed for another federation, or has another form.
     OtherFederation,
     /// Says that it holds what nobody has, and has sessions with everybody.
     Claims,
@@ -109,12 +109,16 @@ impl Actor {
 
 /// Signs whatever it is given, with the key of a domain: stolen, or the liar's own.
 pub fn sign(world: &World, manifest: &Manifest, algorithm: &str, generation: u32) -> Jws {
-    let kid = keys::kid(manifest.origin.as_str(), generation);
-    let header = format!(r#"{{"alg":"{algorithm}","kid":"{kid}","typ":"qkdn-mx+jws"}}"#);
+    sign_as(world, manifest, algorithm, &keys::kid(manifest.origin.as_str(), generation), "qkdn-mx+jws")
+}
+
+/// The same with any key, and any type in the header.
+fn sign_as(world: &World, manifest: &Manifest, algorithm: &str, kid: &str, typ: &str) -> Jws {
+    let header = format!(r#"{{"alg":"{algorithm}","kid":"{kid}","typ":"{typ}"}}"#);
     let protected = URL_SAFE_NO_PAD.encode(header);
     let payload = URL_SAFE_NO_PAD.encode(manifest.to_bytes());
     let message = format!("{protected}.{payload}");
-    let signature = URL_SAFE_NO_PAD.encode(keys::signature(&kid, message.as_bytes(), world.real));
+    let signature = URL_SAFE_NO_PAD.encode(keys::signature(kid, message.as_bytes(), world.real));
     if algorithm == keys::ALGORITHM {
         world.history.lock().note(message.as_bytes(), false);
     }
@@ -310,11 +314,21 @@ fn invented(world: &mut World, machine: MachineId, lie: Lie) -> Vec<Item> {
         Lie::Flood => flood(world, &document, &manifest),
         Lie::Huge => huge(world, document, &manifest),
         Lie::Algorithm => {
-            let jws = sign(world, &next(&manifest), "HS256", manifest.version.key_gen);
+            let (next, generation) = (next(&manifest), manifest.version.key_gen);
+            let origin = manifest.origin.as_str();
+            let jws = match world.random.below(3) {
+                0 => sign(world, &next, "HS256", generation),
+                1 => sign_as(world, &next, keys::ALGORITHM, &keys::expired_kid(origin), "qkdn-mx+jws"),
+                _ => sign_as(world, &next, keys::ALGORITHM, &keys::kid(origin, generation), "JWT"),
+            };
             vec![Item::Document(Document { jws, ..document })]
         }
         Lie::OtherFederation => {
-            let other = Manifest { federation: "another".into(), ..next(&manifest) };
+            let mut other = next(&manifest);
+            match world.random.percent(50) {
+                true => other.federation = "another".into(),
+                false => other.v = 2,
+            }
             let jws = sign(world, &other, keys::ALGORITHM, manifest.version.key_gen);
             vec![Item::Document(Document { jws, ..document })]
         }
@@ -356,7 +370,12 @@ fn huge(world: &mut World, document: Document, manifest: &Manifest) -> Vec<Item>
         vec![body("health".to_owned(), 100_000)]
     };
     let sections = bodies.iter().map(|body| (body.name.clone(), body.reference())).collect();
-    let jws = sign(world, &Manifest { sections, ..next(manifest) }, keys::ALGORITHM, manifest.version.key_gen);
+    let mut large = Manifest { sections, ..next(manifest) };
+    if world.random.percent(30) {
+        large.sections.clear();
+        large.version.epoch = MAX_COUNT + 1;
+    }
+    let jws = sign(world, &large, keys::ALGORITHM, manifest.version.key_gen);
     let long = Document { via: vec!["nobody".into(); 1_000], hops: u32::MAX, ..document };
     vec![Item::Document(Document { jws, sections: bodies, via: Vec::new(), ..long.clone() }), Item::Document(long)]
 }

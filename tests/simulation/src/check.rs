@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    conduct,
     federation::protocol::{
         Audience, Event, Freshness, Hash, Held, Item, Member, OriginId, Output, Role, Roster, SectionBody, SessionId,
         Slot, Version,
@@ -80,6 +81,9 @@ pub fn output(world: &mut World, machine: MachineId, output: &Output, by_report:
         }
         Output::Event(Event::Isolated(_)) if std::mem::replace(&mut world.machines[machine].isolated, true) => {
             wrong.push("L5: isolation told twice".to_owned());
+        }
+        Output::Event(event @ (Event::Published { .. } | Event::Quarantined(_) | Event::Dropped { .. })) => {
+            conduct::event(world, machine, event, &mut wrong);
         }
         Output::Event(Event::Rejoined) => world.machines[machine].isolated = false,
         _ => {}
@@ -198,7 +202,7 @@ pub fn node(world: &mut World, machine: MachineId, slots: Option<&[Slot]>) {
         }
         document(world, machine, slot, held, &history, &mut wrong);
         let transit = history.signed.get(&held.hash).map_or(0, |signed| world.now.saturating_sub(signed.at));
-        news.push((slot.clone(), rank, transit));
+        news.push((slot.clone(), rank, transit, (held.from.clone(), held.received_at)));
     }
     let (slots, wanted, requests) = node.sizes();
     let bound = 5 * host.roster.members.len() + 5;
@@ -209,16 +213,20 @@ pub fn node(world: &mut World, machine: MachineId, slots: Option<&[Slot]>) {
     drop(history);
     let now = world.now;
     let seen = &mut world.machines[machine].seen;
-    for (slot, rank, transit) in news {
-        let quickest = seen.quickest.entry((slot.clone(), rank.0.epoch)).or_insert((transit, now));
-        if transit <= loosened(*quickest, now) {
-            *quickest = (transit, now);
+    for (slot, rank, transit, _) in &news {
+        let quickest = seen.quickest.entry((slot.clone(), rank.0.epoch)).or_insert((*transit, now));
+        if *transit <= loosened(*quickest, now) {
+            *quickest = (*transit, now);
         }
-        seen.ranks.insert(slot, rank);
+        seen.ranks.insert(slot.clone(), *rank);
     }
     if now >= seen.looked_at + 1_000 {
         seen.looked_at = now;
         company(world, machine, &mut wrong);
+        conduct::look(&world.machines[machine], &mut wrong);
+    }
+    for (slot, _, _, from) in &news {
+        conduct::taken(world, machine, slot, from, &mut wrong);
     }
     blame(world, machine, wrong);
 }
@@ -232,7 +240,9 @@ fn company(world: &mut World, machine: MachineId, wrong: &mut Vec<String>) {
     let left = |peer: &OriginId| node.standing(peer, mono).is_some_and(|seen| seen.freshness == Freshness::Withdrawn);
     let belongs = |peer: &&OriginId| members.contains_key(*peer) && !left(peer);
     let expected = members.contains_key(&host.origin) && host.neighbours.keys().any(|peer| belongs(&peer));
-    let alone = expected && node.session_peers().next().is_none();
+    let none = node.session_peers().next().is_none();
+    host.conduct.met |= !none;
+    let alone = expected && none && host.conduct.met;
     host.alone = if alone { host.alone + 1 } else { 0 };
     if u64::from(host.alone) > world.settings.dead / 1_000 + 2 && !node.is_isolated() {
         wrong.push(format!("L5: without a session for {} s, and does not say so", host.alone));
@@ -260,6 +270,7 @@ fn document(world: &World, machine: MachineId, slot: &Slot, held: &Held, history
         if version.key_gen != member.key_gen || version.epoch < member.min_epoch {
             wrong.push(format!("I1: {slot} {version} is held, the roster has generation {}", member.key_gen));
         }
+        conduct::header(host, slot, held, host.clock.read(world.now).wall, wrong);
         if held.manifest.federation != host.roster.federation {
             wrong.push(format!("I1: {slot} was signed for federation {}", held.manifest.federation));
         }
@@ -278,6 +289,10 @@ fn document(world: &World, machine: MachineId, slot: &Slot, held: &Held, history
         wrong.push(format!("I10: {} relays are remembered", held.via.len()));
     }
     let size: usize = held.sections.values().map(|body| body.data.len()).sum();
+    let largest = held.sections.values().map(|body| body.data.len()).max().unwrap_or(0);
+    if largest > world.settings.section_bytes {
+        wrong.push(format!("I10: a section of {slot} has {largest} bytes"));
+    }
     if held.sections.len() > world.settings.sections || size > world.settings.document_bytes {
         wrong.push(format!("I10: {} sections, {size} bytes are held of {slot}", held.sections.len()));
     }

@@ -41,6 +41,21 @@ pub fn public(domain: &str, generation: u32, real: bool) -> Key {
     Key { kid, algorithm: ALGORITHM.to_owned(), public, not_before: 0, not_after: u64::MAX }
 }
 
+/// Name of a key of a domain that has not counted for long, and that was stolen.
+#[must_use]
+pub fn expired_kid(domain: &str) -> String {
+    format!("{domain}-expired")
+}
+
+/// Its public half, as the roster still has it.
+#[must_use]
+pub fn expired(domain: &str, real: bool) -> Key {
+    let kid = expired_kid(domain);
+    let public = pair(&kid).filter(|_| real).map(|pair| pair.public_key().as_ref().to_vec());
+    let public = public.unwrap_or_else(|| secret(&kid).to_vec());
+    Key { kid, algorithm: ALGORITHM.to_owned(), public, not_before: 0, not_after: 1_000_000_000_000 }
+}
+
 /// A signature of a key, whoever makes it.
 #[must_use]
 pub fn signature(kid: &str, message: &[u8], real: bool) -> Vec<u8> {

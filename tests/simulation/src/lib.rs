@@ -6,6 +6,7 @@
 pub mod byzantine;
 pub mod check;
 pub mod company;
+pub mod conduct;
 pub mod federation;
 pub mod graph;
 pub mod history;

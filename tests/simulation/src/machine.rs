@@ -8,6 +8,7 @@ use std::{
 use crate::{
     byzantine::Actor,
     check::Seen,
+    conduct::Conduct,
     federation::protocol::{
         Audience, Draft, Epochs, Neighbour, Node, Now, OriginId, Roster, Slot, Stored, Subscription,
     },
@@ -123,6 +124,8 @@ pub struct Machine {
     pub twin: bool,
     /// Began its time as isolated, and has not ended it.
     pub isolated: bool,
+    /// What the invariants remember of this process's conduct.
+    pub conduct: Conduct,
     /// How often in a row, a second apart, it was seen without any session though it has neighbours.
     pub alone: u32,
     /// This process has met newer manifests of its own domain.

@@ -121,7 +121,7 @@ fn roster(graph: &Graph, real: bool) -> Roster {
         area: format!("a{}", graph.areas[domain]).into(),
         role: if graph.aggregators[domain] { Role::Aggregator } else { Role::Member },
         key_gen: 1,
-        keys: vec![keys::public(&name(domain), 1, real)],
+        keys: vec![keys::public(&name(domain), 1, real), keys::expired(&name(domain), real)],
         min_epoch: 0,
     };
     let members = (0..graph.size).map(|domain| (OriginId::from(name(domain).as_str()), member(domain))).collect();
@@ -169,6 +169,7 @@ pub fn machine(world: &mut World, graph: &Graph, roster: &Roster, domain: usize,
         twin: false,
         isolated: false,
         alone: 0,
+        conduct: Default::default(),
         heard_itself: false,
     }
 }
@@ -384,7 +385,7 @@ impl Scenario {
         let mut roster = self.next_roster();
         if let Some(member) = roster.members.get_mut(&OriginId::from(name(domain).as_str())) {
             member.key_gen += 1;
-            member.keys = vec![keys::public(&name(domain), member.key_gen, real)];
+            member.keys = vec![keys::public(&name(domain), member.key_gen, real), keys::expired(&name(domain), real)];
         }
         roster
     }

@@ -224,6 +224,7 @@ impl World {
         host.clock.base = base;
         host.seen.restarted();
         (host.isolated, host.heard_itself, host.alone) = (false, false, 0);
+        host.conduct = Default::default();
         let (last_epoch, stored) = {
             let disk = host.disk.lock();
             (disk.epoch, disk.documents.values().cloned().collect())
@@ -433,6 +434,7 @@ impl World {
     pub fn step(&mut self, machine: MachineId, input: Input) {
         let now = self.machines[machine].clock.read(self.now);
         let by_report = matches!(input, Input::Report { .. } | Input::Answered { .. } | Input::Requested { .. });
+        self.machines[machine].conduct.sessions += u64::from(matches!(input, Input::Connected { .. }));
         let Some(node) = &mut self.machines[machine].node else { return };
         self.counts.steps += 1;
         let outputs = node.handle(input, now);

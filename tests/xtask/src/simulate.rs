@@ -15,7 +15,7 @@ const PACKAGE: &str = "qkdn-federation-simulation";
 const PROGRAM: &str = "simulate-federation";
 const PROTOCOL: &str = "core/src/federation/protocol";
 /// Seeds that a mutant may survive.
-const BOUND: u64 = 400;
+const BOUND: u64 = 600;
 
 /// `cargo xtask simulate`.
 pub(crate) fn simulate(arguments: &[String]) -> Result<bool, String> {
@@ -114,7 +114,7 @@ fn is_noticed(tree: &Path, build: &Path, name: &str) -> Result<bool, String> {
     }
     let program = build.join("debug").join(format!("{PROGRAM}{}", std::env::consts::EXE_SUFFIX));
     let run = Command::new(program)
-        .args(["--seeds", &BOUND.to_string(), "--managers", "8", "--until-failure", "--no-pinned"])
+        .args(["--seeds", &BOUND.to_string(), "--managers", "8", "--until-failure"])
         .output()
         .map_err(|error| format!("mutant `{name}` does not start: {error}"))?;
     let text = String::from_utf8_lossy(&run.stdout);

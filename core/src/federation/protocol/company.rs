@@ -14,8 +14,8 @@ pub enum CutOff {
     Deaths,
     /// It was held up itself: a tick came late.
     HeldUp,
-    /// It has had no session at all for a while, though there are neighbours: they are down, or it is cut off. With one or
-    /// two neighbours nothing tells these apart.
+    /// It had sessions, and has had none at all for a while, though there are neighbours: they are down, or it is cut off. With
+    /// one or two neighbours nothing tells these apart.
     Alone,
 }
 
@@ -41,6 +41,8 @@ struct Isolation {
 #[derive(Debug, Default)]
 pub(super) struct Company {
     deaths: BTreeMap<OriginId, u64>,
+    /// There was a session once: who has none yet may well be the first.
+    met: bool,
     alone_since: Option<u64>,
     isolation: Option<Isolation>,
 }
@@ -60,6 +62,7 @@ impl Company {
         settings: &Settings,
         now: u64,
     ) -> Option<Change> {
+        self.met = true;
         self.deaths.insert(peer.clone(), now);
         // Who is back is not dead, and who has died twice is one.
         self.deaths.retain(|peer, at| now.saturating_sub(*at) < settings.dead && !left.contains(peer));
@@ -82,7 +85,9 @@ impl Company {
 
     /// Time has passed: so many sessions there are, and whether some neighbour should have one with us.
     pub(super) fn look(&mut self, sessions: usize, expected: bool, settings: &Settings, now: u64) -> Option<Change> {
-        if sessions > 0 || !expected {
+        self.met |= sessions > 0;
+        let alone = sessions == 0 && expected && self.met;
+        if !alone {
             self.alone_since = None;
         }
         if let Some(isolation) = self.isolation {
@@ -93,7 +98,7 @@ impl Company {
             self.isolation = None;
             return Some(Change::Back);
         }
-        if sessions > 0 || !expected {
+        if !alone {
             return None;
         }
         let since = *self.alone_since.get_or_insert(now);
@@ -165,7 +170,7 @@ mod tests {
     #[test]
     fn a_short_break_or_nobody_to_speak_with_is_no_isolation() {
         let mut company = Company::default();
-        assert_eq!(told(&mut company, 0..15, 0, true), []);
+        assert_eq!(told(&mut company, 0..60, 0, true), [], "the first of a federation");
         assert_eq!(told(&mut company, 15..16, 1, true), []);
         assert_eq!(told(&mut company, 16..31, 0, true), []);
         assert_eq!(told(&mut company, 31..90, 0, false), []);

@@ -134,7 +134,7 @@ mod tests {
         let day = 86_400_000;
         assert_eq!(delays.excess(1, day + 1_000, 100), 0);
         assert_eq!(delays.excess(1, day + 2_000, 1_100), 0);
-        assert_eq!(delays.excess(1, day + 3_000, 32_100), 30_000);
+        assert_eq!(delays.excess(1, day + 3_000, 32_100), 29_380, "less what two clocks may have made of 31 s");
         assert_eq!(delays.excess(2, day + 3_000, 32_100), 0, "a new epoch may be another machine with another clock");
     }
 
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_is_held_back_after_hours_shows_whatever_the_rates() {
-        for (millionths, least) in [(0, 59_000), (500, 59_000), (10_000, 59_000)] {
+        for (millionths, least) in [(0, 58_000), (500, 58_000), (10_000, 58_000)] {
             // From the third hour on a relay keeps everything for a minute.
             let most = most_excess(4, millionths, |at| if at > 7_200_000 { 60_000 } else { 0 });
             assert!((least..61_000).contains(&most), "{millionths} millionths: {most} ms");

@@ -10,15 +10,27 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-/// A domain, by its domain ID. Cheap to copy, and copies are cheap to compare: what is kept of a domain is named by copies
-/// of the roster's name for it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct OriginId(Arc<str>);
+/// A domain, by its domain ID. Cheap to copy, and cheap to compare, since it is a key of most of what is held: the first bytes
+/// stand in it, and copies of one name, such as the roster's, are known by their place.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(from = "Arc<str>", into = "Arc<str>")]
+pub struct OriginId {
+    /// The first eight bytes as a number, with zeros behind a shorter text: ordered as the texts are.
+    head: u64,
+    text: Arc<str>,
+}
+
+impl OriginId {
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
 
 impl PartialEq for OriginId {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+        self.head == other.head && (Arc::ptr_eq(&self.text, &other.text) || self.text == other.text)
     }
 }
 
@@ -32,33 +44,49 @@ impl PartialOrd for OriginId {
 
 impl Ord for OriginId {
     fn cmp(&self, other: &Self) -> Ordering {
-        if Arc::ptr_eq(&self.0, &other.0) { Ordering::Equal } else { self.0.cmp(&other.0) }
+        self.head.cmp(&other.head).then_with(|| match Arc::ptr_eq(&self.text, &other.text) {
+            true => Ordering::Equal,
+            false => self.text.cmp(&other.text),
+        })
     }
 }
 
 impl Hash for OriginId {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
+        self.text.hash(state);
     }
 }
 
-impl OriginId {
-    /// As text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+impl From<Arc<str>> for OriginId {
+    fn from(text: Arc<str>) -> Self {
+        let mut head = [0; 8];
+        let length = text.len().min(head.len());
+        head[..length].copy_from_slice(&text.as_bytes()[..length]);
+        Self { head: u64::from_be_bytes(head), text }
     }
 }
 
 impl From<&str> for OriginId {
     fn from(text: &str) -> Self {
-        Self(text.into())
+        Arc::<str>::from(text).into()
+    }
+}
+
+impl From<OriginId> for Arc<str> {
+    fn from(domain: OriginId) -> Self {
+        domain.text
+    }
+}
+
+impl fmt::Debug for OriginId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("OriginId").field(&self.text).finish()
     }
 }
 
 impl fmt::Display for OriginId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.text)
     }
 }
 
@@ -129,5 +157,22 @@ pub struct Slot {
 impl fmt::Display for Slot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} for {}", self.origin, self.audience)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn domains_are_ordered_as_their_names_are(one in "[a-c\\x00]{0,12}", other in "[a-c\\x00]{0,12}") {
+            let (a, b) = (OriginId::from(one.as_str()), OriginId::from(other.as_str()));
+            prop_assert_eq!(a.cmp(&b), one.cmp(&other));
+            prop_assert_eq!(a == b, one == other);
+            prop_assert_eq!(a.cmp(&a.clone()), Ordering::Equal);
+        }
     }
 }

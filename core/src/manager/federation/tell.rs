@@ -173,7 +173,7 @@ impl Teller {
             CutOff::Deaths => "most sessions with peers ended at once: it is probably this manager that is cut off",
             CutOff::HeldUp => "this manager was held up: what it did not hear meanwhile says nothing of its peers",
             CutOff::Alone => {
-                "there has been no session with any peer for a while: either all of them are down, or this manager is cut off"
+                "there has been no session left with any peer for a while: either all of them are down, or this manager is cut off"
             }
         };
         let repairs = ["Check this manager's network and load before looking at its peers."];

@@ -5,9 +5,9 @@ use super::*;
 
 /// The epoch of what is held of `a`, and how `a` is seen.
 fn seen_of_a(net: &Net, at: &str) -> (u64, Freshness) {
-    let origin = id("a");
-    let held = net.nodes[at].documents_of(&origin).next().expect("a document of a").1;
-    (held.manifest.version.epoch, net.nodes[at].standing(&origin, net.now).expect("known").freshness)
+    let a = id("a");
+    let held = net.nodes[at].documents_of(&a).next().expect("a document of a").1;
+    (held.manifest.version.epoch, net.nodes[at].standing(&id("a"), net.now).expect("known").freshness)
 }
 
 fn next_roster(net: &Net, min_epoch: u64) -> Roster {
