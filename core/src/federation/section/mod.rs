@@ -289,7 +289,7 @@ mod tests {
         let drafts = drafts(&picture(), &Topic::ALL, &mut ());
         let names = |audience: &Audience| drafts[audience].sections.keys().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(names(&Audience::Federation), ["alarms", "capabilities", "health", "incidents", "maintenance"]);
-        assert_eq!(names(&Audience::Adjacent("north".into())), ["links"]);
+        assert_eq!(names(&Audience::Adjacent("north".into())), ["incidents", "links"]);
         let adjacent = Audience::Adjacent("north".into());
         let links = read(&"west".into(), &adjacent, "links", &drafts[&adjacent].sections["links"]).unwrap().unwrap();
         assert_eq!(links.value["ends"][0]["qberRatio"], 0.021);
