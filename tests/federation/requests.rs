@@ -82,6 +82,8 @@ fn maintenance_is_announced_acknowledged_and_explains_alarms_on_the_link() {
     await_state(east, &id, "pending");
     let alarm = west.api().await_alarm("peer-request-waiting", |alarm| alarm["isCleared"] == false);
     assert!(alarm["text"].as_str().unwrap().contains("domain east asks: maintenance of vienna-brno"), "{alarm}");
+    let list = String::from_utf8(west.command(&["peer", "requests"]).stdout).unwrap();
+    assert!(list.contains(&id) && list.contains("waiting for us"), "{list}");
     tell(west, &["peer", "requests", "accept", &id]);
     let done = await_state(east, &id, "accepted");
     assert_eq!(done["reason"], Value::Null, "{done}");
@@ -213,7 +215,7 @@ fn a_request_finds_a_peer_that_was_away_and_its_answer_a_manager_that_was_killed
     cluster.managers[1].kill();
     cluster.managers[1].launch();
     let kept = await_state(&cluster.managers[1], &id, "declined");
-    assert_eq!((&kept["reason"], &kept["by"]), (&"conflict".into(), &"admin".into()), "{kept}");
+    assert_eq!((&kept["reason"], &kept["by"]), (&"conflict".into(), &"admin-test".into()), "{kept}");
     cluster.managers[0].launch();
     let told = await_state(&cluster.managers[0], &id, "declined");
     assert_eq!(told["reason"], "conflict", "{told}");

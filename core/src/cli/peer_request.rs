@@ -4,7 +4,10 @@ use serde_json::{Value, json};
 
 use super::{Client, CommandResult, Exit, Output, output::count};
 use crate::{
-    api::views::{AlarmView, PeerRequestView},
+    api::{
+        Page,
+        views::{AlarmView, PeerRequestView},
+    },
     clock::wall_time,
     config::quantity,
     model::{
@@ -259,7 +262,7 @@ fn list(peer: Option<String>, state: Option<RequestState>, client: &Client, outp
     let state = state.map(|state| state.as_str().to_owned());
     let query: Vec<(&str, String)> =
         [("peer", peer), ("state", state)].into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
-    let page = client.list::<PeerRequestView>(PATH, &query, usize::MAX)?;
+    let page: Page<PeerRequestView> = client.get(PATH, &query)?;
     if output.is_data() {
         output.list(&page)?;
         return Ok(Exit::Success);

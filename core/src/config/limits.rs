@@ -426,5 +426,7 @@ pub const PRIORITY_LENGTH: Duration = Duration::from_secs(7 * 86_400);
 pub const REQUEST_REPEAT: Duration = Duration::from_secs(10);
 /// How often a request is sent again of which the peer has said no more than that it has it.
 pub const REQUEST_REPEAT_PENDING: Duration = Duration::from_secs(60);
+/// How long after a request has expired the peer is still asked what became of it.
+pub const REQUEST_ASKED_AFTER: Duration = Duration::from_secs(7 * 86_400);
 /// How long to wait after requests could not be stored before it is tried again by itself.
 pub const REQUEST_STORE_RETRY: Duration = Duration::from_secs(5);

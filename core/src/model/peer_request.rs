@@ -211,7 +211,7 @@ words! {
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(tag = "kind", rename_all = "camelCase")]
 pub enum Asked {
     /// Work on inter-domain links is announced.
     Maintenance {
@@ -242,6 +242,7 @@ pub enum Asked {
         /// How bad it is (RFC 8632).
         severity: Severity,
         /// Alarm type of the catalogue.
+        #[serde(rename = "alarmType")]
         alarm_type: String,
     },
 }

@@ -216,6 +216,7 @@ fn what_nobody_decides_expires_on_both_sides_and_a_late_answer_counts() {
     assert!(matches!(&plan.happened[..], [Happened::Expired(entry)] if entry.is_ours()));
     ours.apply(&plan);
     let decided = theirs.decide(id(1).as_str(), None, "otto", now(60)).unwrap();
+    theirs.apply(&decided);
     hear(&mut ours, "west", decided.say[0].1.clone(), now(61));
     assert_eq!(ours.find(id(1).as_str()).unwrap().state, RequestState::Accepted, "it was decided in time there");
     // The other one.

@@ -341,7 +341,7 @@ mod tests {
         let names = |audience: &Audience| drafts[audience].sections.keys().map(ToString::to_string).collect::<Vec<_>>();
         let all = ["alarms", "capabilities", "health", "incidents", "interDomainLinks", "linkRanges", "maintenance"];
         assert_eq!(names(&Audience::Federation), all);
-        assert_eq!(names(&Audience::Adjacent("north".into())), ["links"]);
+        assert_eq!(names(&Audience::Adjacent("north".into())), ["incidents", "links"]);
         let adjacent = Audience::Adjacent("north".into());
         let links = read(&Roster::default(), &"west".into(), &adjacent, "links", &drafts[&adjacent].sections["links"])
             .unwrap()

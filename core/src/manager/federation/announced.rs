@@ -133,6 +133,9 @@ impl Announced {
         own: &str,
         now: Timestamp,
     ) -> Option<MaintenanceMark> {
+        if alarm.is_cleared {
+            return None;
+        }
         let entries = self.0.load();
         // Nearly always there is none: nothing of the configuration is looked at then.
         let mut under_way = entries.iter().filter_map(|entry| match &entry.asked {

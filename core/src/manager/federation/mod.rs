@@ -151,6 +151,8 @@ impl Federation {
         if thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("The federation's thread ended by a panic.");
         }
+        // Whoever still waits for an answer gets none.
+        drop(self.mailbox.take(Duration::ZERO));
         // That we leave is still on its way to the connections, which are closed next.
         let patience = Instant::now() + LAST_WORDS;
         while Instant::now() < patience
