@@ -577,3 +577,16 @@ fn peers_and_domains_are_listed_shown_and_previewed() {
     assert_eq!((&graph["bottlenecks"][0]["domain"], &graph["unreached"][0]), (&"west".into(), &"north".into()));
     manager.get("/api/v1/domains/nowhere").problem(404, "not-found");
 }
+
+#[test]
+fn views_over_several_domains_are_shown() {
+    let manager = FakeManager::start(FakeBackend::default());
+    assert_eq!(manager.get("/api/v1/domain-comparisons").ok()["items"][0]["kind"], "key-relation");
+    assert_eq!(manager.get("/api/v1/domain-alarms").ok()["items"][0]["sides"], "both");
+    let path = manager.get("/api/v1/domain-path?from=east&to=west").ok();
+    assert_eq!((&path["hops"][0]["link"], &path["hops"][0]["ends"][1]["state"]), (&"vienna-brno".into(), &Value::Null));
+    let told = manager.get("/api/v1/domain-path?from=east&to=wets").problem(404, "not-found");
+    assert!(told.contains("did you mean `west`?"), "{told}");
+    manager.get("/api/v1/domain-path?from=east&to=east").problem(400, "bad-parameter");
+    manager.get("/api/v1/domain-path?from=east").problem(400, "bad-parameter");
+}

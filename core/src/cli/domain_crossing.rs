@@ -17,7 +17,7 @@ pub struct PathArgs {
     from: String,
     /// The domain where it ends.
     to: String,
-    /// The same as -o json.
+    /// As a document, for programs: JSON, where -o says nothing else.
     #[arg(long)]
     json: bool,
 }
@@ -85,11 +85,7 @@ fn figures(one: &DomainComparisonView) -> Vec<String> {
 pub(super) fn path(args: &PathArgs, client: &Client, output: &mut Output<'_>) -> CommandResult {
     let query = [("from", args.from.clone()), ("to", args.to.clone())];
     let path: DomainPathView = client.get("/api/v1/domain-path", &query)?;
-    if args.json {
-        output.line(&serde_json::to_string_pretty(&path).unwrap_or_default())?;
-        return Ok(Exit::Success);
-    }
-    if output.is_data() {
+    if args.json || output.is_data() {
         output.document(&path)?;
         return Ok(Exit::Success);
     }

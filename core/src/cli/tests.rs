@@ -392,6 +392,12 @@ mk/km-1    link-1    vienna  1       2026-11-26T07:59:55.000Z  0       -
         ("interface show mk", "Connections:      2 of at most 10000"),
         ("alarm summary", "critical"),
         ("health", "manager-east of domain east"),
+        ("domain compare", "1 comparison"),
+        ("domain path east west", "Without vienna-brno there is no way that is known."),
+        ("domain path east west", "not disclosed"),
+        ("domain path east west --json", "\"withoutOtherWay\": ["),
+        ("domain alarms", "both say so"),
+        ("domain show west", "What it and this domain tell of the same:"),
     ] {
         let (result, printed) = run(&manager, command);
         assert_eq!(result, Ok(Exit::Success), "{command}");

@@ -49,8 +49,8 @@ pub(crate) async fn path(
 ) -> Result<Json<DomainPathView>, Problem> {
     if from == to {
         return Err(Problem::bad_request(
-            "invalid-parameter",
-            "Invalid parameter",
+            "bad-parameter",
+            "Query not understood",
             format!("`from` and `to` are both `{from}`"),
         ));
     }
