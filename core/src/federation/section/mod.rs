@@ -11,6 +11,7 @@
 
 mod audiences;
 mod comparison;
+mod contents;
 mod crossing;
 pub(in crate::federation) mod form;
 pub mod incidents;
@@ -152,7 +153,7 @@ pub struct DomainPicture {
 
 /// Names of all sections.
 pub fn names() -> impl Iterator<Item = &'static str> {
-    form::SECTIONS.iter().map(|(name, _)| *name)
+    contents::SECTIONS.iter().map(|(name, _)| *name)
 }
 
 /// Sections on their way: names and contents.
