@@ -12,15 +12,16 @@ use super::{
     enrolment_desk::EnrolmentDesk,
     event_log::EventLog,
     exporter_desk::ExporterDesk,
+    fake_components::{component, values},
     federation_desk::FederationDesk,
     views::{
         AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentMatchView,
-        ComponentSummary, ConfigurationView, ConnectionView, FailureView, Gauges, HandlerView, Health, HistoryError,
-        HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView, NetworkCursor,
-        NetworkEntryView, NetworkFilter, NetworkLevel, OutwardState, OutwardSubscriptionView, PluginCounters,
-        PluginView, PolicyView, ReloadResult, ReloadStatusView, ReloadView, ReportCursor, ReportOutcome, ReportView,
-        ReportedValue, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery,
-        SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter, ValueView,
+        ComponentSummary, ConfigurationView, FailureView, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
+        HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView,
+        NetworkFilter, NetworkLevel, PluginCounters, PluginView, PolicyView, ReloadResult, ReloadStatusView,
+        ReloadView, ReportCursor, ReportOutcome, ReportView, ResourceCursor, ResourceDetail, ResourceFilter,
+        ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor,
+        ValueFilter, ValueView,
     },
 };
 use crate::{
@@ -47,73 +48,6 @@ pub(crate) struct FakeBackend {
 
 fn reference(text: &str) -> ComponentRef {
     text.parse().unwrap()
-}
-
-fn component(text: &str, connected: bool) -> ComponentDetail {
-    let mut summary = ComponentSummary::new(reference(text));
-    summary.vendor = "acme".into();
-    summary.model = "k2".into();
-    summary.site = "vienna".into();
-    summary.tags = vec!["metro".into()];
-    summary.configured = true;
-    summary.expected_interval_ms = Some(30_000);
-    let mut connections = Vec::new();
-    if connected {
-        summary.connection_count = 1;
-        summary.last_report = Some(NOW.plus(-5_000));
-        summary.reports = 42;
-        connections.push(ConnectionView {
-            peer_address: "192.0.2.7:50000".into(),
-            since: NOW.plus(-3_600_000),
-            key_exchange: "X25519MLKEM768".into(),
-            dialled: false,
-        });
-    }
-    ComponentDetail {
-        summary,
-        connections,
-        dial: None,
-        incarnation: connected.then_some(0),
-        last_sequence: connected.then_some(41),
-        outstanding: if connected { 2 } else { 0 },
-        gaps: 0,
-        kept: 0,
-        unknown: Vec::new(),
-        handler: "mk".into(),
-        policies: vec!["qber".into()],
-        values: if connected { values() } else { Vec::new() },
-        outward_subscriptions: vec![OutwardSubscriptionView {
-            name: "key-stores".into(),
-            state: if connected { OutwardState::Granted } else { OutwardState::NotConnected },
-            reason: None,
-            subscription_id: connected.then(|| "sub-1".into()),
-            durable: connected,
-            failed_events: Vec::new(),
-            poll_interval_ms: None,
-            notifications: if connected { 7 } else { 0 },
-            missing: 0,
-            last_notification: connected.then(|| NOW.plus(-5_000)),
-        }],
-    }
-}
-
-fn values() -> Vec<ValueView> {
-    vec![
-        ValueView {
-            name: "key_store_fill_ratio".into(),
-            resource: String::new(),
-            value: ReportedValue::Number(0.25),
-            unit: Some("ratio".into()),
-            time: NOW.plus(-5_000),
-        },
-        ValueView {
-            name: "kma_link_state".into(),
-            resource: "link-1".into(),
-            value: ReportedValue::Word("up".into()),
-            unit: None,
-            time: NOW.plus(-5_000),
-        },
-    ]
 }
 
 /// The part of a component that its values name.

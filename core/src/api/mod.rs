@@ -37,6 +37,8 @@ mod v1;
 #[cfg(test)]
 pub(crate) mod fake_backend;
 #[cfg(test)]
+mod fake_components;
+#[cfg(test)]
 mod fake_enrolment;
 #[cfg(test)]
 mod fake_exporters;
