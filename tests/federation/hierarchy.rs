@@ -97,8 +97,11 @@ fn a_member_sees_its_own_area_and_of_another_the_sum() {
         sum["check"] == "agrees" && sum["domains"] == json!({ "fresh": 2 })
     });
     // Aggregators have what the other's sum is made of, as far as it was told to aggregators; the nation's has that of both.
+    await_sum(&cluster, NATION, "hub-s", "south", |sum| sum["domains"] == json!({ "fresh": 2 }));
     let sum = await_sum(&cluster, NATION, "nation", "south", |sum| is_whole(sum) && sum["check"] == "agrees");
     assert_eq!(sum["domains"], json!({ "indirect": 2 }), "it has no session with them: {sum:#}");
+    // That hub-s has one is no difference between the sums.
+    assert_eq!(sum["differences"], json!([]), "{sum:#}");
     await_sum(&cluster, HUB_N, "nation", "south", |sum| is_whole(sum) && sum["check"] == "agrees");
     // Of a member of the other area nothing is here but that it does not speak to this one.
     for domain in ["s1", "s2"] {

@@ -26,7 +26,7 @@ fn rollup() -> serde_json::Value {
         "manifestHash": "AAAAAAAAAAAAAAAAAAAAAA" });
     json!({
         "area": "north", "aggregator": "west", "sumOf": "1 fresh (max age 45 s)", "components": {}, "raised": {}, "links": { "states": {} },
-        "domains": { "fresh": 1 }, "maxAgeMs": 45_000, "check": "agrees", "detail": "", "sources": [source],
+        "domains": { "fresh": 1 }, "maxAgeMs": 45_000, "check": "agrees", "detail": "", "differences": ["east leaves south out, stale"], "sources": [source],
     })
 }
 

@@ -42,6 +42,7 @@ pub(super) fn show(domain: &DomainView, output: &mut Output<'_>) -> io::Result<(
         output.line("")?;
         output.line(&format!("Area {}: sum of {}", one.area, one.sum_of))?;
         output.line(&format!("  added up here: {}", checked(one)))?;
+        one.differences.iter().try_for_each(|what| output.line(&format!("  other sums: {what}")))?;
         let mut lines = Vec::new();
         for (name, content) in [("components", &one.components), ("raised", &one.raised), ("links", &one.links)] {
             told(content, name, &mut lines);

@@ -132,6 +132,8 @@ pub struct RollupView {
     pub check: String,
     /// What differs, or why it cannot be checked.
     pub detail: String,
+    /// What aggregators that add up the same area do with its members that this one does not, in words. Sums of two are never added.
+    pub differences: Vec<String>,
     /// All members of the area that the aggregator knows of.
     pub sources: Vec<RollupSourceView>,
 }

@@ -295,6 +295,26 @@ pub fn in_words(told: &AreaSum, since_ms: u64) -> String {
     if left_out.is_empty() { sum } else { format!("{sum}; {} left out", left_out.join(", ")) }
 }
 
+/// What another aggregator does with the members of an area that one does not: how each sees them, by domain. That one has a
+/// session with a source and the other has not makes no difference.
+#[must_use]
+pub fn differences(one: &BTreeMap<&str, &str>, other: &BTreeMap<&str, &str>) -> Vec<String> {
+    let is_in = |state: &&&str| IN_THE_SUM.contains(*state);
+    let mut domains: Vec<&&str> = one.keys().chain(other.keys()).collect();
+    domains.sort_unstable();
+    domains.dedup();
+    let said = |domain: &&str| match (one.get(*domain), other.get(*domain)) {
+        (Some(_), None) => Some(format!("does not know {domain}")),
+        (None, Some(state)) => Some(format!("knows {domain}, {state}")),
+        (Some(here), Some(there)) if is_in(&here) && !is_in(&there) => Some(format!("leaves {domain} out, {there}")),
+        (Some(here), Some(there)) if !is_in(&here) && is_in(&there) => {
+            Some(format!("has {domain} in the sum, {there}"))
+        }
+        _ => None,
+    };
+    domains.into_iter().filter_map(said).collect()
+}
+
 /// Names and hashes that a roll-up of ours says: of domains and areas that we know, and of documents that we hold.
 pub(super) fn names(rollup: &Rollup) -> BTreeSet<&str> {
     let mut names = BTreeSet::new();

@@ -67,6 +67,15 @@ fn ages_are_told_in_steps_and_never_too_low() {
     assert_eq!(age_told(u64::MAX, 45_000), MOST_AGE_S);
 }
 
+#[test]
+fn sums_of_two_aggregators_are_compared_source_by_source() {
+    let one = BTreeMap::from([("a", "fresh"), ("b", "stale"), ("c", "unreachable"), ("d", "fresh")]);
+    let other = BTreeMap::from([("a", "indirect"), ("b", "unreachable"), ("c", "fresh"), ("e", "fresh")]);
+    let told = ["leaves b out, unreachable", "has c in the sum, fresh", "does not know d", "knows e, fresh"];
+    assert_eq!(differences(&one, &other), told);
+    assert!(differences(&one, &one).is_empty());
+}
+
 fn roster() -> Roster {
     let member = |area: &str, role| Member { area: area.into(), role, ..Member::default() };
     let members = [

@@ -207,7 +207,9 @@ impl FederationDesk for Desk {
         drop(core);
         self.shows.keep_only(|slot| found.iter().any(|one| one.documents.iter().any(|(held, _)| held == slot)));
         let mut sources = Sources::of(&found);
-        found.iter().map(|one| self.domain_view(one, &mut sources)).collect()
+        let mut views: Vec<_> = found.iter().map(|one| self.domain_view(one, &mut sources)).collect();
+        rollups::compare(&mut views);
+        views
     }
 
     fn links(&self) -> Vec<DomainLinkView> {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::desk::Found;
 use crate::{
-    api::views::{RollupSourceView, RollupView},
+    api::views::{DomainView, RollupSourceView, RollupView},
     federation::{
         protocol::{Audience, Held, OriginId, Roster, Slot},
         section::{
@@ -82,7 +82,32 @@ fn view(aggregator: &OriginId, one: &AreaSum, since_ms: u64, check: &Check) -> R
         max_age_ms: one.worst_age_s.saturating_mul(1_000).saturating_add(since_ms),
         check: verdict.to_owned(),
         detail,
+        differences: Vec::new(),
         sources: one.sources.iter().map(source).collect(),
+    }
+}
+
+/// Compares sums over one area by several aggregators.
+pub(super) fn compare(domains: &mut [DomainView]) {
+    let seen: Vec<(String, String, BTreeMap<String, String>)> = domains
+        .iter()
+        .flat_map(|domain| &domain.rollups)
+        .map(|one| {
+            let sources = one.sources.iter().map(|source| (source.domain.clone(), source.state.clone()));
+            (one.area.clone(), one.aggregator.clone(), sources.collect())
+        })
+        .collect();
+    fn borrowed(sources: &BTreeMap<String, String>) -> BTreeMap<&str, &str> {
+        sources.iter().map(|(domain, state)| (domain.as_str(), state.as_str())).collect()
+    }
+    for one in domains.iter_mut().flat_map(|domain| &mut domain.rollups) {
+        let Some((_, _, ours)) = seen.iter().find(|(area, by, _)| (area, by) == (&one.area, &one.aggregator)) else {
+            continue;
+        };
+        for (_, by, theirs) in seen.iter().filter(|(area, by, _)| *area == one.area && *by != one.aggregator) {
+            let told = rollup::differences(&borrowed(ours), &borrowed(theirs));
+            one.differences.extend(told.into_iter().map(|what| format!("{by} {what}")));
+        }
     }
 }
 
