@@ -48,10 +48,8 @@ pub fn settled(
     now: Timestamp,
     used: impl Fn(Period) -> Vec<Used>,
 ) -> Vec<(String, Settlement)> {
-    let (hours, days) = (
-        config.iter().any(|one| one.period == Period::Hour).then(|| used(Period::Hour)).unwrap_or_default(),
-        config.iter().any(|one| one.period == Period::Day).then(|| used(Period::Day)).unwrap_or_default(),
-    );
+    let all = |period: Period| if config.iter().any(|one| one.period == period) { used(period) } else { Vec::new() };
+    let (hours, days) = (all(Period::Hour), all(Period::Day));
     let of_one = |one: &SettlementConfig| {
         let (first, running) = range(one.period, now);
         let mut totals: BTreeMap<i64, Total> = BTreeMap::new();

@@ -263,7 +263,8 @@ mod tests {
             key_store_fill_ratio: Some(0.79),
             ..LinkEnd::default()
         };
-        let json = |with_figures| serde_json::to_value(InterDomainLinks::of(&[end.clone()], with_figures)).unwrap();
+        let ends = [end];
+        let json = |with_figures| serde_json::to_value(InterDomainLinks::of(&ends, with_figures)).unwrap();
         let link = serde_json::json!({ "id": "l", "peer": "west", "state": "up" });
         assert_eq!(json(false)["links"][0], link);
         assert_eq!(json(true)["links"][0]["secretKeyRateBps"], 2_000.0);
