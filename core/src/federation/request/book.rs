@@ -148,6 +148,12 @@ fn outcome(entry: &Entry) -> (OriginId, Said) {
     (entry.peer.clone(), said)
 }
 
+/// Whether a request names nothing but links that we still have with the peer: else it does not leave.
+fn speaks_of_common_links(terms: &BTreeMap<OriginId, Terms>, entry: &Entry) -> bool {
+    let terms = terms.get(&entry.peer);
+    terms.is_some_and(|terms| entry.asked.links().iter().all(|link| terms.links.contains(link)))
+}
+
 impl Book {
     /// With what was stored.
     #[must_use]
@@ -182,12 +188,6 @@ impl Book {
 
     fn of(&self, peer: &OriginId, direction: RequestDirection) -> impl Iterator<Item = &Entry> {
         self.entries.values().filter(move |entry| entry.peer == *peer && entry.direction == direction)
-    }
-
-    /// Whether it names nothing but links that we still have with the peer: else it does not leave.
-    fn speaks_of_common_links(&self, entry: &Entry) -> bool {
-        let terms = self.terms.get(&entry.peer);
-        terms.is_some_and(|terms| entry.asked.links().iter().all(|link| terms.links.contains(link)))
     }
 
     fn open(&self, peer: &OriginId, direction: RequestDirection) -> usize {
@@ -397,9 +397,10 @@ impl Book {
         }
         let entries = &self.entries;
         self.sent.retain(|id, _| entries.contains_key(id));
+        let terms = &self.terms;
         let asked_long_enough = |entry: &Entry| wall.since(entry.deadline) > ms(limits::REQUEST_ASKED_AFTER);
         let unanswered = self.entries.values().filter(|entry| {
-            entry.is_ours() && !entry.answered && !asked_long_enough(entry) && self.speaks_of_common_links(entry)
+            entry.is_ours() && !entry.answered && !asked_long_enough(entry) && speaks_of_common_links(terms, entry)
         });
         for entry in unanswered.filter(|entry| present.contains(&entry.peer)) {
             let every = match entry.state {
