@@ -94,10 +94,9 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let plugins = load_plugins(&config, &host, &symbols)?;
     let registry = Arc::new(Registry::new(Arc::clone(&symbols), config.manager.shards));
     let (manager, board) = (format!("mx/{}", config.manager.id), Arc::new(AlarmBoard::default()));
-    let storage = config.storage.clone();
+    let (storage, announced) = (config.storage.clone(), Announced::default());
     let current = Current::new(InForce::new(1, clock.now(), config, plugins), &symbols);
     let enrolments = Arc::new(Enrolments::new(std::mem::take(&mut recovered.decisions)));
-    let announced = Announced::default();
     let shared = Shared { current, symbols, registry, enrolments, metrics, board, host, clock, manager, announced };
     shared.enter_components(&recovered);
 

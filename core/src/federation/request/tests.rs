@@ -173,6 +173,20 @@ fn a_peer_neither_fills_the_book_nor_asks_faster_than_it_may() {
 }
 
 #[test]
+fn a_copy_of_what_was_refused_is_refused_alike() {
+    let mut book = book("west", &[RequestKind::Maintenance]);
+    assert_eq!(hear(&mut book, "west", asks(1, priority()), now(0)), refused(1, RequestReason::NotAllowed));
+    // It is allowed now; whoever was told the refusal would not know what became of a copy that is taken after all.
+    let all = self::book("west", &RequestKind::ALL).terms(&domain("west")).unwrap().clone();
+    book.set_terms([(domain("west"), all)].into());
+    for seconds in 1..50 {
+        let said = hear(&mut book, "west", asks(1, priority()), now(seconds));
+        assert_eq!(said, refused(1, RequestReason::NotAllowed), "and it costs nothing");
+    }
+    assert_eq!(hear(&mut book, "west", asks(2, priority()), now(50)), pending(2));
+}
+
+#[test]
 fn of_our_own_no_more_wait_than_may() {
     let mut book = book("west", &[]);
     for number in 0..limits::REQUESTS_OPEN as u64 {

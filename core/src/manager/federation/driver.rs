@@ -139,21 +139,8 @@ struct Driver {
 /// # Errors
 /// If what was stored cannot be read, or no thread can be had.
 pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
-    let Parts {
-        domain,
-        manager,
-        settings,
-        membership,
-        signatures,
-        key,
-        db,
-        speaker,
-        border,
-        plain,
-        teller,
-        post,
-        announced,
-    } = parts;
+    let (manager, announced) = (parts.manager.clone(), parts.announced.clone());
+    let Parts { domain, settings, membership, signatures, key, db, speaker, border, plain, teller, post, .. } = parts;
     let own_key = key.public().public.clone();
     let (last_epoch, stored, mut book) = (db.epoch()?, db.documents()?, requests::stored(&db)?);
     book.set_terms(membership.terms.clone());
