@@ -53,13 +53,12 @@ pub enum Lie {
     Claims,
 }
 
-/// All of them.
-pub const LIES: [Lie; 14] = [
+/// Those that are drawn first; [`Lie::HoldBack`] takes the place of some, so that older seeds still draw what they drew.
+pub const LIES: [Lie; 13] = [
     Lie::Forge,
     Lie::Replay,
     Lie::Withhold,
     Lie::Delay,
-    Lie::HoldBack,
     Lie::Hops,
     Lie::Flood,
     Lie::Equivocate,
@@ -279,7 +278,11 @@ fn some_document(world: &mut World, machine: MachineId, of_others: bool) -> Opti
     let host = &world.machines[machine];
     let node = host.node.as_ref()?;
     let fitting = || node.documents().filter(|(slot, _)| of_others == (slot.origin != host.origin));
-    let drawn = world.random.index(fitting().count());
+    let count = fitting().count();
+    if count == 0 {
+        return None;
+    }
+    let drawn = world.random.index(count);
     let held = fitting().nth(drawn)?.1.clone();
     let sections = held.sections.values().cloned().collect();
     let document = Document { jws: held.jws, age_ms: 0, hops: 1, via: Vec::new(), sections };
@@ -316,7 +319,7 @@ fn invented(world: &mut World, machine: MachineId, lie: Lie) -> Vec<Item> {
         Lie::Algorithm => {
             let (next, generation) = (next(&manifest), manifest.version.key_gen);
             let origin = manifest.origin.as_str();
-            let jws = match world.random.below(3) {
+            let jws = match world.more.below(3) {
                 0 => sign(world, &next, "HS256", generation),
                 1 => sign_as(world, &next, keys::ALGORITHM, &keys::expired_kid(origin), "qkdn-mx+jws"),
                 _ => sign_as(world, &next, keys::ALGORITHM, &keys::kid(origin, generation), "JWT"),
@@ -325,7 +328,7 @@ fn invented(world: &mut World, machine: MachineId, lie: Lie) -> Vec<Item> {
         }
         Lie::OtherFederation => {
             let mut other = next(&manifest);
-            match world.random.percent(50) {
+            match world.more.percent(50) {
                 true => other.federation = "another".into(),
                 false => other.v = 2,
             }
@@ -371,7 +374,7 @@ fn huge(world: &mut World, document: Document, manifest: &Manifest) -> Vec<Item>
     };
     let sections = bodies.iter().map(|body| (body.name.clone(), body.reference())).collect();
     let mut large = Manifest { sections, ..next(manifest) };
-    if world.random.percent(30) {
+    if world.more.percent(30) {
         large.sections.clear();
         large.version.epoch = MAX_COUNT + 1;
     }

@@ -200,7 +200,8 @@ impl Scenario {
         world.duplicates = if random.percent(50) { 3 } else { 0 };
         world.note(|| format!("{size} managers, {shape:?}"));
         for domain in 0..size {
-            let lie = (size > 2 && random.percent(12)).then(|| LIES[random.index(LIES.len())]);
+            let drawn = (size > 2 && random.percent(12)).then(|| LIES[random.index(LIES.len())]);
+            let lie = drawn.map(|lie| if world.more.percent(8) { Lie::HoldBack } else { lie });
             world.ages_honest &= lie.is_none_or(Lie::keeps_ages);
             world.note(|| format!("machine {domain}: {lie:?}"));
             let mut machine = machine(&mut world, &graph, &roster, domain, lie.map(Actor::new));
@@ -277,7 +278,7 @@ impl Scenario {
             if self.world.machines[domain].is_honest() {
                 self.dead.push(domain);
                 let at = self.random.below(self.faults_end);
-                if self.random.percent(30) {
+                if self.world.more.percent(30) {
                     self.left.push(domain);
                     self.plan(at, Fault::Leave(domain));
                 } else {
@@ -285,13 +286,13 @@ impl Scenario {
                 }
             }
         }
-        if size > 2 && self.random.percent(15) {
-            let domain = self.random.index(size);
+        if size > 2 && self.world.more.percent(15) {
+            let domain = self.world.more.index(size);
             self.late.push(domain);
-            let at = self.random.between(self.faults_end / 2, self.faults_end - 1);
+            let at = self.world.more.between(self.faults_end / 2, self.faults_end - 1);
             self.plan(at, Fault::Restart(domain, Fate::Kept));
         }
-        self.twins_stay = self.random.percent(40);
+        self.twins_stay = self.world.more.percent(40);
     }
 
     /// Whether a second process of a domain runs.
@@ -358,9 +359,12 @@ impl Scenario {
     fn draw_roster(&mut self, at: u64, skew: u64) {
         let domain = self.random.index(self.graph.size);
         let id = OriginId::from(name(domain).as_str());
-        match self.random.below(4) {
+        let kind = self.random.below(3);
+        if self.world.more.percent(25) {
+            return self.plan(at, Fault::RaiseEpoch(domain));
+        }
+        match kind {
             0 => self.rekey(at, skew, domain),
-            3 => self.plan(at, Fault::RaiseEpoch(domain)),
             1 if self.graph.size > 3 => {
                 let with = self.next_roster();
                 let mut without = with.clone();

@@ -78,6 +78,8 @@ pub struct World {
     pub now: u64,
     /// All draws but the nodes' own.
     pub random: Random,
+    /// Draws that came into being later: older seeds still draw what they drew.
+    pub more: Random,
     /// Machines, by number.
     pub machines: Vec<Machine>,
     /// Sessions and paths.
@@ -121,6 +123,7 @@ impl World {
     pub fn new(random: Random, settings: Settings) -> Self {
         Self {
             now: 0,
+            more: Random::new(!random.clone().next()),
             random,
             machines: Vec::new(),
             network: Network::default(),
