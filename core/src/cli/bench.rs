@@ -107,8 +107,8 @@ pub struct FederationArgs {
     #[arg(long, default_value_t = 30)]
     pub rest: u64,
     /// Another system, as installed, to be measured with the same change and the same cut.
-    #[arg(long)]
-    pub against: Option<against::Peer>,
+    #[arg(long, value_parser = against::Peer::NAMES)]
+    pub against: Option<String>,
     /// Folder for everything; a temporary one by default.
     #[arg(long)]
     pub dir: Option<PathBuf>,
@@ -155,7 +155,7 @@ pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
                 changes: args.changes,
                 rest: Duration::from_secs(args.rest.max(1)),
                 folder: args.dir.clone(),
-                against: args.against,
+                against: args.against.as_deref().and_then(against::Peer::named),
             })?;
             if output.is_data() {
                 output.document(&report)?;

@@ -7,11 +7,21 @@ use std::{fmt::Write as _, time::Duration};
 use serde::Serialize;
 
 /// A system to measure beside the manager.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
     /// Icinga 2: a satellite that takes results, and its master. Debian's package `icinga2-bin`.
-    #[value(name = "icinga2")]
     Icinga2,
+}
+
+impl Peer {
+    /// Names as they are written on the command line.
+    pub const NAMES: [&'static str; 1] = ["icinga2"];
+
+    /// The system of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        (name == "icinga2").then_some(Self::Icinga2)
+    }
 }
 
 /// What came of another system's federation. Times in milliseconds.
