@@ -216,13 +216,9 @@ impl Node {
             }
         };
         let before = next.sections.len();
-        // What is held fits its own manifest, and what fits this one was looked at above: no hash is taken twice.
-        let held = state.held.iter().flat_map(|held| {
-            let same =
-                |body: &&SectionBody| held.manifest.sections.get(&body.name) == next.manifest.sections.get(&body.name);
-            held.sections.values().filter(same).cloned()
-        });
-        for body in held.collect::<Vec<_>>().into_iter().chain(fitting) {
+        // What fits this manifest was looked at above, and what is held fits its own: no hash is taken twice.
+        let same = state.held.as_ref().map(|held| held.shared_with(&next.manifest)).unwrap_or_default();
+        for body in same.into_iter().chain(fitting) {
             next.sections.insert(body.name.clone(), body);
         }
         if next.is_whole() {

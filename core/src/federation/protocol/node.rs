@@ -396,6 +396,11 @@ impl Node {
         self.pulling.retain(|wanted, session| {
             sessions.get(&session).is_some_and(|session| is_shared(roster, me, &session.peer, &wanted.slot))
         });
+        // What waits for its sections was admitted by the roster before.
+        for (slot, state) in &mut self.slots {
+            let member = roster.members.get(&slot.origin);
+            state.waiting.take_if(|held| member.is_none_or(|member| !member.admits(held.manifest.version)));
+        }
         self.seen.all_may_have_changed();
         let gone: Vec<SessionId> = self
             .sessions

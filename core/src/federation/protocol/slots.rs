@@ -54,6 +54,12 @@ impl Held {
         self.sections.keys().filter_map(|name| Some(self.manifest.sections.get(name)?.hash))
     }
 
+    /// The sections that a manifest names as this one does.
+    pub(super) fn shared_with(&self, manifest: &Manifest) -> Vec<SectionBody> {
+        let same = |body: &&SectionBody| self.manifest.sections.get(&body.name) == manifest.sections.get(&body.name);
+        self.sections.values().filter(same).cloned().collect()
+    }
+
     /// Whether it is above another: by version, and of one version the lower hash.
     #[must_use]
     pub fn outranks(&self, version: Version, hash: Hash) -> bool {
