@@ -23,6 +23,13 @@ pub(crate) struct Cluster {
     pub(crate) lines: &'static str,
 }
 
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        // Each reads keys in the folders of others, which go one after the other.
+        self.managers.iter_mut().for_each(ManagerProcess::end);
+    }
+}
+
 impl Cluster {
     /// Makes folders and keys of these domains, and starts nothing.
     pub(crate) fn prepare(names: &[&'static str]) -> Self {

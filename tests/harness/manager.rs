@@ -311,6 +311,15 @@ impl ManagerProcess {
         child.wait().expect("the process is waited for");
     }
 
+    /// SIGKILL if it runs: it is not to notice what becomes of other folders at the end of a test.
+    pub fn end(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
     /// SIGTERM, and waits for the end, which must be an orderly one.
     ///
     /// # Panics
@@ -398,10 +407,7 @@ impl ManagerProcess {
 
 impl Drop for ManagerProcess {
     fn drop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
+        self.end();
         if thread::panicking() {
             let tail = self.log_tail();
             eprintln!("{tail}");

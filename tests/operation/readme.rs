@@ -20,7 +20,9 @@ fn blocks(text: &str, language: &str) -> Vec<String> {
 fn its_configuration_passes_the_check_and_its_messages_are_json() {
     let dir = tempfile::tempdir().unwrap();
     let text = readme();
-    let [toml, peers] = blocks(&text, "toml").try_into().expect("a whole configuration, and what peers add to it");
+    let parts: [String; 3] =
+        blocks(&text, "toml").try_into().expect("a whole configuration, what peers add to it, and what an area does");
+    let [toml, peers, area] = parts;
     fs::write(dir.path().join("manager.toml"), &toml).unwrap();
     // The commands before it, as they stand there.
     for line in blocks(&text, "sh")
@@ -39,6 +41,11 @@ fn its_configuration_passes_the_check_and_its_messages_are_json() {
     run(&["pki", "init", "peers/west"]);
     fs::rename(dir.path().join("peers/west/ca.pem"), dir.path().join("peers/west-ca.pem")).unwrap();
     run(&["pki", "signing-key", "peers/west.key"]);
+    fs::write(dir.path().join("manager.toml"), format!("{toml}\n{peers}")).unwrap();
+    run(&["check", "manager.toml"]);
+    // With an area, which is the peer's too.
+    let peers =
+        peers.replacen("[federation]", area.trim_end(), 1).replacen("[[peers]]", "[[peers]]\narea = \"north\"", 1);
     fs::write(dir.path().join("manager.toml"), format!("{toml}\n{peers}")).unwrap();
     run(&["check", "manager.toml"]);
     let messages = blocks(&text, "json");

@@ -504,9 +504,9 @@ mod tests {
             "interDomainLinks" => {
                 json!({ "links": [{ "id": "a", "peer": "b", "state": "up", "keyStoreFillRatio": 0.3 }] })
             }
-            "keyRelations" => json!({ "relations": [{ "id": "a", "peer": "b", "state": "up", "keyRateBps": 12 }] }),
+            "keyRelations" => json!({ "relations": [{ "id": "a", "peer": "b", "state": "up", "keyRateBps": 12.0 }] }),
             "services" => {
-                let figure = json!({ "objective": 1, "measured": 2, "state": "met" });
+                let figure = json!({ "objective": 1.0, "measured": 2.0, "state": "met" });
                 json!({ "services": [{ "id": "a", "state": "met", "since": "2026-01-01T12:05:00Z", "keyRateBps": figure }] })
             }
             "settlement" => {
