@@ -44,8 +44,8 @@ fn its_configuration_passes_the_check_and_its_messages_are_json() {
     fs::write(dir.path().join("manager.toml"), format!("{toml}\n{peers}")).unwrap();
     run(&["check", "manager.toml"]);
     // With an area, which is the peer's too.
-    let peers =
-        peers.replacen("[federation]", area.trim_end(), 1).replacen("[[peers]]", "[[peers]]\narea = \"north\"", 1);
+    let peers = peers.replacen("[[peers]]", "[[peers]]\narea = \"north\"", 1);
+    let peers = peers.replacen("[federation]", area.trim_end(), 1);
     fs::write(dir.path().join("manager.toml"), format!("{toml}\n{peers}")).unwrap();
     run(&["check", "manager.toml"]);
     let messages = blocks(&text, "json");

@@ -510,7 +510,7 @@ mod tests {
                 json!({ "services": [{ "id": "a", "state": "met", "since": "2026-01-01T12:05:00Z", "keyRateBps": figure }] })
             }
             "settlement" => {
-                let total = json!({ "start": "2026-01-01T12:00:00Z", "intervals": 3, "consumedBits": 256 });
+                let total = json!({ "start": "2026-01-01T12:00:00Z", "intervals": 3, "consumedBits": 256.0 });
                 json!({ "period": "hour", "totals": [total] })
             }
             _ => json!({ "program": "p", "version": "1.0", "referencePoints": ["mq"], "sections": ["health"] }),
