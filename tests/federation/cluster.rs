@@ -38,6 +38,8 @@ impl Cluster {
         let ports = held.iter().map(|one| one.local_addr().expect("an address").port()).collect();
         let manager = |name: &&str| {
             let mut settings = Settings::one("mk", &["km-1"]).interface("mx", "").with(POLICY);
+            // What is to be taken over is said; a look at the files in between would make it no change.
+            settings.manager = "reload_on_change = false\n".to_owned();
             settings.name = (format!("manager-{name}"), (*name).to_owned());
             let manager = ManagerProcess::prepare(settings);
             let made = Command::new(binary::qkdnm())

@@ -241,7 +241,7 @@ fn show(id: u64, client: &Client, output: &mut Output<'_>) -> CommandResult {
         ("Threshold", number(alarm.report.threshold)),
         ("Clears at", number(clear_threshold)),
         ("Repair", alarm.report.repair_actions.join(" ")),
-        ("Evidence", evidence.join("\n")),
+        ("Evidence", evidence.join("; ")),
         ("Maintenance", maintenance.as_ref().map(under_maintenance).unwrap_or_default()),
         ("Raised by", alarm.raised_by),
         ("Created", alarm.time_created.to_string()),

@@ -45,8 +45,8 @@ pub enum Command {
     Show {
         /// The data directory (`manager.data_dir`).
         dir: PathBuf,
-        /// Only of this kind: refused, operator, configuration, start, stop, audit.
-        #[arg(long)]
+        /// Only of this kind.
+        #[arg(long, value_parser = KINDS)]
         kind: Option<String>,
         /// Only of this operator, component or fingerprint.
         #[arg(long)]
@@ -57,11 +57,15 @@ pub enum Command {
     },
 }
 
+/// Kinds of entries.
+const KINDS: [&str; 9] =
+    ["refused", "operator", "configuration", "enrolment", "exporter", "federation", "start", "stop", "audit"];
+
 /// Which entries.
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
-    /// Only of this kind: refused, operator, configuration, start, stop, audit.
-    #[arg(long)]
+    /// Only of this kind.
+    #[arg(long, value_parser = KINDS)]
     kind: Option<String>,
     /// Only of this operator, component or fingerprint.
     #[arg(long)]

@@ -270,12 +270,14 @@ fn domains(page: Page<DomainView>, output: &mut Output<'_>) -> CommandResult {
             let sections = one.documents.iter().flat_map(|document| &document.sections);
             let found =
                 sections.filter(|one| one.name == section).find_map(|one| one.content.pointer(pointer).cloned());
-            let numbers = found.and_then(|value| value.as_object().cloned()).unwrap_or_default();
-            numbers.values().filter_map(|value| value.as_u64().or_else(|| value["known"].as_u64())).sum::<u64>()
+            // What is not told is not none.
+            let numbers = found.and_then(|value| value.as_object().cloned())?;
+            let counted = numbers.values().filter_map(|value| value.as_u64().or_else(|| value["known"].as_u64()));
+            Some(counted.sum::<u64>())
         };
         let (components, alarms) = (sum("health", "/components"), sum("alarms", "/raised"));
         let heard = !one.documents.is_empty();
-        let shown = |number: u64| if heard { number.to_string() } else { String::new() };
+        let shown = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
         let by = one.documents.first().map(|document| match document.via.as_slice() {
             _ if one.own => "itself".to_owned(),
             [] => "directly".to_owned(),

@@ -1,6 +1,6 @@
 //! Links between domains, as far as they are known here: each with what both of its ends say, and to whom that was said.
 //!
-//! In: what domains say of their ends, in documents for us or for everybody. Out: links by name, ends joined. Domains need not say
+//! In: what domains say of their ends, in documents for us, for our area or for everybody. Out: links by name, ends joined. Domains need not say
 //! anything of their links; so what is not here may be there all the same, and is `not disclosed`.
 
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ use crate::model::Timestamp;
 pub enum ToldTo {
     /// The whole federation.
     Everybody,
+    /// Our area, or aggregators.
+    Several,
     /// Us, at the other end.
     Us,
     /// It is ours, as we say it.
@@ -25,6 +27,7 @@ impl ToldTo {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Everybody => "federation",
+            Self::Several => "area",
             Self::Us => "us",
             Self::Ourselves => "own",
         }

@@ -42,14 +42,17 @@ pub const fn range(period: Period, now: Timestamp) -> (i64, i64) {
 }
 
 /// What each domain is told.
-#[must_use]
-pub fn settled(
+///
+/// # Errors
+/// If what was used cannot be read.
+pub fn settled<E>(
     config: &[SettlementConfig],
     now: Timestamp,
-    used: impl Fn(Period) -> Vec<Used>,
-) -> Vec<(String, Settlement)> {
-    let all = |period: Period| if config.iter().any(|one| one.period == period) { used(period) } else { Vec::new() };
-    let (hours, days) = (all(Period::Hour), all(Period::Day));
+    used: impl Fn(Period) -> Result<Vec<Used>, E>,
+) -> Result<Vec<(String, Settlement)>, E> {
+    let all =
+        |period: Period| if config.iter().any(|one| one.period == period) { used(period) } else { Ok(Vec::new()) };
+    let (hours, days) = (all(Period::Hour)?, all(Period::Day)?);
     let of_one = |one: &SettlementConfig| {
         let (first, running) = range(one.period, now);
         let mut totals: BTreeMap<i64, Total> = BTreeMap::new();
@@ -66,7 +69,7 @@ pub fn settled(
         let settlement = Settlement { period: one.period.as_str().to_owned(), totals: totals.into_values().collect() };
         (one.domain.clone(), settlement)
     };
-    config.iter().map(of_one).collect()
+    Ok(config.iter().map(of_one).collect())
 }
 
 #[cfg(test)]
@@ -95,7 +98,7 @@ mod tests {
             used("somebody", 999, 80.0),
         ];
         let config = [config("west", &["w1", "w2"]), config("north", &["n1"]), config("south", &["s1"])];
-        let settled = settled(&config, now, |_| all.clone());
+        let settled = settled(&config, now, |_| Ok::<_, ()>(all.clone())).unwrap();
         let bits = |at: usize| {
             settled[at].1.totals.iter().map(|total| (total.consumed_bits, total.intervals)).collect::<Vec<_>>()
         };

@@ -45,9 +45,9 @@ impl RequestKind {
     }
 }
 
-/// Words of a closed list, each with what it is written as.
+/// Words of a closed list, each with what it is written as. A word is a token, since derives do not see into a literal.
 macro_rules! words {
-    ($(#[$about:meta])* $name:ident { $($(#[$meaning:meta])* $variant:ident = $word:literal,)* }) => {
+    ($(#[$about:meta])* $name:ident { $($(#[$meaning:meta])* $variant:ident = $word:tt,)* }) => {
         $(#[$about])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
         pub enum $name {

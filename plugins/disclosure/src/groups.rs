@@ -24,11 +24,14 @@ impl Groups {
         {
             points.retain(|_, counts| counts.as_object_mut().is_some_and(|counts| self.components(counts)));
         }
-        for member in ["raised", "types"] {
-            let counts = passing.section_mut("alarms").and_then(|alarms| alarms.get_mut(member));
+        for (section, member) in [("alarms", "raised"), ("alarms", "types"), ("incidents", "raised")] {
+            let counts = passing.section_mut(section).and_then(|section| section.get_mut(member));
             if let Some(Value::Object(counts)) = counts {
                 counts.retain(|_, count| self.settle(count));
             }
+        }
+        if let Some(Value::Object(maintenance)) = passing.section_mut("maintenance") {
+            maintenance.retain(|name, count| name == "windows" || self.settle(count));
         }
         if let Some(Value::Object(ranges)) = passing.section_mut("linkRanges") {
             self.ranges(ranges);

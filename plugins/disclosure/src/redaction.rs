@@ -7,7 +7,7 @@ use qkdn_plugin::{Problems, catalogue};
 use serde_json::Value;
 
 /// Sections with their members, as far as they go; `{point}`, `{severity}` and `{type}` stand for words, `*` for positions.
-const KNOWN: [&str; 50] = [
+const KNOWN: [&str; 65] = [
     "health/components/{point}/known",
     "health/components/{point}/connected",
     "health/components/{point}/silent",
@@ -26,6 +26,21 @@ const KNOWN: [&str; 50] = [
     "linkRanges/secretKeyRateBps",
     "linkRanges/keyStoreFillRatio",
     "rollup/areas",
+    "maintenance/announced",
+    "maintenance/underWay",
+    "maintenance/windows/*/id",
+    "maintenance/windows/*/links",
+    "maintenance/windows/*/from",
+    "maintenance/windows/*/until",
+    "maintenance/windows/*/effect",
+    "maintenance/windows/*/state",
+    "incidents/raised/{severity}",
+    "incidents/open/*/id",
+    "incidents/open/*/link",
+    "incidents/open/*/since",
+    "incidents/open/*/severity",
+    "incidents/open/*/alarmType",
+    "incidents/open/*/state",
     "interDomainLinks/links/*/id",
     "interDomainLinks/links/*/peer",
     "interDomainLinks/links/*/state",
@@ -62,8 +77,10 @@ const KNOWN: [&str; 50] = [
 const POINTS: [&str; 7] = ["mq", "mops", "mqrp", "mk", "mc", "mu", "mx"];
 const SEVERITIES: [&str; 5] = ["warning", "minor", "major", "critical", "indeterminate"];
 /// Without these an entry of a list cannot be told.
-const OF_EVERY_ENTRY: [(&str, &[&str]); 5] = [
+const OF_EVERY_ENTRY: [(&str, &[&str]); 7] = [
     ("links", &["id", "peer", "state"]),
+    ("maintenance", &["id", "links", "from", "until", "effect", "state"]),
+    ("incidents", &["id", "link", "since", "severity", "alarmType", "state"]),
     ("interDomainLinks", &["id", "peer", "state"]),
     ("keyRelations", &["id", "peer", "state"]),
     ("services", &["id", "state"]),

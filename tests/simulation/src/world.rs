@@ -509,6 +509,8 @@ impl World {
         match event {
             Event::Dropped { .. } => self.counts.dropped += 1,
             Event::Disputed { .. } => self.counts.disputed += 1,
+            // However short it was: the manager counts from its end.
+            Event::SessionUp(_) => self.machines[machine].alone = 0,
             Event::HeardOurselves(_) => self.machines[machine].heard_itself = true,
             _ => {}
         }

@@ -42,17 +42,16 @@ pub(crate) struct PathQuery {
 
 /// Shows the best path from one domain to another over the links that domains disclose, and what is left if a link fails.
 #[utoipa::path(get, path = "/domain-path", tag = "federation", operation_id = "getDomainPath", params(PathQuery),
-    responses((status = 200, description = "The path, and what is not disclosed.", body = DomainPathView)))]
+    responses((status = 200, description = "The path, and what is not disclosed.", body = DomainPathView),
+        (status = 404, description = "There is no such domain, or it is the same one twice.")))]
 pub(crate) async fn path(
     State(state): State<ApiState>,
     Parameters(PathQuery { from, to }): Parameters<PathQuery>,
 ) -> Result<Json<DomainPathView>, Problem> {
     if from == to {
-        return Err(Problem::bad_request(
-            "bad-parameter",
-            "Query not understood",
-            format!("`from` and `to` are both `{from}`"),
-        ));
+        return Err(Problem::not_found(format!(
+            "`from` and `to` are both `{from}`: there is no path between one domain"
+        )));
     }
     let federation = state.backend.federation();
     federation.path(&from, &to).map(Json).map_err(|unknown| {

@@ -103,12 +103,17 @@ pub(crate) struct Question {
     /// Of an incident: since when.
     since: Option<Timestamp>,
     /// How long it waits for a decision, such as `2h`; absent: until what it asks for is over, and for an incident a day.
-    #[schema(example = "2h")]
+    #[schema(example = "2h", pattern = "^[1-9][0-9]{0,3}(s|m|h|d)$")]
     expires_in: Option<String>,
 }
 
 fn bad(detail: impl Into<String>) -> Problem {
     Problem::bad_request("bad-body", "Body not understood", detail)
+}
+
+/// What is understood, and does not go together.
+fn not_to_be_asked(detail: impl Into<String>) -> Problem {
+    Problem::new(StatusCode::CONFLICT, "not-possible", "Not to be asked", detail)
 }
 
 /// Stands for alarm types that the catalogue has not.
@@ -118,11 +123,11 @@ impl Question {
     /// What is asked, with times in whole seconds.
     fn asked(self) -> Result<(Asked, Option<i64>), Problem> {
         let kind = self.kind.as_str();
-        let needed = |name: &str| bad(format!("a request of kind `{kind}` needs `{name}`"));
+        let needed = |name: &str| not_to_be_asked(format!("a request of kind `{kind}` needs `{name}`"));
         let seconds = |time: Timestamp| Timestamp(time.0 - time.0.rem_euclid(1_000));
         let one = |mut links: Vec<String>| match (links.pop(), links.is_empty()) {
             (Some(link), true) => Ok(link),
-            _ => Err(bad(format!("a request of kind `{kind}` names one link in `links`"))),
+            _ => Err(not_to_be_asked(format!("a request of kind `{kind}` names one link in `links`"))),
         };
         let given = [
             ("from", self.from.is_some(), self.kind == RequestKind::Maintenance),
@@ -134,7 +139,7 @@ impl Question {
             ("since", self.since.is_some(), self.kind == RequestKind::IncidentHandOver),
         ];
         if let Some((name, ..)) = given.into_iter().find(|(_, given, belongs)| *given && !belongs) {
-            return Err(bad(format!("`{name}` does not belong to a request of kind `{kind}`")));
+            return Err(not_to_be_asked(format!("`{name}` does not belong to a request of kind `{kind}`")));
         }
         let until = || self.until.map(seconds).ok_or_else(|| needed("until"));
         let asked = match self.kind {
@@ -172,7 +177,7 @@ impl Question {
     params(("id" = String, Path, description = "Its manager ID.", min_length = 1, example = "manager-west")),
     request_body = Question,
     responses((status = 200, description = "The request, which is durable, and on its way if the peer is there.", body = PeerRequestView),
-        (status = 409, description = "As many requests wait as may, or the peer knows none.")),
+        (status = 409, description = "What is asked does not go together (members of another kind, unknown links, times), as many requests wait as may, or the peer knows none.")),
     security(("token" = ["operator"])))]
 pub(crate) async fn ask(
     State(state): State<ApiState>,
@@ -193,7 +198,7 @@ pub(crate) async fn ask(
 #[utoipa::path(post, path = "/peer-requests/{id}/accept", tag = "federation", operation_id = "acceptPeerRequest",
     params(("id" = String, Path, description = "Its ID.", min_length = 1, example = "9f86d081884c7d65")),
     responses((status = 200, description = "The decision, which is durable.", body = PeerRequestView),
-        (status = 409, description = "Nothing is to be decided about it.")),
+        (status = 409, description = "Nothing is to be decided about it, or not for this reason.")),
     security(("token" = ["operator"])))]
 pub(crate) async fn accept(
     State(state): State<ApiState>,
@@ -218,7 +223,7 @@ pub(crate) struct Declined {
     params(("id" = String, Path, description = "Its ID.", min_length = 1, example = "9f86d081884c7d65")),
     request_body(content = Option<Declined>, description = "May be left out."),
     responses((status = 200, description = "The decision, which is durable.", body = PeerRequestView),
-        (status = 409, description = "Nothing is to be decided about it.")),
+        (status = 409, description = "Nothing is to be decided about it, or not for this reason.")),
     security(("token" = ["operator"])))]
 pub(crate) async fn decline(
     State(state): State<ApiState>,
@@ -232,7 +237,9 @@ pub(crate) async fn decline(
     let reason = reason.unwrap_or(RequestReason::Unspecified);
     if !reason.is_of_operators() {
         let words = RequestReason::OF_OPERATORS.map(RequestReason::as_str).join(", ");
-        return Err(bad(format!("`{reason}` is a manager's reason, not an operator's: expected one of {words}")));
+        return Err(not_to_be_asked(format!(
+            "`{reason}` is a manager's reason, not an operator's: expected one of {words}"
+        )));
     }
     Ok(Json(state.backend.peer_requests().decide(&id, Some(reason), caller.name.clone()).await?))
 }
@@ -242,7 +249,7 @@ impl From<RequestError> for Problem {
         let text = error.to_string();
         match error {
             RequestError::UnknownPeer(_) | RequestError::Unknown(_) => Self::not_found(text),
-            RequestError::Wrong(_) => Self::bad_request("bad-request", "Not to be asked", text),
+            RequestError::Wrong(_) => not_to_be_asked(text),
             RequestError::NotPossible(_) => Self::new(StatusCode::CONFLICT, "not-possible", "Not possible", text),
             RequestError::Unavailable(_) => Self::unavailable(text),
         }

@@ -200,6 +200,11 @@ impl Drop for Node {
         if let Some(process) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _gone = kill_process(process, Signal::TERM);
         }
+        let until = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _killed = self.child.kill();
         let _reaped = self.child.wait();
     }
 }

@@ -79,12 +79,6 @@ impl Node {
         self.slots.range(first..).take_while(move |(slot, _)| slot.origin == *origin)
     }
 
-    /// The document held in a slot.
-    #[must_use]
-    pub fn held_in(&self, slot: &Slot) -> Option<&Held> {
-        self.slots.get(slot)?.held.as_ref()
-    }
-
     /// The proofs held of two manifests under one version.
     pub fn proofs(&self) -> impl Iterator<Item = (&Slot, &super::message::Proof)> {
         self.slots.iter().filter_map(|(slot, state)| Some((slot, &state.proof.as_ref()?.1)))

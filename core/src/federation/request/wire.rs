@@ -122,6 +122,10 @@ fn fits(state: RequestState, reason: Option<RequestReason>) -> bool {
 /// # Errors
 /// If it has not its form, or says another name than `links`: then it does not leave.
 pub fn leaving(said: &Said, links: &BTreeSet<&str>) -> Result<Value, String> {
+    let id = match said {
+        Said::Request { id, .. } | Said::Outcome { id, .. } => id.clone(),
+    };
+    let names = links.iter().copied().chain([id.as_str()]).collect();
     let (kind, value, form) = match said.clone() {
         Said::Request { id, asked, valid_for_s } => {
             let form = form_of(asked.kind());
@@ -131,7 +135,7 @@ pub fn leaving(said: &Said, links: &BTreeSet<&str>) -> Result<Value, String> {
             (OUTCOME, serde_json::to_value(OutcomeObject { id, state, reason }), OF_OUTCOMES)
         }
     };
-    let mut value = form::strict(&value.map_err(|error| error.to_string())?, &form, Some(links))?;
+    let mut value = form::strict(&value.map_err(|error| error.to_string())?, &form, Some(&names))?;
     value["type"] = kind.into();
     Ok(value)
 }

@@ -217,10 +217,7 @@ impl Fitting<'_> {
             Form::Name => self.named(value, is_name, "a name of at most 32 letters and digits"),
             Form::DocumentVersion => self.named(value, is_document_version, "the version of a document"),
             Form::HalfHash => self.named(value, rollup::is_half, "half of a hash in base64url"),
-            Form::RequestId => {
-                let text = value.as_str().filter(|text| is_request_id(text)).map(Value::from);
-                self.expected(text, "16 hexadecimal digits")
-            }
+            Form::RequestId => self.named(value, is_request_id, "16 hexadecimal digits"),
             Form::Time => {
                 let time = value.as_str().and_then(Timestamp::parse).filter(|time| TIMES.contains(&time.0));
                 let time = time.filter(|time| time.0 % 1_000 == 0).map(|time| time.to_string().into());

@@ -180,8 +180,9 @@ impl ExportPolicies for () {
 }
 
 /// What is said to each audience: to the federation, to our area and to aggregators what is disclosed to each of how the domain is
-/// in sum; to the federation also what we add up of others; and to each domain that shares a link with us our ends of those links. In this order: what is disclosed, what of that the export policies let pass,
-/// what of that has its form and says no other names than those that this audience may hear.
+/// in sum; to the federation also what we add up of others; and to each domain that shares a link with us our ends of those links.
+/// In this order: what is disclosed, what of that the export policies let pass, what of that has its form and says no other names
+/// than those that this audience may hear.
 #[must_use]
 pub fn drafts(
     picture: &DomainPicture,
@@ -195,7 +196,8 @@ pub fn drafts(
         let offered: BTreeSet<Arc<str>> = sections.iter().map(|(name, _)| Arc::clone(name)).collect();
         let mut passed = policies.pass(&audience, sections);
         passed.retain(|(name, _)| offered.contains(name));
-        (audience, filtered(passed, &names))
+        let draft = filtered(passed, &audience, &names);
+        (audience, draft)
     };
     let program = picture.capabilities.program.as_str();
     let mut drafts = BTreeMap::new();
@@ -240,17 +242,18 @@ fn told(picture: &DomainPicture, disclosed: &[Topic]) -> Sections {
 }
 
 /// Sections as they are signed: through the filter, whoever made them.
-fn filtered(sections: Sections, names: &BTreeSet<&str>) -> Draft {
+fn filtered(sections: Sections, audience: &Audience, names: &BTreeSet<&str>) -> Draft {
     let written = |(name, value): (Arc<str>, Value)| {
-        let Fitted { value, .. } = form::leaving(&name, &value, names)?;
-        Some((name, serde_json::to_vec(&value).ok()?.into()))
+        let mut fitted = form::leaving(&name, &value, names)?;
+        links_to_one(&name, audience, &mut fitted);
+        Some((name, serde_json::to_vec(&fitted.value).ok()?.into()))
     };
     Draft { sections: sections.into_iter().filter_map(written).collect() }
 }
 
 /// What a section of a domain says to an audience, through the same filter, and what of it is not believed, with its place.
-/// A domain speaks of its own ends of links to those at the other ends, and of nothing else's; an aggregator adds others up. `None`: we do not know such
-/// sections; they are somebody else's to understand.
+/// A domain speaks of its own ends of links to those at the other ends, and of nothing else's; an aggregator adds others up. `None`:
+/// we do not know such sections; they are somebody else's to understand.
 ///
 /// # Errors
 /// If it is no JSON.
@@ -263,36 +266,40 @@ pub fn read(
 ) -> Result<Option<Fitted>, String> {
     let value: Value = serde_json::from_slice(bytes).map_err(|error| format!("expected JSON: {error}"))?;
     let Some(mut found) = form::fitted(name, &value) else { return Ok(None) };
+    links_to_one(name, audience, &mut found);
     match name {
-        "links" => own_ends("ends", speaker, audience, &mut found),
-        "keyRelations" => own_ends("relations", speaker, audience, &mut found),
-        "interDomainLinks" => own_ends("links", speaker, audience, &mut found),
+        "links" => own_ends("ends", false, (speaker, audience), &mut found),
+        "keyRelations" => own_ends("relations", false, (speaker, audience), &mut found),
+        "interDomainLinks" => own_ends("links", true, (speaker, audience), &mut found),
         "services" | "settlement" => told_to_one(speaker, audience, &mut found),
-        maintenance::NAME => not_for_all("windows", audience, &mut found),
-        incidents::NAME => not_for_all("open", audience, &mut found),
         rollup::SECTION => rollup::believed(speaker, roster, &mut found),
         _ => {}
     }
     Ok(Some(found))
 }
 
-/// What names links is for the domain at their other end alone.
-fn not_for_all(list: &str, audience: &Audience, found: &mut Fitted) {
+/// What names links under maintenance or in trouble is for the domain at their other end alone.
+fn links_to_one(section: &str, audience: &Audience, found: &mut Fitted) {
+    let list = match section {
+        maintenance::NAME => "windows",
+        incidents::NAME => "open",
+        _ => return,
+    };
     let to_one = matches!(audience, Audience::Adjacent(_));
     if !to_one && found.value.as_object_mut().is_some_and(|members| members.remove(list).is_some()) {
         found.faults.push(format!("/{list}: links are spoken of with the domain at their other end alone"));
     }
 }
 
-/// Ends of what joins two domains: of those between the speaker and whom it told, or, told to all, of the speaker's own.
-fn own_ends(list: &str, speaker: &OriginId, audience: &Audience, found: &mut Fitted) {
+/// Ends of what joins two domains: of those between the speaker and whom it told, or, in a section for several, of the speaker's own.
+fn own_ends(list: &str, for_several: bool, (speaker, audience): (&OriginId, &Audience), found: &mut Fitted) {
     let Fitted { value, faults } = found;
     let Some(ends) = value.get_mut(list).and_then(Value::as_array_mut) else { return };
     ends.retain(|end| {
         let peer = end["peer"].as_str().unwrap_or_default();
         let told = match audience {
-            Audience::Adjacent(other) => list != "links" && other.as_str() == peer,
-            Audience::Federation | Audience::Area(_) | Audience::Aggregator => list == "links",
+            Audience::Adjacent(other) => !for_several && other.as_str() == peer,
+            Audience::Federation | Audience::Area(_) | Audience::Aggregator => for_several,
         };
         let own = told && peer != speaker.as_str();
         if !own {

@@ -33,6 +33,8 @@ pub(super) fn told<'a>(picture: &'a DomainPicture, disclosed: &[Topic]) -> BTree
         let one = told.entry(peer).or_default();
         one.names.extend(ends.iter().map(|end| end.id.as_str()));
         one.add("links", &Links { ends: ends.into_iter().cloned().collect() });
+        let announced = picture.maintenance.get(peer).into_iter().flatten();
+        one.names.extend(announced.map(|window| window.id.as_str()));
         one.sections.extend(maintenance::to_peer(picture, peer));
         one.sections.extend(incidents::to_peer(picture, peer).filter(|_| is_told(Topic::Incidents)));
     }

@@ -78,15 +78,11 @@ impl Books {
             let begun = Instant::now();
             let used = |period: Period| {
                 let found = network_read::usage_by_period(&data_dir, period.millis(), settlement::range(period, now));
-                let used = found.map(|found| {
+                found.map(|found| {
                     found
                         .into_iter()
                         .map(|(peer, number, intervals, figures)| Used { peer, number, intervals, figures })
                         .collect()
-                });
-                used.unwrap_or_else(|error| {
-                    tracing::warn!(%error, "Usage could not be read for settlements.");
-                    Vec::new()
                 })
             };
             let totals = settlement::settled(&config, now, used);
@@ -94,7 +90,12 @@ impl Books {
             if read.of == config {
                 // A twentieth of the time at most.
                 let rest = SETTLEMENT_READ.max(begun.elapsed() * 20);
-                (read.totals, read.again) = (totals, Some(Instant::now() + rest));
+                read.again = Some(Instant::now() + rest);
+                match totals {
+                    Ok(totals) => read.totals = totals,
+                    // What was read before stands: nothing read is not nothing used.
+                    Err(error) => tracing::warn!(%error, "Usage could not be read for settlements."),
+                }
             }
             drop(read);
             inner.is_reading.store(false, Ordering::Release);

@@ -107,8 +107,9 @@ impl Rules {
         let known: Vec<_> = match audience {
             Audience::Adjacent(domain) => self.aliases.get(domain).into_iter().flatten().collect(),
             // Both ends of a link make one alias of its name, so that others know it for one.
-            Audience::Federation => self.aliases.values().flatten().collect(),
-            _ => Vec::new(),
+            Audience::Federation | Audience::Area(_) | Audience::Aggregator => {
+                self.aliases.values().flatten().collect()
+            }
         };
         known.into_iter().map(|(name, alias)| (name.clone(), alias.clone())).collect()
     }

@@ -45,8 +45,9 @@ impl Desk {
                     Audience::Adjacent(_) if slot.origin == self.domain => ToldTo::Ourselves,
                     Audience::Adjacent(_) => ToldTo::Us,
                     // What we tell everybody of our links is less than what we know.
-                    Audience::Federation if slot.origin != self.domain => ToldTo::Everybody,
-                    _ => continue,
+                    _ if slot.origin == self.domain => continue,
+                    Audience::Federation => ToldTo::Everybody,
+                    Audience::Area(_) | Audience::Aggregator => ToldTo::Several,
                 };
                 let shown = self.shows.document(slot, held);
                 for (section, list) in OF_LINKS {

@@ -110,7 +110,7 @@ impl Core {
     /// A document is another now.
     fn taken(&mut self, slot: &Slot) {
         let Self { node, sightings, .. } = self;
-        if let Some(held) = node.held_in(slot) {
+        if let Some(held) = node.document(slot) {
             sightings.taken(slot, held, Some(wall_time()));
         }
     }
@@ -309,7 +309,7 @@ impl Driver {
                 let mut core = locked(&self.federation.core);
                 core.book.set_terms(membership.terms.clone());
                 let Core { node, sightings, .. } = &mut *core;
-                sightings.keep_only(|slot| node.held_in(slot).is_some());
+                sightings.keep_only(|slot| node.document(slot).is_some());
                 core.membership = *membership;
                 drop(core);
                 outputs.extend(self.handle(Input::Neighbours(neighbours)));
