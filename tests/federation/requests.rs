@@ -82,6 +82,7 @@ fn maintenance_is_announced_acknowledged_and_explains_alarms_on_the_link() {
     await_state(east, &id, "pending");
     let alarm = west.api().await_alarm("peer-request-waiting", |alarm| alarm["isCleared"] == false);
     assert!(alarm["text"].as_str().unwrap().contains("domain east asks: maintenance of vienna-brno"), "{alarm}");
+    assert_eq!(alarm["resource"], "requests of domain east", "{alarm}");
     let list = String::from_utf8(west.command(&["peer", "requests"]).stdout).unwrap();
     assert!(list.contains(&id) && list.contains("waiting for us"), "{list}");
     tell(west, &["peer", "requests", "accept", &id]);
@@ -332,6 +333,21 @@ fn who_asks_for_what_is_not_his_or_too_much_is_refused_and_harms_nobody() {
     let kept = api.list("/api/v1/peer-requests");
     assert!(kept.len() <= 16 && kept.iter().all(|one| one["state"] == "pending"), "{kept:?}");
     assert_eq!(api.metric("qkdn_federation_requests_waiting", &[]), kept.len() as f64);
+    // However many wait, there is one alarm, which says how many; it goes with the last.
+    let many = format!("{} requests wait for a decision", kept.len());
+    let says = |alarm: &Value| alarm["text"].as_str().is_some_and(|text| text.contains(&many));
+    api.await_alarm("peer-request-waiting", says);
+    let of_requests = || {
+        let alarms = api.list("/api/v1/alarms").into_iter();
+        alarms.filter(|alarm| alarm["alarmTypeId"] == "peer-request-waiting").collect::<Vec<Value>>()
+    };
+    assert_eq!(of_requests().len(), 1, "{:?}", of_requests());
+    for one in &kept {
+        assert!(of_requests().iter().all(|alarm| alarm["isCleared"] == false), "{:?}", of_requests());
+        tell(east, &["peer", "requests", "accept", one["id"].as_str().unwrap()]);
+    }
+    api.await_alarm("peer-request-waiting", |alarm| alarm["isCleared"] == true);
+    assert_eq!(of_requests().len(), 1, "{:?}", of_requests());
     assert!(
         !audit(east).iter().any(|entry| entry.to_string().contains("too-often")),
         "the trail is not for it to fill"

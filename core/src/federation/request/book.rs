@@ -194,11 +194,21 @@ impl Book {
         self.of(peer, direction).filter(|entry| entry.is_open()).count()
     }
 
-    /// A plan for a new entry: the oldest settled one goes if there are too many.
+    /// What a peer asked and nobody has decided, oldest first.
+    #[must_use]
+    pub fn waiting(&self, peer: &OriginId) -> Vec<&Entry> {
+        let mut waiting: Vec<&Entry> =
+            self.of(peer, RequestDirection::Received).filter(|entry| entry.is_open()).collect();
+        waiting.sort_by_key(|entry| (entry.made, &entry.id));
+        waiting
+    }
+
+    /// A plan for a new entry: the oldest settled one goes if there are too many; maintenance that has not ended goes last, as alarms
+    /// are explained with it.
     fn enter(&self, entry: Entry) -> Plan {
         let mut settled: Vec<&Entry> = self.of(&entry.peer, entry.direction).filter(|known| !known.is_open()).collect();
         let kept = self.of(&entry.peer, entry.direction).count();
-        settled.sort_by_key(|known| (known.made, known.id.clone()));
+        settled.sort_by_key(|known| (known.is_maintenance_ahead(entry.made), known.made, &known.id));
         let over = (kept + 1).saturating_sub(limits::REQUESTS_KEPT);
         let forgotten = settled.iter().take(over).map(|known| known.id.clone()).collect();
         Plan { entries: vec![entry], forgotten, ..Plan::default() }

@@ -92,6 +92,23 @@ impl Entry {
         self.direction == RequestDirection::Sent
     }
 
+    /// Whether what it asks for is to be reckoned with: not whether it is over.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        match self.state {
+            // Our own plans stand whatever the other side says. What we have objected to explains no alarm of ours.
+            RequestState::Declined | RequestState::Expired => self.is_ours(),
+            RequestState::Refused => false,
+            RequestState::Sent | RequestState::Pending | RequestState::Accepted => true,
+        }
+    }
+
+    /// Whether it is about maintenance that is to be reckoned with and has not ended.
+    #[must_use]
+    pub(super) fn is_maintenance_ahead(&self, now: Timestamp) -> bool {
+        matches!(self.asked, Asked::Maintenance { until, .. } if until > now) && self.holds()
+    }
+
     /// Seconds until it expires, none if it has.
     #[must_use]
     pub fn valid_for_s(&self, now: Timestamp) -> u64 {

@@ -41,6 +41,10 @@ fn priority() -> Asked {
     Asked::EmergencyPriority { link: "vienna-brno".into(), until: at(2), cause: PriorityCause::PathLost }
 }
 
+fn priority_at(hours: i64) -> Asked {
+    Asked::EmergencyPriority { link: "vienna-brno".into(), until: at(hours + 1), cause: PriorityCause::PathLost }
+}
+
 fn incident() -> Asked {
     Asked::IncidentHandOver {
         link: "vienna-brno".into(),
@@ -170,6 +174,41 @@ fn a_peer_neither_fills_the_book_nor_asks_faster_than_it_may() {
         hear(&mut book, "west", Said::Request { id: id(number), asked, valid_for_s: 1 }, now(seconds));
     }
     assert_eq!(book.entries().count(), limits::REQUESTS_KEPT);
+}
+
+#[test]
+fn maintenance_that_has_not_ended_goes_last_from_a_full_book() {
+    let mut book = book("west", &RequestKind::ALL);
+    let later = limits::REQUESTS_EVERY.as_secs();
+    let until = |hours: i64| Asked::Maintenance {
+        links: vec!["vienna-brno".into()],
+        from: at(0),
+        until: at(hours),
+        effect: MaintenanceEffect::Degraded,
+    };
+    let decided = [(1, until(24), None), (2, until(1), None), (3, until(24), Some(RequestReason::Policy))];
+    for (number, asked, declined) in decided {
+        assert_eq!(hear(&mut book, "west", asks(number, asked), now(number)), pending(number));
+        let plan = book.decide(id(number).as_str(), declined, "anna", now(number)).unwrap();
+        book.apply(&plan);
+    }
+    // Hours later, when the second has ended, as many others as are kept, all settled.
+    let begin = 2 * 3_600;
+    let kept = limits::REQUESTS_KEPT as u64;
+    let mut gone = Vec::new();
+    for number in 0..kept {
+        let seconds = begin + number * later;
+        let Said::Request { id, .. } = asks(100 + number, incident()) else { unreachable!() };
+        let plan = book.heard(&domain("west"), asks(100 + number, incident()), now(seconds));
+        gone.extend(plan.forgotten.iter().cloned());
+        book.apply(&plan);
+        let plan = book.decide(id.as_str(), None, "anna", now(seconds)).unwrap();
+        book.apply(&plan);
+    }
+    assert_eq!(gone, [id(2), id(3), id(100)], "what has ended and what was declined go by age, what is ahead stays");
+    // It has ended: the oldest of all goes first again.
+    let plan = book.heard(&domain("west"), asks(999, priority_at(25)), now(25 * 3_600));
+    assert_eq!(plan.forgotten, [id(1)]);
 }
 
 #[test]

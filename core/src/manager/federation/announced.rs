@@ -17,7 +17,7 @@ use crate::{
         section::{OTHER_TYPES, incidents::Incident, maintenance::Window},
     },
     model::{
-        Alarm, Catalogue, OperatorState, Timestamp,
+        Alarm, Catalogue, ComponentRef, OperatorState, Timestamp,
         peer_request::{Asked, RequestState},
     },
 };
@@ -26,21 +26,17 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Announced(Arc<ArcSwap<Vec<Entry>>>);
 
-/// Whether maintenance of this request is to be reckoned with.
-fn holds(entry: &Entry) -> bool {
-    match entry.state {
-        // Our own plans stand whatever the other side says. What we have objected to explains no alarm of ours.
-        RequestState::Declined | RequestState::Expired => entry.is_ours(),
-        RequestState::Refused => false,
-        RequestState::Sent | RequestState::Pending | RequestState::Accepted => true,
-    }
+/// Whether an alarm is of this component. Asked for each alarm and each source of a link at every look: nothing is written for it.
+fn is_of(alarm: &Alarm, component: &ComponentRef) -> bool {
+    let id = alarm.key.component.strip_prefix(component.reference_point.as_str()).and_then(|id| id.strip_prefix('/'));
+    id == Some(component.id.as_str())
 }
 
 /// Whether an alarm is about our end of a link: of a component or part that the configuration has for it.
 fn concerns(alarm: &Alarm, link: &LinkConfig) -> bool {
-    link.from.iter().any(|(component, part)| {
-        alarm.key.component == component.to_string() && (part.is_empty() || alarm.key.resource == *part)
-    })
+    link.from
+        .iter()
+        .any(|(component, part)| is_of(alarm, component) && (part.is_empty() || alarm.key.resource == *part))
 }
 
 /// The time in whole seconds.
@@ -52,7 +48,7 @@ impl Announced {
     /// Goes by these from now on.
     pub(super) fn set<'a>(&self, entries: impl Iterator<Item = &'a Entry>) {
         let speaks = |entry: &&Entry| match entry.asked {
-            Asked::Maintenance { .. } => holds(entry),
+            Asked::Maintenance { .. } => entry.holds(),
             Asked::IncidentHandOver { .. } => entry.is_ours() && entry.state == RequestState::Accepted,
             Asked::EmergencyPriority { .. } => false,
         };
@@ -250,7 +246,8 @@ mod tests {
         let of_west = || Some("west".to_owned());
         assert_eq!([0, 1, 2].map(|hours| marked(theirs(RequestState::Pending), &one, hours)), [None, of_west(), None]);
         assert_eq!(marked(theirs(RequestState::Accepted), &alarm("mq/border-1", "laser"), 1), of_west());
-        for other in [alarm("mk/km-1", "north-link"), alarm("mk/km-1", ""), alarm("mq/inside", "")] {
+        let others = ["mq/inside", "mq/border-12", "mq/border-", "mk/border-1", "border-1"].map(|one| alarm(one, ""));
+        for other in [alarm("mk/km-1", "north-link"), alarm("mk/km-1", "")].into_iter().chain(others) {
             assert_eq!(marked(theirs(RequestState::Accepted), &other, 1), None, "{}", other.key);
         }
         assert_eq!(marked(theirs(RequestState::Declined), &one, 1), None, "what we objected to explains nothing");

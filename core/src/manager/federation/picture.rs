@@ -20,8 +20,14 @@ use crate::{
         federation::membership::role,
         in_force::{Current, InForce},
     },
-    model::{Catalogue, ReferencePoint, Severity, SymbolTable},
+    model::{Catalogue, ReferencePoint, Severity, SymbolTable, disclosure::Topic},
 };
+
+/// Whether incidents are disclosed to anybody: if not, none are looked for.
+fn tells_incidents(federation: &FederationConfig) -> bool {
+    let FederationConfig { disclose, disclose_area, disclose_aggregators, .. } = federation;
+    [disclose, disclose_area, disclose_aggregators].iter().any(|topics| topics.contains(&Topic::Incidents))
+}
 
 /// Where it is looked.
 #[derive(Clone)]
@@ -79,14 +85,15 @@ impl Sources {
             reference_points: points.collect(),
             sections: section::names().map(str::to_owned).collect(),
         };
-        let ours = in_force.config.federation.as_ref().map(|one| one.links.as_slice()).unwrap_or_default();
+        let tells = in_force.config.federation.as_ref().filter(|one| tells_incidents(one));
+        let of_incidents = tells.map(|one| one.links.as_slice()).unwrap_or_default();
         let picture = DomainPicture {
             health,
             alarms,
             links: self.links(&in_force, &silent),
             capabilities,
             maintenance: self.announced.windows(wall_time()),
-            incidents: self.announced.incidents(&raised, ours),
+            incidents: self.announced.incidents(&raised, of_incidents),
             relations: self.relations(&in_force, &silent),
             ..DomainPicture::default()
         };

@@ -5,7 +5,10 @@
 //!   order of an operator, words of a peer, time --> book: plan --> storage --> book: applied --> peers, alarms, audit
 //! ```
 
-use std::{collections::BTreeSet, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use super::{Driver, MESSAGE_ID};
 use crate::{
@@ -63,6 +66,18 @@ fn row(entry: &Entry) -> StoredRequest {
     }
 }
 
+/// What is to be said, by the peer it is for; in its order to each.
+fn by_peer(say: &[(OriginId, Said)]) -> BTreeMap<&OriginId, Vec<&Said>> {
+    let mut by: BTreeMap<&OriginId, Vec<&Said>> = BTreeMap::new();
+    say.iter().for_each(|(peer, said)| by.entry(peer).or_default().push(said));
+    by
+}
+
+/// The peers whose requests to us are among these.
+fn who_asked<'a>(entries: impl Iterator<Item = &'a Entry>) -> BTreeSet<&'a OriginId> {
+    entries.filter(|entry| !entry.is_ours()).map(|entry| &entry.peer).collect()
+}
+
 impl From<AskError> for RequestError {
     fn from(error: AskError) -> Self {
         match error {
@@ -85,9 +100,9 @@ impl Driver {
     /// At a start: what waits for an operator has its alarm again, and links under maintenance are known.
     pub(super) fn recall_requests(&self) {
         let core = locked(&self.federation.core);
-        core.book.entries().filter(|entry| entry.is_open() && !entry.is_ours()).for_each(|entry| {
-            self.teller.request_waits(entry);
-        });
+        for peer in who_asked(core.book.entries().filter(|entry| entry.is_open())) {
+            self.teller.requests_wait(peer, &core.book.waiting(peer));
+        }
         self.requests.announced.set(core.book.entries());
     }
 
@@ -172,14 +187,14 @@ impl Driver {
             let mut core = locked(&self.federation.core);
             core.book.apply(&plan);
             self.requests.announced.set(core.book.entries());
+            for peer in who_asked(plan.entries.iter()) {
+                self.teller.requests_wait(peer, &core.book.waiting(peer));
+            }
             // Sections about maintenance and incidents may say something else now.
             self.looked = None;
         }
-        let mut peers: Vec<OriginId> = plan.say.iter().map(|(peer, _)| peer.clone()).collect();
-        peers.dedup();
-        for peer in peers {
-            let said: Vec<&Said> = plan.say.iter().filter(|(to, _)| *to == peer).map(|(_, said)| said).collect();
-            self.say(&peer, &said);
+        for (peer, said) in by_peer(&plan.say) {
+            self.say(peer, &said);
         }
         plan.happened.iter().for_each(|happened| self.teller.request_happened(happened));
         true
@@ -212,5 +227,21 @@ impl Driver {
             drop(core);
             self.sent(&line);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::peer_request::RequestState;
+
+    #[test]
+    fn each_peer_is_told_once_what_is_for_it() {
+        let said = |number| Said::Outcome { id: RequestId::of(number), state: RequestState::Expired, reason: None };
+        let peers = ["west", "north", "west", "west", "north"].map(OriginId::from);
+        let say: Vec<(OriginId, Said)> = peers.into_iter().zip((1..).map(said)).collect();
+        let told: Vec<(&str, Vec<Said>)> =
+            by_peer(&say).into_iter().map(|(peer, all)| (peer.as_str(), all.into_iter().cloned().collect())).collect();
+        assert_eq!(told, [("north", vec![said(2), said(5)]), ("west", vec![said(1), said(3), said(4)])]);
     }
 }

@@ -1,12 +1,15 @@
-//! What operators are told of requests: an alarm as long as one waits for them, a line in the audit trail for whatever becomes of
-//! one, an event for those who follow the manager, and counters.
+//! What operators are told of requests: an alarm for each peer as long as something it asked waits for them, a line in the audit
+//! trail for whatever becomes of a request, an event for those who follow the manager, and counters.
 
 use serde_json::json;
 
 use super::Teller;
 use crate::{
     clock::wall_time,
-    federation::request::{Entry, Happened},
+    federation::{
+        protocol::OriginId,
+        request::{Entry, Happened},
+    },
     model::{
         AlarmKey,
         peer_request::{RequestReason, RequestState},
@@ -16,11 +19,35 @@ use crate::{
     telemetry::audit::AuditEntry,
 };
 
-/// The alarm about a request that waits.
+/// The alarm about requests of a peer that wait.
 const ALARM: &str = "peer-request-waiting";
 
 fn reason(entry: &Entry) -> String {
     entry.reason.map(|reason| format!(": {reason}")).unwrap_or_default()
+}
+
+/// The alarm about what waits of a peer, oldest first: raised or told anew, or cleared if nothing does. One for each peer, whatever
+/// it asks: alarms of the manager are limited in number, and not for a peer to use up.
+fn waiting_alarm(manager: &str, peer: &OriginId, waiting: &[&Entry]) -> AlarmRequest {
+    let key = AlarmKey {
+        component: manager.to_owned(),
+        resource: format!("requests of domain {peer}"),
+        alarm_type_id: ALARM.to_owned(),
+        alarm_type_qualifier: "manager".to_owned(),
+    };
+    let Some(oldest) = waiting.first() else {
+        return AlarmRequest { key, report: None, text: "nothing that it asked waits any more".to_owned() };
+    };
+    let many = match waiting.len() {
+        1 => "1 request waits".to_owned(),
+        many => format!("{many} requests wait"),
+    };
+    let Entry { id, asked, deadline, .. } = oldest;
+    let text =
+        format!("{many} for a decision; the oldest is {id}: domain {peer} asks: {asked}; it expires at {deadline}");
+    let decide = format!("Decide: qkdnm peer requests accept {id}, or qkdnm peer requests decline {id} --reason ...");
+    let repairs = [decide.as_str(), "See all that wait: qkdnm peer requests"];
+    AlarmRequest { key, report: Some(own_report(ALARM, text, &repairs)), text: String::new() }
 }
 
 impl Teller {
@@ -30,29 +57,9 @@ impl Teller {
         tracing::error!(%error, "A request of or to a peer could not be stored, so nothing was done about it.");
     }
 
-    fn waiting_key(&self, entry: &Entry) -> AlarmKey {
-        AlarmKey {
-            component: self.manager.clone(),
-            resource: format!("request {}", entry.id),
-            alarm_type_id: ALARM.to_owned(),
-            alarm_type_qualifier: "manager".to_owned(),
-        }
-    }
-
-    /// A peer's request waits for our operator.
-    pub(in crate::manager::federation) fn request_waits(&self, entry: &Entry) {
-        let text = format!("domain {} asks: {}; it expires at {}", entry.peer, entry.asked, entry.deadline);
-        let accept = format!(
-            "Decide: qkdnm peer requests accept {0}, or qkdnm peer requests decline {0} --reason ...",
-            entry.id
-        );
-        let report = Some(own_report(ALARM, text, &[&accept]));
-        self.desk.put(AlarmRequest { key: self.waiting_key(entry), report, text: String::new() });
-    }
-
-    fn waits_no_longer(&self, entry: &Entry) {
-        let text = format!("the request is {}{}", entry.state, reason(entry));
-        self.desk.put(AlarmRequest { key: self.waiting_key(entry), report: None, text });
+    /// What waits of a peer for our operator, oldest first, is this now.
+    pub(in crate::manager::federation) fn requests_wait(&self, peer: &OriginId, waiting: &[&Entry]) {
+        self.desk.put(waiting_alarm(&self.manager, peer, waiting));
     }
 
     fn request_audited(&self, kind: &str, who: &str, what: String, entry: &Entry) {
@@ -84,7 +91,6 @@ impl Teller {
                 let what = format!("asks us for {} (request {})", entry.asked, entry.id);
                 self.request_audited("federation", entry.peer.as_str(), what, entry);
                 tracing::info!(domain = %entry.peer, request = %entry.id, kind = entry.asked.kind().as_str(), "A peer asks for something.");
-                self.request_waits(entry);
             }
             Happened::Decided(entry) => {
                 let is_accepted = entry.state == RequestState::Accepted;
@@ -93,7 +99,6 @@ impl Teller {
                 let what =
                     format!("{} request {} of domain {}{why}: {}", entry.state, entry.id, entry.peer, entry.asked);
                 self.request_audited("operator", who, what, entry);
-                self.waits_no_longer(entry);
             }
             Happened::Answered(entry) => self.answered(entry),
             Happened::Expired(entry) => {
@@ -101,23 +106,20 @@ impl Teller {
                 let whose = if entry.is_ours() { "our request" } else { "its request" };
                 let what = format!("{whose} {} expired, nobody having decided: {}", entry.id, entry.asked);
                 self.request_audited("federation", entry.peer.as_str(), what, entry);
-                if !entry.is_ours() {
-                    self.waits_no_longer(entry);
-                }
             }
             Happened::Refused(peer, id, kind, reason) => {
                 self.metrics.federation.requests_refused.entry(reason.as_str()).or_default().increment();
-                tracing::info!(%peer, request = %id, reason = reason.as_str(), "A request of a peer was not taken.");
-                // What comes too often is counted alone: the trail is not for a peer to fill.
+                // What comes too often is counted alone: neither log nor trail is for a peer to fill.
                 if *reason != RequestReason::TooOften {
+                    tracing::info!(%peer, request = %id, reason = reason.as_str(), "A request of a peer was not taken.");
                     let what = refusal(*reason, kind.map_or("", |kind| kind.configured()));
                     self.audit(peer.as_str(), format!("request {id} was refused: {what}"));
                 }
                 return;
             }
-            Happened::Unexpected(peer) => {
+            // An outcome of what was not asked, or another one than before: counted alone, as it comes at any rate.
+            Happened::Unexpected(_) => {
                 count("unexpected");
-                tracing::info!(%peer, "A peer told an outcome of what was not asked, or another one than before.");
                 return;
             }
         }
@@ -159,5 +161,79 @@ fn refusal(reason: RequestReason, kind: &str) -> String {
         RequestReason::TooMany => "as many of its requests wait as are let wait; decide them".to_owned(),
         RequestReason::Conflicting => "its ID is that of another request".to_owned(),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use super::*;
+    use crate::{
+        config::limits::{REQUESTS_EVERY, REQUESTS_OPEN},
+        federation::{
+            protocol::Now,
+            request::{Book, RequestId, Said, Terms},
+        },
+        model::{
+            Timestamp,
+            peer_request::{Asked, PriorityCause, RequestKind},
+        },
+    };
+
+    const WALL: u64 = 1_767_225_600_000;
+
+    fn priority(number: u64) -> Said {
+        let until = Timestamp(i64::try_from(WALL).unwrap() + 24 * 3_600_000);
+        let asked = Asked::EmergencyPriority { link: "vienna-brno".into(), until, cause: PriorityCause::Exercise };
+        Said::Request { id: RequestId::of(number), asked, valid_for_s: 3_600 }
+    }
+
+    #[test]
+    fn however_much_a_peer_asks_it_has_one_alarm_until_all_is_decided() {
+        let (west, north) = (OriginId::from("west"), OriginId::from("north"));
+        let terms = Terms { kinds: [RequestKind::EmergencyPriority].into(), links: ["vienna-brno".to_owned()].into() };
+        let mut book = Book::default();
+        book.set_terms(BTreeMap::from([(west.clone(), terms)]));
+        let mut keys = BTreeSet::new();
+        let mut look = |book: &Book| {
+            let AlarmRequest { key, report, .. } = waiting_alarm("mx/east", &west, &book.waiting(&west));
+            keys.insert(key.to_string());
+            report.map(|report| report.text)
+        };
+        // More than one alarm each would leave room for, each decided before the next ones come.
+        for number in 0..2_000 {
+            let passed = number * u64::try_from(REQUESTS_EVERY.as_millis()).unwrap();
+            let now = Now { mono: passed, wall: WALL + passed };
+            let plan = book.heard(&west, priority(number), now);
+            book.apply(&plan);
+            assert!(look(&book).is_some(), "{number} waits");
+            let oldest = number.saturating_sub(REQUESTS_OPEN as u64 - 1);
+            if number >= REQUESTS_OPEN as u64 - 1 {
+                let plan = book.decide(RequestId::of(oldest).as_str(), None, "anna", now).unwrap();
+                book.apply(&plan);
+                assert!(look(&book).is_some(), "the others wait still");
+            }
+        }
+        let waiting = book.waiting(&west);
+        assert_eq!(waiting.len(), REQUESTS_OPEN - 1);
+        let told = look(&book).unwrap();
+        assert!(
+            told.starts_with(&format!("15 requests wait for a decision; the oldest is {}", waiting[0].id)),
+            "{told}"
+        );
+        let ids: Vec<RequestId> = waiting.iter().map(|entry| entry.id.clone()).collect();
+        assert!(ids.is_sorted(), "oldest first");
+        let now = Now { mono: 0, wall: WALL };
+        let mut raised = Vec::new();
+        for id in &ids {
+            let plan = book.decide(id.as_str(), None, "anna", now).unwrap();
+            book.apply(&plan);
+            raised.push(look(&book).is_some());
+        }
+        let last = raised.pop();
+        assert!(last == Some(false) && raised.iter().all(|raised| *raised), "cleared with the last alone: {raised:?}");
+        assert_eq!(keys.len(), 1, "{keys:?}");
+        assert_eq!(waiting_alarm("mx/east", &north, &[]).key.resource, "requests of domain north");
     }
 }
