@@ -128,7 +128,8 @@ impl Node {
             }
         }
         let too_many = manifest.sections.len() > settings.sections || document.sections.len() > settings.sections;
-        if too_many || bytes > settings.document_bytes {
+        let too_long = manifest.valid_for_ms > settings.longest_valid_for;
+        if too_many || too_long || bytes > settings.document_bytes {
             return Err(Fault::OverLimit);
         }
         Ok(())

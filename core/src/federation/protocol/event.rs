@@ -10,7 +10,7 @@ use super::{
 /// Why an item was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Fault {
-    /// Too many items, sections, bytes or audiences.
+    /// Too many items, sections, bytes or audiences, or too long a validity.
     OverLimit,
     /// More than the neighbour's tokens for this slot.
     TooOften,

@@ -71,7 +71,7 @@ impl Evidence {
             return None;
         }
         if self.age <= self.valid_for {
-            return Some(self.valid_for - self.age + 1);
+            return Some((self.valid_for - self.age).saturating_add(1));
         }
         let patience = self.valid_for.saturating_mul(4);
         (self.since_advance < patience).then(|| patience - self.since_advance)
@@ -187,6 +187,14 @@ mod tests {
             seen.push(judge(&at(now)));
         }
         assert_eq!((now, seen), (40, vec![Freshness::Fresh, Freshness::Stale, Freshness::Unreachable]));
+    }
+
+    #[test]
+    fn a_validity_without_end_lasts_as_long_as_can_be_told() {
+        let endless =
+            Evidence { age: 0, valid_for: u64::MAX, since_advance: 0, direct: true, leaving: false, member: true };
+        assert_eq!((endless.lasts(), judge(&endless)), (Some(u64::MAX), Freshness::Fresh));
+        assert_eq!(Evidence { age: u64::MAX, ..endless }.lasts(), Some(1));
     }
 
     #[test]

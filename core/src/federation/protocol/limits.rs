@@ -7,6 +7,9 @@ pub struct Settings {
     pub refresh: u64,
     /// How long a document may be thought of as fresh: three refreshes, so that one may be lost.
     pub valid_for: u64,
+    /// Longest validity taken of another's manifest: what is silent for a day is not shown any more, so nothing that is silent is
+    /// to be called fresh for longer.
+    pub longest_valid_for: u64,
     /// Changes of a slot beyond the burst wait for a token of this interval.
     pub min_interval: u64,
     /// Changes of a slot that may come at once.
@@ -60,6 +63,7 @@ impl Default for Settings {
         Self {
             refresh: 15_000,
             valid_for: 45_000,
+            longest_valid_for: 86_400_000,
             min_interval: 1_000,
             burst: 5,
             heartbeat: 5_000,

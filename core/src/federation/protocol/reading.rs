@@ -20,13 +20,11 @@ impl Node {
 
     /// What there is to judge an origin by, and whether it is disputed.
     pub(super) fn evidence(&self, origin: &OriginId, now: u64) -> Option<(Evidence, bool)> {
-        let member = self.roster.members.get(origin);
         let of_origin = || self.slots_of(origin);
-        let current = |held: &&Held| member.is_none_or(|member| member.admits(held.manifest.version));
         let all = || of_origin().filter_map(|(_, state)| state.held.as_ref());
         // What is of a former life, or withdrawn, says nothing as long as there is something else.
-        let epoch = all().filter(current).map(|held| held.manifest.version.epoch).max();
-        let of_this_life = all().filter(current).filter(|held| Some(held.manifest.version.epoch) == epoch);
+        let epoch = self.newest_epoch(origin);
+        let of_this_life = all().filter(|held| epoch.is_some() && self.is_of_its_life(origin, held, epoch));
         let newest = of_this_life.min_by_key(|held| (held.manifest.leaving, held.age(now))).or_else(|| all().next())?;
         let advanced = of_origin().map(|(_, state)| state.advanced_at).max().unwrap_or(0);
         let evidence = Evidence {
@@ -35,10 +33,26 @@ impl Node {
             since_advance: now.saturating_sub(advanced),
             direct: *origin == self.me || self.session_with(origin).is_some(),
             leaving: newest.manifest.leaving,
-            member: member.is_some() && current(&newest),
+            member: self.roster.members.contains_key(origin) && self.counts(origin, newest),
         };
         let disputed = of_origin().any(|(_, state)| state.is_disputed());
         Some((evidence, disputed))
+    }
+
+    /// Whether the roster admits a document. It says nothing of an origin that it has not.
+    fn counts(&self, origin: &OriginId, held: &Held) -> bool {
+        self.roster.members.get(origin).is_none_or(|member| member.admits(held.manifest.version))
+    }
+
+    /// The newest life of an origin that is heard of; `None` if nothing that is held of it counts.
+    fn newest_epoch(&self, origin: &OriginId) -> Option<u64> {
+        let held = self.documents_of(origin).map(|(_, held)| held);
+        held.filter(|held| self.counts(origin, held)).map(|held| held.manifest.version.epoch).max()
+    }
+
+    /// Whether a document is of its origin's newest life; if nothing of that counts, all are alike.
+    fn is_of_its_life(&self, origin: &OriginId, held: &Held, newest: Option<u64>) -> bool {
+        newest.is_none_or(|epoch| held.manifest.version.epoch == epoch && self.counts(origin, held))
     }
 
     /// The document held of a slot.
@@ -52,8 +66,8 @@ impl Node {
         self.slots.iter().filter_map(|(slot, state)| Some((slot, state.held.as_ref()?)))
     }
 
-    /// The documents held of one origin that are worth showing: not what nothing newer has come of for a day. That is kept only
-    /// so that nothing older is believed.
+    /// The documents held of one origin that are worth showing: not what a former life said, and not what nothing newer has
+    /// come of for a day. That is kept only so that nothing older is believed.
     pub fn shown_of<'node>(
         &'node self,
         origin: &'node OriginId,
@@ -61,8 +75,20 @@ impl Node {
     ) -> impl Iterator<Item = (&'node Slot, &'node Held)> {
         let lasts = self.settings.keep_stale;
         let worth = move |state: &&SlotState| *origin == self.me || now.saturating_sub(state.advanced_at) <= lasts;
+        let newest = self.newest_epoch(origin);
         let shown = self.slots_of(origin).filter(move |(_, state)| worth(state));
-        shown.filter_map(|(slot, state)| Some((slot, state.held.as_ref()?)))
+        let shown = shown.filter_map(|(slot, state)| Some((slot, state.held.as_ref()?)));
+        shown.filter(move |(_, held)| self.is_of_its_life(origin, held, newest))
+    }
+
+    /// The documents held of one origin's newest life: it says no more what it said in a former one. If none of them counts
+    /// under the roster, all that are held.
+    pub fn documents_of_its_life<'node>(
+        &'node self,
+        origin: &'node OriginId,
+    ) -> impl Iterator<Item = (&'node Slot, &'node Held)> {
+        let newest = self.newest_epoch(origin);
+        self.documents_of(origin).filter(move |(_, held)| self.is_of_its_life(origin, held, newest))
     }
 
     /// The documents held of one origin.

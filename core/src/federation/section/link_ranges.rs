@@ -21,6 +21,18 @@ pub struct Range {
     pub count: u64,
 }
 
+impl Range {
+    /// Between what the values of both lie.
+    #[must_use]
+    pub fn join(self, other: Self) -> Self {
+        Self {
+            min: self.min.min(other.min),
+            max: self.max.max(other.max),
+            count: self.count.saturating_add(other.count),
+        }
+    }
+}
+
 /// Section `linkRanges`: ends of links to other domains, in sum. A link that both of its ends tell of is counted at both.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -71,11 +83,7 @@ impl LinkRanges {
             (&mut self.key_store_fill_ratio, other.key_store_fill_ratio),
         ] {
             *ours = match (*ours, theirs) {
-                (Some(one), Some(other)) => Some(Range {
-                    min: one.min.min(other.min),
-                    max: one.max.max(other.max),
-                    count: one.count.saturating_add(other.count),
-                }),
+                (Some(one), Some(other)) => Some(one.join(other)),
                 (one, other) => one.or(other),
             };
         }

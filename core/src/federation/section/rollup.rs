@@ -2,7 +2,7 @@
 //!
 //! In: what each source says, and how fresh that is. Out: sums that carry their worst freshness and name their sources, so that
 //! whoever holds these can add up again ([`check`]); and what of another's roll-up is believed. Nothing is decided here of who
-//! may hear a source; of a single source that did not tell everybody, nothing is told as a sum.
+//! may hear a source; a figure that all but one source of it have told everybody is not told as a sum.
 //!
 //! ```text
 //!   documents held --Said--> sum --> section `rollup` --form, believed--> check: agrees, differs, cannot be checked
@@ -17,13 +17,16 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{Alarms, Counts, Fitted, Health, LinkRanges, form};
+use super::{Alarms, Counts, Fitted, Health, LinkRanges, Range, form};
 use crate::federation::protocol::{Audience, Hash, Manifest, OriginId, Role, Roster, SectionBody, Slot};
 
 /// Name of the section.
 pub const SECTION: &str = "rollup";
-/// Sources of all areas of one roll-up: what fits into a section with room to spare.
+/// Sources of all areas of one roll-up: what fits into [`MOST_BYTES`] if their names are short.
 pub const MOST_SOURCES: usize = 256;
+/// Bytes of one roll-up: three quarters of what readers take of a section, so that none of them refuses the document that it
+/// is in.
+pub const MOST_BYTES: usize = 48 * 1024;
 /// A source has said nothing yet.
 pub const UNHEARD: &str = "unheard";
 /// A source has signed two manifests of one version: which of them holds, nobody knows.
@@ -193,12 +196,31 @@ fn add(sum: &mut u64, count: u64) {
     *sum = sum.saturating_add(count).min(form::MOST_COUNTED);
 }
 
-/// What those in the sum say under one heading. One alone that did not tell everybody would be told as it is: then there is no sum.
-fn told_of<'a, T: 'a>(sources: &'a [(Source, Option<&'a Said>)], of: impl Fn(&'a Said) -> Option<&'a T>) -> Vec<&'a T> {
+/// What is handed in of each source: what it says, where that is known.
+type Sources<'a> = [(Source, Option<&'a Said>)];
+
+/// What those in the sum say of one figure. Who says nothing of it, or zero, has no part in it. Where one alone of those that
+/// have did not tell everybody, the sum would tell what it said: then there is none.
+fn told_of<'a, T: Default + PartialEq>(sources: &Sources<'a>, of: impl Fn(&'a Said) -> Option<T>) -> Vec<T> {
     let counted = sources.iter().filter(|(source, _)| source.is_in_the_sum());
-    let told: Vec<_> = counted.filter_map(|(source, said)| Some((source, of((*said)?)?))).collect();
+    let told = counted.filter_map(|(source, said)| Some((source, of((*said)?)?)));
+    let told: Vec<_> = told.filter(|(_, figure)| *figure != T::default()).collect();
     let in_confidence = told.iter().filter(|(source, _)| source.audience.as_deref() != Some("federation")).count();
-    if in_confidence == 1 { Vec::new() } else { told.into_iter().map(|(_, said)| said).collect() }
+    if in_confidence == 1 { Vec::new() } else { told.into_iter().map(|(_, figure)| figure).collect() }
+}
+
+/// The same of figures that have names: each is one.
+fn told_by_name<'a, T: Copy + Default + PartialEq + 'a>(
+    sources: &Sources<'a>,
+    of: impl Fn(&'a Said) -> Option<&'a BTreeMap<String, T>>,
+) -> Vec<(&'a str, T)> {
+    let all = sources.iter().filter_map(|(_, said)| of((*said)?));
+    let names: BTreeSet<&str> = all.flat_map(BTreeMap::keys).map(String::as_str).collect();
+    let one = |name| {
+        let figures = told_of(sources, |said| of(said)?.get(name).copied());
+        figures.into_iter().map(move |figure| (name, figure))
+    };
+    names.into_iter().flat_map(one).collect()
 }
 
 /// The sum of what sources say. Each is in it once, whatever is handed in.
@@ -213,19 +235,36 @@ pub fn sum(area: &str, sources: impl IntoIterator<Item = (Source, Option<Said>)>
     add_up(area, &held)
 }
 
-fn add_up(area: &str, sources: &[(Source, Option<&Said>)]) -> AreaSum {
-    let mut all = AreaSum { area: area.to_owned(), ..AreaSum::default() };
-    for (point, counts) in told_of(sources, |said| said.health.as_ref()).into_iter().flat_map(|one| &one.components) {
-        let sum = all.components.entry(point.clone()).or_default();
+fn links(sources: &Sources<'_>) -> LinkRanges {
+    let range = |of: fn(&LinkRanges) -> Option<Range>| {
+        let told = told_of(sources, |said| of(said.links.as_ref()?).filter(|range| range.count > 0));
+        let all = told.into_iter().reduce(Range::join)?;
+        Some(Range { count: all.count.min(form::MOST_COUNTED), ..all })
+    };
+    let mut states = BTreeMap::new();
+    for (state, count) in told_by_name(sources, |said| Some(&said.links.as_ref()?.states)) {
+        add(states.entry(state.to_owned()).or_default(), count);
+    }
+    LinkRanges {
+        states,
+        qber_ratio: range(|links| links.qber_ratio),
+        secret_key_rate_bps: range(|links| links.secret_key_rate_bps),
+        key_store_fill_ratio: range(|links| links.key_store_fill_ratio),
+    }
+}
+
+fn add_up(area: &str, sources: &Sources<'_>) -> AreaSum {
+    let mut all = AreaSum { area: area.to_owned(), links: links(sources), ..AreaSum::default() };
+    for (point, counts) in told_by_name(sources, |said| Some(&said.health.as_ref()?.components)) {
+        let sum = all.components.entry(point.to_owned()).or_default();
         add(&mut sum.known, counts.known);
         add(&mut sum.connected, counts.connected);
         add(&mut sum.silent, counts.silent);
         add(&mut sum.impaired, counts.impaired);
     }
-    for (severity, count) in told_of(sources, |said| said.alarms.as_ref()).into_iter().flat_map(|one| &one.raised) {
-        add(all.raised.entry(severity.clone()).or_default(), *count);
+    for (severity, count) in told_by_name(sources, |said| Some(&said.alarms.as_ref()?.raised)) {
+        add(all.raised.entry(severity.to_owned()).or_default(), count);
     }
-    told_of(sources, |said| said.links.as_ref()).into_iter().for_each(|links| all.links.join(links));
     for (source, _) in sources {
         add(all.domains.entry(source.state.clone()).or_default(), 1);
         if source.is_in_the_sum() {

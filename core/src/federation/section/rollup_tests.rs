@@ -60,6 +60,82 @@ fn of_one_source_that_told_in_confidence_there_is_no_sum() {
     assert_eq!(known(vec![one("area"), one("aggregator"), one("federation")]), 9);
 }
 
+/// What is told of these sources, each with whom it told.
+fn told(all: &[(&str, &str, Said)]) -> AreaSum {
+    let told = sum(
+        "north",
+        all.iter().map(|(origin, audience, said)| (source(origin, "fresh", audience), Some(said.clone()))),
+    );
+    let held = |source: &Source| all.iter().find(|(origin, ..)| *origin == source.origin).map(|(.., said)| said);
+    assert_eq!(check(&told, held), Check::Agrees, "who adds up again leaves out the same");
+    told
+}
+
+fn of_links(ends: &[LinkEnd]) -> Said {
+    Said { links: Some(LinkRanges::of(ends)), ..Said::default() }
+}
+
+fn of_alarms(raised: &[(&str, u64)]) -> Said {
+    let raised = raised.iter().map(|(severity, count)| ((*severity).to_owned(), *count)).collect();
+    Said { alarms: Some(Alarms { raised, ..Alarms::default() }), ..Said::default() }
+}
+
+fn of_health(points: &[(&str, u64)]) -> Said {
+    let counts = |known: u64| Counts { known, ..Counts::default() };
+    let components = points.iter().map(|(point, known)| ((*point).to_owned(), counts(*known))).collect();
+    Said { health: Some(Health { components }), ..Said::default() }
+}
+
+#[test]
+fn links_that_one_source_alone_has_are_not_told_in_sum() {
+    let end = |state: &str, qber: Option<f64>, fill: f64| LinkEnd {
+        state: state.to_owned(),
+        qber_ratio: qber,
+        key_store_fill_ratio: Some(fill),
+        ..LinkEnd::default()
+    };
+    let (one, none) = (of_links(&[end("up", Some(0.03), 0.5)]), of_links(&[]));
+    let links =
+        |other: &Said, audience: &str| told(&[("a", "area", one.clone()), ("b", audience, other.clone())]).links;
+    assert_eq!(links(&none, "area"), LinkRanges::default());
+    assert_eq!(links(&none, "federation"), LinkRanges::default());
+    // Each state and each range is a figure of its own.
+    let both = links(&of_links(&[end("up", None, 0.1), end("down", None, 0.2)]), "aggregator");
+    assert_eq!((both.states, both.qber_ratio), ([("up".to_owned(), 2)].into(), None));
+    assert_eq!(both.key_store_fill_ratio, Some(Range { min: 0.1, max: 0.5, count: 3 }));
+    // Who knows what everybody knows would subtract it.
+    assert_eq!(links(&one, "federation"), LinkRanges::default());
+    let public = told(&[("a", "federation", one.clone()), ("b", "area", none)]).links;
+    assert_eq!(Some(public), one.links, "that everybody knows");
+}
+
+#[test]
+fn alarms_that_one_source_alone_has_are_not_told_in_sum() {
+    let raised = |a: &[(&str, u64)], b: &[(&str, u64)]| {
+        told(&[("a", "area", of_alarms(a)), ("b", "area", of_alarms(b)), ("c", "federation", of_alarms(&[]))]).raised
+    };
+    assert_eq!(raised(&[("major", 1)], &[]), BTreeMap::new());
+    assert_eq!(raised(&[("major", 1)], &[("major", 0)]), BTreeMap::new(), "zero is no part of a sum");
+    assert_eq!(raised(&[("major", 0)], &[]), BTreeMap::new(), "nor is it told of one");
+    let both = raised(&[("major", 1), ("critical", 4)], &[("major", 2), ("minor", 3)]);
+    assert_eq!(both, [("major".to_owned(), 3)].into());
+}
+
+#[test]
+fn a_reference_point_that_one_source_alone_has_is_not_told_in_sum() {
+    let (a, b) = (of_health(&[("mq", 2), ("mk", 3)]), of_health(&[("mk", 4), ("mc", 0)]));
+    let points = |first: &str, second: &str| {
+        let told = told(&[("a", first, a.clone()), ("b", second, b.clone())]);
+        told.components.into_iter().map(|(point, counts)| (point, counts.known)).collect::<Vec<_>>()
+    };
+    assert_eq!(points("area", "aggregator"), [("mk".to_owned(), 7)]);
+    assert_eq!(points("area", "federation"), []);
+    assert_eq!(points("federation", "area"), [("mq".to_owned(), 2)]);
+    let excluded = (source("b", "excluded", "area"), Some(b.clone()));
+    let one = sum("north", [(source("a", "fresh", "area"), Some(a.clone())), excluded]);
+    assert_eq!(one.components, BTreeMap::new(), "who is not in the sum hides nobody");
+}
+
 #[test]
 fn ages_are_told_in_steps_and_never_too_low() {
     assert_eq!([0, 44_999, 45_000].map(|age| age_told(age, 45_000)), [45; 3]);
@@ -177,6 +253,28 @@ fn any_source() -> impl Strategy<Value = (Source, Option<Said>)> {
 }
 
 proptest! {
+    /// Of those that have a part in a figure that is told, two at least did so in confidence, or none.
+    #[test]
+    fn no_figure_tells_what_one_source_said_in_confidence(all in prop::collection::vec(any_source(), 1..8)) {
+        let told = sum("north", all.clone());
+        let once: BTreeMap<String, _> = all.into_iter().rev().map(|one| (one.0.origin.clone(), one)).collect();
+        let confiding = |has: &dyn Fn(&Said) -> bool| {
+            let theirs = once.values().filter(|(source, _)| source.is_in_the_sum() && source.audience.as_deref() != Some("federation"));
+            theirs.filter(|(_, said)| said.as_ref().is_some_and(has)).count()
+        };
+        if told.components.contains_key("mk") {
+            let has = |said: &Said| said.health.as_ref().is_some_and(|one| one.components["mk"].known > 0);
+            prop_assert_ne!(confiding(&has), 1);
+        }
+        if told.raised.contains_key("major") {
+            let has = |said: &Said| said.alarms.as_ref().is_some_and(|one| one.raised["major"] > 0);
+            prop_assert_ne!(confiding(&has), 1);
+        }
+        if told.links != LinkRanges::default() {
+            prop_assert_ne!(confiding(&|said: &Said| said.links.is_some()), 1);
+        }
+    }
+
     /// I12: a roll-up is what its listed sources add up to, worst age carried, no source twice; also after it has been written
     /// through the filter and read by another.
     #[test]

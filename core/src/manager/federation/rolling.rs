@@ -10,7 +10,7 @@ use crate::federation::{
     protocol::{Freshness, Held, Member, Node, OriginId, Role, Roster, SectionBody, Slot, Standing},
     section::{
         Rollup,
-        rollup::{self, DISPUTED, MOST_SOURCES, Said, Source, UNHEARD},
+        rollup::{self, AreaSum, DISPUTED, MOST_BYTES, MOST_SOURCES, Said, Source, UNHEARD},
     },
 };
 
@@ -52,13 +52,12 @@ fn told(slot: &Slot, held: &Held, standing: Standing, now: u64) -> Option<Told> 
 /// What is held of the members whom `own` adds up: of its area, or of every area if it has none. Nothing unless it is an aggregator.
 pub(super) fn heard(node: &Node, roster: &Roster, own: &OriginId, now: u64) -> Vec<Heard> {
     let Some(us) = roster.members.get(own).filter(|us| us.role == Role::Aggregator) else { return Vec::new() };
-    let mut held: BTreeMap<&OriginId, Vec<(&Slot, &Held)>> = BTreeMap::new();
-    node.documents().for_each(|(slot, document)| held.entry(&slot.origin).or_default().push((slot, document)));
     let is_ours = |area: &str| !area.is_empty() && (us.area.is_empty() || *us.area == *area);
     let members = roster.members.iter().filter(|(_, member)| member.role == Role::Member && is_ours(&member.area));
     let one = |(origin, member): (&OriginId, &Member)| {
         let standing = node.standing(origin, now);
-        let documents = held.get(origin).into_iter().flatten();
+        // What a former life said to its area or to aggregators, it may tell them no more.
+        let documents = node.documents_of_its_life(origin);
         let documents = documents.filter_map(|(slot, held)| told(slot, held, standing?, now)).collect();
         Heard { area: Arc::clone(&member.area), origin: origin.clone(), documents }
     };
@@ -113,31 +112,64 @@ impl Roller {
             let source = best(documents.into_iter().map(read).collect()).unwrap_or_else(unheard);
             areas.entry(area).or_default().push(source);
         }
-        let (mut rollup, mut listed, mut left_out) = (Rollup::default(), 0, Vec::new());
+        let (mut rollup, mut room, mut left_out) = (Rollup::default(), Room::default(), Vec::new());
         for (area, sources) in areas {
-            if listed + sources.len() > MOST_SOURCES {
+            let sum = rollup::sum(&area, sources);
+            if room.takes(&sum) {
+                rollup.areas.push(sum);
+            } else {
                 left_out.push(area);
-                continue;
             }
-            listed += sources.len();
-            rollup.areas.push(rollup::sum(&area, sources));
         }
-        if left_out != self.left_out && !left_out.is_empty() {
-            let areas = left_out.join(", ");
+        self.leave_out(left_out);
+        (!rollup.areas.is_empty()).then_some(rollup)
+    }
+
+    /// Says which areas did not fit, once for as long as they are the same.
+    fn leave_out(&mut self, areas: Vec<Arc<str>>) {
+        if areas != self.left_out && !areas.is_empty() {
             tracing::warn!(
-                areas,
+                areas = areas.join(", "),
                 most = MOST_SOURCES,
-                "Areas are left out of the roll-up: it has too many sources. Give each area an aggregator."
+                most_bytes = MOST_BYTES,
+                "Areas are left out of the roll-up: it has too many sources, or too many bytes. Give each area an aggregator; \
+                 an area that has one and is left out is to be divided."
             );
         }
-        self.left_out = left_out;
-        (!rollup.areas.is_empty()).then_some(rollup)
+        self.left_out = areas;
+    }
+}
+
+/// What of a roll-up is taken up by the areas that are in it.
+struct Room {
+    sources: usize,
+    bytes: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { sources: 0, bytes: r#"{"areas":[]}"#.len() }
+    }
+}
+
+impl Room {
+    /// Takes an area in; false if it does not fit.
+    fn takes(&mut self, sum: &AreaSum) -> bool {
+        // What cannot be written would not be published either; a comma goes with each.
+        let bytes = serde_json::to_vec(sum).map_or(MOST_BYTES, |text| text.len() + 1);
+        let (sources, bytes) = (self.sources + sum.sources.len(), self.bytes.saturating_add(bytes));
+        let fits = sources <= MOST_SOURCES && bytes <= MOST_BYTES;
+        if fits {
+            *self = Self { sources, bytes };
+        }
+        fits
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::federation::protocol::Settings;
 
     fn heard(origin: &str, area: &str, version: &str, content: &str) -> Heard {
         let health = br#"{"components":{"mk":{"known":2}}}"#.as_slice();
@@ -201,6 +233,29 @@ mod tests {
         assert_eq!(versions(&changed), ["1.1.3", "1.1.1"]);
         assert_eq!(roller.roll_up(Vec::new()), None);
         assert!(roller.named.is_empty(), "what is not heard of any more is forgotten");
+    }
+
+    #[test]
+    fn a_roll_up_stays_below_what_readers_take_of_a_section() {
+        // Sources as they are written: 90 of them have about 17 KiB.
+        let hash = rollup::half(&crate::federation::protocol::Hash([255; 32]));
+        let one = |area: &str, number: usize| {
+            let mut one = heard(&format!("{area}-{number:03}"), area, "1.1876543210123456.7", &hash);
+            one.documents[0].source.manifest_hash = Some(hash.clone());
+            one
+        };
+        let many = |area: &str, count: usize| (0..count).map(|number| one(area, number)).collect::<Vec<_>>();
+        let mut roller = Roller::default();
+        let areas = [many("a", 90), many("b", 90), many("c", 75), many("d", 1)];
+        let rollup = roller.roll_up(areas.into_iter().flatten().collect()).unwrap();
+        assert_eq!(rollup.areas.iter().map(|one| one.area.as_str()).collect::<Vec<_>>(), ["a", "b", "d"]);
+        assert_eq!(roller.left_out, [Arc::from("c")], "fewer than {MOST_SOURCES} sources, and yet too much");
+        let whole = |rollup: &Rollup| serde_json::to_vec(rollup).unwrap().len();
+        let third = rollup::sum("c", many("c", 75).into_iter().map(|mut one| (one.documents.remove(0).source, None)));
+        assert!(whole(&rollup) <= MOST_BYTES, "{}", whole(&rollup));
+        let with_it = Rollup { areas: rollup.areas.into_iter().chain([third]).collect() };
+        assert!(whole(&with_it) > MOST_BYTES, "{}", whole(&with_it));
+        assert!(MOST_BYTES < Settings::default().section_bytes);
     }
 
     #[test]

@@ -77,3 +77,31 @@ fn who_tells_everybody_nothing_any_more_is_withdrawn_for_those_and_fresh_for_the
     net.give("n1", Input::Leave);
     assert_eq!(seen(&net, "n2"), Some(Freshness::Withdrawn));
 }
+
+#[test]
+fn what_a_former_life_told_its_area_is_kept_and_neither_shown_nor_added_up() {
+    let mut net = two_areas();
+    tell(&mut net, "n1", "federation", "well");
+    tell(&mut net, "n1", "area:north", "well, and more");
+    let seen = |net: &Net| {
+        let (node, n1) = (&net.nodes["hub-n"], id("n1"));
+        let words = |(slot, _): (&Slot, &Held)| slot.audience.to_string();
+        let shown: Vec<String> = node.shown_of(&n1, net.now).map(words).collect();
+        let added_up: Vec<String> = node.documents_of_its_life(&n1).map(words).collect();
+        assert_eq!(shown, added_up);
+        (node.documents_of(&n1).count(), shown)
+    };
+    assert_eq!(seen(&net), (2, vec!["federation".to_owned(), "area:north".to_owned()]));
+    // It begins anew, and its area is told no more than everybody.
+    net.start("n1");
+    net.give("n1", Input::Roster(areas()));
+    tell(&mut net, "n1", "federation", "well again");
+    net.join("n1", "hub-n");
+    assert_eq!(seen(&net), (2, vec!["federation".to_owned()]));
+    // If nothing of it counts any more, all that it said is there to be shown as excluded.
+    let mut next = Roster { version: 3, ..areas() };
+    next.members.get_mut(&id("n1")).expect("n1").min_epoch = MAX_COUNT;
+    net.give("hub-n", Input::Roster(next));
+    assert_eq!(seen(&net).1.len(), 2);
+    assert_eq!(net.nodes["hub-n"].standing(&id("n1"), net.now).map(|seen| seen.freshness), Some(Freshness::Excluded));
+}

@@ -93,3 +93,23 @@ fn what_nothing_newer_came_of_for_a_day_is_kept_and_not_shown() {
     net.publish("b", "well");
     assert_eq!(shown(&net, "b", day + 1), 1, "what we say ourselves is never old");
 }
+
+#[test]
+fn a_validity_of_more_than_a_day_is_over_the_limit_and_nobody_is_blamed() {
+    let mut net = Net::of(&["a", "b"]);
+    let (_, at_b) = net.join("a", "b");
+    let day = Settings::default().longest_valid_for;
+    let mut tell = |valid_for_ms: u64, seq: u64| {
+        let manifest = Manifest { valid_for_ms, ..signed("a", 9 << 20, seq, 1).jws.manifest().expect("a manifest") };
+        let jws = Jws::sign(&manifest, &OwnKey("a".to_owned())).expect("signed");
+        let document = Document { jws, ..signed("a", 9 << 20, seq, 1) };
+        net.give("b", Input::Report { session: at_b, items: vec![Item::Document(document)] });
+        let over = net.happened("b", |event| matches!(event, Event::Dropped { fault: Fault::OverLimit, .. }));
+        (over, net.nodes["b"].documents_of(&id("a")).count())
+    };
+    assert_eq!([tell(u64::MAX, 1), tell(day + 1, 2)], [(1, 0), (2, 0)]);
+    assert_eq!(tell(day, 3), (2, 1));
+    net.pass(1_000);
+    assert_eq!(net.nodes["b"].standing(&id("a"), net.now).map(|seen| seen.freshness), Some(Freshness::Fresh));
+    assert_eq!(net.happened("b", |event| matches!(event, Event::Quarantined(_))), 0);
+}
