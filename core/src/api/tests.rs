@@ -521,7 +521,7 @@ fn requests_of_peers_are_listed_and_decided_and_peers_asked_by_operators() {
     assert_eq!((&done["state"], &done["by"]), (&"accepted".into(), &"ops".into()));
     assert_eq!(manager.post(&format!("{path}/decline"), "ops-token", "").ok()["reason"], "unspecified");
     let told =
-        manager.post(&format!("{path}/decline"), "ops-token", "{\"reason\":\"too-many\"}").problem(400, "bad-body");
+        manager.post(&format!("{path}/decline"), "ops-token", "{\"reason\":\"too-many\"}").problem(409, "not-possible");
     assert!(told.contains("not an operator's"), "{told}");
     manager.post("/api/v1/peer-requests/fedcba9876543210/accept", "ops-token", "").problem(409, "not-possible");
     manager.post("/api/v1/peer-requests/0/accept", "ops-token", "").problem(404, "not-found");
@@ -537,17 +537,29 @@ fn requests_of_peers_are_listed_and_decided_and_peers_asked_by_operators() {
         (&"other".into(), &"2026-01-01T00:00:00.000Z".into()),
         "{asked}"
     );
-    for (body, says) in [
-        (r#"{"kind":"coffee","links":["l"]}"#, "unknown variant `coffee`"),
-        (r#"{"kind":"maintenance","links":["l"],"until":"2026-01-01T00:00:00Z","effect":"none"}"#, "needs `from`"),
+    for (body, says, status, kind) in [
+        (r#"{"kind":"coffee","links":["l"]}"#, "unknown variant `coffee`", 400, "bad-body"),
+        (
+            r#"{"kind":"maintenance","links":["l"],"until":"2026-01-01T00:00:00Z","effect":"none"}"#,
+            "needs `from`",
+            409,
+            "not-possible",
+        ),
         (
             r#"{"kind":"emergencyPriority","links":["a","b"],"until":"2026-01-01T00:00:00Z","cause":"exercise"}"#,
             "names one link",
+            409,
+            "not-possible",
         ),
-        (r#"{"kind":"emergencyPriority","links":["a"],"effect":"none"}"#, "`effect` does not belong"),
-        (r#"{"kind":"emergencyPriority","links":["a"],"note":"call Jane"}"#, "unknown field `note`"),
+        (
+            r#"{"kind":"emergencyPriority","links":["a"],"effect":"none"}"#,
+            "`effect` does not belong",
+            409,
+            "not-possible",
+        ),
+        (r#"{"kind":"emergencyPriority","links":["a"],"note":"call Jane"}"#, "unknown field `note`", 400, "bad-body"),
     ] {
-        let told = manager.post(path, "ops-token", body).problem(400, "bad-body");
+        let told = manager.post(path, "ops-token", body).problem(status, kind);
         assert!(told.contains(says), "{told}");
     }
     manager
@@ -587,6 +599,6 @@ fn views_over_several_domains_are_shown() {
     assert_eq!((&path["hops"][0]["link"], &path["hops"][0]["ends"][1]["state"]), (&"vienna-brno".into(), &Value::Null));
     let told = manager.get("/api/v1/domain-path?from=east&to=wets").problem(404, "not-found");
     assert!(told.contains("did you mean `west`?"), "{told}");
-    manager.get("/api/v1/domain-path?from=east&to=east").problem(400, "bad-parameter");
+    manager.get("/api/v1/domain-path?from=east&to=east").problem(404, "not-found");
     manager.get("/api/v1/domain-path?from=east").problem(400, "bad-parameter");
 }

@@ -26,7 +26,7 @@ fn reason(entry: &Entry) -> String {
     entry.reason.map(|reason| format!(": {reason}")).unwrap_or_default()
 }
 
-/// The alarm about what waits of a peer, oldest first: raised or told anew, or cleared if nothing does. One for each peer, whatever
+/// The alarm about what waits of a peer: raised, or cleared if nothing does. One for each peer, whatever
 /// it asks: alarms of the manager are limited in number, and not for a peer to use up.
 fn waiting_alarm(manager: &str, peer: &OriginId, waiting: &[&Entry]) -> AlarmRequest {
     let key = AlarmKey {
@@ -35,18 +35,13 @@ fn waiting_alarm(manager: &str, peer: &OriginId, waiting: &[&Entry]) -> AlarmReq
         alarm_type_id: ALARM.to_owned(),
         alarm_type_qualifier: "manager".to_owned(),
     };
-    let Some(oldest) = waiting.first() else {
+    if waiting.is_empty() {
         return AlarmRequest { key, report: None, text: "nothing that it asked waits any more".to_owned() };
-    };
-    let many = match waiting.len() {
-        1 => "1 request waits".to_owned(),
-        many => format!("{many} requests wait"),
-    };
-    let Entry { id, asked, deadline, .. } = oldest;
+    }
+    // An alarm that is raised keeps its text, so this says nothing that changes while others come and go.
     let text =
-        format!("{many} for a decision; the oldest is {id}: domain {peer} asks: {asked}; it expires at {deadline}");
-    let decide = format!("Decide: qkdnm peer requests accept {id}, or qkdnm peer requests decline {id} --reason ...");
-    let repairs = [decide.as_str(), "See all that wait: qkdnm peer requests"];
+        format!("domain {peer} asks for what an operator decides: see what, and until when, with qkdnm peer requests");
+    let repairs = ["Decide: qkdnm peer requests accept ID, or qkdnm peer requests decline ID --reason ..."];
     AlarmRequest { key, report: Some(own_report(ALARM, text, &repairs)), text: String::new() }
 }
 
@@ -218,10 +213,7 @@ mod tests {
         let waiting = book.waiting(&west);
         assert_eq!(waiting.len(), REQUESTS_OPEN - 1);
         let told = look(&book).unwrap();
-        assert!(
-            told.starts_with(&format!("15 requests wait for a decision; the oldest is {}", waiting[0].id)),
-            "{told}"
-        );
+        assert!(told.starts_with("domain west asks for what an operator decides"), "{told}");
         let ids: Vec<RequestId> = waiting.iter().map(|entry| entry.id.clone()).collect();
         assert!(ids.is_sorted(), "oldest first");
         let now = Now { mono: 0, wall: WALL };
