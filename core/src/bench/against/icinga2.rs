@@ -22,6 +22,7 @@ use super::Federation;
 use crate::{
     bench::{cut::Relay, ingest::micros, latency::Latency, site::Site},
     config::KeyExchange,
+    model::{ComponentId, ComponentRef, ReferencePoint},
     net::tls::provider,
     pki,
 };
@@ -36,6 +37,8 @@ const BEFORE: Duration = Duration::from_secs(1);
 const AFTER: Duration = Duration::from_secs(10);
 /// Nothing for so long: what has not come by then does not come any more.
 const SILENCE: Duration = Duration::from_secs(3);
+/// A connection to the API that was not used for so long is made anew.
+const IDLE: Duration = Duration::from_secs(4);
 /// The API's user and password, in configurations that live as long as the measurement.
 const CREDENTIALS: &str = "Basic YmVuY2g6YmVuY2g=";
 
@@ -51,7 +54,7 @@ pub fn run(site: &Site, changes: usize, pause: Duration, cut: Duration) -> anyho
     let satellite = Node::start(site, "satellite", satellite_port, Some(relay.address().port()))?;
     master.wait_for_satellite()?;
     let told = master.follow()?;
-    let mut results = Results { api: satellite.connect()?, number: 0 };
+    let mut results = Results { node: &satellite, api: satellite.connect()?, used: Instant::now(), number: 0 };
     let mut seen = Vec::new();
     for _ in 0..changes.max(1) {
         let sent = Instant::now();
@@ -125,14 +128,20 @@ fn collect(told: &Receiver<Told>, last: u64, numbers: &mut Vec<u64>) -> anyhow::
 type Api = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
 
 /// Results of the one service, given to the satellite.
-struct Results {
+struct Results<'a> {
+    node: &'a Node,
     api: Api,
+    used: Instant,
     number: u64,
 }
 
-impl Results {
+impl Results<'_> {
     /// One more. Good and bad in turn, so that each is a change of state.
     fn make(&mut self) -> anyhow::Result<()> {
+        // Icinga closes connections on which nobody has asked anything for a while.
+        if self.used.elapsed() > IDLE {
+            self.api = self.node.connect()?;
+        }
         self.number += 1;
         let body = format!(
             "{{\"type\":\"Service\",\"service\":\"km!store\",\"exit_status\":{},\"plugin_output\":\"number={};\"}}",
@@ -144,6 +153,7 @@ impl Results {
         if status != 200 {
             bail!("the satellite answered {status}: {answer}");
         }
+        self.used = Instant::now();
         Ok(())
     }
 
@@ -215,7 +225,8 @@ impl Node {
         let folder = site.folder().join(format!("icinga2-{name}"));
         let pki_folder = site.folder().join("pki");
         let request = pki::IssueRequest {
-            components: vec![],
+            // Icinga goes by the subject, which has the ID for its name.
+            components: vec![ComponentRef::new(ReferencePoint::Mx, ComponentId::new(name)?)],
             dns: vec![name.to_owned()],
             ips: vec![],
             days: 90,
