@@ -399,7 +399,8 @@ pub const DISCLOSURES_KEPT: u32 = 100_000;
 /// Requests to a peer, and of a peer, that are open at a time, each; beyond it an own one is not taken, and a peer's is refused
 /// as `too-many`.
 pub const REQUESTS_OPEN: usize = 16;
-/// Requests to a peer, and of a peer, that are kept, each; the oldest that is settled goes.
+/// Requests to a peer, and of a peer, that are kept, each; the oldest that is settled goes, maintenance that is still
+/// ahead last.
 pub const REQUESTS_KEPT: usize = 256;
 /// New requests of a peer that are taken at once, and how often one more is; beyond it they are refused as `too-often`.
 pub const REQUESTS_BURST: u32 = 16;

@@ -4,8 +4,9 @@
 //! are those at which this manager learnt of it; clocks of other domains are not compared. What is old is not taken for an end of it.
 
 use super::{
-    known_links::{KnownLink, Statement, rank},
+    known_links::{KnownLink, Statement},
     protocol::OriginId,
+    section::rank,
 };
 use crate::model::Severity;
 

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::protocol::{Freshness, OriginId};
+use super::{
+    protocol::{Freshness, OriginId},
+    section::{WORSE_AND_WORSE, rank},
+};
 use crate::model::Timestamp;
 
 /// To whom an end's state was said; the better is the greater, since it says more.
@@ -70,13 +73,6 @@ pub struct KnownLink {
     pub ends: [(OriginId, Option<Statement>); 2],
 }
 
-/// States from good to bad; `unknown` is what nobody says anything else of.
-const STATES: [&str; 4] = ["unknown", "up", "degraded", "down"];
-
-pub(super) fn rank(state: &str) -> usize {
-    STATES.iter().position(|known| *known == state).unwrap_or(0)
-}
-
 impl KnownLink {
     /// What its ends say that still holds.
     pub fn current(&self) -> impl Iterator<Item = &Statement> {
@@ -87,7 +83,7 @@ impl KnownLink {
     #[must_use]
     pub fn state(&self) -> &'static str {
         let worst = self.current().map(|said| rank(&said.state)).max().unwrap_or(0);
-        STATES.get(worst).copied().unwrap_or("unknown")
+        WORSE_AND_WORSE.get(worst).copied().unwrap_or("unknown")
     }
 
     /// The lower of what its ends say of a figure.

@@ -127,6 +127,13 @@ impl Catalogue {
         performance.chain(state.map(String::as_str))
     }
 
+    /// What an alarm type is called before other domains: its own name if it is a shared one, and one word for all that a component
+    /// or its vendor chose.
+    #[must_use]
+    pub fn shared_alarm_type<'a>(&'a self, id: &str) -> &'a str {
+        self.alarm_type(id).map_or("other", |kind| kind.id.as_str())
+    }
+
     /// The entry of an alarm type, if it is a shared one.
     #[must_use]
     pub fn alarm_type(&self, id: &str) -> Option<&AlarmType> {

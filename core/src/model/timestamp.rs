@@ -21,6 +21,12 @@ impl Timestamp {
         Self(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
     }
 
+    /// Without what is beyond whole seconds.
+    #[must_use]
+    pub const fn whole_seconds(self) -> Self {
+        Self(self.0 - self.0.rem_euclid(1_000))
+    }
+
     /// Reads RFC 3339 and nothing else; `None` if the text is not such a time. Digits beyond milliseconds are dropped; a
     /// leap second is the second before it.
     #[must_use]

@@ -116,15 +116,12 @@ fn not_to_be_asked(detail: impl Into<String>) -> Problem {
     Problem::new(StatusCode::CONFLICT, "not-possible", "Not to be asked", detail)
 }
 
-/// Stands for alarm types that the catalogue has not.
-const OTHER: &str = "other";
-
 impl Question {
     /// What is asked, with times in whole seconds.
     fn asked(self) -> Result<(Asked, Option<i64>), Problem> {
         let kind = self.kind.as_str();
         let needed = |name: &str| not_to_be_asked(format!("a request of kind `{kind}` needs `{name}`"));
-        let seconds = |time: Timestamp| Timestamp(time.0 - time.0.rem_euclid(1_000));
+        let seconds = Timestamp::whole_seconds;
         let one = |mut links: Vec<String>| match (links.pop(), links.is_empty()) {
             (Some(link), true) => Ok(link),
             _ => Err(not_to_be_asked(format!("a request of kind `{kind}` names one link in `links`"))),
@@ -156,11 +153,10 @@ impl Question {
             },
             RequestKind::IncidentHandOver => {
                 let told = self.alarm_type.ok_or_else(|| needed("alarmType"))?;
-                let shared = Catalogue::get().alarm_type(&told).map_or(OTHER, |kind| kind.id.as_str());
                 Asked::IncidentHandOver {
                     since: self.since.map(seconds).ok_or_else(|| needed("since"))?,
                     severity: self.severity.ok_or_else(|| needed("severity"))?,
-                    alarm_type: shared.to_owned(),
+                    alarm_type: Catalogue::get().shared_alarm_type(&told).to_owned(),
                     link: one(self.links)?,
                 }
             }

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use serde_json::{Map, Value};
 
-use super::{OTHER_TYPES, contents::SECTIONS, rollup};
+use super::{contents::SECTIONS, rollup};
 use crate::federation::protocol::{Freshness, MAX_COUNT};
 use crate::model::{Catalogue, ReferencePoint, Severity, Timestamp, disclosure::is_name};
 
@@ -86,7 +86,7 @@ impl Vocabulary {
         match self {
             Self::Points => ReferencePoint::ALL.iter().any(|point| point.as_str() == word),
             Self::Severities => Severity::ALL.iter().any(|severity| severity.as_str() == word),
-            Self::AlarmTypes => word == OTHER_TYPES || Catalogue::get().alarm_type(word).is_some(),
+            Self::AlarmTypes => Catalogue::get().shared_alarm_type(word) == word,
             Self::Sections => super::names().any(|name| name == word),
             Self::LinkStates => STATES.contains(&word),
             Self::SourceStates => is_source_state(word),

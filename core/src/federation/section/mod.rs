@@ -44,9 +44,7 @@ pub use link_ranges::{LinkRanges, Range};
 pub use rollup::Rollup;
 pub use steady::Steady;
 pub use two_ends::TwoEnds;
-
-/// Stands for every type of alarm that the catalogue has not: such names are a component's, or its vendor's.
-pub const OTHER_TYPES: &str = "other";
+pub(super) use two_ends::{WORSE_AND_WORSE, rank};
 
 /// Components of one reference point, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +74,7 @@ pub struct Health {
 pub struct Alarms {
     /// Raised, by severity (RFC 8632).
     pub raised: BTreeMap<String, u64>,
-    /// Raised, by type of alarm of the catalogue; all others under [`OTHER_TYPES`].
+    /// Raised, by type of alarm of the catalogue; all others under `other`.
     pub types: BTreeMap<String, u64>,
 }
 

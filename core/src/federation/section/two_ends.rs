@@ -18,6 +18,14 @@ const QBER_APART: f64 = 0.01;
 /// Key stores that are further apart than this are told: both ends put in and take out the same keys.
 const STORE_APART: f64 = 0.1;
 
+/// States of links from good to bad; `unknown` is what nobody says anything else of.
+pub(in crate::federation) const WORSE_AND_WORSE: [&str; 4] = ["unknown", "up", "degraded", "down"];
+
+/// How bad a state is.
+pub(in crate::federation) fn rank(state: &str) -> usize {
+    WORSE_AND_WORSE.iter().position(|known| *known == state).unwrap_or(0)
+}
+
 impl TwoEnds {
     /// Joins the ends of links with one domain by their names; of its ends, those that it says lead to us.
     #[must_use]
@@ -36,8 +44,8 @@ impl TwoEnds {
     /// The worse of both states.
     #[must_use]
     pub fn state(&self) -> &str {
-        let rank = |end: &&LinkEnd| ["unknown", "up", "degraded", "down"].iter().position(|known| *known == end.state);
-        self.ours.iter().chain(&self.theirs).max_by_key(rank).map_or("unknown", |end| &end.state)
+        let ends = self.ours.iter().chain(&self.theirs);
+        ends.max_by_key(|end| rank(&end.state)).map_or("unknown", |end| &end.state)
     }
 
     /// What the ends say differently, in words.

@@ -14,7 +14,7 @@ use crate::{
     config::{FederationConfig, federation::LinkConfig},
     federation::{
         request::Entry,
-        section::{OTHER_TYPES, incidents::Incident, maintenance::Window},
+        section::{incidents::Incident, maintenance::Window},
     },
     model::{
         Alarm, Catalogue, ComponentRef, OperatorState, Timestamp,
@@ -37,11 +37,6 @@ fn concerns(alarm: &Alarm, link: &LinkConfig) -> bool {
     link.from
         .iter()
         .any(|(component, part)| is_of(alarm, component) && (part.is_empty() || alarm.key.resource == *part))
-}
-
-/// The time in whole seconds.
-fn seconds(time: Timestamp) -> Timestamp {
-    Timestamp(time.0 - time.0.rem_euclid(1_000))
 }
 
 impl Announced {
@@ -88,8 +83,7 @@ impl Announced {
         let mut incidents: BTreeMap<String, Vec<Incident>> = BTreeMap::new();
         for link in links {
             for alarm in raised.iter().filter(|alarm| concerns(alarm, link)) {
-                let shared = Catalogue::get().alarm_type(&alarm.key.alarm_type_id);
-                let alarm_type = shared.map_or(OTHER_TYPES, |kind| kind.id.as_str()).to_owned();
+                let alarm_type = Catalogue::get().shared_alarm_type(&alarm.key.alarm_type_id).to_owned();
                 let state = if self.is_handed_over(link, &alarm_type, alarm.last_raised) {
                     "handed-over"
                 } else if alarm.operator_state == OperatorState::None {
@@ -100,7 +94,7 @@ impl Announced {
                 incidents.entry(link.domain.clone()).or_default().push(Incident {
                     id: alarm.id,
                     link: link.name.clone(),
-                    since: seconds(alarm.last_raised),
+                    since: alarm.last_raised.whole_seconds(),
                     severity: alarm.report.severity,
                     alarm_type,
                     state: state.to_owned(),
@@ -114,7 +108,7 @@ impl Announced {
     fn is_handed_over(&self, link: &LinkConfig, kind: &str, raised: Timestamp) -> bool {
         self.0.load().iter().filter(|entry| entry.peer.as_str() == link.domain).any(|entry| match &entry.asked {
             Asked::IncidentHandOver { link: name, since, alarm_type, .. } => {
-                *name == link.name && alarm_type == kind && *since == seconds(raised)
+                *name == link.name && alarm_type == kind && *since == raised.whole_seconds()
             }
             _ => false,
         })

@@ -9,9 +9,7 @@ use crate::{
     config::federation::{FederationConfig, ServiceConfig},
     dispatch::Registry,
     federation::{
-        section::{
-            self, Alarms, Capabilities, Counts, Disclosed, DomainPicture, Health, KeyRelation, LinkEnd, OTHER_TYPES,
-        },
+        section::{self, Alarms, Capabilities, Counts, Disclosed, DomainPicture, Health, KeyRelation, LinkEnd},
         service::Look,
     },
     manager::{
@@ -74,8 +72,7 @@ impl Sources {
         for alarm in raised.iter().filter(|alarm| !alarm.key.component.starts_with(&manager)) {
             *alarms.raised.entry(alarm.report.severity.to_string()).or_default() += 1;
             // A component may call its alarms what it likes; only what the catalogue calls them is for others.
-            let shared = Catalogue::get().alarm_type(&alarm.key.alarm_type_id);
-            let kind = shared.map_or(OTHER_TYPES, |kind| kind.id.as_str());
+            let kind = Catalogue::get().shared_alarm_type(&alarm.key.alarm_type_id);
             *alarms.types.entry(kind.to_owned()).or_default() += 1;
         }
         let points = in_force.config.interfaces.iter().map(|interface| interface.reference_point.to_string());

@@ -3,7 +3,7 @@
 //! In: documents, each as it is taken. Out: for an end of a link, since when its domain has said the same. What was on the disk at the start
 //! was learnt some time before it. Import policies are not asked: a time is shown only with what passes them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     federation::{
@@ -16,10 +16,13 @@ use crate::{
 /// An end of a link in a document: the link's name and the domain at the other end.
 type End = (String, String);
 
-/// What was learnt when.
+/// Ends of a document with their states, and since when.
+type Ends = BTreeMap<End, (String, Option<Timestamp>)>;
+
+/// What was learnt when. Copied for whoever looks, while the federation's thread waits; so what a document says is shared.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sightings {
-    seen: BTreeMap<Slot, BTreeMap<End, (String, Option<Timestamp>)>>,
+    seen: BTreeMap<Slot, Arc<Ends>>,
 }
 
 impl Sightings {
@@ -29,15 +32,15 @@ impl Sightings {
     }
 
     fn ends(&mut self, slot: &Slot, ends: Vec<(End, String)>, at: Option<Timestamp>) {
-        let mut before = self.seen.remove(slot).unwrap_or_default();
+        let mut before = self.seen.remove(slot).map(Arc::unwrap_or_clone).unwrap_or_default();
         let since = |(end, state): (End, String)| {
             let same = before.remove(&end).filter(|(was, _)| *was == state);
             let since = same.map_or(at, |(_, since)| since);
             (end, (state, since))
         };
-        let now: BTreeMap<End, (String, Option<Timestamp>)> = ends.into_iter().map(since).collect();
+        let now: Ends = ends.into_iter().map(since).collect();
         if !now.is_empty() {
-            self.seen.insert(slot.clone(), now);
+            self.seen.insert(slot.clone(), Arc::new(now));
         }
     }
 
