@@ -46,6 +46,7 @@ pub mod pki;
 pub mod clock;
 pub mod config;
 pub mod model;
+pub mod signing;
 pub mod telemetry;
 // What joins it, sets it up, measures and shows it.
 pub mod bench;

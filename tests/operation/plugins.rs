@@ -120,3 +120,50 @@ fn a_policy_that_fails_costs_no_report_and_recovers() {
     manager.api().await_alarm("link-loss-high", |alarm| alarm["isCleared"] == false);
     manager.api().await_alarm("test-alarm", |_| true);
 }
+
+#[test]
+fn the_handler_that_takes_a_component_is_told_with_the_reasons() {
+    let plugin = guests::wasm("guest-handler");
+    let settings = Settings::one("mq", &["module-1"])
+        .component("mq", "module-2", "vendor = \"zeta\"\nmodel = \"q7\"")
+        .with(&format!(
+            "[[handlers]]\nname = \"zeta\"\nreference_point = \"mq\"\nplugin = {plugin:?}\nmatch = {{ vendor = \"zeta\", model = \
+             \"q*\" }}\n[[policies]]\nname = \"qber\"\nfunction = \"security\"\nplugin = \"builtin:threshold\"\nmode = \
+             \"shadow\"\napplies_to = {{ site = \"graz\" }}\nconfig = {{ value = \"qber_ratio\", raise_above = 0.1, clear_below = 0.05, \
+             severity = \"major\", alarm_type = \"qber-high\" }}\n"
+        ));
+    let manager = ManagerProcess::start(settings);
+    let explained = |id: &str| manager.api().get(&format!("/api/v1/components/mq/{id}/explanation")).json();
+    let rules = |view: &Value, list: &str| -> Vec<(String, bool, String)> {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let rules = view[list].as_array().unwrap().iter();
+        rules.map(|rule| (text(&rule["name"]), rule["applies"].as_bool().unwrap(), text(&rule["why"]))).collect()
+    };
+    let rule = |name: &str, applies: bool, why: &str| (name.to_owned(), applies, why.to_owned());
+    assert_eq!(
+        rules(&explained("module-1"), "handlers"),
+        [
+            rule("zeta", false, "it has no vendor, and zeta is asked for"),
+            rule("mq-standard", true, "the first that matches")
+        ]
+    );
+    assert_eq!(
+        rules(&explained("module-2"), "handlers"),
+        [
+            rule("zeta", true, "the first that matches"),
+            rule("mq-standard", false, "it would match, and `zeta` stands before it")
+        ]
+    );
+    assert_eq!(
+        rules(&explained("module-2"), "policies"),
+        [rule("qber", false, "it has no site, and graz is asked for")]
+    );
+    assert_eq!(explained("not-yet")["isKnown"], false);
+    // What is told is what is done.
+    let handler = |id: &str| {
+        let mut client = manager.connect("mq", id);
+        assert_eq!(response_code(&client.ask(&loss(id, 1.0, "m"))), "success");
+        manager.api().get(&format!("/api/v1/components/mq/{id}")).json()["handler"].clone()
+    };
+    assert_eq!((handler("module-1"), handler("module-2")), (json!("mq-standard"), json!("zeta")));
+}

@@ -106,6 +106,8 @@ impl Bench {
 
 fn settings(directory: &Path) -> PluginsConfig {
     PluginsConfig {
+        require_signature: false,
+        trusted_keys: Vec::new(),
         allow_native: false,
         cache_dir: directory.join("cache"),
         cpu_time: Duration::from_millis(50),

@@ -13,6 +13,7 @@ mod doors;
 mod load;
 mod refused;
 mod rules;
+mod signatures;
 mod under_load;
 
 use harness::{ManagerProcess, Settings};

@@ -6,7 +6,7 @@ use crate::sources::{Source, all, report};
 
 /// The parts of `core/src`, in the order in which a status report travels, and what each may use. `model`, and the limits
 /// in `config`, are for everybody. Nothing reaches back towards the network: answers travel by channel.
-const MAY_USE: [(&str, &[&str]); 23] = [
+const MAY_USE: [(&str, &[&str]); 24] = [
     ("model", &[]),
     ("config", &["telemetry"]),
     ("telemetry", &["config"]),
@@ -16,16 +16,17 @@ const MAY_USE: [(&str, &[&str]); 23] = [
     ("dispatch", &["config", "connection", "state"]),
     ("connection", &["config", "telemetry", "clock", "wire", "net", "dispatch", "shard"]),
     ("shard", &["config", "telemetry", "clock", "dispatch", "connection", "plugin", "state", "alarm", "storage"]),
-    ("plugin", &["config", "telemetry"]),
+    ("plugin", &["config", "telemetry", "signing"]),
     ("state", &["config", "storage"]),
     ("alarm", &["config"]),
     ("storage", &["config", "telemetry", "state"]),
     ("subscription", &["config", "wire"]),
     ("export", &["config", "alarm", "subscription"]),
     // Who may speak, what is believed, how it is written; the protocol itself uses nothing.
-    ("federation", &["config", "wire"]),
+    ("federation", &["config", "wire", "signing"]),
     ("api", &["config", "telemetry", "alarm", "state", "storage", "wire"]),
     ("pki", &[]),
+    ("signing", &[]),
     ("simulate", &["config", "wire", "clock", "net", "pki"]),
     ("bench", &["config", "clock", "wire", "net", "pki", "simulate", "manager", "telemetry"]),
     ("demo", &["config", "pki", "simulate"]),

@@ -14,10 +14,11 @@ use super::{
     peer_request_desk::PeerRequestDesk,
     views::{
         AlarmView, AuditEntryView, AuditFilter, ComponentDetail, ComponentFilter, ComponentSummary, ConfigurationView,
-        Gauges, HandlerView, Health, HistoryError, HistoryFilter, HistoryView, InterfaceView, LastValueView,
-        NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, PluginView, PolicyView, ReloadStatusView,
-        ReloadView, ReportCursor, ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView,
-        StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter,
+        ExplanationView, Gauges, HandlerView, Health, HistoryError, HistoryFilter, HistoryView, InterfaceView,
+        LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, PluginView, PolicyView,
+        ReloadStatusView, ReloadView, ReportCursor, ReportView, ResourceCursor, ResourceDetail, ResourceFilter,
+        ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor,
+        ValueFilter,
     },
 };
 use crate::{
@@ -40,6 +41,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// One component; `None` if the manager does not know it.
     fn component(&self, component: &ComponentRef) -> Option<ComponentDetail>;
+
+    /// Which handler takes a component's reports, which policies see it, and why; known or not.
+    fn explanation(&self, component: &ComponentRef) -> ExplanationView;
 
     /// Parts of components that meet the filter, in the order of components and names.
     fn resources(&self, filter: &ResourceFilter, page: &PageRequest<ResourceCursor>) -> Page<ResourceView>;

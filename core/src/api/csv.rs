@@ -86,7 +86,7 @@ tabular! {
         "name", "referencePoint", "onFailure", "plugin", "version", "sha256", "counters.calls", "counters.failures",
         "counters.reports", "counters.seconds", "lastFailure.time", "lastFailure.text",
     ];
-    PluginView: ["plugin", "role", "name", "version", "sha256", "usedBy", "summary"];
+    PluginView: ["plugin", "role", "name", "version", "sha256", "usedBy", "summary", "signedBy", "signature"];
     InterfaceView: [
         "referencePoint", "listen", "keyExchange", "components.known", "components.connected", "connections",
         "maxConnections", "lines", "accepted", "refused",

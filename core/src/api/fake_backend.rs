@@ -16,12 +16,12 @@ use super::{
     federation_desk::FederationDesk,
     views::{
         AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentMatchView,
-        ComponentSummary, ConfigurationView, FailureView, Gauges, HandlerView, Health, HistoryError, HistoryFilter,
-        HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView,
-        NetworkFilter, NetworkLevel, PluginCounters, PluginView, PolicyView, ReloadResult, ReloadStatusView,
-        ReloadView, ReportCursor, ReportOutcome, ReportView, ResourceCursor, ResourceDetail, ResourceFilter,
-        ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor,
-        ValueFilter, ValueView,
+        ComponentSummary, ConfigurationView, ExplanationView, FailureView, Gauges, HandlerView, Health, HistoryError,
+        HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView, NetworkCursor,
+        NetworkEntryView, NetworkFilter, NetworkLevel, PluginCounters, PluginView, PolicyView, ReloadResult,
+        ReloadStatusView, ReloadView, ReportCursor, ReportOutcome, ReportView, ResourceCursor, ResourceDetail,
+        ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter,
+        UsageTotalView, ValueCursor, ValueFilter, ValueView,
     },
 };
 use crate::{
@@ -138,6 +138,10 @@ impl Backend for FakeBackend {
 
     fn component(&self, component: &ComponentRef) -> Option<ComponentDetail> {
         self.known(component).cloned()
+    }
+
+    fn explanation(&self, component: &ComponentRef) -> ExplanationView {
+        super::fake_components::explanation(component, self.known(component).is_some())
     }
 
     fn resources(&self, filter: &ResourceFilter, page: &PageRequest<ResourceCursor>) -> Page<ResourceView> {
@@ -423,6 +427,8 @@ impl Backend for FakeBackend {
         vec![PluginView {
             plugin: "builtin:threshold".into(),
             sha256: "ab".repeat(32),
+            signed_by: None,
+            signature: "inside the manager's binary, approved with it".into(),
             role: "policy".into(),
             name: "threshold".into(),
             version: "0.1.0".into(),

@@ -3,10 +3,11 @@
 use super::{
     fake_backend::NOW,
     views::{
-        ComponentDetail, ComponentSummary, ConnectionView, OutwardState, OutwardSubscriptionView, ReportedValue,
-        ValueView,
+        ComponentDetail, ComponentSummary, ConnectionView, ExplanationView, OutwardState, OutwardSubscriptionView,
+        ReportedValue, RuleView, ValueView,
     },
 };
+use crate::model::ComponentRef;
 
 /// One, connected or not.
 pub(super) fn component(text: &str, connected: bool) -> ComponentDetail {
@@ -75,4 +76,25 @@ pub(super) fn values() -> Vec<ValueView> {
             time: NOW.plus(-5_000),
         },
     ]
+}
+
+/// Why its reports go to the standard handler.
+pub(super) fn explanation(component: &ComponentRef, is_known: bool) -> ExplanationView {
+    let handler = RuleView {
+        name: component.reference_point.to_string(),
+        plugin: format!("builtin:{}", component.reference_point),
+        applies: true,
+        why: "the first that matches".into(),
+    };
+    ExplanationView {
+        component: component.clone(),
+        is_known,
+        configured: is_known,
+        vendor: if is_known { "acme".into() } else { String::new() },
+        model: String::new(),
+        site: String::new(),
+        tags: Vec::new(),
+        handlers: vec![handler],
+        policies: Vec::new(),
+    }
 }

@@ -46,6 +46,7 @@ pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
     let v1 = OpenApiRouter::new()
         .routes(routes!(components::list))
         .routes(routes!(components::show))
+        .routes(routes!(components::explain))
         .routes(routes!(components::request))
         .routes(routes!(enrolment::list))
         .routes(routes!(enrolment::approve))

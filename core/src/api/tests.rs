@@ -107,6 +107,15 @@ fn components_are_listed_filtered_and_paged() {
 }
 
 #[test]
+fn a_component_is_explained_before_it_is_known() {
+    let manager = manager();
+    let known = manager.get("/api/v1/components/mk/km-1/explanation").ok();
+    assert_eq!((&known["isKnown"], &known["handlers"][0]["why"]), (&json!(true), &json!("the first that matches")));
+    assert_eq!(manager.get("/api/v1/components/mk/not-yet/explanation").ok()["isKnown"], false);
+    assert_eq!(manager.get("/api/v1/components/mz/km-1/explanation").status, 404);
+}
+
+#[test]
 fn a_component_is_shown_whole_whatever_its_id() {
     let manager = manager();
     let detail = manager.get("/api/v1/components/mk/km-1").ok();

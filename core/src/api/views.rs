@@ -45,7 +45,9 @@ pub use network::{
 };
 pub use outward::{OutwardState, OutwardSubscriptionView};
 pub use peer_request::{MaintenanceMark, PeerRequestView};
-pub use plugin::{ComponentMatchView, FailureView, HandlerView, PluginCounters, PluginView, PolicyView};
+pub use plugin::{
+    ComponentMatchView, ExplanationView, FailureView, HandlerView, PluginCounters, PluginView, PolicyView, RuleView,
+};
 pub use reload::{ConfigurationView, ReloadResult, ReloadStatusView, ReloadView};
 pub use report::{ReportCursor, ReportOutcome, ReportView, StatusAnswer, StatusQuery};
 pub use resource::{ResourceCursor, ResourceDetail, ResourceFilter, ResourceView};

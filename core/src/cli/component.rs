@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     api::views::{
-        ComponentDetail, ComponentSummary, EnrolmentState, OutwardSubscriptionView, StatusAnswer, StatusQuery,
-        UnknownView, ValueView,
+        ComponentDetail, ComponentSummary, EnrolmentState, ExplanationView, OutwardSubscriptionView, RuleView,
+        StatusAnswer, StatusQuery, UnknownView, ValueView,
     },
     model::{ComponentRef, ReferencePoint},
 };
@@ -25,6 +25,13 @@ pub enum Command {
     /// Show one component: connections, numbering, last values.
     #[command(after_help = "Example:\n  qkdnm component show mk/km-1")]
     Show {
+        /// Reference point and component ID.
+        #[arg(value_name = "COMPONENT")]
+        component: ComponentRef,
+    },
+    /// Explain which handler takes a component's reports and which policies see it, rule by rule; also before it has connected.
+    #[command(after_help = "Example:\n  qkdnm component explain mq/alice-1")]
+    Explain {
         /// Reference point and component ID.
         #[arg(value_name = "COMPONENT")]
         component: ComponentRef,
@@ -105,6 +112,7 @@ pub(super) fn run(command: Command, api: &ApiArgs, output: &mut Output<'_>) -> C
             None => list(args, &client, output),
         },
         Command::Show { component } => show(&component, &client, output),
+        Command::Explain { component } => explain(&component, &client, output),
         Command::Approve(args) => enrolment::decide("approve", &args, &client, output),
         Command::Reject(args) => enrolment::decide("reject", &args, &client, output),
         Command::Request(args) => request(args, &client, output),
@@ -149,6 +157,31 @@ fn list(args: ListArgs, client: &Client, output: &mut Output<'_>) -> CommandResu
     let headings = ["COMPONENT", "KIND", "SITE", "CONNECTED", "LAST REPORT", "REPORTS", "WORST ALARM"];
     output.table(headings, rows.collect())?;
     output.line(&total)?;
+    Ok(Exit::Success)
+}
+
+fn explain(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -> CommandResult {
+    let path = format!("{}/explanation", component_path(component));
+    let explained: ExplanationView = client.get(&path, &[])?;
+    if output.is_data() {
+        output.document(&explained)?;
+        return Ok(Exit::Success);
+    }
+    output.fields(&[
+        ("component", component.to_string()),
+        ("known", if explained.is_known { "yes" } else { "not yet; this is how it would be" }.to_owned()),
+        ("in the configuration", if explained.configured { "yes" } else { "no" }.to_owned()),
+        ("vendor", explained.vendor),
+        ("model", explained.model),
+        ("site", explained.site),
+        ("tags", explained.tags.join(", ")),
+    ])?;
+    let row = |rule: RuleView| [if rule.applies { "yes" } else { "no" }.to_owned(), rule.name, rule.plugin, rule.why];
+    output.line("")?;
+    output
+        .table(["TAKES ITS REPORTS", "HANDLER", "PLUGIN", "WHY"], explained.handlers.into_iter().map(row).collect())?;
+    output.line("")?;
+    output.table(["SEES IT", "POLICY", "PLUGIN", "WHY"], explained.policies.into_iter().map(row).collect())?;
     Ok(Exit::Success)
 }
 

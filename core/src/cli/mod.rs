@@ -30,6 +30,7 @@ mod peer_request;
 mod peering;
 pub mod pki;
 pub mod plugin;
+mod plugin_signature;
 mod reload;
 pub mod report;
 pub mod resource;
@@ -192,7 +193,7 @@ pub enum Command {
     /// What is the matter with a manager that runs, and what to try.
     #[command(after_help = "Example:\n  qkdnm doctor\n\nExit code 1 if something does not work.")]
     Doctor,
-    /// Plugins that are loaded: what they are, who uses them.
+    /// Plugins: those that are loaded, and signatures of those that are files.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     /// Reference points that are served: addresses, connections, reports.
@@ -238,7 +239,8 @@ impl Command {
     const fn only_reads(&self) -> bool {
         match self {
             Self::Component(command) => {
-                matches!(command, component::Command::List(_) | component::Command::Show { .. })
+                use component::Command::{Explain, List, Show};
+                matches!(command, List(_) | Show { .. } | Explain { .. })
             }
             Self::Alarm(command) => {
                 matches!(command, alarm::Command::List(_) | alarm::Command::Summary | alarm::Command::Show { .. })
@@ -250,6 +252,7 @@ impl Command {
                 matches!(command, configuration::Command::Status | configuration::Command::Show { .. })
             }
             Self::Peer(command) => command.only_reads(),
+            Self::Plugin(command) => command.only_reads(),
             Self::Domain(_)
             | Self::Resource(_)
             | Self::Report(_)
@@ -258,7 +261,6 @@ impl Command {
             | Self::Inventory(_)
             | Self::Topology(_)
             | Self::Usage(_)
-            | Self::Plugin(_)
             | Self::Interface(_)
             | Self::Policy(_)
             | Self::Handler(_)

@@ -29,7 +29,7 @@ enum PkiCommand {
     /// Revoke certificates: DIR/ca.crl.
     #[command(after_help = "Example:\n  qkdnm pki revoke pki km-1")]
     Revoke(RevokeArgs),
-    /// Make a key that signs what a domain says to its peers: FILE, and its public half with the ending .pub.
+    /// Make a key that signs what a domain says to its peers, or plugins: FILE, and its public half with the ending .pub.
     #[command(after_help = "Example:\n  qkdnm pki signing-key keys/signing.key")]
     SigningKey(SigningKeyArgs),
 }
@@ -171,9 +171,10 @@ fn signing_key(args: &SigningKeyArgs) -> Result<String, PkiError> {
     let public = pki::signing_key(&args.file, algorithm)?;
     let (private, public) = (args.file.display(), public.display());
     Ok(format!(
-        "Key that signs what this domain says to its peers:\n  {private}  (for this manager alone)\n  {public}  (for the \
-         operators of its peers)\n\nIn manager.toml:\n  [federation]\n  signing_key = \"{private}\"\n\nIn the \
-         manager.toml of each peer:\n  [[peers]]\n  signing_keys = [\"{public}\"]\n"
+        "Key that signs what this domain says to its peers, or plugins:\n  {private}  (for its owner alone)\n  {public}  (for \
+         who is to check signatures)\n\nFor a federation, in manager.toml:\n  [federation]\n  signing_key = \
+         \"{private}\"\n\nIn the manager.toml of each peer:\n  [[peers]]\n  signing_keys = [\"{public}\"]\n\nFor \
+         plugins: qkdnm plugin sign PLUGIN --key {private}\n"
     ))
 }
 

@@ -2,7 +2,11 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{ApiArgs, Client, CommandResult, Exit, Output, client::percent_encoded};
+use super::{
+    ApiArgs, Client, CommandResult, Exit, Output,
+    client::percent_encoded,
+    plugin_signature::{self, SignArgs, VerifyArgs},
+};
 use crate::{
     api::{
         Page,
@@ -52,6 +56,21 @@ pub enum PluginCommand {
         /// The name that it gives itself, or where it comes from, such as builtin:mk.
         name: String,
     },
+    /// Sign plugins that you have made or approved: FILE.sig, beside each.
+    #[command(
+        after_help = "Example:\n  qkdnm pki signing-key keys/acme.key\n  qkdnm plugin sign acme-mq.wasm --key keys/acme.key"
+    )]
+    Sign(SignArgs),
+    /// Say whose signature plugins carry. Exit code 1 where it is of no trusted key.
+    #[command(after_help = "Example:\n  qkdnm plugin verify acme-mq.wasm --key keys/acme.pub")]
+    Verify(VerifyArgs),
+}
+
+impl PluginCommand {
+    /// Whether nothing is changed by it.
+    pub(super) const fn only_reads(&self) -> bool {
+        matches!(self, Self::List | Self::Show { .. })
+    }
 }
 
 /// The commands of `interface`.
@@ -69,13 +88,19 @@ pub enum InterfaceCommand {
 }
 
 pub(super) fn run_plugin(command: &PluginCommand, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
-    if let PluginCommand::Show { name } = command {
-        return show(&format!("/api/v1/plugins/{}", percent_encoded(name)), api, output);
+    match command {
+        PluginCommand::Show { name } => {
+            return show(&format!("/api/v1/plugins/{}", percent_encoded(name)), api, output);
+        }
+        PluginCommand::Sign(args) => return plugin_signature::sign(args, output),
+        PluginCommand::Verify(args) => return plugin_signature::verify(args, output),
+        PluginCommand::List => {}
     }
-    let headings = ["PLUGIN", "ROLE", "NAME", "VERSION", "SHA-256", "USED BY", "WHAT IT DOES"];
+    let headings = ["PLUGIN", "ROLE", "NAME", "VERSION", "SHA-256", "SIGNED BY", "USED BY", "WHAT IT DOES"];
     list(["plugin", "plugins"], api, output, headings, |plugin: PluginView| {
         let (digest, used_by) = (short(&plugin.sha256), plugin.used_by.join(", "));
-        [plugin.plugin, plugin.role, plugin.name, plugin.version, digest, used_by, plugin.summary]
+        let signed_by = plugin.signed_by.unwrap_or_else(|| "-".to_owned());
+        [plugin.plugin, plugin.role, plugin.name, plugin.version, digest, signed_by, used_by, plugin.summary]
     })
 }
 

@@ -347,6 +347,8 @@ fn taken_over(was: &Config, is: &Config) -> Vec<&'static str> {
     compare("storage.journal_max_size", s.journal_max_size != t.journal_max_size);
     let (p, q) = (&was.plugins, &is.plugins);
     compare("plugins.allow_native", p.allow_native != q.allow_native);
+    compare("plugins.require_signature", p.require_signature != q.require_signature);
+    compare("plugins.trusted_keys", p.trusted_keys != q.trusted_keys);
     compare("plugins.cpu_time", p.cpu_time != q.cpu_time);
     compare("plugins.memory", p.memory != q.memory);
     compare("plugins.state_per_component", p.state_per_component != q.state_per_component);

@@ -51,8 +51,8 @@ pub fn values(config: &Config, here: &Path) -> Value {
         "peers": list(config.peers.iter().map(|one| shown.peer(one)).collect()),
         "plugins": {
             "allow_native": config.plugins.allow_native,
-            // Nothing else is accepted.
-            "require_signature": false,
+            "require_signature": config.plugins.require_signature,
+            "trusted_keys": shown.paths(&config.plugins.trusted_keys),
             "cache_dir": shown.path(&config.plugins.cache_dir),
             "cpu_time": show_duration(config.plugins.cpu_time),
             "memory": show_size(config.plugins.memory as u64),

@@ -104,6 +104,10 @@ pub const STATE_FLUSH: Duration = Duration::from_secs(1);
 pub const PLUGIN_ANSWER_BYTES: usize = 1 << 20;
 /// Bytes of a plugin file: Python and JavaScript guests take up to 20 MiB.
 pub const PLUGIN_FILE_BYTES: u64 = 64 << 20;
+/// Bytes of the file with a plugin's signature: one of ML-DSA-65 takes 4.6 kB.
+pub const PLUGIN_SIGNATURE_BYTES: u64 = 8 << 10;
+/// Bytes of a file with a signing key, private or public.
+pub const SIGNING_KEY_BYTES: u64 = 64 << 10;
 /// Compiled plugins, and copies of native ones, kept in `plugins.cache_dir`; the oldest of each goes.
 pub const PLUGIN_CACHE_FILES: usize = 128;
 /// Core instances in one plugin instance: a Rust guest has three, a Python guest some twenty.

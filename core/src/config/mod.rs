@@ -378,6 +378,10 @@ pub struct PolicyConfig {
 pub struct PluginsConfig {
     /// Whether `native:` plugins are loaded.
     pub allow_native: bool,
+    /// Whether a plugin that is a file has to carry a signature of a trusted key.
+    pub require_signature: bool,
+    /// Files of the public keys whose signatures count.
+    pub trusted_keys: Vec<PathBuf>,
     /// Compiled code.
     pub cache_dir: PathBuf,
     /// CPU time of a call.

@@ -246,6 +246,7 @@ pub struct RawPolicy {
 pub struct RawPlugins {
     pub(super) allow_native: Option<Spot<bool>>,
     pub(super) require_signature: Option<Spot<bool>>,
+    pub(super) trusted_keys: Option<Spot<Vec<Spot<String>>>>,
     pub(super) cache_dir: Option<Spot<String>>,
     pub(super) cpu_time: Option<Spot<Duration>>,
     pub(super) memory: Option<Spot<u64>>,
@@ -470,10 +471,10 @@ fn policy(table: &TableReader<'_>, found: &Found) -> RawPolicy {
 }
 
 fn plugins(table: &TableReader<'_>) -> RawPlugins {
-    let _ = table.texts("trusted_keys");
     RawPlugins {
         allow_native: table.flag("allow_native"),
         require_signature: table.flag("require_signature"),
+        trusted_keys: table.texts("trusted_keys"),
         cache_dir: table.text("cache_dir"),
         cpu_time: table.duration("cpu_time", Duration::from_millis(1)..=Duration::from_secs(60)),
         memory: table.size("memory", 1 << 20..=4 << 30),

@@ -1,5 +1,7 @@
 //! Which components a handler or policy applies to: globs over what the configuration says of them.
 
+use std::fmt;
+
 use wildmatch::WildMatch;
 
 use super::ComponentCard;
@@ -48,6 +50,54 @@ impl Matcher {
             && any(&self.site, &card.site)
             && (self.tags.is_empty() || card.tags.iter().any(|tag| any(&self.tags, tag)))
     }
+
+    /// The first condition that keeps the rule from applying, for people. `None` where it applies.
+    #[must_use]
+    pub fn mismatch(&self, component: &ComponentRef, card: &ComponentCard) -> Option<Mismatch> {
+        let one = |facet, globs: &[WildMatch], wanted: &[String], found: &str| {
+            (!any(globs, found)).then(|| Mismatch::new(facet, wanted, &[found.to_owned()]))
+        };
+        let points: Vec<String> = self.rule.reference_points.iter().map(ToString::to_string).collect();
+        let is_of_point = points.is_empty() || self.rule.reference_points.contains(&component.reference_point);
+        (!is_of_point)
+            .then(|| Mismatch::new("reference_point", &points, &[component.reference_point.to_string()]))
+            .or_else(|| one("id", &self.id, &self.rule.id, component.id.as_str()))
+            .or_else(|| one("vendor", &self.vendor, &self.rule.vendor, &card.vendor))
+            .or_else(|| one("model", &self.model, &self.rule.model, &card.model))
+            .or_else(|| one("site", &self.site, &self.rule.site, &card.site))
+            .or_else(|| (!self.matches(component, card)).then(|| Mismatch::new("tags", &self.rule.tags, &card.tags)))
+    }
+}
+
+/// A condition that a component does not meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// Key of the condition: `vendor`.
+    pub facet: &'static str,
+    /// Globs, one of which would have to match.
+    pub wanted: Vec<String>,
+    /// What the component has; empty if nothing is configured of it.
+    pub found: Vec<String>,
+}
+
+impl Mismatch {
+    fn new(facet: &'static str, wanted: &[String], found: &[String]) -> Self {
+        let found = found.iter().filter(|text| !text.is_empty()).cloned().collect();
+        Self { facet, wanted: wanted.to_vec(), found }
+    }
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (facet, wanted) = (self.facet, self.wanted.join(", "));
+        match self.found.as_slice() {
+            [] => write!(f, "it has no {facet}, and {wanted} is asked for"),
+            found => {
+                let verb = if facet == "tags" { "are" } else { "is" };
+                write!(f, "its {facet} {verb} {}, and {wanted} is asked for", found.join(", "))
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -76,5 +126,39 @@ mod tests {
         assert!(rule("alice-*", "q*", "metro").matches(&component, &card));
         assert!(!rule("alice-*", "x*", "metro").matches(&component, &card));
         assert!(!rule("", "", "core").matches(&component, &card));
+    }
+
+    #[test]
+    fn what_does_not_match_is_told_with_what_was_wanted() {
+        let component: ComponentRef = "mq/alice-1".parse().unwrap();
+        let card = ComponentCard { vendor: "acme".into(), tags: vec!["metro".into()], ..ComponentCard::default() };
+        let all = ["mq", "alice-1", "acme", "", "", "metro"];
+        let rules = [
+            ("mk", "reference_point", "its reference_point is mq, and mk is asked for"),
+            ("bob-*", "id", "its id is alice-1, and bob-* is asked for"),
+            ("zeta", "vendor", "its vendor is acme, and zeta is asked for"),
+            ("q7", "model", "it has no model, and q7 is asked for"),
+            ("graz", "site", "it has no site, and graz is asked for"),
+            ("core", "tags", "its tags are metro, and core is asked for"),
+        ];
+        for (position, (glob, facet, text)) in rules.into_iter().enumerate() {
+            let globs = |at: usize, glob: &str| if at == position { vec![glob.to_owned()] } else { Vec::new() };
+            let rule = |glob: &str| {
+                let points = globs(0, glob).iter().map(|point| point.parse().unwrap()).collect();
+                Matcher::new(&ComponentMatch {
+                    reference_points: points,
+                    id: globs(1, glob),
+                    vendor: globs(2, glob),
+                    model: globs(3, glob),
+                    site: globs(4, glob),
+                    tags: globs(5, glob),
+                })
+            };
+            let mismatch = rule(glob).mismatch(&component, &card).unwrap();
+            assert_eq!((mismatch.facet, mismatch.to_string().as_str()), (facet, text));
+            if !all[position].is_empty() {
+                assert_eq!(rule(all[position]).mismatch(&component, &card), None);
+            }
+        }
     }
 }

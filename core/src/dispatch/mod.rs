@@ -11,7 +11,7 @@ pub mod rules;
 pub mod unfamiliar;
 
 pub use enrolment::{Enrolments, Unclear, Waiting};
-pub use matching::Matcher;
+pub use matching::{Matcher, Mismatch};
 pub use registry::{ComponentCard, ComponentEntry, Connected, Registry};
 pub use rules::Rules;
 pub use unfamiliar::Unfamiliar;

@@ -8,7 +8,7 @@ use super::{
     alarms::AlarmDesk,
     audit_trail, described,
     doors::Doors,
-    history,
+    explained, history,
     in_force::Current,
     judged, levels, network,
     reload::{Reloader, Trigger},
@@ -25,11 +25,12 @@ use crate::{
         exporter_desk::ExporterDesk,
         views::{
             AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary,
-            ConfigurationView, ConnectionView, Gauges, HandlerView, Health, HistoryError, HistoryFilter, HistoryView,
-            InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView,
-            NetworkFilter, PluginCounters, PluginView, PolicyView, ReloadStatusView, ReloadView, ReportCursor,
-            ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery,
-            SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter, ValueView,
+            ConfigurationView, ConnectionView, ExplanationView, Gauges, HandlerView, Health, HistoryError,
+            HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView,
+            NetworkCursor, NetworkEntryView, NetworkFilter, PluginCounters, PluginView, PolicyView, ReloadStatusView,
+            ReloadView, ReportCursor, ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView,
+            StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor,
+            ValueFilter, ValueView,
         },
     },
     clock::Clock,
@@ -264,6 +265,10 @@ impl Backend for ManagerBackend {
 
     fn component(&self, component: &ComponentRef) -> Option<ComponentDetail> {
         self.registry.find(component).map(|entry| self.detail(&entry))
+    }
+
+    fn explanation(&self, component: &ComponentRef) -> ExplanationView {
+        explained::explanation(&self.current.get(), component, self.registry.find(component).is_some())
     }
 
     fn resources(&self, filter: &ResourceFilter, page: &PageRequest<ResourceCursor>) -> Page<ResourceView> {

@@ -7,20 +7,23 @@ use crate::{
     api::views::{ComponentCount, FailureView, InterfaceView, PluginView},
     config::{Config, KeyExchange},
     model::{ReferencePoint, Timestamp},
-    plugin::PluginDescription,
+    plugin::{Identity, PluginDescription, signature::Signature},
     telemetry::metrics::Metrics,
 };
 
 /// Plugins that are loaded, each with who uses it.
 pub(super) fn plugins(plugins: &Plugins) -> Vec<PluginView> {
     let mut views: Vec<PluginView> = Vec::new();
-    let mut add = |role: &str, user: &str, plugin: String, sha256: &str, description: &PluginDescription| {
-        let known = views.iter_mut().find(|view| view.role == role && view.plugin == plugin && view.sha256 == sha256);
+    let mut add = |role: &str, user: &str, plugin: String, identity: &Identity, description: &PluginDescription| {
+        let known =
+            views.iter_mut().find(|view| view.role == role && view.plugin == plugin && view.sha256 == identity.digest);
         match known {
             Some(view) => view.used_by.push(user.to_owned()),
             None => views.push(PluginView {
                 plugin,
-                sha256: sha256.to_owned(),
+                sha256: identity.digest.clone(),
+                signed_by: signed_by(identity),
+                signature: signature(identity),
                 role: role.to_owned(),
                 name: description.name.clone(),
                 version: description.version.clone(),
@@ -31,15 +34,27 @@ pub(super) fn plugins(plugins: &Plugins) -> Vec<PluginView> {
         }
     };
     for (active, loaded) in plugins.set.handlers.iter().zip(&plugins.handlers) {
-        add("handler", &active.config.name, active.config.plugin.to_string(), loaded.digest(), loaded.description());
+        add("handler", &active.config.name, active.config.plugin.to_string(), loaded.identity(), loaded.description());
     }
     for (active, loaded) in plugins.set.policies.iter().zip(&plugins.policies) {
-        add("policy", &active.config.name, active.config.plugin.to_string(), loaded.digest(), loaded.description());
+        add("policy", &active.config.name, active.config.plugin.to_string(), loaded.identity(), loaded.description());
     }
     for loaded in &plugins.exchange {
-        add("exchange", loaded.name(), loaded.plugin().to_owned(), loaded.digest(), loaded.description());
+        add("exchange", loaded.name(), loaded.plugin().to_owned(), loaded.identity(), loaded.description());
     }
     views
+}
+
+fn signed_by(identity: &Identity) -> Option<String> {
+    match &identity.signature {
+        Some(Signature::Of { kid, .. }) => Some(kid.clone()),
+        _ => None,
+    }
+}
+
+fn signature(identity: &Identity) -> String {
+    let inside = || "inside the manager's binary, approved with it".to_owned();
+    identity.signature.as_ref().map_or_else(inside, ToString::to_string)
 }
 
 /// A plugin's last failed call.

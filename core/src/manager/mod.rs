@@ -13,6 +13,7 @@ mod described;
 pub mod doors;
 pub mod enrolment;
 pub mod events;
+mod explained;
 pub mod exporters;
 pub mod federation;
 pub mod history;

@@ -96,7 +96,7 @@ fn exchange(
         pairs.find(|(known, _)| *known == config).map(|(_, loaded)| loaded)
     });
     if let Some(loaded) = known
-        && host.digest(&config.name(), &config.plugin)? == loaded.digest()
+        && host.identity(&config.name(), &config.plugin)? == *loaded.identity()
     {
         return Ok(Arc::clone(loaded));
     }
@@ -117,7 +117,7 @@ fn handler(
     if let Some((active, loaded)) = known
         && (active.config.plugin == config.plugin && active.config.sha256 == config.sha256)
         && (active.config.reference_point == config.reference_point && active.config.config == config.config)
-        && host.digest(&config.name, &config.plugin)? == loaded.digest()
+        && host.identity(&config.name, &config.plugin)? == *loaded.identity()
     {
         return Ok((ActiveHandler { config: config.clone(), fallback, ..active.clone() }, Arc::clone(loaded)));
     }
@@ -145,7 +145,7 @@ fn policy(
     if let Some((active, loaded)) = known
         && (active.config.plugin == config.plugin && active.config.sha256 == config.sha256)
         && active.config.config == config.config
-        && host.digest(&config.name, &config.plugin)? == loaded.digest()
+        && host.identity(&config.name, &config.plugin)? == *loaded.identity()
     {
         return Ok((ActivePolicy { config: config.clone(), ..active.clone() }, Arc::clone(loaded)));
     }

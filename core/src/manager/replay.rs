@@ -117,6 +117,8 @@ fn plugin_limits(cache_dir: &Path) -> PluginsConfig {
     PluginsConfig {
         // Each is pinned to the digest of the record, see `pinned`.
         allow_native: true,
+        require_signature: false,
+        trusted_keys: Vec::new(),
         cache_dir: cache_dir.to_path_buf(),
         cpu_time: limits::PLUGIN_CPU_TIME,
         memory: limits::PLUGIN_MEMORY,

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::PluginFailure;
+use super::{PluginFailure, signature::Signature};
 use crate::config::{PluginConfigProblem, PluginKind};
 
 /// A plugin that was not loaded. `plugin` is its configured name.
@@ -60,6 +60,24 @@ pub enum PluginError {
         /// What the file has.
         found: String,
     },
+    /// A signature is required, and there is none that is trusted.
+    #[error(
+        "plugin `{plugin}`: {artifact} is not approved: {signature}, and plugins.require_signature asks for one of a trusted key. \
+         Sign it (`qkdnm plugin sign {path} --key KEY`), or add its vendor's key to plugins.trusted_keys", path = path.display()
+    )]
+    NotSigned {
+        /// Which.
+        plugin: String,
+        /// File.
+        artifact: String,
+        /// Its path.
+        path: PathBuf,
+        /// What there is.
+        signature: Signature,
+    },
+    /// Trusted keys cannot be used.
+    #[error("plugins.trusted_keys: {0}")]
+    TrustedKeys(String),
     /// It cannot be used as a plugin: no WebAssembly, no component, or of another world.
     #[error("plugin `{plugin}`: {artifact} {problem}")]
     Unusable {

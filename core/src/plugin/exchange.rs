@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     PluginDescription, PluginError, PluginFailure,
-    host::{self, Loading},
+    host::{self, Identity, Loading},
     setup::{Setup, counted},
     wasm::wit::types::{Description, Problem},
 };
@@ -132,7 +132,13 @@ impl LoadedExchange {
     /// SHA-256 of the plugin, lower-case hex.
     #[must_use]
     pub fn digest(&self) -> &str {
-        &self.loading.digest
+        &self.loading.identity.digest
+    }
+
+    /// Digest and signature: what a plugin is known by.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.loading.identity
     }
 
     /// An instance; its guest is made at the first call.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{
     Handled, InterfaceHandler, PluginDescription, PluginError, PluginFailure, answer,
-    host::{self, Loading},
+    host::{self, Identity, Loading},
     setup::{Setup, counted},
     vocabulary::{Resolver, did_you_mean},
     wasm::wit::{
@@ -94,7 +94,13 @@ impl LoadedHandler {
     /// SHA-256 of the plugin, lower-case hex.
     #[must_use]
     pub fn digest(&self) -> &str {
-        &self.loading.digest
+        &self.loading.identity.digest
+    }
+
+    /// Digest and signature: what a plugin is known by.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.loading.identity
     }
 
     /// What it wants to be given.

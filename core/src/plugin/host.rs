@@ -11,6 +11,7 @@ use super::{
     log_gate::LogGate,
     native, schema,
     setup::{Setup, shortened},
+    signature::{Signature, SignatureError, signature_of, trusted_keys},
     wasm::{self, wit::types},
 };
 use crate::{
@@ -47,14 +48,23 @@ impl std::fmt::Debug for PluginHost {
     }
 }
 
+/// What a plugin is known by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// SHA-256 of its bytes, lower-case hex.
+    pub digest: String,
+    /// Whose signature it carries. `None`: it is inside this binary and needs none.
+    pub signature: Option<Signature>,
+}
+
 /// A plugin on its way to [`LoadedHandler`], [`LoadedPolicy`] or [`LoadedExchange`], and what remains the same there.
 pub(super) struct Loading {
     /// The configured name.
     pub(super) name: Arc<str>,
     /// `builtin:mq`, or the file's path.
     pub(super) artifact: String,
-    /// SHA-256 of the plugin, lower-case hex.
-    pub(super) digest: String,
+    /// What it is known by.
+    pub(super) identity: Identity,
     /// What its instances need.
     pub(super) setup: Setup,
     /// The plugin's configuration.
@@ -77,9 +87,14 @@ impl PluginHost {
         Arc::new(Self { components, config: config.clone(), metrics })
     }
 
-    /// SHA-256 of a plugin as it is found now.
-    pub fn digest(&self, name: &str, source: &PluginSource) -> Result<String, PluginError> {
-        Artifact::find(name, source, None).map(|artifact| artifact.digest)
+    /// What a plugin is known by as it is found now.
+    ///
+    /// # Errors
+    /// If it cannot be read, or a signature is needed and missing.
+    pub fn identity(&self, name: &str, source: &PluginSource) -> Result<Identity, PluginError> {
+        let artifact = Artifact::find(name, source, None)?;
+        let signature = self.signature(name, source, &artifact)?;
+        Ok(Identity { digest: artifact.digest, signature })
     }
 
     /// Names of the plugins inside this binary, as in `builtin:mq`.
@@ -158,6 +173,36 @@ impl PluginHost {
         loading.description(instance.describe().map_err(|failure| loading.failed("describe", failure))?)
     }
 
+    /// Whose signature a plugin carries; an error where one is needed and missing. What is inside the binary was approved with it.
+    fn signature(
+        &self,
+        plugin: &str,
+        source: &PluginSource,
+        artifact: &Artifact,
+    ) -> Result<Option<Signature>, PluginError> {
+        let (PluginSource::File(path) | PluginSource::Native(path)) = source else { return Ok(None) };
+        let trusted = trusted_keys(&self.config.trusted_keys).map_err(|problems| {
+            let texts: Vec<String> = problems.iter().map(with_cause).collect();
+            PluginError::TrustedKeys(texts.join("; "))
+        })?;
+        let signature = signature_of(path, &artifact.digest, &trusted);
+        match signature {
+            Signature::Of { .. } => Ok(Some(signature)),
+            _ if self.config.require_signature => Err(PluginError::NotSigned {
+                plugin: plugin.to_owned(),
+                artifact: artifact.text.clone(),
+                path: path.clone(),
+                signature,
+            }),
+            Signature::None | Signature::Worthless(_) => {
+                if matches!(signature, Signature::Worthless(_)) && !trusted.is_empty() {
+                    tracing::warn!(plugin, path = %path.display(), "A plugin is loaded although {signature}.");
+                }
+                Ok(Some(signature))
+            }
+        }
+    }
+
     fn begin(
         &self,
         plugin: &str,
@@ -166,6 +211,7 @@ impl PluginHost {
         config: &Value,
     ) -> Result<(Artifact, Loading), PluginError> {
         let artifact = Artifact::find(plugin, source, pinned)?;
+        let signature = self.signature(plugin, source, &artifact)?;
         let config = if config.is_null() { Value::Object(serde_json::Map::new()) } else { config.clone() };
         let name: Arc<str> = Arc::from(plugin);
         let counters = Arc::clone(self.metrics.plugins.entry(plugin.to_owned()).or_default().value());
@@ -179,13 +225,17 @@ impl PluginHost {
         let loading = Loading {
             name,
             artifact: artifact.text.clone(),
-            digest: artifact.digest.clone(),
+            identity: Identity { digest: artifact.digest.clone(), signature },
             setup,
             config_text: config.to_string(),
             config,
         };
         Ok((artifact, loading))
     }
+}
+
+fn with_cause(error: &SignatureError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// Why an instance cannot be had: its plugin took this configuration when it was loaded, and does not now.

@@ -15,6 +15,7 @@
 //!   policy     LoadedPolicy and its calls
 //!   exchange   LoadedExchange and its calls; WebAssembly alone
 //!     setup      what every instance has: name, limits, log, counters
+//!     signature  who approved a plugin's bytes
 //!     answer     checks that answers fit their questions
 //!     private_folder  files that are trusted as code
 //!   wasm/      WebAssembly components: compiled, cached, limited
@@ -35,13 +36,14 @@ mod policy;
 mod private_folder;
 mod schema;
 mod setup;
+pub mod signature;
 mod vocabulary;
 mod wasm;
 
 pub use error::PluginError;
 pub use exchange::{Direction, ExchangeInstance, LoadedExchange, Narrowed, Passage, Passed};
 pub use handler::{HandlerNeeds, LoadedHandler};
-pub use host::{PluginDescription, PluginHost};
+pub use host::{Identity, PluginDescription, PluginHost};
 pub use policy::LoadedPolicy;
 
 use crate::model::{ObjectKind, ReportBatch, Symbol};

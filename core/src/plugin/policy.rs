@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     FcapsPolicy, Observations, Outcome, PluginDescription, PluginError, PluginFailure, PolicyNeeds, answer,
-    host::{self, Loading},
+    host::{self, Identity, Loading},
     setup::{Setup, counted},
     vocabulary::Resolver,
     wasm::wit::{
@@ -101,7 +101,13 @@ impl LoadedPolicy {
     /// SHA-256 of the plugin, lower-case hex.
     #[must_use]
     pub fn digest(&self) -> &str {
-        &self.loading.digest
+        &self.loading.identity.digest
+    }
+
+    /// Digest and signature: what a plugin is known by.
+    #[must_use]
+    pub const fn identity(&self) -> &Identity {
+        &self.loading.identity
     }
 
     /// What it wants to be given.

@@ -39,7 +39,7 @@ pub enum Lie {
     Flood,
     /// Signs two manifests of each version, and shows one to some and the other to others.
     Equivocate,
-    /// Passes documents on to whom they are not meant for, and asks for what is not meant for it.
+    /// Passes documents on to whom they are not meant for, as if they were young, and asks for what is not meant for it.
     WrongAudience,
     /// Sections that their manifests do not name.
     Sections,
@@ -74,7 +74,7 @@ impl Lie {
     /// Whether ages told by honest relays can still be held to the hop.
     #[must_use]
     pub fn keeps_ages(self) -> bool {
-        !matches!(self, Self::Replay | Self::Delay | Self::HoldBack | Self::Hops)
+        !matches!(self, Self::Replay | Self::Delay | Self::HoldBack | Self::Hops | Self::WrongAudience)
     }
 
     /// Whether the actor as an origin of its own documents is to be believed.

@@ -17,7 +17,7 @@ use crate::{
         params::{self, NoParameters, Parameters},
         problem::Problem,
         router::ApiState,
-        views::{ComponentDetail, ComponentFilter, ComponentSummary, StatusAnswer, StatusQuery},
+        views::{ComponentDetail, ComponentFilter, ComponentSummary, ExplanationView, StatusAnswer, StatusQuery},
     },
     config::{Role, limits},
     model::{ComponentRef, ReferencePoint},
@@ -85,6 +85,18 @@ pub(crate) async fn show(
 ) -> Result<Json<ComponentDetail>, Problem> {
     let component = params::component(&point, &id)?;
     state.backend.component(&component).map(Json).ok_or_else(|| params::unknown_component(&component))
+}
+
+/// Explains which handler takes a component's reports and which policies see it, rule by rule; also for one that is not known yet.
+#[utoipa::path(get, path = "/components/{point}/{id}/explanation", tag = "components", operation_id = "explainComponent",
+    params(params::ComponentPath),
+    responses((status = 200, description = "The rules, and whether each applies.", body = ExplanationView)))]
+pub(crate) async fn explain(
+    State(state): State<ApiState>,
+    Path((point, id)): Path<(String, String)>,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
+) -> Result<Json<ExplanationView>, Problem> {
+    Ok(Json(state.backend.explanation(&params::component(&point, &id)?)))
 }
 
 /// Asks a component for a status report (Q.QKDN_Mk 7.2) and shows its answer.

@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::{
     config::{ComponentMatch, FcapsFunction, OnFailure, PolicyMode},
-    model::{ReferencePoint, Timestamp},
+    model::{ComponentRef, ReferencePoint, Timestamp},
     telemetry::metrics::PluginMetrics,
 };
 
@@ -100,6 +100,10 @@ pub struct PluginView {
     pub plugin: String,
     /// SHA-256 as loaded, lower-case hex.
     pub sha256: String,
+    /// Name of the trusted key that signed it, if one did.
+    pub signed_by: Option<String>,
+    /// What is to be said of its signature, for a person.
+    pub signature: String,
     /// `handler`, `policy` or `exchange`.
     pub role: String,
     /// The name that it gives itself.
@@ -143,4 +147,42 @@ impl From<&PluginMetrics> for PluginCounters {
             verdicts_dropped: metrics.verdicts_dropped.get(),
         }
     }
+}
+
+/// Why a component's reports go where they go.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExplanationView {
+    /// The component.
+    pub component: ComponentRef,
+    /// Whether the manager has met it; if not, this is how it would be.
+    pub is_known: bool,
+    /// Whether it stands in the configuration: rules on vendor, model, site and tags go by what is written there.
+    pub configured: bool,
+    /// As configured; empty if not.
+    pub vendor: String,
+    /// As configured; empty if not.
+    pub model: String,
+    /// As configured; empty if not.
+    pub site: String,
+    /// As configured.
+    pub tags: Vec<String>,
+    /// The handlers of its reference point in their order; one applies: it takes the reports.
+    pub handlers: Vec<RuleView>,
+    /// The policies in their order; those that apply see what the component reports.
+    pub policies: Vec<RuleView>,
+}
+
+/// A handler or policy, and whether it applies to a component.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleView {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its plugin.
+    pub plugin: String,
+    /// Whether it applies.
+    pub applies: bool,
+    /// Why, or why not, for a person.
+    pub why: String,
 }

@@ -1,6 +1,7 @@
 //! Icinga 2 with one satellite and one master, both processes of the installed program in folders of their own. A result goes
-//! to the satellite's API; a listener at the master's event stream tells when it is there. The satellite's connection to the
-//! master goes through a [`Relay`], which makes the cut.
+//! to the satellite's API; asking the master's API again and again tells when it is there, since its event stream may hold an event
+//! back for seconds; what that stream told in the end tells which results never came. The satellite's connection to the master
+//! goes through a [`Relay`], which makes the cut.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -29,14 +30,17 @@ use crate::{
 
 /// How long anything may take before the measurement fails.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Time between two questions to the master.
+const ASK_AGAIN: Duration = Duration::from_millis(1);
 /// Time between results around the end of the cut.
 const BETWEEN: Duration = Duration::from_millis(100);
 /// How long before the end of the cut the first of these is made.
 const BEFORE: Duration = Duration::from_secs(1);
 /// How long after it the last is made.
 const AFTER: Duration = Duration::from_secs(10);
-/// Nothing for so long: what has not come by then does not come any more.
-const SILENCE: Duration = Duration::from_secs(3);
+/// Nothing for so long: what has not come by then does not come any more. Above the five seconds after which the event stream
+/// looks for events again by itself.
+const SILENCE: Duration = Duration::from_secs(7);
 /// A connection to the API that was not used for so long is made anew.
 const IDLE: Duration = Duration::from_secs(4);
 /// The API's user and password, in configurations that live as long as the measurement.
@@ -53,7 +57,7 @@ pub fn run(site: &Site, changes: usize, pause: Duration, cut: Duration) -> anyho
     let master = Node::start(site, "master", master_port, None)?;
     let satellite = Node::start(site, "satellite", satellite_port, Some(relay.address().port()))?;
     master.wait_for_satellite()?;
-    let told = master.follow()?;
+    let (told, events) = (master.watch()?, master.follow()?);
     let mut results = Results { node: &satellite, api: satellite.connect()?, used: Instant::now(), number: 0 };
     let mut seen = Vec::new();
     for _ in 0..changes.max(1) {
@@ -76,13 +80,13 @@ pub fn run(site: &Site, changes: usize, pause: Duration, cut: Duration) -> anyho
     results.make_until(healed + AFTER)?;
     let around = usize::try_from(results.number + 1 - first)?;
     // One more, alone: whatever is not there soon after it was passed over.
-    let mut arrived = Vec::new();
     results.make()?;
-    let agreed = collect(&told, results.number, &mut arrived)?
+    let agreed = collect(&told, results.number)?
         .into_iter()
         .find(|(number, _)| *number >= changed)
         .map_or(Duration::ZERO, |(_, at)| at.saturating_duration_since(healed));
-    while let Ok((number, _)) = told.recv_timeout(SILENCE) {
+    let mut arrived = Vec::new();
+    while let Ok((number, _)) = events.recv_timeout(SILENCE) {
         arrived.push(number);
     }
     let lost = (first..results.number).filter(|number| !arrived.contains(number)).count();
@@ -105,24 +109,27 @@ fn free_port() -> anyhow::Result<u16> {
 type Told = (u64, Instant);
 
 fn wait(told: &Receiver<Told>, number: u64) -> anyhow::Result<Instant> {
-    let mut passed = Vec::new();
-    let all = collect(told, number, &mut passed)?;
+    let all = collect(told, number)?;
     all.last().map(|(_, at)| *at).context("no result came")
 }
 
 /// Everything that is told up to this number.
-fn collect(told: &Receiver<Told>, last: u64, numbers: &mut Vec<u64>) -> anyhow::Result<Vec<Told>> {
+fn collect(told: &Receiver<Told>, last: u64) -> anyhow::Result<Vec<Told>> {
     let until = Instant::now() + PATIENCE;
     let mut all = Vec::new();
     loop {
         let next = told.recv_timeout(until.saturating_duration_since(Instant::now()));
         let (number, at) = next.with_context(|| format!("result {last} did not reach the master in {PATIENCE:?}"))?;
-        numbers.push(number);
         all.push((number, at));
         if number >= last {
             return Ok(all);
         }
     }
+}
+
+/// The number that a result carries in its output.
+fn number_in(text: &str) -> Option<u64> {
+    text.split_once("number=").and_then(|(_, rest)| rest.split(';').next()?.parse().ok())
 }
 
 type Api = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
@@ -297,6 +304,29 @@ impl Node {
         bail!("the satellite of Icinga 2 did not reach its master within {PATIENCE:?}")
     }
 
+    /// Asks the master again and again for the last result that it has, and tells each new one.
+    fn watch(&self) -> anyhow::Result<Receiver<Told>> {
+        let mut api = self.connect()?;
+        let (tell, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut last = None;
+            loop {
+                let path = "/v1/objects/services/km!store?attrs=last_check_result";
+                // The measurement's end ends the master, and with it this thread.
+                let Ok((_, body)) = ask(&mut api, "GET", path, "").and_then(|()| answer(&mut api)) else { return };
+                let number = number_in(&body);
+                if let Some(number) = number.filter(|_| number != last)
+                    && tell.send((number, Instant::now())).is_err()
+                {
+                    return;
+                }
+                last = number;
+                std::thread::sleep(ASK_AGAIN);
+            }
+        });
+        Ok(told)
+    }
+
     /// Follows the results that the master tells of.
     fn follow(&self) -> anyhow::Result<Receiver<Told>> {
         let mut api = self.connect()?;
@@ -309,8 +339,7 @@ impl Node {
         let (tell, told) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                let number = line.split_once("number=").and_then(|(_, rest)| rest.split(';').next()?.parse().ok());
-                if number.is_some_and(|number| tell.send((number, Instant::now())).is_err()) {
+                if number_in(&line).is_some_and(|number| tell.send((number, Instant::now())).is_err()) {
                     return;
                 }
             }

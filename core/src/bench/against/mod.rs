@@ -30,7 +30,7 @@ impl Peer {
 pub struct Federation {
     /// What, with its version.
     pub name: String,
-    /// From a result given to one node until a listener at the other had it: median and 99th percentile.
+    /// From a result given to one node until the other's API had it, asked each millisecond: median and 99th percentile.
     pub seen_ms: (f64, f64),
     /// From the end of the cut until the other node had what had changed meanwhile.
     pub agreed_ms: f64,

@@ -35,6 +35,8 @@ fn plugins(loaded: Option<&Loaded>) -> Result<Vec<PluginSchema>, anyhow::Error> 
         Some(config) => PluginsConfig { cache_dir: temporary.path().to_path_buf(), ..config.plugins.clone() },
         None => PluginsConfig {
             allow_native: false,
+            require_signature: false,
+            trusted_keys: Vec::new(),
             cache_dir: temporary.path().to_path_buf(),
             cpu_time: limits::PLUGIN_CPU_TIME,
             memory: limits::PLUGIN_MEMORY,

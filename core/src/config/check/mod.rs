@@ -161,9 +161,12 @@ impl Checker<'_> {
     }
 
     fn plugins(&self, raw: &RawPlugins, manager: Option<&ManagerConfig>) -> PluginsConfig {
-        if let Some(flag) = raw.require_signature.as_ref().filter(|flag| flag.value) {
-            let problem = Problem::error(flag.place, "this version cannot check signatures of plugins")
-                .help("pin plugins with `sha256` in [[handlers]] and [[policies]] instead, and set this to false");
+        let keys = raw.trusted_keys.iter().flat_map(|list| &list.value);
+        let trusted_keys: Vec<PathBuf> = keys.map(|spot| self.file(spot, "public key of who signs plugins")).collect();
+        let require_signature = raw.require_signature.as_ref().filter(|flag| flag.value);
+        if let Some(flag) = require_signature.filter(|_| trusted_keys.is_empty()) {
+            let problem = Problem::error(flag.place, "signatures of plugins are required, and no key is trusted")
+                .help("name files of public keys in `trusted_keys`, such as [\"keys/acme.pub\"]; `qkdnm pki signing-key` makes a pair");
             self.found.add(problem);
         }
         let data_dir = manager.map(|manager| manager.data_dir.clone()).unwrap_or_default();
@@ -172,6 +175,8 @@ impl Checker<'_> {
         };
         PluginsConfig {
             allow_native: self.allow_native,
+            require_signature: require_signature.is_some(),
+            trusted_keys,
             cache_dir: raw.cache_dir.as_ref().map_or_else(
                 || data_dir.join(limits::PLUGIN_CACHE),
                 |spot| self.sources.resolve(&spot.value, spot.place),

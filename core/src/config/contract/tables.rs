@@ -203,9 +203,15 @@ static PLUGINS: TableSpec = TableSpec {
             "require_signature",
             Flag,
             Default("false"),
-            "Has to stay false: this version checks no signatures of plugins.",
+            "Whether a plugin that is a file is loaded only with the signature of a trusted key beside it (`qkdnm plugin \
+             sign`). What is inside the manager's binary needs none.",
         ),
-        key("trusted_keys", Texts, Default("[]"), "For require_signature; not read by this version."),
+        key(
+            "trusted_keys",
+            Texts,
+            Default("[]"),
+            "Files of public keys (PEM) whose signatures of plugins count: the vendors', or that of who approves for you.",
+        ),
         key(
             "cache_dir",
             Path,

@@ -11,7 +11,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::config::{Config, Loaded, PluginSource, TlsConfig};
+use crate::{
+    config::{Config, Loaded, PluginSource, TlsConfig},
+    plugin::signature::signature_file,
+};
 
 /// Where a configuration is read from.
 #[derive(Clone, Debug)]
@@ -51,10 +54,11 @@ impl FileSet {
             match plugin {
                 PluginSource::Builtin(_) => {}
                 PluginSource::File(path) | PluginSource::Native(path) => {
-                    others.insert(path.clone());
+                    others.extend([path.clone(), signature_file(path)]);
                 }
             }
         }
+        others.extend(config.plugins.trusted_keys.iter().cloned());
         for peer in &config.peers {
             others.extend(
                 [&peer.trust_anchors, &peer.origin.signing_keys, &peer.export, &peer.import]

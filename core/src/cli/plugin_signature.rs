@@ -1,0 +1,105 @@
+//! `qkdnm plugin sign` and `verify`: signatures of plugins, made by who approves them and checked by anybody.
+//!
+//! Works on files alone; no manager is asked.
+
+use std::path::{Path, PathBuf};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use serde::Serialize;
+
+use super::{CommandError, CommandResult, Exit, Output};
+use crate::plugin::signature::{self, Signature, SignatureError, signature_of, trusted_keys};
+
+/// Arguments of `plugin sign`.
+#[derive(Debug, clap::Args)]
+pub struct SignArgs {
+    /// Files of plugins (.wasm, or a native library).
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// File of the private key (PEM), as `qkdnm pki signing-key` makes it.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+}
+
+/// Arguments of `plugin verify`.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// Files of plugins; their signatures are beside them.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Files of public keys that are trusted (PEM).
+    #[arg(long, value_name = "FILE", required = true)]
+    key: Vec<PathBuf>,
+}
+
+/// What is said of a plugin's signature, for programs.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Verified {
+    plugin: PathBuf,
+    sha256: String,
+    is_signed: bool,
+    key: Option<String>,
+    text: String,
+}
+
+/// Signs each file.
+pub(super) fn sign(args: &SignArgs, output: &mut Output<'_>) -> CommandResult {
+    for plugin in &args.files {
+        let (file, kid) = signature::sign(plugin, &args.key).map_err(told)?;
+        output.line(&format!("{}: signed with the key {kid}: {}", plugin.display(), file.display()))?;
+    }
+    if !output.is_data() {
+        let public = args.key.with_extension("pub");
+        for line in [
+            "",
+            "Give plugin and signature to who runs it. In manager.toml:",
+            "  [plugins]",
+            "  require_signature = true",
+        ] {
+            output.line(line)?;
+        }
+        output.line(&format!("  trusted_keys = [\"{}\"]", public.display()))?;
+    }
+    Ok(Exit::Success)
+}
+
+/// Says whose signature each file carries; exit code 1 if one has none that is trusted.
+pub(super) fn verify(args: &VerifyArgs, output: &mut Output<'_>) -> CommandResult {
+    let trusted = trusted_keys(&args.key).map_err(|problems| {
+        let texts: Vec<String> = problems.into_iter().map(|problem| with_cause(&problem)).collect();
+        CommandError::usage(anyhow::anyhow!(texts.join("\n")))
+    })?;
+    let mut all = Vec::new();
+    for plugin in &args.files {
+        let sha256 = sha256(plugin)?;
+        let found = signature_of(plugin, &sha256, &trusted);
+        let key = match &found {
+            Signature::Of { kid, .. } => Some(kid.clone()),
+            _ => None,
+        };
+        all.push(Verified { plugin: plugin.clone(), sha256, is_signed: key.is_some(), key, text: found.to_string() });
+    }
+    if output.is_data() {
+        output.document(&all)?;
+    } else {
+        for one in &all {
+            output.line(&format!("{}: {}", one.plugin.display(), one.text))?;
+        }
+    }
+    Ok(if all.iter().all(|one| one.is_signed) { Exit::Success } else { Exit::Failure })
+}
+
+fn sha256(plugin: &Path) -> Result<String, CommandError> {
+    let read = std::fs::read(plugin);
+    let bytes = read.map_err(|error| CommandError::usage(anyhow::anyhow!("{}: {error}", plugin.display())))?;
+    Ok(signature::hex(digest(&SHA256, &bytes).as_ref()))
+}
+
+fn told(error: SignatureError) -> CommandError {
+    CommandError::usage(anyhow::anyhow!(with_cause(&error)))
+}
+
+fn with_cause(error: &SignatureError) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
+}
