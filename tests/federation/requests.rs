@@ -160,7 +160,14 @@ fn nothing_may_be_asked_by_default_and_the_refusal_says_which_key_changes_it() {
     let west = &cluster.managers[1];
     assert_eq!(west.api().get(&format!("/api/v1/peer-requests/{id}")).status, 404, "nothing of it is kept");
     eventually("the refusal in the trail", patience(), || {
-        let says = |entry: &Value| entry["what"].as_str().unwrap().contains("add \"maintenance\" to `requests`");
+        let says = |entry: &Value| {
+            let what = entry["what"].as_str().unwrap();
+            let asked = &entry["detail"]["asked"];
+            what.contains("add \"maintenance\" to `requests`")
+                && what.contains("maintenance of vienna-brno from ")
+                && asked["links"] == json!(["vienna-brno"])
+                && asked["until"].is_string()
+        };
         audit(west).iter().any(says).then_some(())
     });
     assert_eq!(west.api().metric("qkdn_federation_requests_refused_total", &["reason=\"not-allowed\""]), 1.0);

@@ -19,8 +19,8 @@ fn run_as(manager: &FakeManager, token: &str, line: &str) -> (Result<Exit, Strin
     let mut cli = Cli::try_parse_from(words).unwrap();
     cli.api.token = Token::new(token.to_owned());
     let mut printed = Vec::new();
-    let format = cli.output;
-    let result = dispatch(cli, &mut Output::plain(&mut printed, format));
+    let (format, wide) = (cli.output, cli.wide);
+    let result = dispatch(cli, &mut Output::plain(&mut printed, format).wide(wide));
     (result.map_err(text), String::from_utf8(printed).unwrap())
 }
 

@@ -292,6 +292,16 @@ impl Backend for ManagerBackend {
         self.board.find(id).map(|alarm| self.judged(&alarm))
     }
 
+    fn alarm_links(&self, id: u64) -> Vec<String> {
+        let in_force = self.current.get();
+        let federation = in_force.config.federation.as_ref();
+        self.board
+            .find(id)
+            .zip(federation)
+            .map(|(alarm, federation)| super::federation::announced::links_of(&alarm, federation))
+            .unwrap_or_default()
+    }
+
     fn alarm_summary(&self) -> AlarmSummary {
         AlarmSummary::of(self.board.all().iter().map(AsRef::as_ref))
     }
