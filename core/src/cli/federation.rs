@@ -280,16 +280,16 @@ pub(super) fn domain(command: DomainCommand, api: &ApiArgs, output: &mut Output<
 fn heard(one: &DomainView) -> String {
     let says_something = |document: &&DocumentView| !document.sections.is_empty();
     let newest = one.documents.iter().find(says_something).or_else(|| one.documents.first());
-    let not_now = |through: &KnownThroughView| if through.heard { "" } else { ", which is not heard" };
+    let not_now = |through: &KnownThroughView| if through.heard { "" } else { " (silent)" };
     match (&one.known_through, newest.map(|document| document.via.as_slice())) {
         _ if one.own => "by itself".to_owned(),
         (Some(through), _) if through.state.is_some() => {
             format!("in the sum of {}{}", through.domain, not_now(through))
         }
-        (Some(through), _) => format!("{} ago, through {}{}", age(one.age_ms), through.domain, not_now(through)),
+        (Some(through), _) => format!("{} ago, by {}{}", age(one.age_ms), through.domain, not_now(through)),
         (None, None) => "never".to_owned(),
         (None, Some([])) => format!("{} ago, from itself", age(one.age_ms)),
-        (None, Some(via)) => format!("{} ago, through {}", age(one.age_ms), via.join(", ")),
+        (None, Some(via)) => format!("{} ago, by {}", age(one.age_ms), via.join(", ")),
     }
 }
 
@@ -435,10 +435,10 @@ mod tests {
         let through = |state: Option<&str>, heard: bool| serde_json::json!({ "domain": "hub", "state": state, "maxAgeMs": null, "heard": heard, "text": "" });
         let told = [
             (view(&[], serde_json::Value::Null), "5 min ago, from itself"),
-            (view(&["hub", "north"], serde_json::Value::Null), "5 min ago, through hub, north"),
-            (view(&["hub"], through(None, false)), "5 min ago, through hub, which is not heard"),
+            (view(&["hub", "north"], serde_json::Value::Null), "5 min ago, by hub, north"),
+            (view(&["hub"], through(None, false)), "5 min ago, by hub (silent)"),
             (view(&[], through(Some("fresh"), true)), "in the sum of hub"),
-            (view(&[], through(Some("fresh"), false)), "in the sum of hub, which is not heard"),
+            (view(&[], through(Some("fresh"), false)), "in the sum of hub (silent)"),
         ];
         for (view, expected) in told {
             assert_eq!(super::heard(&view), expected);

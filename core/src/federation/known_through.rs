@@ -76,9 +76,16 @@ impl InSum<'_> {
         }
     }
 
-    /// Of two the one to go by: of an aggregator that is heard, then the fresher one, then the younger one.
-    fn rank(&self) -> (bool, bool, u64) {
-        (!self.is_heard, self.freshness() != "indirect", self.max_age_ms.unwrap_or(u64::MAX))
+    /// Of two the one to go by: the least. Of aggregators that are heard one that hears the domain, at first hand before others, then the
+    /// younger. One that is silent has said more than one that never heard of it.
+    fn rank(&self) -> (u8, bool, u64) {
+        let says = match (self.is_heard, self.state) {
+            (_, "unheard") => 3,
+            (false, _) => 2,
+            (true, "fresh" | "indirect" | "disputed") => 0,
+            (true, _) => 1,
+        };
+        (says, self.state != Freshness::Fresh.as_str(), self.max_age_ms.unwrap_or(u64::MAX))
     }
 }
 
@@ -137,8 +144,11 @@ mod tests {
         assert_eq!(InSum { state: "unreachable", ..one }.freshness(), "unreachable");
         let gone = InSum { is_heard: false, ..one };
         assert_eq!((gone.freshness(), InSum { state: "unreachable", ..gone }.freshness()), ("stale", "stale"));
-        let nation = InSum { aggregator: "nation", max_age_ms: Some(90_000), ..one };
-        assert_eq!(best_sum([nation, one].into_iter()), Some(one), "the younger");
+        let nation = InSum { aggregator: "nation", state: "indirect", max_age_ms: Some(5_000), ..one };
+        assert_eq!(best_sum([nation, one].into_iter()), Some(one), "at first hand");
+        assert_eq!(best_sum([InSum { max_age_ms: Some(90_000), ..one }, one].into_iter()), Some(one), "the younger");
+        let unheard = InSum { state: "unheard", ..nation };
+        assert_eq!(best_sum([unheard, gone].into_iter()), Some(gone), "it said something once");
         assert_eq!(best_sum([nation, gone].into_iter()), Some(nation), "of one that is heard");
         assert_eq!(best_sum(std::iter::empty()), None);
     }

@@ -293,13 +293,7 @@ impl Backend for ManagerBackend {
     }
 
     fn alarm_links(&self, id: u64) -> Vec<String> {
-        let in_force = self.current.get();
-        let federation = in_force.config.federation.as_ref();
-        self.board
-            .find(id)
-            .zip(federation)
-            .map(|(alarm, federation)| super::federation::announced::links_of(&alarm, federation))
-            .unwrap_or_default()
+        self.board.find(id).map(|alarm| judged::links(&alarm, &self.current)).unwrap_or_default()
     }
 
     fn alarm_summary(&self) -> AlarmSummary {

@@ -20,16 +20,30 @@ impl Core {
         OnTheWay { standing: self.node.standing(domain, now), heard_before_ms: self.node.heard_before(domain, now) }
     }
 
-    /// The silent domain through which alone this one is known. None for a peer: there is a way to it, on which it does not answer.
-    pub(super) fn silent_way(&self, domain: &OriginId) -> Option<OriginId> {
+    /// By whom the newest of a domain came. By nobody of a peer: there is a way to it, on which it does not answer.
+    fn way_of<'a>(&'a self, domain: &'a OriginId) -> &'a [OriginId] {
         if self.membership.peers.contains_key(domain) {
-            return None;
+            return &[];
         }
         let now = self.now().mono;
-        let seen = self.node.standing(domain, now)?.freshness;
         let documents = self.node.documents_of_its_life(domain).map(|(_, held)| held);
-        let newest = documents.min_by_key(|held| (held.manifest.leaving, held.age(now)))?;
-        silent_way(seen, &newest.via, |one| self.on_the_way(one)).cloned()
+        documents.min_by_key(|held| (held.manifest.leaving, held.age(now))).map_or(&[], |newest| &newest.via)
+    }
+
+    /// Whether a domain is heard by way of others alone.
+    fn is_relayed(&self, domain: &OriginId) -> bool {
+        !self.way_of(domain).is_empty()
+    }
+
+    /// The silent domain through which alone this one is known.
+    pub(super) fn silent_way(&self, domain: &OriginId) -> Option<OriginId> {
+        let seen = self.node.standing(domain, self.now().mono)?.freshness;
+        silent_way(seen, self.way_of(domain), |one| self.on_the_way(one)).cloned()
+    }
+
+    /// Both of it.
+    pub(super) fn way(&self, domain: &OriginId) -> Way {
+        Way { relayed: self.is_relayed(domain), silent: self.silent_way(domain) }
     }
 
     /// How a domain is told, and the silent one that it is behind.
@@ -42,6 +56,15 @@ impl Core {
         };
         (standing.map(told), way)
     }
+}
+
+/// The way to a domain, for those who tell of it.
+#[derive(Debug, Default)]
+pub(super) struct Way {
+    /// It is heard by way of others alone: what is silent may be one of these, and show it later.
+    pub(super) relayed: bool,
+    /// The silent one on it.
+    pub(super) silent: Option<OriginId>,
 }
 
 /// A domain of which nothing comes because another is silent.

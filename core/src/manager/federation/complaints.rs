@@ -29,21 +29,25 @@ pub(super) struct Complaints {
     rejoined: Option<Instant>,
     stale: BTreeSet<OriginId>,
     held_back: BTreeMap<OriginId, Freshness>,
-    /// Whose way is silent, and since when that is heard again.
+    /// Who is heard by way of others, and since when these are heard and it is not.
     behind: BTreeMap<OriginId, (Freshness, Option<Instant>)>,
 }
 
 impl Complaints {
-    /// A domain is seen otherwise, and `is_behind` one that is silent: then it is not to be blamed.
+    /// A domain is seen otherwise. Of one that `is_relayed` it is waited whether somebody on the way is silent: then it is not to be
+    /// blamed. It may be seen first, as all of them grow old at about the same time.
     pub(super) fn standing(
         &mut self,
         origin: &OriginId,
         (before, now): (Option<Freshness>, Freshness),
-        is_behind: bool,
+        is_relayed: bool,
     ) -> Vec<Complaint> {
         match (before, now) {
-            (_, Freshness::Stale | Freshness::Unreachable) if is_behind => {
-                self.behind.insert(origin.clone(), (now, None));
+            (Some(_), Freshness::Stale | Freshness::Unreachable)
+                if is_relayed && before != Some(Freshness::Excluded) =>
+            {
+                let waits = self.behind.entry(origin.clone()).or_insert((now, None));
+                waits.0 = now;
                 Vec::new()
             }
             // What was stored before a start, or was left out for a while, is old until something newer comes: no fault yet.
@@ -93,7 +97,7 @@ impl Complaints {
         (self.isolated, self.rejoined) = (false, Some(now));
     }
 
-    /// Domains behind one that was silent.
+    /// Domains that are silent, or one on the way to them is.
     pub(super) fn behind_others(&self) -> Vec<OriginId> {
         self.behind.keys().cloned().collect()
     }

@@ -14,6 +14,7 @@ use self::requests::{ABOUT_REQUESTS, Requests};
 use super::{
     Federation, Membership, PlainSpeaker, Post, Speaker,
     announced::Announced,
+    behind::Way,
     border::Border,
     locked,
     mailbox::Letter,
@@ -491,11 +492,11 @@ impl Driver {
                     {
                         locked(&self.federation.core).taken(slot);
                     }
-                    let behind = match &event {
-                        Event::Standing { origin, .. } => locked(&self.federation.core).silent_way(origin),
-                        _ => None,
+                    let way = match &event {
+                        Event::Standing { origin, .. } => locked(&self.federation.core).way(origin),
+                        _ => Way::default(),
                     };
-                    self.teller.tell(&event, behind.as_ref());
+                    self.teller.tell(&event, &way);
                 }
                 // Given where they were asked for, and stored above.
                 Output::Answer { .. } | Output::Store(..) => {}

@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    behind::Way,
     complaints::{Complaint, Complaints},
     locked,
 };
@@ -130,8 +131,8 @@ impl Teller {
         tracing::error!(%error, "What peers said could not be stored; after a restart it will be fetched again.");
     }
 
-    /// Tells of an event; of a domain that is seen otherwise also which silent one it is behind.
-    pub(super) fn tell(&self, event: &Event, behind: Option<&OriginId>) {
+    /// Tells of an event; `way` is that to a domain that is seen otherwise.
+    pub(super) fn tell(&self, event: &Event, way: &Way) {
         self.count(event);
         match event {
             Event::SessionUp(domain) => tracing::info!(%domain, "A session with a peer is up."),
@@ -162,7 +163,7 @@ impl Teller {
                     });
                 }
             }
-            Event::Standing { origin, before, now } => self.standing(origin, (*before, *now), behind),
+            Event::Standing { origin, before, now } => self.standing(origin, (*before, *now), way),
             Event::Isolated(why) => self.isolated(*why),
             Event::Rejoined => {
                 locked(&self.complaints).rejoined(Instant::now());
@@ -234,7 +235,8 @@ impl Teller {
         }
     }
 
-    fn standing(&self, origin: &OriginId, (before, now): (Option<Freshness>, Freshness), behind: Option<&OriginId>) {
+    fn standing(&self, origin: &OriginId, (before, now): (Option<Freshness>, Freshness), way: &Way) {
+        let behind = way.silent.as_ref();
         let domain = origin.as_str();
         let told = if behind.is_some() { told_behind(now) } else { now };
         let mut event = serde_json::json!({ "domain": domain, "freshness": told.as_str() });
@@ -249,11 +251,11 @@ impl Teller {
             behind = behind.map(OriginId::as_str),
             "A domain is seen otherwise."
         );
-        let complaints = locked(&self.complaints).standing(origin, (before, now), behind.is_some());
+        let complaints = locked(&self.complaints).standing(origin, (before, now), way.relayed);
         self.complain(complaints);
     }
 
-    /// Domains that are not complained about as long as they are behind a silent one.
+    /// Domains that are not complained about as long as one on the way to them is silent.
     pub(super) fn waiting(&self) -> Vec<OriginId> {
         locked(&self.complaints).behind_others()
     }
