@@ -588,7 +588,7 @@ def show(federation, looks):
     for look in looks:
         groups = {}
         for other, one in look["sees"].items():
-            if one["freshness"] not in SEEN and not federation.hears(look["domain"], other):
+            if not federation.hears(look["domain"], other) and one["freshness"] in (*SEEN, "withdrawn", "unheard"):
                 groups.setdefault("in sum", []).append((other, one["ageMs"]))
                 continue
             groups.setdefault(one["freshness"], []).append((other, one["ageMs"]))

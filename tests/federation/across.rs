@@ -12,7 +12,13 @@ const NAMES: [&str; 3] = ["east", "north", "west"];
 
 /// Three domains with a link between each two, as each says.
 fn triangle() -> Cluster {
+    triangle_with("")
+}
+
+/// The same with these lines in `[federation]`.
+fn triangle_with(lines: &'static str) -> Cluster {
     let mut cluster = Cluster::prepare(&NAMES);
+    cluster.lines = lines;
     cluster.configure(&[(0, 1), (1, 2), (0, 2)]);
     for at in 0..3 {
         let ends = LINKS.iter().filter(|(_, one, other)| [*one, *other].contains(&at));
@@ -148,9 +154,12 @@ fn a_link_in_trouble_is_one_entry_with_what_both_ends_say() {
     assert_eq!((&alarm["first"], &alarm["ends"][1]["toldTo"]), (&json!("north"), &json!("own")));
     let text = String::from_utf8(cluster.managers[0].command(&["domain", "alarms"]).stdout).unwrap();
     assert!(
-        text.contains("both say so") && text.contains("north: degraded since") && text.contains("1 link in trouble"),
+        text.contains("both say so") && text.contains("north: degraded ") && text.contains("1 link in trouble"),
         "{text}"
     );
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+    let text = String::from_utf8(cluster.managers[0].command(&["domain", "alarms", "--wide"]).stdout).unwrap();
+    assert!(text.contains("north: degraded since") && text.contains("SEEN FIRST"), "{text}");
     // One of the two ends says that it is over; the other, when it is cut off, says nothing that still holds.
     says(&cluster, 1, "north-west", "up", 1_500);
     await_alarm(&cluster, 0, |alarm| alarm["sides"] == "disagree" && alarm["severity"] == "critical");
@@ -161,4 +170,42 @@ fn a_link_in_trouble_is_one_entry_with_what_both_ends_say() {
     eventually("no link in trouble", patience(), || {
         cluster.managers[0].api().list("/api/v1/domain-alarms").is_empty().then_some(())
     });
+}
+
+#[test]
+fn a_link_is_not_up_by_the_word_of_one_end_while_the_other_is_silent() {
+    let mut cluster = triangle_with("refresh = \"1s\"");
+    let link = |cluster: &Cluster, is: &dyn Fn(&Value) -> bool| {
+        eventually("the link to the west", patience(), || {
+            let links = cluster.managers[0].api().list("/api/v1/domain-links");
+            links.into_iter().find(|link| link["id"] == "east-west" && is(link))
+        })
+    };
+    link(&cluster, &|link| link["state"] == "up" && link["theirs"]["state"] == "up");
+    cluster.managers[2].kill();
+    let told = link(&cluster, &|link| link["freshness"] == "stale");
+    assert_eq!((&told["state"], &told["ours"]["state"]), (&json!("one-sided"), &json!("up")), "{told:#}");
+    assert_eq!(told["theirs"]["state"], "up", "what it said last is shown with its age: {told:#}");
+    assert!(told["ageMs"].as_u64().unwrap() > 3_000, "{told:#}");
+    let path = await_path(&cluster, ("east", "west"), |path| path["state"] == "one-sided");
+    assert_eq!((links(&path), &path["hops"][0]["state"]), (vec!["east-west"], &json!("one-sided")), "{path:#}");
+    let text = |arguments: &[&str]| String::from_utf8(cluster.managers[0].command(arguments).stdout).unwrap();
+    let table = text(&["domain", "links"]);
+    let row = table.lines().find(|line| line.starts_with("east-west")).unwrap();
+    assert!(row.contains("one-sided") && (row.contains("up (stale, ") || row.contains("up (unreachable, ")), "{table}");
+    assert!(table.lines().all(|line| line.chars().count() <= 100), "{table}");
+    let told = text(&["domain", "path", "east", "west"]);
+    assert!(told.contains("one-sided, 1 link") && told.contains("the other is not heard"), "{told}");
+    // Trouble that we see ourselves is trouble all the same.
+    says(&cluster, 0, "east-west", "down", 0);
+    link(&cluster, &|link| link["state"] == "down");
+    says(&cluster, 0, "east-west", "up", 1_500);
+    cluster.managers[2].launch();
+    link(&cluster, &|link| link["freshness"] == "fresh");
+    says(&cluster, 2, "east-west", "up", 1_500);
+    link(&cluster, &|link| link["state"] == "up");
+    // Who leaves in good order takes its word along.
+    cluster.managers[2].stop();
+    let told = link(&cluster, &|link| link["freshness"] == "withdrawn");
+    assert_eq!((&told["state"], &told["theirs"]), (&json!("one-sided"), &Value::Null), "{told:#}");
 }

@@ -12,6 +12,7 @@ const NAMES: [&str; 7] = ["hub-n", "n1", "n2", "hub-s", "s1", "s2", "nation"];
 /// Peers: members of their aggregator and of each other, aggregators of each other, the nation's of both.
 const PAIRS: [(usize, usize); 9] = [(0, 1), (0, 2), (1, 2), (3, 4), (3, 5), (4, 5), (0, 3), (6, 0), (6, 3)];
 const HUB_N: usize = 0;
+const HUB_S: usize = 3;
 const N1: usize = 1;
 const S1: usize = 4;
 const S2: usize = 5;
@@ -104,13 +105,16 @@ fn a_member_sees_its_own_area_and_of_another_the_sum() {
     // That hub-s has one is no difference between the sums.
     assert_eq!(sum["differences"], json!([]), "{sum:#}");
     await_sum(&cluster, HUB_N, "nation", "south", |sum| is_whole(sum) && sum["check"] == "agrees");
-    // Of a member of the other area nothing is here but that it does not speak to this one.
+    // Of a member of the other area nothing is here but what its aggregator tells in sum.
     for domain in ["s1", "s2"] {
         let seen = cluster.domain(N1, domain);
         let said: Vec<&Value> =
             seen["documents"].as_array().unwrap().iter().flat_map(|one| one["sections"].as_array().unwrap()).collect();
         assert!(said.is_empty(), "{domain}: {seen:#}");
-        assert!(seen["freshness"] == "withdrawn" || seen["freshness"] == "unheard", "{domain}: {seen:#}");
+        assert_eq!(seen["freshness"], "indirect", "{domain}: {seen:#}");
+        let through = &seen["knownThrough"];
+        let told = [&through["domain"], &through["state"], &through["heard"]];
+        assert_eq!(told, [&json!("hub-s"), &json!("fresh"), &json!(true)], "{domain}: {seen:#}");
     }
     let told = cluster.managers[S1].api().get("/api/v1/peers/manager-hub-s/preview").json();
     let audiences: Vec<&str> =
@@ -145,6 +149,51 @@ fn a_sum_carries_its_worst_freshness_and_one_alone_is_no_sum() {
     assert!(sum["sumOf"].as_str().unwrap().contains("1 unreachable left out"), "{sum:#}");
     cluster.managers[S2].launch();
     await_sum(&cluster, N1, "hub-s", "south", |sum| sum["components"]["mk"]["known"] == 2);
+}
+
+#[test]
+fn who_is_known_through_a_silent_aggregator_alone_is_told_as_that_and_complained_about_by_nobody() {
+    let mut cluster = nation();
+    await_sum(&cluster, N1, "hub-s", "south", |sum| sum["domains"] == json!({ "fresh": 2 }));
+    // The nation's aggregator hears what members tell aggregators, by way of the area's alone.
+    for domain in ["s1", "s2"] {
+        cluster.await_seen(NATION, domain, "indirect");
+    }
+    let before = [HUB_N, N1, NATION].map(|at| cluster.managers[at].log().len());
+    cluster.managers[HUB_S].kill();
+    for (at, alarms) in [(NATION, 1), (HUB_N, 1), (N1, 0)] {
+        if alarms == 1 {
+            let of_it = |alarm: &Value| alarm["resource"] == "domain hub-s" && alarm["isCleared"] == false;
+            cluster.managers[at].api().await_alarm("peer-unreachable", of_it);
+        }
+        for domain in ["s1", "s2"] {
+            let seen = eventually(&format!("{domain} known through hub-s at {}", NAMES[at]), patience(), || {
+                let seen = cluster.domain(at, domain);
+                let is_long_ago = at == N1 || seen["ageMs"].as_u64()? > 15_000;
+                (seen["knownThrough"]["heard"] == false && is_long_ago).then_some(seen)
+            });
+            assert_eq!(
+                (&seen["freshness"], &seen["knownThrough"]["domain"]),
+                (&json!("stale"), &json!("hub-s")),
+                "{seen:#}"
+            );
+        }
+        let text = qkdnm(&cluster, at, &["domain", "show", "s1"]);
+        assert!(text.contains("stale") && text.contains("known only through hub-s, which is not heard"), "{text}");
+    }
+    // What the nation cannot hear it does not tell others as unreachable.
+    await_sum(&cluster, HUB_N, "nation", "south", |sum| sum["domains"] == json!({ "unheard": 2 }));
+    cluster.managers[HUB_S].launch();
+    for domain in ["s1", "s2"] {
+        let seen = cluster.await_seen(NATION, domain, "indirect");
+        assert_eq!(seen["knownThrough"], Value::Null, "{seen:#}");
+    }
+    for (at, before) in [HUB_N, N1, NATION].into_iter().zip(before) {
+        let log = &cluster.managers[at].log()[before..];
+        let raised =
+            |domain: &str| log.lines().filter(|line| line.contains("Alarm raised") && line.contains(domain)).count();
+        assert_eq!((raised("domain s1"), raised("domain s2")), (0, 0), "{}: {log}", NAMES[at]);
+    }
 }
 
 #[test]

@@ -160,7 +160,14 @@ fn nothing_may_be_asked_by_default_and_the_refusal_says_which_key_changes_it() {
     let west = &cluster.managers[1];
     assert_eq!(west.api().get(&format!("/api/v1/peer-requests/{id}")).status, 404, "nothing of it is kept");
     eventually("the refusal in the trail", patience(), || {
-        let says = |entry: &Value| entry["what"].as_str().unwrap().contains("add \"maintenance\" to `requests`");
+        let says = |entry: &Value| {
+            let what = entry["what"].as_str().unwrap();
+            let asked = &entry["detail"]["asked"];
+            what.contains("add \"maintenance\" to `requests`")
+                && what.contains("maintenance of vienna-brno from ")
+                && asked["links"] == json!(["vienna-brno"])
+                && asked["until"].is_string()
+        };
         audit(west).iter().any(says).then_some(())
     });
     assert_eq!(west.api().metric("qkdn_federation_requests_refused_total", &["reason=\"not-allowed\""]), 1.0);
@@ -254,6 +261,76 @@ fn what_nobody_decides_expires_on_both_sides() {
     west.api().await_alarm("peer-request-waiting", |alarm| alarm["isCleared"] == true);
     let late = west.admin_command(&["peer", "requests", "accept", &id]);
     assert!(!late.status.success() && String::from_utf8_lossy(&late.stderr).contains("the request is expired"));
+}
+
+/// Runs a command with a token that is to be refused, and gives what it said.
+#[track_caller]
+fn refused(manager: &ManagerProcess, arguments: &[&str]) -> String {
+    let output = manager.admin_command(arguments);
+    assert!(!output.status.success(), "{output:?}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn the_same_is_not_asked_twice_and_what_may_not_be_asked_any_more_is_not_accepted() {
+    let mut cluster = started(ALL);
+    let id = asks_for_maintenance(&cluster.managers[0], "manager-west", &[]);
+    await_state(&cluster.managers[1], &id, "pending");
+    let again = ["peer", "request", "maintenance", "manager-west", "--link", "vienna-brno", "--from", "now", "--until"];
+    let text = refused(&cluster.managers[0], &[&again[..], &["+3h", "--effect", "none"]].concat());
+    assert!(text.contains("asked already") && text.contains(&id), "{text}");
+    // What waits is not granted once its permission is gone.
+    let shown = |at: usize, arguments: &[&str]| -> String {
+        String::from_utf8(cluster.managers[at].command(arguments).stdout).unwrap()
+    };
+    for line in [shown(1, &["peer", "show", "manager-east"]), shown(1, &["doctor"])] {
+        assert!(line.contains("maintenance, emergency-priority, incident"), "{line}");
+    }
+    for peer in ["manager-east", "east"] {
+        let list = shown(1, &["peer", "requests", "--peer", peer]);
+        assert!(list.contains(&id) && list.lines().all(|line| line.chars().count() <= 100), "{list}");
+    }
+    assert!(!shown(1, &["peer", "requests", "list", "--peer", "north"]).contains(&id));
+    let more = &mut cluster.managers[1].settings_mut().more;
+    *more = more.replace(ALL, "\"incident\"");
+    assert_eq!(cluster.managers[1].reload_settings().json()["result"], "applied");
+    let west = &cluster.managers[1];
+    let text = refused(west, &["peer", "requests", "accept", &id]);
+    assert!(text.contains("may not ask for `maintenance` any more"), "{text}");
+    tell(west, &["peer", "requests", "decline", &id]);
+    await_state(&cluster.managers[0], &id, "declined");
+}
+
+#[test]
+fn an_incident_is_of_the_link_that_is_named() {
+    let cluster = started(ALL);
+    let east = &cluster.managers[0];
+    cluster.says(0, 0.1);
+    let of_the_link = east.api().await_alarm("key-store-low", |alarm| alarm["isCleared"] == false);
+    // Of the manager itself: not of any component at the end of a link.
+    let request = ["peer", "request", "emergency-priority", "manager-east", "--link", "vienna-brno", "--until", "+1h"];
+    tell(&cluster.managers[1], &[&request[..], &["--cause", "exercise"]].concat());
+    let of_another = east.api().await_alarm("peer-request-waiting", |alarm| alarm["isCleared"] == false);
+    let hand_over = |alarm: &Value| -> Vec<String> {
+        let number = alarm["id"].to_string();
+        let words = ["peer", "request", "incident", "manager-west", "--link", "vienna-brno", "--alarm", &number];
+        words.iter().map(|&word| word.to_owned()).collect()
+    };
+    let words = hand_over(&of_another);
+    let text = refused(east, &words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(text.contains("is not about `vienna-brno`") && text.contains("no link to another domain"), "{text}");
+    let path = "/api/v1/peers/manager-west/requests";
+    let body = |alarm: u64| json!({ "kind": "incidentHandOver", "links": ["vienna-brno"], "alarm": alarm });
+    let ask = |alarm: u64| east.api().post(path, Some(harness::settings::ADMIN_TOKEN), &body(alarm)).status;
+    assert_eq!(ask(999_999), 404);
+    assert_eq!(ask(of_another["id"].as_u64().unwrap()), 409);
+    let words = hand_over(&of_the_link);
+    let asked = tell(east, &words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(asked["severity"], "major", "{asked}");
+    // Of no alarm: since an hour ago.
+    let by_hand = ["peer", "request", "incident", "manager-west", "--link", "vienna-brno", "--severity", "minor"];
+    let asked = tell(east, &[&by_hand[..], &["--type", "link-down", "--since", "-1h"]].concat());
+    assert_eq!(asked["alarmType"], "link-down", "{asked}");
 }
 
 /// A connection with the identity of the manager in the west, which does not run.

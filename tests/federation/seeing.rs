@@ -30,7 +30,7 @@ fn a_change_in_one_domain_is_seen_in_all() {
     assert!(told.iter().any(|one| one["sections"].as_array().unwrap().contains(&"alarms".into())), "{told:?}");
     let output = cluster.managers[0].command(&["domain", "list"]);
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(text.contains("west") && text.contains("directly") && text.contains("3 domains"), "{text}");
+    assert!(text.contains("west") && text.contains("from itself") && text.contains("3 domains"), "{text}");
     let output = cluster.managers[0].command(&["peer", "list"]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("manager-west") && text.contains("connected"), "{text}");

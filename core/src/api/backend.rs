@@ -59,6 +59,9 @@ pub trait Backend: Send + Sync + 'static {
     /// One alarm.
     fn alarm(&self, id: u64) -> Option<AlarmView>;
 
+    /// Names of links to other domains (`federation.links`) that an alarm is about: those that have its component or part for their end.
+    fn alarm_links(&self, id: u64) -> Vec<String>;
+
     /// All alarms, counted.
     fn alarm_summary(&self) -> AlarmSummary;
 

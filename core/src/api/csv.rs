@@ -61,14 +61,14 @@ tabular! {
     ];
     PeerView: [
         "id", "domain", "address", "connected", "since", "dialled", "peerAddress", "tellsUs", "roundTripMs", "sent",
-        "answered", "freshness",
+        "answered", "freshness", "mayAsk",
     ];
     PeerRequestView: [
         "id", "direction", "peer", "domain", "kind", "state", "reason", "links", "link", "from", "until", "effect", "cause",
         "severity", "alarmType", "since", "by", "made", "expires", "settled", "explanation",
     ];
-    DomainView: ["domain", "own", "freshness", "ageMs", "disputed", "documents", "area", "role", "rollups"];
-    DomainLinkView: ["id", "domain", "state", "freshness", "ours", "theirs", "differences"];
+    DomainView: ["domain", "own", "freshness", "ageMs", "disputed", "documents", "area", "role", "rollups", "knownThrough"];
+    DomainLinkView: ["id", "domain", "state", "freshness", "ours", "theirs", "differences", "ageMs"];
     DomainComparisonView: ["domain", "kind", "id", "state", "freshness", "ours", "theirs", "differences"];
     DomainAlarmView: ["link", "domains", "severity", "sides", "first", "ends"];
     DisclosureView: ["time", "audience", "version", "sections", "bytes"];

@@ -185,6 +185,10 @@ impl Backend for FakeBackend {
         self.alarms.lock().unwrap().iter().find(|alarm| alarm.id == id).cloned().map(AlarmView::plain)
     }
 
+    fn alarm_links(&self, _: u64) -> Vec<String> {
+        vec!["vienna-brno".to_owned()]
+    }
+
     fn alarm_summary(&self) -> AlarmSummary {
         AlarmSummary::of(self.alarms.lock().unwrap().iter())
     }

@@ -35,7 +35,7 @@ pub use enrolment::{EnrolmentState, EnrolmentView};
 pub use exporter::{ExporterState, ExporterView, ParkedEventView, RetryView, TestView};
 pub use federation::{
     BottleneckView, DisclosureView, DocumentView, DomainConnectionView, DomainLinkView, DomainView, GraphView,
-    PeerView, PreviewView, RollupSourceView, RollupView, SectionView,
+    KnownThroughView, PeerView, PreviewView, RollupSourceView, RollupView, SectionView,
 };
 pub use health::{ComponentCount, Gauges, Health, InterfaceGauges, NetworkLevel, SilentCount};
 pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueCursor, ValueFilter};

@@ -1,7 +1,10 @@
 //! `qkdnm domain compare`, `path` and `alarms`: what two domains tell of one thing, a path over several, links in trouble as both ends
 //! see them.
 
-use super::{Client, CommandResult, Exit, Output, output::count};
+use super::{
+    Client, CommandResult, Exit, Output,
+    output::{age, count},
+};
 use crate::api::{
     Page,
     views::{DomainAlarmView, DomainComparisonView, DomainPathView, LeastFigureView, LinkEndView, PathHopView},
@@ -51,12 +54,12 @@ pub(super) fn table(items: &[DomainComparisonView], output: &mut Output<'_>) -> 
             one.id.clone(),
             one.state.clone(),
             one.freshness.clone(),
-            figures,
             one.differences.join("; "),
+            figures,
         ]
     };
-    let headings = ["DOMAIN", "KIND", "NAME", "STATE", "SEEN AS", "HERE / THERE", "DIFFERENCES"];
-    output.table(headings, items.iter().map(row).collect())
+    let headings = ["DOMAIN", "KIND", "NAME", "STATE", "SEEN AS", "DIFFERENCES", "HERE / THERE"];
+    output.table_and_more(headings, 1, items.iter().map(row).collect())
 }
 
 /// Figures with a short name: of both sides, where both tell one.
@@ -103,11 +106,24 @@ pub(super) fn path(args: &PathArgs, client: &Client, output: &mut Output<'_>) ->
         least("Lowest key rate", " bit/s", &path.bottleneck_rate_bps, output)?;
         least("Lowest filling of a key store", "", &path.lowest_store_fill_ratio, output)?;
         alternative(&path, output)?;
+        silent(&path.hops, output)?;
     }
     if !path.undisclosed.is_empty() {
         output.line(&format!("No links are disclosed by {}: there may be other ways.", path.undisclosed.join(", ")))?;
     }
     Ok(Exit::Success)
+}
+
+/// Says of which links a single end alone is heard.
+fn silent(hops: &[PathHopView], output: &mut Output<'_>) -> std::io::Result<()> {
+    let links: Vec<&str> = hops.iter().filter(|hop| hop.state == "one-sided").map(|hop| hop.link.as_str()).collect();
+    if links.is_empty() {
+        return Ok(());
+    }
+    output.line(&format!(
+        "Of {} one end is up, and the other is not heard: nobody knows whether it is.",
+        links.join(", ")
+    ))
 }
 
 fn alternative(path: &DomainPathView, output: &mut Output<'_>) -> std::io::Result<()> {
@@ -132,28 +148,29 @@ fn alternative(path: &DomainPathView, output: &mut Output<'_>) -> std::io::Resul
 }
 
 fn hops(hops: &[PathHopView], output: &mut Output<'_>) -> std::io::Result<()> {
+    let wide = output.is_wide();
     let row = |hop: &PathHopView| {
-        let end = |at: usize| hop.ends.get(at).map(end).unwrap_or_default();
+        let end = |at: usize| hop.ends.get(at).map(|one| end(one, wide)).unwrap_or_default();
         [hop.from.clone(), hop.to.clone(), hop.link.clone(), hop.state.clone(), end(0), end(1)]
     };
     let headings = ["FROM", "TO", "LINK", "STATE", "NEAR END SAYS", "FAR END SAYS"];
     output.table(headings, hops.iter().map(row).collect())
 }
 
-/// What an end says, and how old that is.
-fn end(end: &LinkEndView) -> String {
+/// What an end says, and how old that is; its figures where there is room.
+fn end(end: &LinkEndView, with_figures: bool) -> String {
     let Some(state) = &end.state else { return NOT_DISCLOSED.to_owned() };
     let mut text = state.clone();
-    if let Some(rate) = end.secret_key_rate_bps {
+    if let Some(rate) = end.secret_key_rate_bps.filter(|_| with_figures) {
         text += &format!(", {rate} bit/s");
     }
-    if let Some(fill) = end.key_store_fill_ratio {
+    if let Some(fill) = end.key_store_fill_ratio.filter(|_| with_figures) {
         text += &format!(", {:.0} % full", fill * 100.0);
     }
     match (end.told_to.as_deref(), end.freshness.as_deref()) {
         (Some("own"), _) => text + " (ours)",
         (_, freshness) => {
-            let age = end.age_ms.map(|age| format!(", {:.1} s", age as f64 / 1e3)).unwrap_or_default();
+            let age = end.age_ms.map(|ms| format!(", {}", age(ms))).unwrap_or_default();
             text + &format!(" ({}{age})", freshness.unwrap_or("unheard"))
         }
     }
@@ -179,10 +196,14 @@ pub(super) fn alarms(client: &Client, output: &mut Output<'_>) -> CommandResult 
     }
     let total = page.items.len();
     if total > 0 {
+        let wide = output.is_wide();
         let row = |one: DomainAlarmView| {
+            let since = one.ends.iter().filter_map(|end| end.since).min();
+            let since = since.map_or_else(|| "before the start".to_owned(), |since| since.to_string());
             let said = |end: &LinkEndView| {
                 let since = end.since.map_or_else(|| "before the start".to_owned(), |since| since.to_string());
                 match &end.state {
+                    Some(state) if !wide => format!("{}: {state}", end.domain),
                     Some(state) => format!("{}: {state} since {since}", end.domain),
                     None => format!("{}: {NOT_DISCLOSED}", end.domain),
                 }
@@ -196,10 +217,10 @@ pub(super) fn alarms(client: &Client, output: &mut Output<'_>) -> CommandResult 
             let mut ends = ends.into_iter();
             let mut next = || ends.next().unwrap_or_default();
             let first = one.first.unwrap_or_else(|| "-".to_owned());
-            [one.severity.to_string(), one.link, sides.to_owned(), first, next(), next()]
+            [one.severity.to_string(), one.link, since, sides.to_owned(), next(), next(), first]
         };
-        let headings = ["SEVERITY", "LINK", "SIDES", "SEEN FIRST", "ONE END", "OTHER END"];
-        output.table(headings, page.items.into_iter().map(row).collect())?;
+        let headings = ["SEVERITY", "LINK", "SINCE", "SIDES", "ONE END", "OTHER END", "SEEN FIRST"];
+        output.table_and_more(headings, 1, page.items.into_iter().map(row).collect())?;
     }
     output.line(&format!("{} in trouble", count(total, "link")))?;
     Ok(Exit::Success)

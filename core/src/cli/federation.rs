@@ -1,17 +1,22 @@
 //! `qkdnm peer` and `qkdnm domain`: with whom this manager exchanges status, and what is known of other domains.
 
-use super::{ApiArgs, Client, CommandResult, Exit, Output, output::count};
+use super::{
+    ApiArgs, Client, CommandResult, Exit, Output,
+    output::{age, count},
+};
 use crate::api::{
     Page,
-    views::{DisclosureView, DocumentView, DomainLinkView, DomainView, PeerView, PreviewView, SectionView},
+    views::{
+        DisclosureView, DocumentView, DomainLinkView, DomainView, KnownThroughView, PeerView, PreviewView, SectionView,
+    },
 };
 
 /// What the words for freshness say.
 const SEEN_AS: &str = "\
 SEEN AS:
   fresh        what it says is within its validity, and there is a session with it
-  indirect     within its validity, and comes by way of another domain
-  stale        older than its validity
+  indirect     within its validity, and comes by way of another domain, or is in the sum of an aggregator
+  stale        older than its validity, or known through another alone that is not heard: it may be well
   unreachable  nothing newer came by any way for four times its validity
   withdrawn    its manager left in good order, or tells its area and aggregators alone, and said so: no alarm
   excluded     it is not in the federation any more, or signs with keys that were replaced
@@ -76,8 +81,10 @@ pub enum DomainCommand {
     /// List all domains with how fresh what is known of them is, and areas in sum.
     #[command(after_help = format!("{SEEN_AS}\n\nExample:\n  qkdnm domain list"))]
     List,
-    /// List links to other domains, from both ends, with what these say differently.
-    #[command(after_help = "Example:\n  qkdnm domain links")]
+    /// List links to other domains, from both ends: what each says, how old that is, and what they say differently.
+    #[command(
+        after_help = "STATE is the worse of both. While the other domain is not heard, what it said counts no more: then it is what we\nsay, and one-sided instead of up.\n\nExamples:\n  qkdnm domain links\n  qkdnm domain links --wide    with error rates and key stores"
+    )]
     Links,
     /// List key relations, services and settlements with other domains, as both sides tell them.
     #[command(after_help = "Examples:\n  qkdnm domain compare\n  qkdnm domain compare west")]
@@ -157,10 +164,11 @@ fn peers(page: Page<PeerView>, output: &mut Output<'_>) -> CommandResult {
             };
             let freshness = one.freshness.unwrap_or_else(|| "unheard".to_owned());
             let since = one.since.map_or_else(|| "-".to_owned(), |since| since.to_string());
-            [one.id, one.domain, freshness, connected, since, round_trip, speaks.to_owned()]
+            let connected = if speaks.is_empty() { connected } else { format!("{connected}, {speaks}") };
+            [one.id, one.domain, freshness, connected, since, round_trip]
         };
-        let headings = ["PEER", "DOMAIN", "SEEN AS", "SESSION", "SINCE", "ROUND TRIP", ""];
-        output.table(headings, page.items.into_iter().map(row).collect())?;
+        let headings = ["PEER", "DOMAIN", "SEEN AS", "SESSION", "SINCE", "ROUND TRIP"];
+        output.table_and_more(headings, 1, page.items.into_iter().map(row).collect())?;
     }
     output.line(&count(total, "peer"))?;
     Ok(Exit::Success)
@@ -187,9 +195,13 @@ fn show_peer(one: &PeerView, output: &mut Output<'_>) -> CommandResult {
         ("Round trip", one.round_trip_ms.map(|ms| format!("{ms:.2} ms")).unwrap_or_default()),
         ("Sent to it", messages(one.sent, "message")),
         ("Asked by it", messages(one.answered, "question")),
+        ("May ask us for", if one.may_ask.is_empty() { NOTHING.to_owned() } else { one.may_ask.join(", ") }),
     ])?;
     Ok(Exit::Success)
 }
+
+/// What a peer may ask for that may ask for nothing.
+const NOTHING: &str = "nothing (`requests` in its [[peers]] table)";
 
 /// A number of messages of this session, nothing where there is no session.
 fn messages(number: u64, noun: &str) -> String {
@@ -204,9 +216,13 @@ fn disclosures(page: Page<DisclosureView>, output: &mut Output<'_>) -> CommandRe
     let total = page.items.len();
     if total > 0 {
         let row = |one: DisclosureView| {
-            [one.time.to_string(), one.audience, one.version, one.sections.join(", "), one.bytes.to_string()]
+            [one.time.to_string(), one.audience, one.bytes.to_string(), one.sections.join(", "), one.version]
         };
-        output.table(["TIME", "FOR", "VERSION", "SECTIONS", "BYTES"], page.items.into_iter().map(row).collect())?;
+        output.table_and_more(
+            ["TIME", "FOR", "BYTES", "SECTIONS", "VERSION"],
+            1,
+            page.items.into_iter().map(row).collect(),
+        )?;
     }
     output.line(&count(total, "disclosure"))?;
     Ok(Exit::Success)
@@ -238,7 +254,8 @@ pub(super) fn domain(command: DomainCommand, api: &ApiArgs, output: &mut Output<
             output.fields(&[
                 ("Domain", one.domain.clone() + if one.own { " (this manager's)" } else { "" }),
                 ("Seen as", one.freshness.clone() + if one.disputed { ", disputed" } else { "" }),
-                ("Age", format!("{:.1} s", one.age_ms as f64 / 1e3)),
+                ("Heard", heard(&one)),
+                ("Known", one.known_through.as_ref().map(|through| through.text.clone()).unwrap_or_default()),
                 ("Area", one.area.clone().unwrap_or_default()),
                 ("Role", one.role.clone()),
             ])?;
@@ -259,6 +276,23 @@ pub(super) fn domain(command: DomainCommand, api: &ApiArgs, output: &mut Output<
     }
 }
 
+/// When the newest was heard of a domain, and from whom.
+fn heard(one: &DomainView) -> String {
+    let says_something = |document: &&DocumentView| !document.sections.is_empty();
+    let newest = one.documents.iter().find(says_something).or_else(|| one.documents.first());
+    let not_now = |through: &KnownThroughView| if through.heard { "" } else { " (silent)" };
+    match (&one.known_through, newest.map(|document| document.via.as_slice())) {
+        _ if one.own => "by itself".to_owned(),
+        (Some(through), _) if through.state.is_some() => {
+            format!("in the sum of {}{}", through.domain, not_now(through))
+        }
+        (Some(through), _) => format!("{} ago, by {}{}", age(one.age_ms), through.domain, not_now(through)),
+        (None, None) => "never".to_owned(),
+        (None, Some([])) => format!("{} ago, from itself", age(one.age_ms)),
+        (None, Some(via)) => format!("{} ago, by {}", age(one.age_ms), via.join(", ")),
+    }
+}
+
 fn domains(page: Page<DomainView>, output: &mut Output<'_>) -> CommandResult {
     if output.is_data() {
         output.list(&page)?;
@@ -276,22 +310,15 @@ fn domains(page: Page<DomainView>, output: &mut Output<'_>) -> CommandResult {
             Some(counted.sum::<u64>())
         };
         let (components, alarms) = (sum("health", "/components"), sum("alarms", "/raised"));
-        let heard = !one.documents.is_empty();
         let shown = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), |number| number.to_string());
-        let by = one.documents.first().map(|document| match document.via.as_slice() {
-            _ if one.own => "itself".to_owned(),
-            [] => "directly".to_owned(),
-            via => format!("by {}", via.join(", ")),
-        });
         let freshness = one.freshness.clone() + if one.disputed { ", disputed" } else { "" };
-        let age = if heard { format!("{:.1} s", one.age_ms as f64 / 1e3) } else { String::new() };
         let area = match (one.area.clone().unwrap_or_default(), one.role.as_str()) {
             (area, "aggregator") => format!("{area} (aggregator)").trim_start().to_owned(),
             (area, _) => area,
         };
-        [one.domain.clone(), area, freshness, age, by.unwrap_or_default(), shown(components), shown(alarms)]
+        [one.domain.clone(), area, freshness, heard(one), shown(components), shown(alarms)]
     };
-    let headings = ["DOMAIN", "AREA", "SEEN AS", "AGE", "HEARD", "COMPONENTS", "ALARMS"];
+    let headings = ["DOMAIN", "AREA", "SEEN AS", "HEARD", "COMPONENTS", "ALARMS"];
     if total > 0 {
         output.table(headings, page.items.iter().map(row).collect())?;
     }
@@ -316,18 +343,26 @@ fn links(page: Page<DomainLinkView>, output: &mut Output<'_>) -> CommandResult {
                 (ours, theirs) => format!("{ours} / {theirs}"),
             };
             let (qber, store) = (both("qberRatio"), both("keyStoreFillRatio"));
+            let says =
+                |end: &Option<serde_json::Value>| end.as_ref().and_then(|end| end["state"].as_str().map(str::to_owned));
+            let ours = says(&one.ours).unwrap_or_else(|| "not configured".to_owned());
+            let theirs = says(&one.theirs).unwrap_or_else(|| "nothing".to_owned());
+            let seen = one.age_ms.map_or_else(|| one.freshness.clone(), |ms| format!("{}, {}", one.freshness, age(ms)));
+            let theirs = format!("{theirs} ({seen})");
             [
                 one.id.clone(),
                 one.domain.clone(),
                 one.state.clone(),
-                one.freshness.clone(),
+                ours,
+                theirs,
+                one.differences.join("; "),
                 qber,
                 store,
-                one.differences.join("; "),
             ]
         };
-        let headings = ["LINK", "TO", "STATE", "SEEN AS", "QBER HERE / THERE", "STORE HERE / THERE", "DIFFERENCES"];
-        output.table(headings, page.items.into_iter().map(row).collect())?;
+        let headings =
+            ["LINK", "TO", "STATE", "WE SAY", "IT SAYS", "DIFFERENCES", "QBER HERE / THERE", "STORE HERE / THERE"];
+        output.table_and_more(headings, 2, page.items.into_iter().map(row).collect())?;
     }
     output.line(&count(total, "link"))?;
     Ok(Exit::Success)
@@ -382,5 +417,32 @@ mod tests {
         super::told(&content, "", &mut lines);
         let lines: Vec<String> = lines.into_iter().map(|(path, value)| format!("{path}: {value}")).collect();
         assert_eq!(lines, ["components mk known: 12", "ends 1 state: up"]);
+    }
+
+    #[test]
+    fn when_and_from_whom_a_domain_was_heard_is_told_in_words() {
+        let view = |via: &[&str], through: serde_json::Value| -> super::DomainView {
+            let document = serde_json::json!({
+                "audience": "federation", "version": "1.7.3", "issued": "2026-01-01T00:00:00Z", "manifestBytes": 900,
+                "from": "hub", "via": via, "sections": [],
+            });
+            let view = serde_json::json!({
+                "domain": "west", "own": false, "area": null, "role": "member", "freshness": "stale", "ageMs": 300_000,
+                "disputed": false, "documents": [document], "rollups": [], "knownThrough": through,
+            });
+            serde_json::from_value(view).unwrap()
+        };
+        let through = |state: Option<&str>, heard: bool| serde_json::json!({ "domain": "hub", "state": state, "maxAgeMs": null, "heard": heard, "text": "" });
+        let told = [
+            (view(&[], serde_json::Value::Null), "5 min ago, from itself"),
+            (view(&["hub", "north"], serde_json::Value::Null), "5 min ago, by hub, north"),
+            (view(&["hub"], through(None, false)), "5 min ago, by hub (silent)"),
+            (view(&[], through(Some("fresh"), true)), "in the sum of hub"),
+            (view(&[], through(Some("fresh"), false)), "in the sum of hub (silent)"),
+        ];
+        for (view, expected) in told {
+            assert_eq!(super::heard(&view), expected);
+        }
+        assert_eq!([2_140, 7_199_999, 90_000_000, 300_000_000].map(super::age), ["2.1 s", "119 min", "25 h", "3 d"]);
     }
 }

@@ -91,6 +91,9 @@ pub struct Cli {
         help_heading = "Global options"
     )]
     pub output: Format,
+    /// Tables with all their columns; without it what is wider than 100 characters is left to this and to -o json.
+    #[arg(long, global = true, help_heading = "Global options")]
+    pub wide: bool,
     /// Shows it again and again: when something changes at the manager, or every so many seconds.
     #[arg(
         long,
@@ -227,7 +230,7 @@ pub fn main() -> ExitCode {
         let arguments: Vec<std::ffi::OsString> = std::env::args_os().collect();
         return watch::run(&arguments, every, cli.times).map_or_else(|error| error.report(), Into::into);
     }
-    let mut output = Output::stdout(cli.output);
+    let mut output = Output::stdout(cli.output).wide(cli.wide);
     match dispatch(cli, &mut output) {
         Ok(exit) => exit.into(),
         Err(error) => error.report(),

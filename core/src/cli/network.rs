@@ -49,7 +49,7 @@ pub struct ListArgs {
 pub enum UsageCommand {
     /// Add up consumed and supplied keys.
     #[command(
-        after_help = "Examples:\n  qkdnm usage total --by user\n  qkdnm usage total --component mk/km-1 --from 2026-11-01T00:00:00Z"
+        after_help = "Examples:\n  qkdnm usage total --by user\n  qkdnm usage total --component mk/km-1 --from -30d"
     )]
     Total(UsageArgs),
 }
@@ -63,11 +63,11 @@ pub struct UsageArgs {
     /// Reported by this component.
     #[arg(long)]
     component: Option<ComponentRef>,
-    /// Intervals that ended at or after this time (RFC 3339).
-    #[arg(long)]
+    /// Intervals that ended at or after this time (RFC 3339), or so long ago, such as -7d.
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     from: Option<String>,
     /// Intervals that ended before this time.
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
     to: Option<String>,
 }
 

@@ -36,6 +36,7 @@ pub struct Output<'a> {
     out: Box<dyn Write + 'a>,
     format: Format,
     terminal: bool,
+    wide: bool,
 }
 
 impl Output<'_> {
@@ -44,19 +45,31 @@ impl Output<'_> {
     pub fn stdout(format: Format) -> Self {
         let out = io::stdout();
         let terminal = out.is_terminal();
-        Self { out: Box::new(out), format, terminal }
+        Self { out: Box::new(out), format, terminal, wide: false }
     }
 }
 
 impl<'a> Output<'a> {
     /// Prints to a writer, plain.
     pub fn plain(out: impl Write + 'a, format: Format) -> Self {
-        Self { out: Box::new(out), format, terminal: false }
+        Self { out: Box::new(out), format, terminal: false, wide: false }
     }
 
     /// Prints to a writer what a terminal will show, or what goes elsewhere.
     pub fn buffered(out: impl Write + 'a, format: Format, terminal: bool) -> Self {
-        Self { out: Box::new(out), format, terminal }
+        Self { out: Box::new(out), format, terminal, wide: false }
+    }
+
+    /// Whether tables have all their columns.
+    #[must_use]
+    pub fn wide(self, wide: bool) -> Self {
+        Self { wide, ..self }
+    }
+
+    /// Whether the caller wants tables with all their columns.
+    #[must_use]
+    pub const fn is_wide(&self) -> bool {
+        self.wide
     }
 
     /// Whether the caller wants data for a program, and not a table.
@@ -129,6 +142,10 @@ impl<'a> Output<'a> {
 
     /// Rows under a heading each; on a terminal fitted to its width, with the severities in colour.
     pub fn table<const N: usize>(&mut self, headings: [&str; N], rows: Vec<[String; N]>) -> io::Result<()> {
+        self.print_table(&headings, rows.iter().map(|row| &row[..]))
+    }
+
+    fn print_table<'r>(&mut self, headings: &[&str], rows: impl Iterator<Item = &'r [String]>) -> io::Result<()> {
         let mut table = Table::new();
         table.load_style(TableStyle::new());
         if self.terminal {
@@ -136,8 +153,8 @@ impl<'a> Output<'a> {
         } else {
             table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
         }
-        table.set_header(headings.map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
-        table.add_rows(rows.into_iter().map(|row| row.map(|text| cell(&text))));
+        table.set_header(headings.iter().map(|heading| Cell::new(heading).add_attribute(Attribute::Bold)));
+        table.add_rows(rows.map(|row| row.iter().map(|text| cell(text))));
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
         }
@@ -145,6 +162,17 @@ impl<'a> Output<'a> {
             writeln!(self.out, "{}", line.trim_end())?;
         }
         Ok(())
+    }
+
+    /// Rows under a heading each, of which the first ones are always shown and the last ones, so many, only where tables are wide.
+    pub fn table_and_more<const N: usize>(
+        &mut self,
+        headings: [&str; N],
+        more: usize,
+        rows: Vec<[String; N]>,
+    ) -> io::Result<()> {
+        let shown = if self.wide { N } else { N.saturating_sub(more) };
+        self.print_table(&headings[..shown], rows.iter().map(|row| &row[..shown]))
     }
 
     /// Names and what they are, one a line; what is empty is left out.
@@ -188,4 +216,16 @@ pub(super) fn time(time: Option<Timestamp>) -> String {
 #[must_use]
 pub(super) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// How long something is ago: `2.1 s`, `12 min`, `5 h`, `3 d`; whole ones, rounded down.
+#[must_use]
+pub(super) fn age(ms: u64) -> String {
+    const MINUTE: u64 = 60_000;
+    match ms {
+        ..120_000 => format!("{:.1} s", ms as f64 / 1e3),
+        ..7_200_000 => format!("{} min", ms / MINUTE),
+        ..172_800_000 => format!("{} h", ms / (60 * MINUTE)),
+        _ => format!("{} d", ms / (24 * 60 * MINUTE)),
+    }
 }

@@ -4,10 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Client, CommandResult, Exit, Output, output::count};
 use crate::{
-    api::{
-        Page,
-        views::{AlarmView, PeerRequestView},
-    },
+    api::{Page, views::PeerRequestView},
     clock::wall_time,
     config::quantity,
     model::{
@@ -18,17 +15,20 @@ use crate::{
 
 const PATH: &str = "/api/v1/peer-requests";
 
-/// A time, or how far ahead: `2026-11-26T08:00:00Z`, `now`, `+2h`.
+/// A time, how far ahead, or how long ago: `2026-11-26T08:00:00Z`, `now`, `+2h`, `-1h`.
 fn point_in_time(text: &str) -> Result<Timestamp, String> {
-    let ahead = |span: &str| quantity::duration(span).ok().and_then(|span| i64::try_from(span.as_millis()).ok());
-    match text.strip_prefix('+') {
-        _ if text == "now" => Ok(wall_time()),
-        Some(span) => ahead(span).map(|span| wall_time().plus(span)).ok_or_else(|| WHEN.to_owned()),
-        None => Timestamp::parse(text).ok_or_else(|| WHEN.to_owned()),
-    }
+    let ms = |span: &str| quantity::duration(span).ok().and_then(|span| i64::try_from(span.as_millis()).ok());
+    let away = match (text.strip_prefix('+'), text.strip_prefix('-')) {
+        (Some(ahead), _) => ms(ahead),
+        (_, Some(ago)) => ms(ago).map(|ago| -ago),
+        _ if text == "now" => Some(0),
+        _ => return Timestamp::parse(text).ok_or_else(|| WHEN.to_owned()),
+    };
+    away.map(|away| wall_time().plus(away)).ok_or_else(|| WHEN.to_owned())
 }
 
-const WHEN: &str = "expected a time such as 2026-11-26T08:00:00Z, `now`, or how far ahead, such as +2h";
+const WHEN: &str =
+    "expected a time such as 2026-11-26T08:00:00Z, `now`, how far ahead, such as +2h, or how long ago, such as -1h";
 
 fn effect(text: &str) -> Result<MaintenanceEffect, String> {
     MaintenanceEffect::of(text).ok_or_else(|| format!("expected one of {}", MaintenanceEffect::WORDS.join(", ")))
@@ -62,11 +62,11 @@ pub enum AskCommand {
         /// A link with it, by its name in the configuration of both; again for each.
         #[arg(long = "link", required = true)]
         links: Vec<String>,
-        /// When it begins: a time, `now`, or how far ahead (+2h).
-        #[arg(long, value_name = "TIME", value_parser = point_in_time)]
+        /// When it begins: a time, `now`, how far ahead (+2h), or how long ago (-1h).
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = point_in_time)]
         from: Timestamp,
         /// When it is over.
-        #[arg(long, value_name = "TIME", value_parser = point_in_time)]
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = point_in_time)]
         until: Timestamp,
         /// What it is expected to do to the links: none, degraded, interrupted, unknown.
         #[arg(long, value_parser = effect)]
@@ -86,7 +86,7 @@ pub enum AskCommand {
         #[arg(long)]
         link: String,
         /// Until when: a time, or how far ahead (+2h).
-        #[arg(long, value_name = "TIME", value_parser = point_in_time)]
+        #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = point_in_time)]
         until: Timestamp,
         /// Why: key-store-low, path-lost, public-safety, exercise.
         #[arg(long, value_parser = cause)]
@@ -110,7 +110,7 @@ pub struct IncidentArgs {
     /// A link with it.
     #[arg(long)]
     link: String,
-    /// Number of the alarm that it is about: severity, type and time are taken from it.
+    /// Number of the alarm that it is about, which has to be one of the link: severity, type and time are taken from it.
     #[arg(long, value_name = "ID", conflicts_with_all = ["severity", "alarm_type", "since"])]
     alarm: Option<u64>,
     /// How bad it is.
@@ -119,8 +119,8 @@ pub struct IncidentArgs {
     /// Alarm type of the catalogue; others are told as `other`.
     #[arg(long = "type", value_name = "TYPE", required_unless_present = "alarm")]
     alarm_type: Option<String>,
-    /// Since when.
-    #[arg(long, value_name = "TIME", value_parser = point_in_time, required_unless_present = "alarm")]
+    /// Since when: a time, or how long ago (-1h).
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = point_in_time, required_unless_present = "alarm")]
     since: Option<Timestamp>,
     /// How long it waits for a decision; otherwise a day.
     #[arg(long, value_name = "SPAN")]
@@ -129,24 +129,34 @@ pub struct IncidentArgs {
 
 /// `qkdnm peer requests`
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct RequestsArgs {
     /// What to do; absent: list.
     #[command(subcommand)]
     command: Option<RequestsCommand>,
+    /// Which ones are listed.
+    #[command(flatten)]
+    list: ListArgs,
+}
+
+/// Which requests.
+#[derive(Debug, clap::Args)]
+struct ListArgs {
+    /// Of this peer, by its manager ID or its domain.
+    #[arg(long)]
+    peer: Option<String>,
+    /// In this state: sent, pending, accepted, declined, expired, refused.
+    #[arg(long, value_parser = state)]
+    state: Option<RequestState>,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum RequestsCommand {
     /// List requests to peers and of them, the newest first.
-    #[command(after_help = "Examples:\n  qkdnm peer requests\n  qkdnm peer requests list --state pending")]
-    List {
-        /// Of this peer, by its manager ID.
-        #[arg(long)]
-        peer: Option<String>,
-        /// In this state: sent, pending, accepted, declined, expired, refused.
-        #[arg(long, value_parser = state)]
-        state: Option<RequestState>,
-    },
+    #[command(
+        after_help = "Examples:\n  qkdnm peer requests\n  qkdnm peer requests --peer west\n  qkdnm peer requests list --state pending"
+    )]
+    List(ListArgs),
     /// Show one request.
     #[command(after_help = "Example:\n  qkdnm peer requests show 9f86d081884c7d65")]
     Show {
@@ -173,7 +183,7 @@ enum RequestsCommand {
 impl RequestsArgs {
     /// Whether nothing is changed by it.
     pub(super) const fn only_reads(&self) -> bool {
-        matches!(&self.command, None | Some(RequestsCommand::List { .. } | RequestsCommand::Show { .. }))
+        matches!(&self.command, None | Some(RequestsCommand::List(_) | RequestsCommand::Show { .. }))
     }
 }
 
@@ -191,7 +201,7 @@ pub(super) fn ask(command: AskCommand, client: &Client, output: &mut Output<'_>)
             });
             (peer, body)
         }
-        AskCommand::Incident(args) => incident(args, client)?,
+        AskCommand::Incident(args) => incident(args),
     };
     let done: PeerRequestView = client.post(&format!("/api/v1/peers/{peer}/requests"), &body)?;
     if output.is_data() {
@@ -203,24 +213,17 @@ pub(super) fn ask(command: AskCommand, client: &Client, output: &mut Output<'_>)
     Ok(Exit::Success)
 }
 
-fn incident(args: IncidentArgs, client: &Client) -> anyhow::Result<(String, Value)> {
-    let (severity, kind, since) = match args.alarm {
-        Some(id) => {
-            let AlarmView { alarm, .. } = client.get(&format!("/api/v1/alarms/{id}"), &[])?;
-            (Some(alarm.report.severity), Some(alarm.key.alarm_type_id), Some(alarm.last_raised))
-        }
-        None => (args.severity, args.alarm_type, args.since),
-    };
+fn incident(args: IncidentArgs) -> (String, Value) {
     let body = json!({
-        "kind": "incidentHandOver", "links": [args.link], "severity": severity, "alarmType": kind, "since": since,
-        "expiresIn": args.expires_in,
+        "kind": "incidentHandOver", "links": [args.link], "alarm": args.alarm, "severity": args.severity,
+        "alarmType": args.alarm_type, "since": args.since, "expiresIn": args.expires_in,
     });
-    Ok((args.peer, body))
+    (args.peer, body)
 }
 
 pub(super) fn requests(args: RequestsArgs, client: &Client, output: &mut Output<'_>) -> CommandResult {
-    match args.command.unwrap_or(RequestsCommand::List { peer: None, state: None }) {
-        RequestsCommand::List { peer, state } => list(peer, state, client, output),
+    match args.command.unwrap_or(RequestsCommand::List(args.list)) {
+        RequestsCommand::List(args) => list(args, client, output),
         RequestsCommand::Show { id } => {
             let one: PeerRequestView = client.get(&format!("{PATH}/{id}"), &[])?;
             if output.is_data() {
@@ -258,7 +261,7 @@ fn standing(one: &PeerRequestView) -> String {
     one.reason.map_or_else(|| word.to_owned(), |reason| format!("{word} ({reason})"))
 }
 
-fn list(peer: Option<String>, state: Option<RequestState>, client: &Client, output: &mut Output<'_>) -> CommandResult {
+fn list(ListArgs { peer, state }: ListArgs, client: &Client, output: &mut Output<'_>) -> CommandResult {
     let state = state.map(|state| state.as_str().to_owned());
     let query: Vec<(&str, String)> =
         [("peer", peer), ("state", state)].into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
@@ -269,18 +272,29 @@ fn list(peer: Option<String>, state: Option<RequestState>, client: &Client, outp
     }
     let total = count(page.items.len(), "request");
     if !page.items.is_empty() {
+        let wide = output.is_wide();
         let row = |one: PeerRequestView| {
             let stands = standing(&one);
             let way = match one.direction {
                 RequestDirection::Sent => "to",
                 RequestDirection::Received => "of",
             };
-            [one.id, format!("{way} {}", one.domain), stands, one.made.to_string(), one.asked.to_string()]
+            let what = if wide { one.asked.to_string() } else { in_short(&one.asked) };
+            [one.id, format!("{way} {}", one.domain), stands, what, one.made.to_string()]
         };
-        output.table(["ID", "DOMAIN", "STATE", "MADE", "WHAT"], page.items.into_iter().map(row).collect())?;
+        output.table_and_more(
+            ["ID", "DOMAIN", "STATE", "WHAT", "MADE"],
+            1,
+            page.items.into_iter().map(row).collect(),
+        )?;
     }
     output.line(&total)?;
     Ok(Exit::Success)
+}
+
+/// What is asked, and of which links; the whole has its times.
+fn in_short(asked: &Asked) -> String {
+    format!("{} of {}", asked.kind().configured(), asked.links().join(", "))
 }
 
 fn show(one: &PeerRequestView, output: &mut Output<'_>) -> CommandResult {

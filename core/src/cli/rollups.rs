@@ -26,14 +26,15 @@ pub(super) fn list(domains: &[DomainView], output: &mut Output<'_>) -> io::Resul
         let components = total(&one.components, Some("known"), false);
         // Where components are told and no alarm is raised, there is none; where nothing is told, nobody knows.
         let alarms = total(&one.raised, None, components != "-");
-        [one.area.clone(), by, one.sum_of.clone(), components, alarms, checked(one)]
+        [one.area.clone(), by, components, alarms, one.check.clone(), one.sum_of.clone(), one.detail.clone()]
     };
     let rows: Vec<_> = rollups.map(row).collect();
     if rows.is_empty() {
         return Ok(());
     }
     output.line("")?;
-    output.table(["AREA", "ADDED UP BY", "SUM OF", "COMPONENTS", "ALARMS", "ADDED UP HERE"], rows)
+    let headings = ["AREA", "ADDED UP BY", "COMPONENTS", "ALARMS", "ADDED UP HERE", "SUM OF", "BECAUSE"];
+    output.table_and_more(headings, 1, rows)
 }
 
 /// Roll-ups of a domain in full, with their sources.

@@ -19,8 +19,8 @@ fn run_as(manager: &FakeManager, token: &str, line: &str) -> (Result<Exit, Strin
     let mut cli = Cli::try_parse_from(words).unwrap();
     cli.api.token = Token::new(token.to_owned());
     let mut printed = Vec::new();
-    let format = cli.output;
-    let result = dispatch(cli, &mut Output::plain(&mut printed, format));
+    let (format, wide) = (cli.output, cli.wide);
+    let result = dispatch(cli, &mut Output::plain(&mut printed, format).wide(wide));
     (result.map_err(text), String::from_utf8(printed).unwrap())
 }
 
@@ -393,6 +393,12 @@ mk/km-1    link-1    vienna  1       2026-11-26T07:59:55.000Z  0       -
         ("alarm summary", "critical"),
         ("health", "manager-east of domain east"),
         ("domain compare", "1 comparison"),
+        ("domain links", "IT SAYS"),
+        ("domain links --wide", "QBER HERE / THERE"),
+        ("domain list", "HEARD"),
+        ("peer graph", "there may be one that nobody told us of"),
+        ("peer show manager-west", "May ask us for:"),
+        ("usage total --from -30d", ""),
         ("domain path east west", "Without vienna-brno there is no way that is known."),
         ("domain path east west", "not disclosed"),
         ("domain path east west --json", "\"withoutOtherWay\": ["),
@@ -492,23 +498,34 @@ fn requests_of_peers_are_listed_shown_and_decided() {
         &manager,
         "peer requests",
         "\
-ID                DOMAIN   STATE                  MADE                      WHAT
-0123456789abcdef  of west  waiting for us         2026-01-01T00:00:00.000Z  maintenance of vienna-brno from 2026-01-02T00:00:00.000Z to 2026-01-02T02:00:00.000Z, expected effect: interrupted
-fedcba9876543210  to west  refused (not-allowed)  2026-01-01T00:00:00.000Z  priority for key relay over vienna-brno until 2026-01-02T02:00:00.000Z, because of path-lost
+ID                DOMAIN   STATE                  WHAT
+0123456789abcdef  of west  waiting for us         maintenance of vienna-brno
+fedcba9876543210  to west  refused (not-allowed)  emergency-priority of vienna-brno
 2 requests
 ",
     );
+    let (_, printed) = run(&manager, "peer requests --wide");
+    assert!(printed.contains("WHAT") && printed.contains("MADE"), "{printed}");
+    assert!(printed.contains("priority for key relay over vienna-brno until 2026-01-02T02:00:00.000Z"), "{printed}");
+    let (_, by_domain) = run(&manager, "peer requests list --peer west");
+    assert!(by_domain.contains("2 requests"), "{by_domain}");
     let (_, printed) = run(&manager, "peer requests show fedcba9876543210");
     assert!(printed.contains("Because:") && printed.contains("`requests` in the [[peers]] table"), "{printed}");
     let (done, printed) = run_as(&manager, "ops-token", "peer requests decline 0123456789abcdef --reason conflict");
     assert_eq!(done, Ok(Exit::Success));
     assert!(printed.starts_with("Request 0123456789abcdef of domain west is objected to (conflict): "), "{printed}");
+    let line = "peer request incident manager-west --link vienna-brno --severity minor --type link-down --since -1h";
+    let (done, printed) = run_as(&manager, "ops-token", line);
+    assert_eq!(done, Ok(Exit::Success), "{printed}");
+    let line = "peer request incident manager-west --link brno-graz --alarm 2";
+    let (done, _) = run_as(&manager, "ops-token", line);
+    assert!(done.unwrap_err().contains("is not about `brno-graz`"));
     let line = "peer request incident manager-west --link vienna-brno --alarm 2";
     let (done, printed) = run_as(&manager, "ops-token", line);
     assert_eq!(done, Ok(Exit::Success), "{printed}");
     assert!(printed.starts_with("Asked domain west: hand-over of a "), "{printed}");
     for (line, says) in [
-        ("peer request emergency-priority w --link l --until tomorrow --cause exercise", "or how far ahead"),
+        ("peer request emergency-priority w --link l --until tomorrow --cause exercise", "how far ahead, such as +2h"),
         ("peer requests decline 0 --reason too-many", "expected one of conflict"),
         ("peer request incident w --link l --severity major", "--type"),
         ("peer request incident w --link l --alarm 2 --severity major", "cannot be used with"),

@@ -61,8 +61,8 @@ fn parse(arguments: &[std::ffi::OsString]) -> Result<Cli, CommandError> {
 fn round(cli: Cli) -> CommandResult {
     let terminal = io::stdout().is_terminal();
     let mut printed = Vec::new();
-    let format = cli.output;
-    let result = dispatch(cli, &mut Output::buffered(&mut printed, format, terminal));
+    let (format, wide) = (cli.output, cli.wide);
+    let result = dispatch(cli, &mut Output::buffered(&mut printed, format, terminal).wide(wide));
     let exit = match result {
         Ok(exit) => exit,
         Err(CommandError::Failure(error)) => {

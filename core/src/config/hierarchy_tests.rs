@@ -55,3 +55,18 @@ fn what_has_no_way_to_those_it_is_for_is_told() {
     assert_eq!(warnings("role = \"aggregator\"\narea = \"north\"", "area = \"south\""), alone);
     assert!(warnings("role = \"aggregator\"", "area = \"south\"").is_empty());
 }
+
+#[test]
+fn figures_of_links_that_nobody_is_told_the_state_of_are_told_to_nobody() {
+    let told = ["`link-figures` in `disclose` tells nobody anything"];
+    assert_eq!(warnings("disclose = [\"link-figures\"]", ""), told);
+    assert_eq!(warnings("disclose = [\"links\", \"link-figures\"]", ""), told, "ranges have no names");
+    assert!(warnings("disclose = [\"link-states\", \"link-figures\"]", "").is_empty());
+    let area = "area = \"north\"\ndisclose_area = [\"link-figures\"]";
+    let north = "area = \"north\"";
+    assert_eq!(warnings(area, north), ["`link-figures` in `disclose_area` tells nobody anything"]);
+    assert!(
+        warnings(&format!("{area}\ndisclose = [\"link-states\"]"), north).is_empty(),
+        "what all are told its area is too"
+    );
+}

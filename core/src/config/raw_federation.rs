@@ -61,7 +61,7 @@ pub struct RawFederation {
     pub(super) signing_key: Option<Spot<String>>,
     pub(super) key_generation: Option<Spot<u64>>,
     pub(super) refresh: Option<Spot<Duration>>,
-    pub(super) disclose: Option<Vec<Topic>>,
+    pub(super) disclose: Option<Spot<Vec<Topic>>>,
     pub(super) disclose_area: Option<Spot<Vec<Topic>>>,
     pub(super) disclose_aggregators: Option<Spot<Vec<Topic>>>,
     pub(super) export: Option<Spot<Vec<Spot<String>>>>,
@@ -147,7 +147,7 @@ pub(super) fn federation(table: &TableReader<'_>) -> RawFederation {
         refresh: table.duration("refresh", Duration::from_secs(1)..=Duration::from_secs(3_600)),
         export: table.texts("export"),
         import: table.texts("import"),
-        disclose: topics(table, "disclose", &Topic::ALL).map(|spot| spot.value),
+        disclose: topics(table, "disclose", &Topic::ALL),
         disclose_area: topics(table, "disclose_area", &Topic::TO_SEVERAL),
         disclose_aggregators: topics(table, "disclose_aggregators", &Topic::TO_SEVERAL),
         origins: table

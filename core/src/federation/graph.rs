@@ -1,8 +1,8 @@
 //! How domains are connected, as far as it can be seen from here, and whose loss would cut others off from us.
 //!
 //! In: connections of managers, each with how it is known. Out: how far each domain is, and for each domain that is a
-//! bottleneck, which others are reached through it alone. Nobody tells everybody of its connections; so there may be more than
-//! these: what is said to be a bottleneck is one as far as we know.
+//! bottleneck, which others are reached through it alone. Nobody tells everybody of its connections: of neighbours that tell us theirs we know
+//! all, of others some. So it is told of a bottleneck whether there can be no way round it, or none is known.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -39,13 +39,37 @@ impl Evidence {
 pub struct Graph {
     me: OriginId,
     connections: BTreeMap<(OriginId, OriginId), Evidence>,
+    /// Of these all connections are known.
+    whole: BTreeSet<OriginId>,
+}
+
+/// A domain whose loss would leave others without a way to us.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bottleneck<'a> {
+    /// Which.
+    pub domain: &'a OriginId,
+    /// The others.
+    pub cuts_off: BTreeSet<&'a OriginId>,
+    /// Whether there can be no way round it: of all on our side of it every connection is known.
+    pub certain: bool,
 }
 
 impl Graph {
     /// Seen from a domain.
     #[must_use]
-    pub const fn from(me: OriginId) -> Self {
-        Self { me, connections: BTreeMap::new() }
+    pub fn from(me: OriginId) -> Self {
+        Self { whole: [me.clone()].into(), me, connections: BTreeMap::new() }
+    }
+
+    /// A domain tells us all of its connections.
+    pub fn tells_all(&mut self, domain: &OriginId) {
+        self.whole.insert(domain.clone());
+    }
+
+    /// Whether all connections of a domain are known.
+    #[must_use]
+    pub fn is_known_whole(&self, domain: &OriginId) -> bool {
+        self.whole.contains(domain)
     }
 
     /// Adds a connection, or better evidence of it.
@@ -71,7 +95,7 @@ impl Graph {
 
     /// Domains whose loss would leave others without a way to us, each with those.
     #[must_use]
-    pub fn bottlenecks(&self) -> BTreeMap<&OriginId, BTreeSet<&OriginId>> {
+    pub fn bottlenecks(&self) -> Vec<Bottleneck<'_>> {
         let neighbours = self.neighbours();
         let all = self.reached(&neighbours, None);
         let cut_off = |without: &OriginId| {
@@ -81,7 +105,14 @@ impl Graph {
         // Who has one connection only is on nobody's way.
         let on_a_way = |one: &&OriginId| **one != self.me && neighbours.get(*one).is_some_and(|next| next.len() > 1);
         let candidates = all.keys().copied().filter(on_a_way);
-        candidates.map(|one| (one, cut_off(one))).filter(|(_, cut_off)| !cut_off.is_empty()).collect()
+        let bottleneck = |domain| {
+            let cuts_off = cut_off(domain);
+            // A way round begins at somebody on our side, with a connection that is not known.
+            let mut on_our_side = all.keys().filter(|one| **one != domain && !cuts_off.contains(*one));
+            let certain = on_our_side.all(|one| self.whole.contains(*one));
+            Bottleneck { domain, cuts_off, certain }
+        };
+        candidates.map(bottleneck).filter(|one| !one.cuts_off.is_empty()).collect()
     }
 
     fn neighbours(&self) -> BTreeMap<&OriginId, Vec<&OriginId>> {
@@ -129,7 +160,7 @@ mod tests {
     fn bottlenecks(graph: &Graph) -> Vec<String> {
         let told = graph.bottlenecks();
         let cut = |cut: &BTreeSet<&OriginId>| cut.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        told.iter().map(|(one, others)| format!("{one}: {}", cut(others))).collect()
+        told.iter().map(|one| format!("{}: {}", one.domain, cut(&one.cuts_off))).collect()
     }
 
     #[test]
@@ -140,6 +171,26 @@ mod tests {
         assert!(bottlenecks(&graph(&[("me", "a"), ("a", "b"), ("b", "c"), ("c", "me")])).is_empty());
         let two_ways_and_a_tail = graph(&[("me", "a"), ("me", "b"), ("a", "c"), ("b", "c"), ("c", "d")]);
         assert_eq!(bottlenecks(&two_ways_and_a_tail), ["c: d"]);
+    }
+
+    #[test]
+    fn there_can_be_no_way_round_only_where_all_on_our_side_tell_all_their_connections() {
+        let mut graph = graph(&[("me", "a"), ("me", "b"), ("b", "w"), ("a", "c"), ("c", "d")]);
+        let certain = |graph: &Graph| -> Vec<(String, bool)> {
+            graph.bottlenecks().iter().map(|one| (one.domain.to_string(), one.certain)).collect()
+        };
+        let all = |a, b, c| vec![("a".to_owned(), a), ("b".to_owned(), b), ("c".to_owned(), c)];
+        assert_eq!(certain(&graph), all(false, false, false));
+        graph.tells_all(&"b".into());
+        graph.tells_all(&"a".into());
+        // W, of which only one connection is known, may have one with c or d; and c and d with w.
+        assert_eq!(certain(&graph), all(false, false, false));
+        graph.tells_all(&"w".into());
+        assert_eq!(certain(&graph), all(true, false, true), "c and d may have one with w, but w would tell");
+        graph.tells_all(&"c".into());
+        assert_eq!(certain(&graph), all(true, false, true), "d may have one with w");
+        graph.tells_all(&"d".into());
+        assert_eq!(certain(&graph), all(true, true, true));
     }
 
     #[test]

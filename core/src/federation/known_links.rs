@@ -3,11 +3,11 @@
 //! In: what domains say of their ends, in documents for us, for our area or for everybody. Out: links by name, ends joined. Domains need not say
 //! anything of their links; so what is not here may be there all the same, and is `not disclosed`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     protocol::{Freshness, OriginId},
-    section::{WORSE_AND_WORSE, rank},
+    section::joined,
 };
 use crate::model::Timestamp;
 
@@ -71,6 +71,8 @@ pub struct KnownLink {
     pub id: String,
     /// Its ends, by the names of the domains; absent: that domain discloses nothing of it.
     pub ends: [(OriginId, Option<Statement>); 2],
+    /// A domain at one of its ends is not heard now: stale, unreachable, withdrawn, excluded, or never heard.
+    pub one_is_silent: bool,
 }
 
 impl KnownLink {
@@ -79,11 +81,11 @@ impl KnownLink {
         self.ends.iter().filter_map(|(_, said)| said.as_ref()).filter(|said| said.is_current())
     }
 
-    /// The worse of what its ends say that still holds; `unknown` if neither says anything.
+    /// The worse of what its ends say that still holds; `unknown` if neither says anything, `one-sided` if one says that it is up and the
+    /// domain at the other is silent.
     #[must_use]
     pub fn state(&self) -> &'static str {
-        let worst = self.current().map(|said| rank(&said.state)).max().unwrap_or(0);
-        WORSE_AND_WORSE.get(worst).copied().unwrap_or("unknown")
+        joined(self.current().map(|said| said.state.as_str()), self.one_is_silent)
     }
 
     /// The lower of what its ends say of a figure.
@@ -113,6 +115,8 @@ impl KnownLink {
 #[derive(Clone, Debug, Default)]
 pub struct KnownLinks {
     links: BTreeMap<(String, OriginId, OriginId), [Option<Statement>; 2]>,
+    /// Domains that are not heard now.
+    silent: BTreeSet<OriginId>,
 }
 
 impl KnownLinks {
@@ -130,11 +134,19 @@ impl KnownLinks {
         }
     }
 
+    /// A domain is not heard now: what it said, or left out, says nothing about now.
+    pub fn silent(&mut self, domain: OriginId) {
+        self.silent.insert(domain);
+    }
+
     /// All, by name.
     #[must_use]
     pub fn into_links(self) -> Vec<KnownLink> {
+        let silent = self.silent;
         let link = |((id, one, two), [first, second]): ((String, OriginId, OriginId), [Option<Statement>; 2])| {
-            KnownLink { id, ends: [(one, first), (two, second)] }
+            let old = [&first, &second].into_iter().flatten().any(|said| !said.is_current());
+            let one_is_silent = old || silent.contains(&one) || silent.contains(&two);
+            KnownLink { id, ends: [(one, first), (two, second)], one_is_silent }
         };
         self.links.into_iter().map(link).collect()
     }
@@ -184,9 +196,29 @@ pub(super) mod tests {
         assert_eq!((link.state(), link.least(|said| said.secret_key_rate_bps)), ("unknown", None));
         // Our own does not grow old.
         add(&mut links, "east", "west", Statement { freshness: None, told_to: ToldTo::Ourselves, ..said("up", None) });
-        assert_eq!(links.into_links()[0].state(), "up");
+        assert_eq!(links.into_links()[0].state(), "one-sided", "by our word alone");
         let mut none = KnownLinks::default();
         add(&mut none, "west", "west", said("up", None));
         assert!(none.into_links().is_empty());
+    }
+
+    #[test]
+    fn no_link_is_up_by_the_word_of_one_end_while_the_domain_at_the_other_is_silent() {
+        for silent in [Freshness::Stale, Freshness::Unreachable, Freshness::Withdrawn, Freshness::Excluded] {
+            for (ours, expected) in
+                [("up", "one-sided"), ("degraded", "degraded"), ("down", "down"), ("unknown", "unknown")]
+            {
+                let mut links = KnownLinks::default();
+                add(&mut links, "east", "west", Statement { told_to: ToldTo::Ourselves, ..said(ours, None) });
+                add(&mut links, "west", "east", Statement { freshness: Some(silent), ..said("up", None) });
+                assert_eq!(links.into_links()[0].state(), expected, "{silent:?}");
+            }
+        }
+        // Who has left says nothing of its end any more; who says nothing and is heard does not disclose it.
+        let mut links = KnownLinks::default();
+        add(&mut links, "east", "west", Statement { told_to: ToldTo::Ourselves, ..said("up", None) });
+        assert_eq!(links.clone().into_links()[0].state(), "up");
+        links.silent("west".into());
+        assert_eq!(links.into_links()[0].state(), "one-sided");
     }
 }

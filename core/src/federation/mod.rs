@@ -13,6 +13,7 @@ pub mod graph;
 pub mod joined_alarms;
 pub mod keys;
 pub mod known_links;
+pub mod known_through;
 pub mod messages;
 pub mod path;
 pub mod protocol;

@@ -1,7 +1,7 @@
 //! A path over domains: which links lead from one to another, and what is left if one of them fails.
 //!
 //! In: the links that are known here. Out: the best path, the best other one, and the links that no path does without. Best is what has
-//! the fewest links that are down, then the fewest of which nobody says how they are, then the fewest degraded ones, then the fewest of
+//! the fewest links that are down, then the fewest of which nobody says how they are, or one end alone while the other is silent, then the fewest degraded ones, then the fewest of
 //! all; among equals the first by name, so that one question has one answer. Only what is disclosed is known: there may be others.
 
 use std::{
@@ -12,6 +12,7 @@ use std::{
 use super::{
     known_links::{KnownLink, Statement},
     protocol::OriginId,
+    section::ONE_SIDED,
 };
 
 /// A link of a path, and the domain that it is entered from.
@@ -44,11 +45,12 @@ pub struct Least<'a> {
 }
 
 impl<'a> Path<'a> {
-    /// `down` if a link is, else `unknown` if of one nobody says how it is, else `degraded` if one is, else `up`.
+    /// `down` if a link is, else `unknown` if of one nobody says how it is, else `one-sided` if of one a single end alone is known to be up,
+    /// else `degraded` if one is, else `up`.
     #[must_use]
     pub fn state(&self) -> &'static str {
         let has = |state: &str| self.hops.iter().any(|hop| hop.link.state() == state);
-        ["down", "unknown", "degraded"].into_iter().find(|state| has(state)).unwrap_or("up")
+        ["down", "unknown", ONE_SIDED, "degraded"].into_iter().find(|state| has(state)).unwrap_or("up")
     }
 
     /// The least of a figure over all links.
@@ -96,7 +98,7 @@ type Cost = [u32; 6];
 
 fn plain(link: &KnownLink) -> Cost {
     let is = |state: &str| u32::from(link.state() == state);
-    [0, 0, is("down"), is("unknown"), is("degraded"), 1]
+    [0, 0, is("down"), is("unknown") + is(ONE_SIDED), is("degraded"), 1]
 }
 
 /// Paths from one domain to another; `None`: no links are known that lead there.

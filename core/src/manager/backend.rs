@@ -297,6 +297,10 @@ impl Backend for ManagerBackend {
         self.board.find(id).map(|alarm| self.judged(&alarm))
     }
 
+    fn alarm_links(&self, id: u64) -> Vec<String> {
+        self.board.find(id).map(|alarm| judged::links(&alarm, &self.current)).unwrap_or_default()
+    }
+
     fn alarm_summary(&self) -> AlarmSummary {
         AlarmSummary::of(self.board.all().iter().map(AsRef::as_ref))
     }

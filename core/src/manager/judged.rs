@@ -5,7 +5,11 @@
 
 use serde_json::Value;
 
-use super::{events::Judge, federation::announced::Announced, in_force::Current};
+use super::{
+    events::Judge,
+    federation::announced::{Announced, links_of},
+    in_force::Current,
+};
 
 use crate::{
     api::{unit, views::AlarmView},
@@ -26,6 +30,12 @@ pub(super) fn marked(alarm: &Alarm, current: &Current, announced: &Announced) ->
     let config = &in_force.config;
     view.maintenance = announced.mark(alarm, config.federation.as_ref(), &config.manager.domain, wall_time());
     view
+}
+
+/// Links to other domains that an alarm is about.
+pub(super) fn links(alarm: &Alarm, current: &Current) -> Vec<String> {
+    let in_force = current.get();
+    in_force.config.federation.as_ref().map(|federation| links_of(alarm, federation)).unwrap_or_default()
 }
 
 /// An alarm with what its policy says of it, if it is a policy's and the policy is in force.

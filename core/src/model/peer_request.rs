@@ -268,6 +268,27 @@ impl Asked {
     }
 }
 
+impl Asked {
+    /// Whether both ask for the same thing, be it in other words: maintenance of the same links at the same time, priority over one
+    /// link, one kind of incident on it.
+    #[must_use]
+    pub fn is_the_same_as(&self, other: &Self) -> bool {
+        let all = |links: &[String]| links.iter().cloned().collect::<std::collections::BTreeSet<_>>();
+        if self.kind() != other.kind() || all(self.links()) != all(other.links()) {
+            return false;
+        }
+        match (self, other) {
+            (Self::Maintenance { from, until, .. }, Self::Maintenance { from: begin, until: end, .. }) => {
+                from < end && begin < until
+            }
+            (Self::IncidentHandOver { alarm_type, .. }, Self::IncidentHandOver { alarm_type: kind, .. }) => {
+                alarm_type == kind
+            }
+            _ => true,
+        }
+    }
+}
+
 impl std::fmt::Display for Asked {
     /// In words, for people of the domain that reads it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -299,5 +320,34 @@ mod tests {
         for kind in RequestKind::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.as_str());
         }
+    }
+
+    #[test]
+    fn the_same_in_other_words_is_the_same_and_another_time_link_or_incident_is_not() {
+        let work = |links: &[&str], from: i64, until: i64| Asked::Maintenance {
+            links: links.iter().map(|&link| link.to_owned()).collect(),
+            from: Timestamp(from),
+            until: Timestamp(until),
+            effect: MaintenanceEffect::NotKnown,
+        };
+        assert!(work(&["a", "b"], 0, 9).is_the_same_as(&work(&["b", "a"], 1, 10)));
+        assert!(!work(&["a"], 0, 9).is_the_same_as(&work(&["a"], 9, 12)), "one after the other");
+        assert!(!work(&["a"], 0, 9).is_the_same_as(&work(&["a", "b"], 0, 9)));
+        let priority = |link: &str, until: i64, cause: PriorityCause| Asked::EmergencyPriority {
+            link: link.to_owned(),
+            until: Timestamp(until),
+            cause,
+        };
+        assert!(priority("a", 1, PriorityCause::PathLost).is_the_same_as(&priority("a", 2, PriorityCause::Exercise)));
+        assert!(!priority("a", 1, PriorityCause::PathLost).is_the_same_as(&priority("b", 1, PriorityCause::PathLost)));
+        let incident = |since: i64, alarm_type: &str| Asked::IncidentHandOver {
+            link: "a".to_owned(),
+            since: Timestamp(since),
+            severity: Severity::Major,
+            alarm_type: alarm_type.to_owned(),
+        };
+        assert!(incident(1, "link-down").is_the_same_as(&incident(2, "link-down")));
+        assert!(!incident(1, "link-down").is_the_same_as(&incident(1, "key-store-low")));
+        assert!(!incident(1, "link-down").is_the_same_as(&priority("a", 1, PriorityCause::PathLost)));
     }
 }

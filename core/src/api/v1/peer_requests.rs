@@ -39,7 +39,7 @@ pub(crate) struct ListQuery {
     /// In this state.
     #[param(inline)]
     state: Option<RequestState>,
-    /// To or of the peer with this manager ID.
+    /// To or of the peer with this manager ID, or of this domain.
     peer: Option<String>,
     /// Goes before the header `Accept`.
     #[param(inline)]
@@ -58,7 +58,7 @@ pub(crate) async fn list(
     all.retain(|one| {
         query.direction.is_none_or(|direction| direction == one.direction)
             && query.state.is_none_or(|state| state == one.state)
-            && query.peer.as_ref().is_none_or(|peer| one.peer.as_ref() == Some(peer))
+            && query.peer.as_ref().is_none_or(|peer| one.peer.as_ref() == Some(peer) || one.domain == *peer)
     });
     listing.answer(query.format, Page::whole(all))
 }
@@ -96,6 +96,10 @@ pub(crate) struct Question {
     effect: Option<MaintenanceEffect>,
     /// Of priority: why.
     cause: Option<PriorityCause>,
+    /// Of an incident: number of the alarm that it is about, on a component or part that is the end of the link here. Severity, type and
+    /// time are taken from it, and not given.
+    #[schema(minimum = 1)]
+    alarm: Option<u64>,
     /// Of an incident: how bad it is.
     severity: Option<Severity>,
     /// Of an incident: alarm type of the catalogue; others are told as `other`.
@@ -117,6 +121,39 @@ fn not_to_be_asked(detail: impl Into<String>) -> Problem {
 }
 
 impl Question {
+    /// Takes what is asked about an incident from the alarm that it names.
+    fn from_alarm(self, state: &ApiState) -> Result<Self, Problem> {
+        let Some(number) = self.alarm else { return Ok(self) };
+        if self.kind != RequestKind::IncidentHandOver {
+            let kind = self.kind.as_str();
+            return Err(not_to_be_asked(format!("`alarm` does not belong to a request of kind `{kind}`")));
+        }
+        let given = [self.severity.is_some(), self.alarm_type.is_some(), self.since.is_some()];
+        if given.contains(&true) {
+            let text = "`severity`, `alarmType` and `since` are taken from the alarm: give `alarm`, or these three";
+            return Err(not_to_be_asked(text));
+        }
+        let unknown = || Problem::not_found(format!("there is no alarm {number}; GET /api/v1/alarms lists them"));
+        let alarm = state.backend.alarm(number).ok_or_else(unknown)?.alarm;
+        let links = state.backend.alarm_links(number);
+        if let Some(link) = self.links.iter().find(|link| !links.contains(link)) {
+            let about = if links.is_empty() { "no link to another domain".to_owned() } else { links.join(", ") };
+            return Err(not_to_be_asked(format!(
+                "alarm {number}, {} of {}, is not about `{link}`: by `from` in [[federation.links]] it is about {about}",
+                alarm.key.alarm_type_id, alarm.key.component
+            )));
+        }
+        if alarm.is_cleared {
+            return Err(not_to_be_asked(format!("alarm {number} is cleared: there is no incident to hand over")));
+        }
+        Ok(Self {
+            severity: Some(alarm.report.severity),
+            alarm_type: Some(alarm.key.alarm_type_id),
+            since: Some(alarm.last_raised),
+            ..self
+        })
+    }
+
     /// What is asked, with times in whole seconds.
     fn asked(self) -> Result<(Asked, Option<i64>), Problem> {
         let kind = self.kind.as_str();
@@ -173,7 +210,7 @@ impl Question {
     params(("id" = String, Path, description = "Its manager ID.", min_length = 1, example = "manager-west")),
     request_body = Question,
     responses((status = 200, description = "The request, which is durable, and on its way if the peer is there.", body = PeerRequestView),
-        (status = 409, description = "What is asked does not go together (members of another kind, unknown links, times), as many requests wait as may, or the peer knows none.")),
+        (status = 409, description = "What is asked does not go together (members of another kind, unknown links, times, an alarm of another link), the same is asked and open, as many requests wait as may, or the peer knows none.")),
     security(("token" = ["operator"])))]
 pub(crate) async fn ask(
     State(state): State<ApiState>,
@@ -185,7 +222,7 @@ pub(crate) async fn ask(
     let caller = state.tokens.authorise(&headers, Role::Operator, state.backend.now())?;
     let question: Question =
         serde_json::from_slice(&bytes).map_err(|error| bad(format!("the body is not the JSON expected: {error}")))?;
-    let (asked, valid_for) = question.asked()?;
+    let (asked, valid_for) = question.from_alarm(&state)?.asked()?;
     let ask = Ask { peer, asked, valid_for, by: caller.name.clone() };
     Ok(Json(state.backend.peer_requests().ask(ask).await?))
 }
@@ -194,7 +231,7 @@ pub(crate) async fn ask(
 #[utoipa::path(post, path = "/peer-requests/{id}/accept", tag = "federation", operation_id = "acceptPeerRequest",
     params(("id" = String, Path, description = "Its ID.", min_length = 1, example = "9f86d081884c7d65")),
     responses((status = 200, description = "The decision, which is durable.", body = PeerRequestView),
-        (status = 409, description = "Nothing is to be decided about it, or not for this reason.")),
+        (status = 409, description = "Nothing is to be decided about it, or the peer may not ask for it any more: then it can be declined alone.")),
     security(("token" = ["operator"])))]
 pub(crate) async fn accept(
     State(state): State<ApiState>,

@@ -62,7 +62,8 @@ pub struct PathHopView {
     pub from: String,
     /// The domain that it leads to.
     pub to: String,
-    /// The worse of what its ends say that still holds: `up`, `degraded`, `down`; `unknown`: neither says anything.
+    /// The worse of what its ends say that still holds: `up`, `degraded`, `down`; `unknown`: neither says anything; `one-sided`: one says
+    /// that it is up, and the domain at the other is not heard.
     pub state: String,
     /// Both ends, in the order of the path.
     pub ends: Vec<LinkEndView>,
@@ -88,7 +89,7 @@ pub struct DomainPathView {
     pub from: String,
     /// Where it ends.
     pub to: String,
-    /// `up`, `degraded`, `down`; `unknown`: of a link on it nobody says how it is; `none`: no links are known that lead there.
+    /// `up`, `degraded`, `down`; `unknown`: of a link on it nobody says how it is; `one-sided`: of one a single end alone is known to be up; `none`: no links are known that lead there.
     pub state: String,
     /// The best path: with the fewest links that are down, then unknown, then degraded, then at all.
     pub hops: Vec<PathHopView>,

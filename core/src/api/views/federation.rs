@@ -41,6 +41,9 @@ pub struct PeerView {
     pub relays: bool,
     /// Items of it that were dropped since the manager's start.
     pub dropped: u64,
+    /// What its operators may ask of us (`peers.requests`): `maintenance`, `emergency-priority`, `incident`; empty: nothing.
+    #[serde(default)]
+    pub may_ask: Vec<String>,
 }
 
 /// How domains are connected, as far as it is known here: there may be connections that nobody told us of.
@@ -55,6 +58,12 @@ pub struct GraphView {
     pub bottlenecks: Vec<BottleneckView>,
     /// Domains of the roster to which no way is known that is up.
     pub unreached: Vec<String>,
+    /// Domains of which all connections are known here: our own, and neighbours that tell us theirs.
+    #[serde(default)]
+    pub known_whole: Vec<String>,
+    /// All others: they may have connections that nobody tells us of.
+    #[serde(default)]
+    pub known_in_part: Vec<String>,
 }
 
 /// A connection between the managers of two domains.
@@ -68,6 +77,9 @@ pub struct DomainConnectionView {
     /// `session`: it is ours; `told`: a neighbour says that it has it; `way`: a document came over it; `configured`: it is to be
     /// ours and is not up.
     pub known_by: String,
+    /// Whether it is known first hand: ours. All others stand here by the word of those who told or relayed.
+    #[serde(default)]
+    pub first_hand: bool,
 }
 
 /// A domain through which alone others are reached.
@@ -78,6 +90,9 @@ pub struct BottleneckView {
     pub domain: String,
     /// Those that would be cut off.
     pub cuts_off: Vec<String>,
+    /// Whether there can be no other way to them. If not, some domain that could lead round it is known in part alone.
+    #[serde(default)]
+    pub certain: bool,
 }
 
 /// What is known of a domain.
@@ -94,14 +109,33 @@ pub struct DomainView {
     pub role: String,
     /// How it is seen: `fresh`, `indirect`, `stale`, `unreachable`, `withdrawn`, `excluded`; `unheard`: it has said nothing yet.
     pub freshness: String,
-    /// Age of its newest document, milliseconds.
+    /// Age of its newest document, milliseconds; of a domain that is known through a sum alone, what it is at most.
     pub age_ms: u64,
+    /// Through whom alone it is known, where that is silent, or tells of it in sum; absent: by what it says itself.
+    #[serde(default)]
+    pub known_through: Option<KnownThroughView>,
     /// It has signed two manifests of one version: its key is used twice.
     pub disputed: bool,
     /// Its documents that are held here, one an audience.
     pub documents: Vec<DocumentView>,
     /// Areas in sum, as it publishes them: of an aggregator.
     pub rollups: Vec<RollupView>,
+}
+
+/// Another domain through which alone one is known: by what that relays, or by the sum that it publishes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct KnownThroughView {
+    /// Which.
+    pub domain: String,
+    /// How that sees it, where it tells of it in sum; absent: it relays what the domain says itself.
+    pub state: Option<String>,
+    /// What is in the sum of it is at most so old, milliseconds.
+    pub max_age_ms: Option<u64>,
+    /// Whether that is heard itself. If not, nothing is known of the one behind it, and it is told as `stale`, never `unreachable`.
+    pub heard: bool,
+    /// The same in words.
+    pub text: String,
 }
 
 /// An area in sum, as an aggregator publishes it.
@@ -201,7 +235,8 @@ pub struct DomainLinkView {
     pub id: String,
     /// The domain at the other end.
     pub domain: String,
-    /// The worse of what both ends say: `up`, `degraded`, `down`, `unknown`.
+    /// The worse of what both ends say: `up`, `degraded`, `down`, `unknown`. While the other domain is not heard (`freshness` neither `fresh`
+    /// nor `indirect`) what it said counts no more: then it is what ours says, and `one-sided` instead of `up`.
     pub state: String,
     /// What our end says; absent: it is not in our configuration.
     #[schema(value_type = Option<Object>)]
@@ -211,6 +246,9 @@ pub struct DomainLinkView {
     pub theirs: Option<serde_json::Value>,
     /// How the other domain is seen: whether what it says still holds.
     pub freshness: String,
+    /// Age of the newest that the other domain said, milliseconds; absent: it has said nothing yet.
+    #[serde(default)]
+    pub age_ms: Option<u64>,
     /// What the two ends say differently, in words.
     pub differences: Vec<String>,
 }

@@ -110,6 +110,7 @@ fn findings(client: &Client) -> anyhow::Result<Vec<Finding>> {
     findings.push(manager::of_policies(&policies.items));
     findings.extend(manager::of_exporters(&exporters.items));
     findings.extend(peers::of_peers(&peers.items, &domains.items));
+    findings.extend(peers::of_permissions(&peers.items));
     findings.push(network::of_alarms(&health.alarms, &alarms.items));
     Ok(findings)
 }

@@ -43,7 +43,10 @@ pub(super) fn of_peers(peers: &[PeerView], domains: &[DomainView]) -> Vec<Findin
     let is_old = |domain: &&DomainView| matches!(domain.freshness.as_str(), "stale" | "unreachable" | "excluded");
     let old: Vec<&DomainView> = domains.iter().filter(|domain| !domain.own).filter(is_old).collect();
     if !old.is_empty() {
-        let names = old.iter().map(|domain| format!("{} ({})", domain.domain, domain.freshness));
+        let known = |domain: &DomainView| domain.known_through.as_ref().map(|known| format!(", {}", known.text));
+        let names = old
+            .iter()
+            .map(|domain| format!("{} ({}{})", domain.domain, domain.freshness, known(domain).unwrap_or_default()));
         let says = format!("what is known of a domain is old: {}", named(names));
         let advice = "`qkdnm domain list` has the ages, and by which way each was heard";
         findings.push(Finding::new(Grade::Attention, "domains", says, advice));
@@ -65,6 +68,20 @@ pub(super) fn of_peers(peers: &[PeerView], domains: &[DomainView]) -> Vec<Findin
     findings
 }
 
+/// What the operators of each peer may ask of ours; none where there are no peers.
+pub(super) fn of_permissions(peers: &[PeerView]) -> Option<Finding> {
+    let (some, none): (Vec<&PeerView>, Vec<&PeerView>) = peers.iter().partition(|peer| !peer.may_ask.is_empty());
+    let mut says = Vec::new();
+    if !some.is_empty() {
+        let one = |peer: &&PeerView| format!("{} may ask for {}", peer.id, peer.may_ask.join(", "));
+        says.push(named(some.iter().map(one)));
+    }
+    if !none.is_empty() {
+        says.push(format!("{} may ask for nothing", named(none.iter().map(|peer| peer.id.clone()))));
+    }
+    (!says.is_empty()).then(|| Finding::good("requests", says.join("; ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +89,7 @@ mod tests {
     fn peer(id: &str, connected: bool, freshness: &str) -> PeerView {
         serde_json::from_value(serde_json::json!({
             "id": id, "domain": "west", "address": "192.0.2.9:7107", "connected": connected, "since": null, "dialled": null,
+            "mayAsk": if id == "m-1" { vec!["maintenance", "incident"] } else { Vec::new() },
             "peerAddress": null, "tellsUs": null, "roundTripMs": null, "sent": 0, "answered": 0, "freshness": freshness,
             "heardBeforeMs": null, "relays": true, "dropped": 0,
         }))
@@ -83,6 +101,9 @@ mod tests {
         let (here, away, left) =
             (peer("m-1", true, "fresh"), peer("m-2", false, "stale"), peer("m-3", false, "withdrawn"));
         assert_eq!(of_peers(&[], &[]), []);
+        assert!(of_permissions(&[]).is_none());
+        let told = of_permissions(&[here.clone(), away.clone()]).unwrap().says;
+        assert_eq!(told, "m-1 may ask for maintenance, incident; m-2 may ask for nothing");
         let good = of_peers(std::slice::from_ref(&here), &[]);
         assert_eq!((good.len(), good[0].grade), (1, Grade::Good));
         let found = of_peers(&[here, away.clone(), left], &[]);

@@ -33,6 +33,7 @@ impl Checker<'_> {
         self.is_disclosed(raw, Topic::KeyRelations, raw.key_relations.first().map(|one| one.place));
         self.is_disclosed(raw, Topic::Services, raw.services.first().map(|one| one.place));
         self.is_disclosed(raw, Topic::Settlement, raw.settlements.first().map(|one| one.place));
+        self.figures_have_links(raw);
         Crossing {
             key_relations: raw.key_relations.iter().filter_map(|one| self.link(one, peers)).collect(),
             services: raw.services.iter().filter_map(|one| self.service(one, peers)).collect(),
@@ -42,11 +43,32 @@ impl Checker<'_> {
 
     /// What is in the configuration and told to nobody is so on purpose, or forgotten.
     fn is_disclosed(&self, raw: &RawFederation, topic: Topic, place: Option<Place>) {
-        let told = raw.disclose.as_ref().is_some_and(|topics| topics.contains(&topic));
+        let told = raw.disclose.as_ref().is_some_and(|topics| topics.value.contains(&topic));
         if let Some(place) = place.filter(|_| !told) {
             let word = topic.as_str();
             let problem = Problem::warning(place, format!("`federation.disclose` has no `{word}`"));
             self.found.add(problem.help(format!("nobody is told of this; add \"{word}\" to `disclose`")));
+        }
+    }
+
+    /// Figures are told with the states of links, which name them: without those they are told to nobody.
+    fn figures_have_links(&self, raw: &RawFederation) {
+        let to_all = raw.disclose.as_ref().map(|topics| topics.value.as_slice()).unwrap_or_default();
+        let lists = [
+            ("disclose", &raw.disclose),
+            ("disclose_area", &raw.disclose_area),
+            ("disclose_aggregators", &raw.disclose_aggregators),
+        ];
+        for (key, told) in lists.into_iter().filter_map(|(key, list)| Some((key, list.as_ref()?))) {
+            let has = |topic: Topic| told.value.contains(&topic);
+            if has(Topic::LinkFigures) && !has(Topic::LinkStates) && !to_all.contains(&Topic::LinkStates) {
+                let message = format!("`link-figures` in `{key}` tells nobody anything");
+                let problem = Problem::warning(told.place, message).label("there is no `link-states`");
+                let help = format!(
+                    "figures of links go with their states: add \"link-states\" to `{key}`; \"links\" tells ranges over all of them, by no name"
+                );
+                self.found.add(problem.help(help));
+            }
         }
     }
 

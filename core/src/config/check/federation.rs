@@ -48,7 +48,7 @@ impl Checker<'_> {
             signing_key: signing_key?,
             key_generation: generation(raw.key_generation.as_ref()),
             refresh: raw.refresh.as_ref().map_or(limits::FEDERATION_REFRESH, |spot| spot.value),
-            disclose: disclosed(raw.disclose.as_deref().unwrap_or(&Topic::DEFAULT)),
+            disclose: disclosed(raw.disclose.as_ref().map_or(&Topic::DEFAULT[..], |topics| &topics.value)),
             disclose_area: beyond(raw.disclose_area.as_ref()),
             disclose_aggregators: beyond(raw.disclose_aggregators.as_ref()),
             export: self.exchange_files(raw.export.as_ref(), "export policy"),

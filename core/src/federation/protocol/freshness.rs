@@ -43,6 +43,8 @@ pub struct Standing {
     pub freshness: Freshness,
     /// Age of its newest document, in milliseconds.
     pub age_ms: u64,
+    /// Validity of that document, in milliseconds.
+    pub valid_for_ms: u64,
     /// It has signed two manifests of one version.
     pub disputed: bool,
 }

@@ -15,7 +15,8 @@ impl Node {
     #[must_use]
     pub fn standing(&self, origin: &OriginId, now: u64) -> Option<Standing> {
         let (evidence, disputed) = self.evidence(origin, now)?;
-        Some(Standing { freshness: judge(&evidence), age_ms: evidence.age, disputed })
+        let Evidence { age: age_ms, valid_for: valid_for_ms, .. } = evidence;
+        Some(Standing { freshness: judge(&evidence), age_ms, valid_for_ms, disputed })
     }
 
     /// What there is to judge an origin by, and whether it is disputed.

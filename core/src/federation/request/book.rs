@@ -42,7 +42,7 @@ pub enum Happened {
     /// Nobody decided in time.
     Expired(Entry),
     /// A peer's request was not taken.
-    Refused(OriginId, RequestId, Option<RequestKind>, RequestReason),
+    Refused(OriginId, RequestId, Asked, RequestReason),
     /// A peer told an outcome of what we did not ask, or another one than before.
     Unexpected(OriginId),
 }
@@ -87,6 +87,9 @@ pub enum AskError {
     /// Its times make no sense.
     #[error("{0}")]
     NotInTime(&'static str),
+    /// The same was asked, and is open.
+    #[error("this is asked already: request {0}, made {1}, is {2}")]
+    Same(RequestId, Timestamp, RequestState),
     /// As many wait as may.
     #[error("{} requests to that peer wait for an answer, and no more are let wait", limits::REQUESTS_OPEN)]
     TooMany,
@@ -101,6 +104,15 @@ pub enum DecideError {
     /// It is our own.
     #[error("we asked this ourselves: the operator of domain {0} decides")]
     Ours(OriginId),
+    /// The peer may not ask for it any more.
+    #[error(
+        "domain {0} may not ask for `{kind}` any more (`requests` in its [[peers]] table), so it cannot be accepted; decline it",
+        kind = .1.configured()
+    )]
+    NotAllowed(OriginId, RequestKind),
+    /// A link of it is not ours with the peer any more.
+    #[error("`{1}` is no link with domain {0} any more ([[federation.links]]), so it cannot be accepted; decline it")]
+    NoLink(OriginId, String),
     /// It is settled.
     #[error("nothing is to be decided any more: the request is {0}")]
     Settled(RequestState),
@@ -237,6 +249,10 @@ impl Book {
         if let Some(problem) = problem(&asked, wall) {
             return Err(AskError::NotInTime(problem));
         }
+        let mut open = self.of(peer, RequestDirection::Sent).filter(|entry| entry.is_open());
+        if let Some(same) = open.find(|entry| entry.asked.is_the_same_as(&asked)) {
+            return Err(AskError::Same(same.id.clone(), same.made, same.state));
+        }
         if self.open(peer, RequestDirection::Sent) >= limits::REQUESTS_OPEN {
             return Err(AskError::TooMany);
         }
@@ -272,12 +288,24 @@ impl Book {
         if !entry.is_open() {
             return Err(DecideError::Settled(entry.state));
         }
+        if declined.is_none() {
+            self.may_be_accepted(entry)?;
+        }
         let state = if declined.is_some() { RequestState::Declined } else { RequestState::Accepted };
         let by = Some(by.to_owned());
         let entry = Entry { state, reason: declined, by, settled: Some(wall(now)), ..entry.clone() };
         let say = vec![outcome(&entry)];
         let happened = vec![Happened::Decided(entry.clone())];
         Ok(Plan { entries: vec![entry], say, happened, ..Plan::default() })
+    }
+
+    /// What a peer may not ask for any more is not granted to it because it asked before.
+    fn may_be_accepted(&self, entry: &Entry) -> Result<(), DecideError> {
+        let (peer, kind) = (&entry.peer, entry.asked.kind());
+        let terms = self.terms.get(peer).filter(|terms| terms.kinds.contains(&kind));
+        let Some(terms) = terms else { return Err(DecideError::NotAllowed(peer.clone(), kind)) };
+        let gone = entry.asked.links().iter().find(|link| !terms.links.contains(*link));
+        gone.map_or(Ok(()), |link| Err(DecideError::NoLink(peer.clone(), link.clone())))
     }
 
     /// A peer says something, on a connection that is its own.
@@ -313,7 +341,7 @@ impl Book {
             lately.pop_front();
         }
         let said = Said::Outcome { id: id.clone(), state: RequestState::Refused, reason: Some(reason) };
-        let happened = vec![Happened::Refused(peer.clone(), id, Some(asked.kind()), reason)];
+        let happened = vec![Happened::Refused(peer.clone(), id, asked, reason)];
         Plan { say: vec![(peer.clone(), said)], happened, ..Plan::default() }
     }
 

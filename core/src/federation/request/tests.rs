@@ -1,5 +1,7 @@
 //! Requests of two managers of each other: rules, bounds, and that both sides agree in the end, whatever is lost.
 
+mod again;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -229,7 +231,8 @@ fn a_copy_of_what_was_refused_is_refused_alike() {
 fn of_our_own_no_more_wait_than_may() {
     let mut book = book("west", &[]);
     for number in 0..limits::REQUESTS_OPEN as u64 {
-        let plan = book.ask(&domain("west"), (id(number), priority()), None, "anna", now(0)).unwrap();
+        let asked = again::work_in(i64::try_from(number).unwrap() + 1);
+        let plan = book.ask(&domain("west"), (id(number), asked), None, "anna", now(0)).unwrap();
         book.apply(&plan);
     }
     assert_eq!(book.ask(&domain("west"), (id(99), priority()), None, "anna", now(0)), Err(AskError::TooMany));

@@ -44,7 +44,7 @@ pub use link_ranges::{LinkRanges, Range};
 pub use rollup::Rollup;
 pub use steady::Steady;
 pub use two_ends::TwoEnds;
-pub(super) use two_ends::{WORSE_AND_WORSE, rank};
+pub(super) use two_ends::{ONE_SIDED, joined, rank};
 
 /// Components of one reference point, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -21,6 +21,16 @@ const STORE_APART: f64 = 0.1;
 /// States of links from good to bad; `unknown` is what nobody says anything else of.
 pub(in crate::federation) const WORSE_AND_WORSE: [&str; 4] = ["unknown", "up", "degraded", "down"];
 
+/// A link of which one end is known to be up, and the domain at the other is not heard: nobody knows whether it is.
+pub(in crate::federation) const ONE_SIDED: &str = "one-sided";
+
+/// The state of a link: the worst that is said of it and still holds. It is not `up` by the word of one end while the domain at the other
+/// is silent.
+pub(in crate::federation) fn joined<'a>(said: impl Iterator<Item = &'a str>, one_is_silent: bool) -> &'static str {
+    let worst = said.map(rank).max().and_then(|worst| WORSE_AND_WORSE.get(worst)).copied().unwrap_or("unknown");
+    if worst == "up" && one_is_silent { ONE_SIDED } else { worst }
+}
+
 /// How bad a state is.
 pub(in crate::federation) fn rank(state: &str) -> usize {
     WORSE_AND_WORSE.iter().position(|known| *known == state).unwrap_or(0)
@@ -41,11 +51,12 @@ impl TwoEnds {
             .collect()
     }
 
-    /// The worse of both states.
+    /// The worse of both states. Where the other domain `is_silent`, what it once said says nothing about now: then ours alone, and
+    /// `one-sided` instead of `up`.
     #[must_use]
-    pub fn state(&self) -> &str {
-        let ends = self.ours.iter().chain(&self.theirs);
-        ends.max_by_key(|end| rank(&end.state)).map_or("unknown", |end| &end.state)
+    pub fn state(&self, is_silent: bool) -> &'static str {
+        let theirs = self.theirs.iter().filter(|_| !is_silent);
+        joined(self.ours.iter().chain(theirs).map(|end| end.state.as_str()), is_silent)
     }
 
     /// What the ends say differently, in words.
@@ -88,8 +99,13 @@ mod tests {
             ..LinkEnd::default()
         };
         let joined = TwoEnds::join("east", &[end("west", "up", 0.02)], &[end("east", "down", 0.05)]);
-        assert_eq!((joined.len(), joined[0].state()), (1, "down"));
+        assert_eq!((joined.len(), joined[0].state(false)), (1, "down"));
         assert_eq!(joined[0].differences(), ["we say up, they say down", "QBER 0.020 here, 0.050 there"]);
+        assert_eq!(joined[0].state(true), "one-sided", "what they said is old, and ours is up");
+        let joined = TwoEnds::join("east", &[end("west", "degraded", 0.02)], &[end("east", "down", 0.05)]);
+        assert_eq!(joined[0].state(true), "degraded", "what we see ourselves holds");
+        let joined = TwoEnds::join("east", &[], &[end("east", "up", 0.05)]);
+        assert_eq!((joined[0].state(false), joined[0].state(true)), ("up", "unknown"));
         // A domain does not speak of a link between others.
         let joined = TwoEnds::join("east", &[end("west", "up", 0.02)], &[end("north", "down", 0.05)]);
         assert_eq!(joined[0].theirs, None);

@@ -39,6 +39,12 @@ fn concerns(alarm: &Alarm, link: &LinkConfig) -> bool {
         .any(|(component, part)| is_of(alarm, component) && (part.is_empty() || alarm.key.resource == *part))
 }
 
+/// Links to other domains that an alarm is about.
+#[must_use]
+pub fn links_of(alarm: &Alarm, federation: &FederationConfig) -> Vec<String> {
+    federation.links.iter().filter(|link| concerns(alarm, link)).map(|link| link.name.clone()).collect()
+}
+
 impl Announced {
     /// Goes by these from now on.
     pub(super) fn set<'a>(&self, entries: impl Iterator<Item = &'a Entry>) {

@@ -29,12 +29,27 @@ pub(super) struct Complaints {
     rejoined: Option<Instant>,
     stale: BTreeSet<OriginId>,
     held_back: BTreeMap<OriginId, Freshness>,
+    /// Who is heard by way of others, and since when these are heard and it is not.
+    behind: BTreeMap<OriginId, (Freshness, Option<Instant>)>,
 }
 
 impl Complaints {
-    /// A domain is seen otherwise.
-    pub(super) fn standing(&mut self, origin: &OriginId, before: Option<Freshness>, now: Freshness) -> Vec<Complaint> {
+    /// A domain is seen otherwise. Of one that `is_relayed` it is waited whether somebody on the way is silent: then it is not to be
+    /// blamed. It may be seen first, as all of them grow old at about the same time.
+    pub(super) fn standing(
+        &mut self,
+        origin: &OriginId,
+        (before, now): (Option<Freshness>, Freshness),
+        is_relayed: bool,
+    ) -> Vec<Complaint> {
         match (before, now) {
+            (Some(_), Freshness::Stale | Freshness::Unreachable)
+                if is_relayed && before != Some(Freshness::Excluded) =>
+            {
+                let waits = self.behind.entry(origin.clone()).or_insert((now, None));
+                waits.0 = now;
+                Vec::new()
+            }
             // What was stored before a start, or was left out for a while, is old until something newer comes: no fault yet.
             (None | Some(Freshness::Excluded), Freshness::Stale) => Vec::new(),
             (_, Freshness::Stale) => self.complain(origin, now).into_iter().collect(),
@@ -48,6 +63,7 @@ impl Complaints {
             }
             (None, _) => Vec::new(),
             (Some(_), _) => {
+                self.behind.remove(origin);
                 self.stale.remove(origin);
                 self.held_back.remove(origin);
                 let clear = |what| Complaint::Clear(origin.clone(), what, "heard of again");
@@ -81,8 +97,39 @@ impl Complaints {
         (self.isolated, self.rejoined) = (false, Some(now));
     }
 
-    /// Time passes: what was held back, and is no better by now, is the fault of others after all.
-    pub(super) fn tick(&mut self, now: Instant) -> Vec<Complaint> {
+    /// Domains that are silent, or one on the way to them is.
+    pub(super) fn behind_others(&self) -> Vec<OriginId> {
+        self.behind.keys().cloned().collect()
+    }
+
+    /// Time passes: what was held back, and is no better by now, is the fault of others after all. These are behind a silent one still.
+    pub(super) fn tick(&mut self, now: Instant, behind: &BTreeSet<OriginId>) -> Vec<Complaint> {
+        let mut told = self.at_fault_after_all(now, behind);
+        told.extend(self.after_isolation(now));
+        told
+    }
+
+    /// Those whose way is heard again for a while, and who are not.
+    fn at_fault_after_all(&mut self, now: Instant, behind: &BTreeSet<OriginId>) -> Vec<Complaint> {
+        let mut blamed = Vec::new();
+        for (origin, (seen, heard_again)) in &mut self.behind {
+            if behind.contains(origin) {
+                *heard_again = None;
+                continue;
+            }
+            if now.saturating_duration_since(*heard_again.get_or_insert(now)) >= PATIENCE {
+                blamed.push((origin.clone(), *seen));
+            }
+        }
+        let mut told = Vec::new();
+        for (origin, seen) in blamed {
+            self.behind.remove(&origin);
+            told.extend(self.standing(&origin, (Some(Freshness::Indirect), seen), false));
+        }
+        told
+    }
+
+    fn after_isolation(&mut self, now: Instant) -> Vec<Complaint> {
         if self.rejoined.is_none_or(|since| now.saturating_duration_since(since) < PATIENCE) {
             return Vec::new();
         }
@@ -104,11 +151,11 @@ mod tests {
     fn one_domain_that_is_silent_is_complained_about_and_taken_back_when_it_speaks() {
         let mut complaints = Complaints::default();
         let west = id("west");
-        let told = complaints.standing(&west, Some(Freshness::Fresh), Freshness::Stale);
+        let told = complaints.standing(&west, (Some(Freshness::Fresh), Freshness::Stale), false);
         assert_eq!(told, [Complaint::Raise(west.clone(), Freshness::Stale)]);
-        let told = complaints.standing(&west, Some(Freshness::Stale), Freshness::Unreachable);
+        let told = complaints.standing(&west, (Some(Freshness::Stale), Freshness::Unreachable), false);
         assert_eq!(told.last(), Some(&Complaint::Raise(west.clone(), Freshness::Unreachable)));
-        let told = complaints.standing(&west, Some(Freshness::Unreachable), Freshness::Indirect);
+        let told = complaints.standing(&west, (Some(Freshness::Unreachable), Freshness::Indirect), false);
         assert!(told.iter().all(|one| matches!(one, Complaint::Clear(..))) && told.len() == 2);
     }
 
@@ -116,7 +163,7 @@ mod tests {
     fn what_is_old_from_the_disk_or_was_left_out_is_no_fault_yet() {
         let mut complaints = Complaints::default();
         for before in [None, Some(Freshness::Excluded)] {
-            assert_eq!(complaints.standing(&id("west"), before, Freshness::Stale), []);
+            assert_eq!(complaints.standing(&id("west"), (before, Freshness::Stale), false), []);
         }
     }
 
@@ -125,20 +172,48 @@ mod tests {
         let mut complaints = Complaints::default();
         let names = [id("east"), id("north"), id("west")];
         // One was seen as stale before it was clear that it is we.
-        complaints.standing(&names[0], Some(Freshness::Fresh), Freshness::Stale);
+        complaints.standing(&names[0], (Some(Freshness::Fresh), Freshness::Stale), false);
         assert!(
             matches!(complaints.isolated().as_slice(), [Complaint::Clear(east, Freshness::Stale, _)] if *east == names[0])
         );
         for name in &names[1..] {
-            assert_eq!(complaints.standing(name, Some(Freshness::Fresh), Freshness::Stale), []);
+            assert_eq!(complaints.standing(name, (Some(Freshness::Fresh), Freshness::Stale), false), []);
         }
         let back = Instant::now();
         complaints.rejoined(back);
-        assert_eq!(complaints.tick(back), []);
+        assert_eq!(complaints.tick(back, &BTreeSet::new()), []);
         for name in &names[..2] {
-            complaints.standing(name, Some(Freshness::Stale), Freshness::Fresh);
+            complaints.standing(name, (Some(Freshness::Stale), Freshness::Fresh), false);
         }
-        assert_eq!(complaints.tick(back + PATIENCE), [Complaint::Raise(names[2].clone(), Freshness::Stale)]);
-        assert_eq!(complaints.tick(back + 2 * PATIENCE), [], "once");
+        assert_eq!(
+            complaints.tick(back + PATIENCE, &BTreeSet::new()),
+            [Complaint::Raise(names[2].clone(), Freshness::Stale)]
+        );
+        assert_eq!(complaints.tick(back + 2 * PATIENCE, &BTreeSet::new()), [], "once");
+    }
+
+    #[test]
+    fn who_is_behind_a_silent_one_is_not_complained_about_until_that_is_heard_and_it_is_not() {
+        let mut complaints = Complaints::default();
+        let (far, near) = (id("far"), id("near"));
+        assert_eq!(complaints.standing(&far, (Some(Freshness::Indirect), Freshness::Stale), true), []);
+        let told = complaints.standing(&near, (Some(Freshness::Fresh), Freshness::Stale), false);
+        assert_eq!(told, [Complaint::Raise(near.clone(), Freshness::Stale)], "the one that is silent");
+        assert_eq!(complaints.standing(&far, (Some(Freshness::Stale), Freshness::Unreachable), true), []);
+        let (begin, behind) = (Instant::now(), BTreeSet::from([far.clone()]));
+        assert_eq!(complaints.tick(begin + 9 * PATIENCE, &behind), []);
+        // The way is back, goes, and is back.
+        let back = begin + 10 * PATIENCE;
+        assert_eq!(complaints.tick(back, &BTreeSet::new()), [], "it may take a moment until what it relays is here");
+        assert_eq!(complaints.tick(back + PATIENCE, &behind), []);
+        let back = back + 2 * PATIENCE;
+        assert_eq!(complaints.tick(back, &BTreeSet::new()), []);
+        let told = complaints.tick(back + PATIENCE, &BTreeSet::new());
+        assert_eq!(told.last(), Some(&Complaint::Raise(far.clone(), Freshness::Unreachable)));
+        assert_eq!(complaints.tick(back + 9 * PATIENCE, &BTreeSet::new()), [], "once");
+        // One that is heard again with its way is not complained about at all.
+        complaints.standing(&far, (Some(Freshness::Indirect), Freshness::Stale), true);
+        complaints.standing(&far, (Some(Freshness::Stale), Freshness::Indirect), false);
+        assert_eq!(complaints.behind_others(), []);
     }
 }

@@ -39,6 +39,8 @@ impl Desk {
     /// Links between domains, as they tell us or everybody, or we them.
     fn known_links(&self, found: &[Found], sightings: &Sightings) -> Vec<KnownLink> {
         let mut known = KnownLinks::default();
+        let silent = found.iter().filter(|one| one.domain != self.domain && one.is_silent());
+        silent.for_each(|one| known.silent(one.domain.clone()));
         for one in found {
             for (slot, held) in &one.documents {
                 let told_to = match &slot.audience {

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Federation,
+    Federation, behind,
     driver::Core,
     locked,
     rollups::{self, Sources},
@@ -22,7 +22,7 @@ use crate::{
         },
     },
     federation::{
-        graph::{Evidence, Graph},
+        graph::{Bottleneck, Evidence, Graph},
         protocol::{Audience, Freshness, Held, OriginId, Role, SectionBody, Slot, Standing},
         section::{LinkEnd, Links, TwoEnds, rollup},
     },
@@ -45,7 +45,7 @@ pub struct Desk {
 }
 
 /// How a domain is seen that has said nothing yet.
-const UNHEARD: &str = "unheard";
+pub(super) const UNHEARD: &str = "unheard";
 
 fn section_view(body: &SectionBody, shown: Option<&Shown>) -> SectionView {
     let Shown { content, malformed, withheld } = shown.cloned().unwrap_or_default();
@@ -59,6 +59,8 @@ pub(super) struct Found {
     area: String,
     role: Role,
     pub(super) standing: Option<Standing>,
+    /// The silent domain through which alone it is known.
+    behind: Option<OriginId>,
     pub(super) documents: Vec<(Slot, Held)>,
     /// The age of its document for all, milliseconds.
     age_ms: u64,
@@ -71,10 +73,12 @@ impl Found {
         let documents: Vec<(Slot, Held)> = documents.map(|(slot, held)| (slot.clone(), held.clone())).collect();
         let for_all = documents.iter().find(|(slot, _)| slot.audience == Audience::Federation);
         let member = core.membership.roster.members.get(&domain);
+        let (standing, behind) = core.told(&domain);
         Self {
             area: member.map(|member| member.area.to_string()).unwrap_or_default(),
             role: member.map(|member| member.role).unwrap_or_default(),
-            standing: core.node.standing(&domain, now),
+            standing,
+            behind,
             age_ms: for_all.map_or(0, |(_, held)| held.age(now)),
             documents,
             domain,
@@ -83,6 +87,12 @@ impl Found {
 
     pub(super) fn freshness(&self) -> &'static str {
         self.standing.map_or(UNHEARD, |standing| standing.freshness.as_str())
+    }
+
+    /// Whether it is not heard now: what it said says nothing about now.
+    pub(super) fn is_silent(&self) -> bool {
+        let seen = self.standing.map(|standing| standing.freshness);
+        !matches!(seen, Some(Freshness::Fresh | Freshness::Indirect))
     }
 
     pub(super) fn told_to(&self, audience: &Audience) -> Option<&(Slot, Held)> {
@@ -114,6 +124,7 @@ impl Desk {
             rollups: self.rollups(found, sources),
             freshness: found.freshness().to_owned(),
             age_ms: standing.map_or(0, |standing| standing.age_ms),
+            known_through: found.behind.as_ref().map(behind::behind),
             disputed: standing.is_some_and(|standing| standing.disputed),
             documents: documents.iter().map(|(slot, held)| self.document_view(slot, held)).collect(),
         }
@@ -134,12 +145,11 @@ impl Desk {
     #[must_use]
     pub fn levels(&self) -> FederationLevels {
         let core = locked(&self.federation.core);
-        let now = core.now().mono;
         let mut seen: BTreeMap<&'static str, u64> = Freshness::ALL.map(|one| (one.as_str(), 0)).into();
         seen.insert(UNHEARD, 0);
         let mut levels = FederationLevels::default();
         for domain in core.membership.roster.members.keys().filter(|domain| **domain != self.domain) {
-            let standing = core.node.standing(domain, now);
+            let (standing, _) = core.told(domain);
             *seen.entry(standing.map_or(UNHEARD, |standing| standing.freshness.as_str())).or_default() += 1;
             levels.disputed += u64::from(standing.is_some_and(|standing| standing.disputed));
         }
@@ -192,6 +202,7 @@ impl FederationDesk for Desk {
                 heard_before_ms: core.node.heard_before(domain, now),
                 relays: core.node.relays(domain, now),
                 dropped: core.dropped.get(domain).copied().unwrap_or(0),
+                may_ask: core.may_ask(domain),
             }
         };
         core.membership.peers.iter().map(view).collect()
@@ -209,6 +220,7 @@ impl FederationDesk for Desk {
         let mut sources = Sources::of(&found);
         let mut views: Vec<_> = found.iter().map(|one| self.domain_view(one, &mut sources)).collect();
         rollups::compare(&mut views);
+        behind::tell_of_sums(&mut views);
         views
     }
 
@@ -231,16 +243,18 @@ impl FederationDesk for Desk {
             let domain = &peer.domain;
             let ours = ends(&own, &Audience::Adjacent(domain.clone()), domain);
             let theirs = ends(peer, &Audience::Adjacent(self.domain.clone()), domain);
-            let freshness = peer.freshness();
+            let (freshness, is_silent) = (peer.freshness(), peer.is_silent());
+            let age_ms = peer.standing.map(|standing| standing.age_ms);
             for both in TwoEnds::join(self.domain.as_str(), &ours, &theirs) {
                 let json = |end: &Option<LinkEnd>| end.as_ref().and_then(|end| serde_json::to_value(end).ok());
                 links.push(DomainLinkView {
                     id: both.id.clone(),
                     domain: domain.to_string(),
-                    state: both.state().to_owned(),
+                    state: both.state(is_silent).to_owned(),
                     ours: json(&both.ours),
                     theirs: json(&both.theirs),
                     freshness: freshness.to_owned(),
+                    age_ms,
                     differences: both.differences(),
                 });
             }
@@ -254,7 +268,13 @@ impl FederationDesk for Desk {
         let mut graph = Graph::from(self.domain.clone());
         core.membership.peers.keys().for_each(|peer| graph.add(&self.domain, peer, Evidence::Configured));
         core.node.session_peers().for_each(|(_, peer)| graph.add(&self.domain, peer, Evidence::Session));
-        core.node.told_sessions().for_each(|(one, other)| graph.add(one, other, Evidence::Told));
+        for (one, other) in core.node.told_sessions() {
+            graph.add(one, other, Evidence::Told);
+            // Who tells of its session with us tells of all of them.
+            if *other == self.domain {
+                graph.tells_all(one);
+            }
+        }
         let now = core.now().mono;
         for (slot, held) in core.node.documents() {
             // Ways of what is old say nothing about now.
@@ -273,16 +293,24 @@ impl FederationDesk for Desk {
             one: one.to_string(),
             other: other.to_string(),
             known_by: evidence.as_str().to_owned(),
+            first_hand: evidence == Evidence::Session,
         };
-        let bottleneck = |(domain, others): (&OriginId, std::collections::BTreeSet<&OriginId>)| BottleneckView {
-            domain: domain.to_string(),
-            cuts_off: others.into_iter().map(ToString::to_string).collect(),
+        let bottleneck = |one: Bottleneck<'_>| BottleneckView {
+            domain: one.domain.to_string(),
+            cuts_off: one.cuts_off.into_iter().map(ToString::to_string).collect(),
+            certain: one.certain,
         };
+        let all: BTreeSet<&OriginId> = distances.keys().copied().chain(core.membership.roster.members.keys()).collect();
+        let (whole, in_part): (Vec<&OriginId>, Vec<&OriginId>) =
+            all.into_iter().partition(|one| graph.is_known_whole(one));
+        let names = |all: Vec<&OriginId>| all.into_iter().map(ToString::to_string).collect();
         GraphView {
             domain: self.domain.to_string(),
             connections: graph.connections().map(connection).collect(),
             bottlenecks: graph.bottlenecks().into_iter().map(bottleneck).collect(),
             unreached,
+            known_whole: names(whole),
+            known_in_part: names(in_part),
         }
     }
 

@@ -14,6 +14,7 @@ use self::requests::{ABOUT_REQUESTS, Requests};
 use super::{
     Federation, Membership, PlainSpeaker, Post, Speaker,
     announced::Announced,
+    behind::Way,
     border::Border,
     locked,
     mailbox::Letter,
@@ -105,6 +106,12 @@ impl Core {
     pub(super) fn now(&self) -> Now {
         let mono = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         Now { mono, wall: u64::try_from(wall_time().0).unwrap_or(0) }
+    }
+
+    /// What a peer may ask of us, in the words of the configuration.
+    pub(super) fn may_ask(&self, domain: &OriginId) -> Vec<String> {
+        let kinds = self.membership.terms.get(domain).into_iter().flat_map(|terms| &terms.kinds);
+        kinds.map(|kind| kind.configured().to_owned()).collect()
     }
 
     /// A document is another now.
@@ -230,7 +237,7 @@ impl Driver {
         if self.ticked.elapsed() >= FEDERATION_TICK {
             self.ticked = Instant::now();
             outputs.extend(self.handle(Input::Tick));
-            self.teller.tick();
+            self.complain();
             self.requests_due();
         }
         let often = self.looked.is_none_or(|looked| looked.elapsed() >= FEDERATION_LOOK);
@@ -247,12 +254,21 @@ impl Driver {
         core.node.handle(input, now)
     }
 
+    /// Time passes for alarms about domains: who is behind a silent one is not complained about.
+    fn complain(&self) {
+        let core = locked(&self.federation.core);
+        let waiting = self.teller.waiting();
+        let behind = waiting.into_iter().filter(|domain| core.silent_way(domain).is_some()).collect();
+        drop(core);
+        self.teller.tick(&behind);
+    }
+
     /// Sees what the domain has to say now.
     fn look(&mut self) -> Vec<Output> {
         self.looked = Some(Instant::now());
         let heard = {
             let core = locked(&self.federation.core);
-            rolling::heard(&core.node, &core.membership.roster, &self.domain, core.now().mono)
+            rolling::heard(&core, &self.domain)
         };
         let drafts = (self.speaker)(heard);
         let mut outputs = Vec::new();
@@ -476,7 +492,11 @@ impl Driver {
                     {
                         locked(&self.federation.core).taken(slot);
                     }
-                    self.teller.tell(&event);
+                    let way = match &event {
+                        Event::Standing { origin, .. } => locked(&self.federation.core).way(origin),
+                        _ => Way::default(),
+                    };
+                    self.teller.tell(&event, &way);
                 }
                 // Given where they were asked for, and stored above.
                 Output::Answer { .. } | Output::Store(..) => {}

@@ -139,11 +139,20 @@ impl Measured {
         }
     }
 
+    /// How the link is, and not the keys that were stored of it: one that is degraded and brings no key at all is down, as a cut fibre is
+    /// while the key managers at its ends still give out what they have.
+    fn link_state(self) -> &'static str {
+        match (self.state, self.secret_key_rate_bps) {
+            ("degraded", Some(rate)) if rate <= 0.0 => "down",
+            (state, _) => state,
+        }
+    }
+
     pub(super) fn link(self, id: &str, peer: &str) -> LinkEnd {
         LinkEnd {
             id: id.to_owned(),
             peer: peer.to_owned(),
-            state: self.state.to_owned(),
+            state: self.link_state().to_owned(),
             qber_ratio: self.qber_ratio,
             secret_key_rate_bps: self.secret_key_rate_bps,
             key_store_fill_ratio: self.fill,
@@ -192,6 +201,17 @@ mod tests {
     #[test]
     fn the_worse_state_counts() {
         assert_eq!((worse("up", "degraded"), worse("unknown", "up"), worse("down", "up")), ("degraded", "up", "down"));
+    }
+
+    #[test]
+    fn a_link_that_brings_no_key_is_down_while_its_store_makes_a_degraded_relation_of_it() {
+        let at = |state, rate| Measured { state, secret_key_rate_bps: rate, ..Measured::default() };
+        let link = |state, rate| at(state, rate).link("l", "west").state;
+        assert_eq!(link("degraded", Some(0.0)), "down");
+        assert_eq!(link("degraded", Some(3.0)), "degraded");
+        assert_eq!(link("degraded", None), "degraded", "nobody says that no key comes");
+        assert_eq!(link("up", Some(0.0)), "up", "it begins, or fills its store in turns");
+        assert_eq!(at("degraded", Some(0.0)).relation("l", "west").state, "degraded");
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! believed (`federation/protocol`) or what may be said (`federation/section`).
 
 pub mod announced;
+mod behind;
 pub mod books;
 pub mod border;
 mod complaints;

@@ -6,8 +6,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use super::driver::Core;
 use crate::federation::{
-    protocol::{Freshness, Held, Member, Node, OriginId, Role, Roster, SectionBody, Slot, Standing},
+    protocol::{Freshness, Held, Member, OriginId, Role, SectionBody, Slot, Standing},
     section::{
         Rollup,
         rollup::{self, AreaSum, DISPUTED, MOST_BYTES, MOST_SOURCES, Said, Source, UNHEARD},
@@ -28,13 +29,14 @@ struct Told {
     sections: BTreeMap<Arc<str>, SectionBody>,
 }
 
-fn told(slot: &Slot, held: &Held, standing: Standing, now: u64) -> Option<Told> {
+fn told(slot: &Slot, held: &Held, (standing, is_behind): (Standing, bool), now: u64) -> Option<Told> {
     let (age, valid_for) = (held.age(now), held.manifest.valid_for_ms);
     // Another document of it may be newer than this one.
     let is_old = age > valid_for && matches!(standing.freshness, Freshness::Fresh | Freshness::Indirect);
     let state = match standing.freshness {
         _ if standing.disputed => DISPUTED,
         _ if is_old => Freshness::Stale.as_str(),
+        Freshness::Unreachable if is_behind => UNHEARD,
         freshness => freshness.as_str(),
     };
     let source = Source {
@@ -50,15 +52,18 @@ fn told(slot: &Slot, held: &Held, standing: Standing, now: u64) -> Option<Told> 
 }
 
 /// What is held of the members whom `own` adds up: of its area, or of every area if it has none. Nothing unless it is an aggregator.
-pub(super) fn heard(node: &Node, roster: &Roster, own: &OriginId, now: u64) -> Vec<Heard> {
+pub(super) fn heard(core: &Core, own: &OriginId) -> Vec<Heard> {
+    let (node, roster, now) = (&core.node, &core.membership.roster, core.now().mono);
     let Some(us) = roster.members.get(own).filter(|us| us.role == Role::Aggregator) else { return Vec::new() };
     let is_ours = |area: &str| !area.is_empty() && (us.area.is_empty() || *us.area == *area);
     let members = roster.members.iter().filter(|(_, member)| member.role == Role::Member && is_ours(&member.area));
     let one = |(origin, member): (&OriginId, &Member)| {
         let standing = node.standing(origin, now);
+        // Whose way is silent is not heard, and may be well.
+        let is_behind = core.silent_way(origin).is_some();
         // What a former life said to its area or to aggregators, it may tell them no more.
         let documents = node.documents_of_its_life(origin);
-        let documents = documents.filter_map(|(slot, held)| told(slot, held, standing?, now)).collect();
+        let documents = documents.filter_map(|(slot, held)| told(slot, held, (standing?, is_behind), now)).collect();
         Heard { area: Arc::clone(&member.area), origin: origin.clone(), documents }
     };
     members.map(one).collect()

@@ -3,12 +3,14 @@
 mod requests;
 
 use std::{
+    collections::BTreeSet,
     net::SocketAddr,
     sync::{Arc, Mutex},
     time::Instant,
 };
 
 use super::{
+    behind::Way,
     complaints::{Complaint, Complaints},
     locked,
 };
@@ -16,7 +18,10 @@ use crate::{
     api::event_log::EventLog,
     clock::wall_time,
     connection::{Concerned, SecurityNote, SecurityWatch},
-    federation::protocol::{CutOff, Event, Fault, Freshness, OriginId},
+    federation::{
+        known_through::told_behind,
+        protocol::{CutOff, Event, Fault, Freshness, OriginId},
+    },
     manager::alarms::AlarmDesk,
     model::{AlarmKey, ReferencePoint},
     shard::{AlarmRequest, alarms::own_report},
@@ -126,8 +131,8 @@ impl Teller {
         tracing::error!(%error, "What peers said could not be stored; after a restart it will be fetched again.");
     }
 
-    /// Tells of an event.
-    pub(super) fn tell(&self, event: &Event) {
+    /// Tells of an event; `way` is that to a domain that is seen otherwise.
+    pub(super) fn tell(&self, event: &Event, way: &Way) {
         self.count(event);
         match event {
             Event::SessionUp(domain) => tracing::info!(%domain, "A session with a peer is up."),
@@ -158,7 +163,7 @@ impl Teller {
                     });
                 }
             }
-            Event::Standing { origin, before, now } => self.standing(origin, *before, *now),
+            Event::Standing { origin, before, now } => self.standing(origin, (*before, *now), way),
             Event::Isolated(why) => self.isolated(*why),
             Event::Rejoined => {
                 locked(&self.complaints).rejoined(Instant::now());
@@ -230,22 +235,34 @@ impl Teller {
         }
     }
 
-    fn standing(&self, origin: &OriginId, before: Option<Freshness>, now: Freshness) {
+    fn standing(&self, origin: &OriginId, (before, now): (Option<Freshness>, Freshness), way: &Way) {
+        let behind = way.silent.as_ref();
         let domain = origin.as_str();
-        self.event(serde_json::json!({ "domain": domain, "freshness": now.as_str() }));
+        let told = if behind.is_some() { told_behind(now) } else { now };
+        let mut event = serde_json::json!({ "domain": domain, "freshness": told.as_str() });
+        if let Some(way) = behind {
+            event["knownThrough"] = way.as_str().into();
+        }
+        self.event(event);
         tracing::info!(
             domain,
             before = before.map(Freshness::as_str),
-            now = now.as_str(),
+            now = told.as_str(),
+            behind = behind.map(OriginId::as_str),
             "A domain is seen otherwise."
         );
-        let complaints = locked(&self.complaints).standing(origin, before, now);
+        let complaints = locked(&self.complaints).standing(origin, (before, now), way.relayed);
         self.complain(complaints);
     }
 
-    /// Time passes.
-    pub(super) fn tick(&self) {
-        let complaints = locked(&self.complaints).tick(Instant::now());
+    /// Domains that are not complained about as long as one on the way to them is silent.
+    pub(super) fn waiting(&self) -> Vec<OriginId> {
+        locked(&self.complaints).behind_others()
+    }
+
+    /// Time passes; these are behind a silent one still.
+    pub(super) fn tick(&self, behind: &BTreeSet<OriginId>) {
+        let complaints = locked(&self.complaints).tick(Instant::now(), behind);
         self.complain(complaints);
     }
 

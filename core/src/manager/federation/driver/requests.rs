@@ -81,7 +81,7 @@ fn who_asked<'a>(entries: impl Iterator<Item = &'a Entry>) -> BTreeSet<&'a Origi
 impl From<AskError> for RequestError {
     fn from(error: AskError) -> Self {
         match error {
-            AskError::TooMany => Self::NotPossible(error.to_string()),
+            AskError::TooMany | AskError::Same(..) => Self::NotPossible(error.to_string()),
             other => Self::Wrong(other.to_string()),
         }
     }

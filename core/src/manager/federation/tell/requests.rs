@@ -8,11 +8,11 @@ use crate::{
     clock::wall_time,
     federation::{
         protocol::OriginId,
-        request::{Entry, Happened},
+        request::{Entry, Happened, RequestId},
     },
     model::{
         AlarmKey,
-        peer_request::{RequestReason, RequestState},
+        peer_request::{Asked, RequestDirection, RequestReason, RequestState},
     },
     shard::{AlarmRequest, alarms::own_report},
     storage::error::StorageError,
@@ -102,13 +102,12 @@ impl Teller {
                 let what = format!("{whose} {} expired, nobody having decided: {}", entry.id, entry.asked);
                 self.request_audited("federation", entry.peer.as_str(), what, entry);
             }
-            Happened::Refused(peer, id, kind, reason) => {
+            Happened::Refused(peer, id, asked, reason) => {
                 self.metrics.federation.requests_refused.entry(reason.as_str()).or_default().increment();
                 // What comes too often is counted alone: neither log nor trail is for a peer to fill.
                 if *reason != RequestReason::TooOften {
                     tracing::info!(%peer, request = %id, reason = reason.as_str(), "A request of a peer was not taken.");
-                    let what = refusal(*reason, kind.map_or("", |kind| kind.configured()));
-                    self.audit(peer.as_str(), format!("request {id} was refused: {what}"));
+                    self.refused(peer, id, asked, *reason);
                 }
                 return;
             }
@@ -132,6 +131,18 @@ impl Teller {
         }));
     }
 
+    /// A peer asked for what it does not get: who, for what, about which link, at which time.
+    fn refused(&self, peer: &OriginId, id: &RequestId, asked: &Asked, reason: RequestReason) {
+        let why = refusal(reason, asked.kind().configured());
+        self.audit.record(AuditEntry {
+            time: wall_time(),
+            kind: "federation".to_owned(),
+            who: peer.to_string(),
+            what: format!("request {id} was refused, {asked}: {why}"),
+            detail: refused_detail(peer, id, asked, reason),
+        });
+    }
+
     /// The other side has said where our request stands.
     fn answered(&self, entry: &Entry) {
         self.metrics.federation.requests.entry("answered").or_default().increment();
@@ -141,6 +152,14 @@ impl Teller {
         };
         self.request_audited("federation", entry.peer.as_str(), what, entry);
     }
+}
+
+/// What a refused request asked for, with its links and times.
+fn refused_detail(peer: &OriginId, id: &RequestId, asked: &Asked, reason: RequestReason) -> serde_json::Value {
+    json!({
+        "request": id, "direction": RequestDirection::Received, "domain": peer, "kind": asked.kind(), "state": RequestState::Refused,
+        "reason": reason, "asked": asked,
+    })
 }
 
 /// Why a request was refused, and what would change it, for our own operator.
@@ -168,11 +187,11 @@ mod tests {
         config::limits::{REQUESTS_EVERY, REQUESTS_OPEN},
         federation::{
             protocol::Now,
-            request::{Book, RequestId, Said, Terms},
+            request::{Book, Said, Terms},
         },
         model::{
             Timestamp,
-            peer_request::{Asked, PriorityCause, RequestKind},
+            peer_request::{PriorityCause, RequestKind},
         },
     };
 
@@ -227,5 +246,16 @@ mod tests {
         assert!(last == Some(false) && raised.iter().all(|raised| *raised), "cleared with the last alone: {raised:?}");
         assert_eq!(keys.len(), 1, "{keys:?}");
         assert_eq!(waiting_alarm("mx/east", &north, &[]).key.resource, "requests of domain north");
+    }
+
+    #[test]
+    fn what_was_refused_is_told_with_its_link_and_times() {
+        let Said::Request { id, asked, .. } = priority(7) else { panic!("a request") };
+        let told = refused_detail(&"west".into(), &id, &asked, RequestReason::NotAllowed);
+        assert_eq!((&told["kind"], &told["reason"]), (&json!("emergencyPriority"), &json!("not-allowed")));
+        assert_eq!(
+            (&told["asked"]["link"], &told["asked"]["until"]),
+            (&json!("vienna-brno"), &json!("2026-01-02T00:00:00Z"))
+        );
     }
 }
