@@ -24,3 +24,4 @@ mod requests;
 mod ring;
 mod seeing;
 mod storage;
+mod trust;
