@@ -1,5 +1,6 @@
 //! Requests of two managers of each other: rules, bounds, and that both sides agree in the end, whatever is lost.
 
+mod canaries;
 mod withdrawal;
 
 use std::collections::{BTreeMap, BTreeSet};
