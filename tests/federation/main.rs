@@ -23,4 +23,6 @@ mod policies;
 mod requests;
 mod ring;
 mod seeing;
+mod service;
 mod storage;
+mod trust;

@@ -429,3 +429,65 @@ fn who_asks_for_what_is_not_his_or_too_much_is_refused_and_harms_nobody() {
     );
     client.finish();
 }
+
+#[test]
+fn what_was_asked_is_withdrawn_by_the_one_who_asked_and_told_on_both_sides() {
+    let cluster = started(ALL);
+    let (east, west) = (&cluster.managers[0], &cluster.managers[1]);
+    // One that waits.
+    let arguments =
+        ["peer", "request", "emergency-priority", "manager-west", "--link", "vienna-brno", "--until", "+1h"];
+    let asked = tell(east, &[&arguments[..], &["--cause", "path-lost"]].concat());
+    let id = asked["id"].as_str().unwrap();
+    await_state(west, id, "pending");
+    west.api().await_alarm("peer-request-waiting", |alarm| alarm["isCleared"] == false);
+    // Not by the other side, and not without a token.
+    let theirs = west.admin_command(&["peer", "requests", "withdraw", id]);
+    let text = String::from_utf8_lossy(&theirs.stderr).into_owned();
+    assert!(!theirs.status.success() && text.contains("domain east asked this"), "{text}");
+    let path = format!("/api/v1/peer-requests/{id}/withdraw");
+    assert_eq!(east.api().post(&path, None, &json!({})).status, 401);
+    let done = tell(east, &["peer", "request", "withdraw", id]);
+    assert_eq!((&done["state"], &done["by"]), (&"withdrawn".into(), &"admin-test".into()), "{done}");
+    await_state(west, id, "withdrawn");
+    west.api().await_alarm("peer-request-waiting", |alarm| alarm["isCleared"] == true);
+    await_audited(east, id, "operator", "withdrew request");
+    await_audited(west, id, "federation", "withdrew its request");
+    let token = Some(harness::settings::ADMIN_TOKEN);
+    assert_eq!(east.api().post(&path, token, &json!({})).status, 409);
+    assert_eq!(east.api().post("/api/v1/peer-requests/0000000000000000/withdraw", token, &json!({})).status, 404);
+    // One that was answered stands.
+    let asked = tell(east, &[&arguments[..], &["--cause", "exercise"]].concat());
+    let id = asked["id"].as_str().unwrap();
+    await_state(west, id, "pending");
+    tell(west, &["peer", "requests", "accept", id]);
+    await_state(east, id, "accepted");
+    let late = east.admin_command(&["peer", "requests", "withdraw", id]);
+    let text = String::from_utf8_lossy(&late.stderr).into_owned();
+    assert!(!late.status.success() && text.contains("the request is accepted"), "{text}");
+}
+
+#[test]
+fn maintenance_that_is_withdrawn_explains_no_alarm_any_more_also_after_both_were_killed() {
+    let mut cluster = started(ALL);
+    let id = asks_for_maintenance(&cluster.managers[0], "manager-west", &[]);
+    await_state(&cluster.managers[1], &id, "pending");
+    tell(&cluster.managers[1], &["peer", "requests", "accept", &id]);
+    await_state(&cluster.managers[0], &id, "accepted");
+    cluster.says(1, 0.1);
+    let marked = |alarm: &Value| alarm["maintenance"]["request"] == id.as_str();
+    cluster.managers[1].api().await_alarm("key-store-low", marked);
+    // The other side is away: it is told when it comes back, by a manager that was killed meanwhile.
+    cluster.managers[1].kill();
+    tell(&cluster.managers[0], &["peer", "requests", "withdraw", &id]);
+    cluster.managers[0].crash_and_restart();
+    await_state(&cluster.managers[0], &id, "withdrawn");
+    cluster.managers[1].launch();
+    await_state(&cluster.managers[1], &id, "withdrawn");
+    let alarm = cluster.managers[1].api().await_alarm("key-store-low", |alarm| alarm["maintenance"].is_null());
+    assert_eq!(alarm["isCleared"], false, "{alarm}");
+    eventually("no window in the section", patience(), || {
+        let counted = section(&cluster.domain(1, "east"), "maintenance");
+        (counted == json!({ "announced": 0, "underWay": 0 })).then_some(())
+    });
+}

@@ -12,6 +12,7 @@
 mod answers;
 mod bad_lines;
 mod content;
+mod fuzzed;
 mod key_material;
 mod limits;
 mod requests;

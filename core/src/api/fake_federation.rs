@@ -43,7 +43,7 @@ pub(super) fn levels() -> FederationLevels {
 impl FederationDesk for FakeFederation {
     fn peers(&self) -> Vec<PeerView> {
         let peer = json!({
-            "id": "manager-west", "domain": "west", "address": "192.0.2.9:7107", "connected": true,
+            "id": "manager-west", "domain": "west", "keyGeneration": 1, "minEpoch": 0, "address": "192.0.2.9:7107", "connected": true,
             "since": "2026-01-01T00:00:00Z", "dialled": true, "peerAddress": "192.0.2.9:7107", "tellsUs": true,
             "roundTripMs": 1.5, "sent": 3, "answered": 1, "freshness": "fresh",
             "heardBeforeMs": 40, "relays": true, "dropped": 0,

@@ -70,4 +70,15 @@ impl PeerRequestDesk for FakePeerRequests {
         };
         Box::pin(ready(decided))
     }
+
+    fn withdraw(&self, id: &str, by: String) -> Answer<'_, Result<PeerRequestView, RequestError>> {
+        let withdrawn = match self.find(id) {
+            None if id == "00000000000000aa" => {
+                Ok(PeerRequestView { id: id.to_owned(), state: RequestState::Withdrawn, by: Some(by), ..refused() })
+            }
+            None => Err(RequestError::Unknown(format!("there is no request `{id}`"))),
+            Some(_) => Err(RequestError::NotPossible("it is settled, or not ours".to_owned())),
+        };
+        Box::pin(ready(withdrawn))
+    }
 }

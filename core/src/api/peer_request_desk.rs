@@ -51,6 +51,8 @@ pub trait PeerRequestDesk: Send + Sync {
         declined: Option<RequestReason>,
         by: String,
     ) -> Answer<'_, Result<PeerRequestView, RequestError>>;
+    /// Takes a request of ours back; answers once that is durable, and on its way if the peer is there.
+    fn withdraw(&self, id: &str, by: String) -> Answer<'_, Result<PeerRequestView, RequestError>>;
 }
 
 impl PeerRequestDesk for super::federation_desk::NoFederation {
@@ -72,6 +74,10 @@ impl PeerRequestDesk for super::federation_desk::NoFederation {
         _: Option<RequestReason>,
         _: String,
     ) -> Answer<'_, Result<PeerRequestView, RequestError>> {
+        Box::pin(std::future::ready(Err(RequestError::Unknown(format!("there is no request `{id}`")))))
+    }
+
+    fn withdraw(&self, id: &str, _: String) -> Answer<'_, Result<PeerRequestView, RequestError>> {
         Box::pin(std::future::ready(Err(RequestError::Unknown(format!("there is no request `{id}`")))))
     }
 }

@@ -79,6 +79,7 @@ pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
         .routes(routes!(peer_requests::show))
         .routes(routes!(peer_requests::accept))
         .routes(routes!(peer_requests::decline))
+        .routes(routes!(peer_requests::withdraw))
         .routes(routes!(domains::comparisons))
         .routes(routes!(domains::path))
         .routes(routes!(domains::alarms))

@@ -184,6 +184,8 @@ fn show_peer(one: &PeerView, output: &mut Output<'_>) -> CommandResult {
         ("Peer", one.id.clone()),
         ("Domain", one.domain.clone()),
         ("Seen as", one.freshness.clone().unwrap_or_else(|| "unheard".to_owned())),
+        ("Key generation", one.key_generation.to_string()),
+        ("Least epoch", if one.min_epoch == 0 { "none".to_owned() } else { one.min_epoch.to_string() }),
         ("Address", one.address.clone().unwrap_or_else(|| "none: it dials us".to_owned())),
         ("Session", if one.connected { "up" } else { "none" }.to_owned()),
         ("Since", one.since.map(|at| at.to_string()).unwrap_or_default()),

@@ -100,6 +100,12 @@ pub enum AskCommand {
         after_help = "Examples:\n  qkdnm peer request incident manager-west --link vienna-brno --alarm 12\n  qkdnm peer request incident manager-west --link vienna-brno --severity major --type link-down --since 2026-11-26T08:00:00Z"
     )]
     Incident(IncidentArgs),
+    /// Take back what was asked; as `peer requests withdraw`.
+    #[command(hide = true)]
+    Withdraw {
+        /// Its ID.
+        id: String,
+    },
 }
 
 /// Which incident.
@@ -145,7 +151,7 @@ struct ListArgs {
     /// Of this peer, by its manager ID or its domain.
     #[arg(long)]
     peer: Option<String>,
-    /// In this state: sent, pending, accepted, declined, expired, refused.
+    /// In this state: sent, pending, accepted, declined, expired, refused, withdrawn.
     #[arg(long, value_parser = state)]
     state: Option<RequestState>,
 }
@@ -178,6 +184,12 @@ enum RequestsCommand {
         #[arg(long, value_parser = reason, default_value = "unspecified")]
         reason: RequestReason,
     },
+    /// Take back what was asked of a peer: what is not answered yet, or maintenance that is not over.
+    #[command(after_help = "Example:\n  qkdnm peer requests withdraw 9f86d081884c7d65")]
+    Withdraw {
+        /// Its ID.
+        id: String,
+    },
 }
 
 impl RequestsArgs {
@@ -202,6 +214,7 @@ pub(super) fn ask(command: AskCommand, client: &Client, output: &mut Output<'_>)
             (peer, body)
         }
         AskCommand::Incident(args) => incident(args),
+        AskCommand::Withdraw { id } => return withdraw(&id, client, output),
     };
     let done: PeerRequestView = client.post(&format!("/api/v1/peers/{peer}/requests"), &body)?;
     if output.is_data() {
@@ -236,6 +249,7 @@ pub(super) fn requests(args: RequestsArgs, client: &Client, output: &mut Output<
         RequestsCommand::Decline { id, reason } => {
             decided(&client.post(&format!("{PATH}/{id}/decline"), &json!({ "reason": reason }))?, output)
         }
+        RequestsCommand::Withdraw { id } => withdraw(&id, client, output),
     }
 }
 
@@ -245,6 +259,16 @@ fn decided(done: &PeerRequestView, output: &mut Output<'_>) -> CommandResult {
         return Ok(Exit::Success);
     }
     output.line(&format!("Request {} of domain {} is {}: {}.", done.id, done.domain, standing(done), done.asked))?;
+    Ok(Exit::Success)
+}
+
+fn withdraw(id: &str, client: &Client, output: &mut Output<'_>) -> CommandResult {
+    let done: PeerRequestView = client.post(&format!("{PATH}/{id}/withdraw"), &json!({}))?;
+    if output.is_data() {
+        output.document(&done)?;
+        return Ok(Exit::Success);
+    }
+    output.line(&format!("Withdrawn, and domain {} is told: {}.", done.domain, done.asked))?;
     Ok(Exit::Success)
 }
 

@@ -313,13 +313,14 @@ fn service_keys(was: &ServiceConfig, is: &ServiceConfig) -> Vec<&'static str> {
 }
 
 fn peer_keys(was: &PeerConfig, is: &PeerConfig) -> Vec<&'static str> {
-    let mut keys = differing!(was, is, address, trust_anchors, export, import, pseudonym_key, requests);
+    let mut keys =
+        differing!(was, is, address, trust_anchors, revocation_lists, export, import, pseudonym_key, requests);
     keys.extend(origin_keys(&was.origin, &is.origin));
     keys
 }
 
 fn origin_keys(was: &OriginConfig, is: &OriginConfig) -> Vec<&'static str> {
-    differing!(was, is, domain, area, role, key_generation, signing_keys)
+    differing!(was, is, domain, area, role, key_generation, min_epoch, signing_keys)
 }
 
 fn taken_over(was: &Config, is: &Config) -> Vec<&'static str> {
@@ -336,7 +337,7 @@ fn taken_over(was: &Config, is: &Config) -> Vec<&'static str> {
         let of = |one: &FederationConfig| {
             let disclosed = [&one.disclose, &one.disclose_area, &one.disclose_aggregators].map(Clone::clone);
             let border = (disclosed, one.export.clone(), one.import.clone());
-            (one.area.clone(), one.role, one.key_generation, one.signing_key.clone(), border)
+            (one.area.clone(), one.role, one.key_generation, one.min_epoch, one.signing_key.clone(), border)
         };
         config.federation.as_ref().map(of)
     };

@@ -171,6 +171,7 @@ impl Shown<'_> {
             "role": one.role,
             "signing_key": self.path(&one.signing_key),
             "key_generation": one.key_generation,
+            "min_epoch": one.min_epoch,
             "refresh": show_duration(one.refresh),
             "disclose": one.disclose,
             "disclose_area": one.disclose_area,
@@ -191,6 +192,7 @@ impl Shown<'_> {
             "area": restricting_text(&one.area),
             "role": one.role,
             "key_generation": one.key_generation,
+            "min_epoch": one.min_epoch,
             "signing_keys": self.paths(&one.signing_keys),
         })
     }
@@ -200,6 +202,7 @@ impl Shown<'_> {
             "id": one.id,
             "address": one.address,
             "trust_anchors": self.paths(&one.trust_anchors),
+            "revocation_lists": self.paths(&one.revocation_lists),
             "export": self.paths(&one.export),
             "import": self.paths(&one.import),
             "pseudonym_key": one.pseudonym_key.as_ref().map(|path| self.path(path)),

@@ -31,6 +31,8 @@ pub struct FederationConfig {
     pub signing_key: PathBuf,
     /// Generation of our keys.
     pub key_generation: u32,
+    /// Nothing of an epoch below this is ours; we take one above it.
+    pub min_epoch: u64,
     /// How often we say at least that we are there.
     pub refresh: Duration,
     /// What is said of our domain to the whole federation.
@@ -138,6 +140,8 @@ pub struct OriginConfig {
     pub role: FederationRole,
     /// Generation of its keys.
     pub key_generation: u32,
+    /// Nothing that it said in an epoch below this counts.
+    pub min_epoch: u64,
     /// Public keys that sign for it, SubjectPublicKeyInfo in PEM.
     pub signing_keys: Vec<PathBuf>,
 }
@@ -153,6 +157,8 @@ pub struct PeerConfig {
     pub address: Option<String>,
     /// CA certificates that vouch for this manager on Mx and for nothing else.
     pub trust_anchors: Vec<PathBuf>,
+    /// Lists of what these CAs have revoked.
+    pub revocation_lists: Vec<PathBuf>,
     /// Files of the policies that what it alone is told passes.
     pub export: Vec<PathBuf>,
     /// Files of the policies that what is shown of its domain passes, behind those for all domains.

@@ -1,8 +1,11 @@
-//! Areas and aggregators in a whole configuration: what is told to whom, and what has no way to anybody.
+//! The federation in a whole configuration: areas and aggregators, what is told to whom and what has no way to anybody; what of a peer does
+//! not count any more.
 
 use std::fs;
 
-use super::{Loaded, Problems, federation::FederationRole, load::load_text, problem::Level, source::SourceText};
+use super::{
+    Change, Loaded, Problems, federation::FederationRole, load::load_text, problem::Level, source::SourceText,
+};
 use crate::model::disclosure::Topic;
 
 const BASE: &str = "[manager]\nid = \"m\"\ndomain = \"d\"\n[tls]\ncertificate = \"x\"\nprivate_key = \"x\"\n\
@@ -69,4 +72,32 @@ fn figures_of_links_that_nobody_is_told_the_state_of_are_told_to_nobody() {
         warnings(&format!("{area}\ndisclose = [\"link-states\"]"), north).is_empty(),
         "what all are told its area is too"
     );
+}
+
+#[test]
+fn a_least_epoch_is_written_for_each_domain_and_what_was_changed_is_told() {
+    let epoch = "min_epoch = 1954210119680000";
+    let loaded = load(epoch, epoch).unwrap();
+    let (own, peer) = (loaded.config.federation.as_ref().unwrap().min_epoch, loaded.config.peers[0].origin.min_epoch);
+    assert_eq!((own, peer), (1_954_210_119_680_000, 1_954_210_119_680_000));
+    let without = load("", "").unwrap().config;
+    assert_eq!((without.federation.as_ref().unwrap().min_epoch, without.peers[0].origin.min_epoch), (0, 0));
+    let told = Change::between(&without, &loaded.config).to_string();
+    assert!(told.contains("peer w changed (min_epoch") && told.contains("federation changed"), "{told}");
+    let shown = load("min_epoch = 9007199254740992", "").unwrap_err().render(false);
+    assert!(shown.contains("`min_epoch` is out of range") && shown.contains("9007199254740991"), "{shown}");
+}
+
+#[test]
+fn lists_of_what_was_revoked_are_those_of_the_peers_own_authority() {
+    let lists = "trust_anchors = [\"x\"]\nrevocation_lists = [\"x\"]";
+    let (with, without) = (load("", lists).unwrap().config, load("", "trust_anchors = [\"x\"]").unwrap().config);
+    assert!(with.peers[0].revocation_lists[0].ends_with("x") && without.peers[0].revocation_lists.is_empty());
+    let mut same_place = with.clone();
+    same_place.peers[0].revocation_lists.clear();
+    assert!(Change::between(&with, &same_place).to_string().contains("(revocation_lists)"));
+    // Where [tls] vouches for the peer, nobody would look at them.
+    let shown = load("", "revocation_lists = [\"x\"]").unwrap_err().render(false);
+    assert!(shown.contains("without `trust_anchors`") && shown.contains("name the lists in [tls]"), "{shown}");
+    assert!(load("", "trust_anchors = [\"x\"]\nrevocation_lists = [\"gone.crl\"]").is_err());
 }

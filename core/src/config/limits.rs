@@ -393,6 +393,12 @@ pub const FEDERATION_MAILBOX: usize = 4_096;
 pub const FEDERATION_TICK: Duration = Duration::from_millis(100);
 /// How often it is looked at least what the domain has to say to its peers; changes of alarms are looked at at once.
 pub const FEDERATION_LOOK: Duration = Duration::from_millis(500);
+/// A service that has missed what was agreed for so long, without meeting it in between, has an alarm.
+pub const SERVICE_MISSED_AFTER: Duration = Duration::from_secs(5);
+/// One that has met it again for so long, without missing it in between, has none any more.
+pub const SERVICE_MET_AFTER: Duration = Duration::from_secs(10);
+/// How often what was seen of services is stored: a process that is killed forgets so much at most.
+pub const SERVICE_STORED_EVERY: Duration = Duration::from_secs(60);
 /// `federation.services.window`
 pub const SERVICE_WINDOW: Duration = Duration::from_secs(86_400);
 /// How often usage is read for settlements at most; and never so often that reading takes more than a twentieth of the time.

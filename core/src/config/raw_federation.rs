@@ -16,6 +16,7 @@ pub const FEDERATION: &[&str] = &[
     "role",
     "signing_key",
     "key_generation",
+    "min_epoch",
     "refresh",
     "disclose",
     "disclose_area",
@@ -35,17 +36,19 @@ pub const SERVICE: &[&str] = &["name", "domains", "from", "key_rate", "without_k
 /// Keys of `[[federation.settlements]]`.
 pub const SETTLEMENT: &[&str] = &["domain", "peers", "period"];
 /// Keys of `[[federation.origins]]`.
-pub const ORIGIN: &[&str] = &["domain", "area", "role", "key_generation", "signing_keys"];
+pub const ORIGIN: &[&str] = &["domain", "area", "role", "key_generation", "min_epoch", "signing_keys"];
 /// Keys of `[[peers]]`.
 pub const PEER: &[&str] = &[
     "id",
     "domain",
     "address",
     "trust_anchors",
+    "revocation_lists",
     "signing_keys",
     "area",
     "role",
     "key_generation",
+    "min_epoch",
     "export",
     "import",
     "pseudonym_key",
@@ -60,6 +63,7 @@ pub struct RawFederation {
     pub(super) role: Option<Spot<FederationRole>>,
     pub(super) signing_key: Option<Spot<String>>,
     pub(super) key_generation: Option<Spot<u64>>,
+    pub(super) min_epoch: Option<Spot<u64>>,
     pub(super) refresh: Option<Spot<Duration>>,
     pub(super) disclose: Option<Spot<Vec<Topic>>>,
     pub(super) disclose_area: Option<Spot<Vec<Topic>>>,
@@ -112,6 +116,7 @@ pub struct RawOrigin {
     pub(super) area: Option<Spot<String>>,
     pub(super) role: Option<Spot<FederationRole>>,
     pub(super) key_generation: Option<Spot<u64>>,
+    pub(super) min_epoch: Option<Spot<u64>>,
     pub(super) signing_keys: Option<Spot<Vec<Spot<String>>>>,
 }
 
@@ -123,6 +128,7 @@ pub struct RawPeer {
     pub(super) origin: RawOrigin,
     pub(super) address: Option<Spot<String>>,
     pub(super) trust_anchors: Option<Spot<Vec<Spot<String>>>>,
+    pub(super) revocation_lists: Option<Spot<Vec<Spot<String>>>>,
     pub(super) export: Option<Spot<Vec<Spot<String>>>>,
     pub(super) import: Option<Spot<Vec<Spot<String>>>>,
     pub(super) pseudonym_key: Option<Spot<String>>,
@@ -134,6 +140,8 @@ const ROLES: [(&str, FederationRole); 2] =
 
 /// Most key generations: far more than anybody will use, and well within what the protocol counts.
 const GENERATIONS: std::ops::RangeInclusive<u64> = 1..=1_000_000;
+/// Epochs: the integers that every JSON reader has exactly, as the protocol counts.
+const EPOCHS: std::ops::RangeInclusive<u64> = 0..=(1 << 53) - 1;
 
 /// Reads `[federation]`.
 pub(super) fn federation(table: &TableReader<'_>) -> RawFederation {
@@ -144,6 +152,7 @@ pub(super) fn federation(table: &TableReader<'_>) -> RawFederation {
         role: table.word("role", &ROLES),
         signing_key: table.required_text("signing_key", name, "signing_key = \"keys/signing.key\""),
         key_generation: table.number("key_generation", GENERATIONS),
+        min_epoch: table.number("min_epoch", EPOCHS),
         refresh: table.duration("refresh", Duration::from_secs(1)..=Duration::from_secs(3_600)),
         export: table.texts("export"),
         import: table.texts("import"),
@@ -230,6 +239,7 @@ fn origin(table: &TableReader<'_>, name: &str) -> RawOrigin {
         area: table.text("area"),
         role: table.word("role", &ROLES),
         key_generation: table.number("key_generation", GENERATIONS),
+        min_epoch: table.number("min_epoch", EPOCHS),
         signing_keys: table.texts("signing_keys"),
     }
 }
@@ -242,6 +252,7 @@ pub(super) fn peer(table: &TableReader<'_>) -> RawPeer {
         origin: origin(table, "[[peers]]"),
         address: table.text("address"),
         trust_anchors: table.texts("trust_anchors"),
+        revocation_lists: table.texts("revocation_lists"),
         export: table.texts("export"),
         import: table.texts("import"),
         pseudonym_key: table.text("pseudonym_key"),

@@ -1,13 +1,22 @@
 //! A service that spans domains, over time: when it had key and when not, and whether what was agreed is kept.
 //!
-//! In: looks at the service, each with its time, and what was agreed. Out: figures over the window, and a verdict for each that
-//! something was agreed of. What was not observed (the manager did not run, a component is silent) counts for neither side, and how
-//! much was observed is told. Where the looks come from is not known here; nothing is stored, so a new start begins a new window.
+//! In: looks at the service, each with its time, and what was agreed. Out: figures over the window, a verdict for each that something was
+//! agreed of, and whether a verdict has held long enough for an alarm. What was not observed (the manager did not run, a component is
+//! silent) counts for neither side, and how much was observed is told. Where the looks come from, and where [`Kept`] is stored, is not
+//! known here.
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use super::section::{Objective, Service, minute};
-use crate::{config::federation::ServiceConfig, model::Timestamp};
+use crate::{
+    config::{
+        federation::ServiceConfig,
+        limits::{SERVICE_MET_AFTER, SERVICE_MISSED_AFTER},
+    },
+    model::Timestamp,
+};
 
 /// What a look shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -29,6 +38,15 @@ struct Span {
     from: u64,
     to: u64,
     has_key: bool,
+}
+
+/// What is remembered of a service over a restart. Times are those that looks were given with.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    /// From, to, and whether there was key.
+    spans: Vec<(u64, u64, bool)>,
+    /// The last verdict, and since when.
+    verdict: Option<(String, Timestamp)>,
 }
 
 /// A service under watch.
@@ -55,6 +73,31 @@ impl Watched {
         while self.spans.front().is_some_and(|span| span.to <= begin) || self.spans.len() > MOST_SPANS {
             self.spans.pop_front();
         }
+    }
+
+    /// What is to be remembered of it.
+    #[must_use]
+    pub fn kept(&self) -> Kept {
+        Kept {
+            spans: self.spans.iter().map(|span| (span.from, span.to, span.has_key)).collect(),
+            verdict: self.verdict.map(|(verdict, since)| (verdict.to_owned(), since)),
+        }
+    }
+
+    /// As it was remembered, at `now`. What lies in the future was written by a clock that has been set since, and is left out; what was
+    /// between then and now nobody saw.
+    #[must_use]
+    pub fn recalled(kept: &Kept, now: u64) -> Self {
+        let mut spans: VecDeque<Span> = VecDeque::new();
+        for &(from, to, has_key) in kept.spans.iter().take(MOST_SPANS) {
+            let after = spans.back().map_or(0, |span| span.to);
+            if after <= from && from < to && to <= now {
+                spans.push_back(Span { from, to, has_key });
+            }
+        }
+        let word = |text: &str| [MET, MISSED, UNKNOWN].into_iter().find(|word| *word == text);
+        let verdict = kept.verdict.as_ref().and_then(|(verdict, since)| Some((word(verdict)?, *since)));
+        Self { spans, last: None, verdict }
     }
 
     /// How it is against what was agreed, as of the last look.
@@ -104,6 +147,58 @@ impl Watched {
 const MET: &str = "met";
 const MISSED: &str = "missed";
 const UNKNOWN: &str = "unknown";
+
+/// Whether a service counts as missing what was agreed: a verdict that comes and goes makes no alarm come and go.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settled {
+    is_missed: bool,
+    /// Since when the verdict is the other one.
+    other_since: Option<u64>,
+}
+
+impl Settled {
+    /// A verdict at `now`, milliseconds: what it counts as from now on, if that is another. That nothing is known changes nothing.
+    pub fn turn(&mut self, now: u64, verdict: &str) -> Option<bool> {
+        let says = match verdict {
+            MISSED => true,
+            MET => false,
+            _ => self.is_missed,
+        };
+        if says == self.is_missed {
+            self.other_since = None;
+            return None;
+        }
+        let after = if says { SERVICE_MISSED_AFTER } else { SERVICE_MET_AFTER };
+        let since = *self.other_since.get_or_insert(now);
+        if u128::from(now.saturating_sub(since)) < after.as_millis() {
+            return None;
+        }
+        *self = Self { is_missed: says, other_since: None };
+        Some(says)
+    }
+
+    /// Whether it counts as missed.
+    #[must_use]
+    pub const fn is_missed(self) -> bool {
+        self.is_missed
+    }
+}
+
+/// What is missed of what was agreed, in words.
+#[must_use]
+pub fn missed(service: &Service) -> Vec<String> {
+    let of = |one: &Option<Objective>, words: fn(f64) -> String| {
+        one.as_ref().filter(|one| one.state == MISSED).map(|one| words(one.objective))
+    };
+    [
+        of(&service.key_rate_bps, |least| format!("a key rate of {least} bit/s")),
+        of(&service.longest_without_key_s, |most| format!("never longer than {most} s without key")),
+        of(&service.availability_ratio, |least| format!("key for {} % of the time", (least * 1e6).round() / 1e4)),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
 
 fn objective(agreed: f64, measured: Option<f64>, is_met: impl Fn(f64) -> bool) -> Objective {
     let state = measured.map_or(UNKNOWN, |is| if is_met(is) { MET } else { MISSED });
@@ -173,6 +268,46 @@ mod tests {
         watched.look(24_000, look(false, 2_000.0), 60_000);
         let judged = watched.judged(&agreed, Timestamp(0));
         assert_eq!((judged.observed_s, judged.availability_ratio.unwrap().measured), (1.0, Some(1.0)));
+    }
+
+    #[test]
+    fn a_window_goes_on_after_a_restart_and_what_was_between_counts_for_nobody() {
+        let (agreed, mut watched) = (agreed(60), Watched::default());
+        let looks = [[look(true, 1_200.0); 10].as_slice(), &[look(false, 0.0); 6], &[look(true, 1_200.0)]].concat();
+        let before = after(&mut watched, 100, &looks, &agreed);
+        assert_eq!((before.state.as_str(), before.observed_s), ("missed", 16.0));
+        let text = serde_json::to_string(&watched.kept()).unwrap();
+        let mut again = Watched::recalled(&serde_json::from_str(&text).unwrap(), 130_000);
+        again.look(130_000, look(true, 1_200.0), 60_000);
+        let judged = again.judged(&agreed, Timestamp(7_000_000));
+        assert_eq!((judged.observed_s, judged.longest_without_key_s.unwrap().measured), (16.0, Some(6.0)));
+        assert_eq!((&judged.since, &judged.state), (&before.since, &before.state), "it has not begun anew");
+        let later = after(&mut again, 131, &[look(true, 1_200.0); 60], &agreed);
+        assert_eq!((later.state.as_str(), later.observed_s), ("met", 60.0), "it leaves the window like anything else");
+        // A clock that was set back, and a file that somebody wrote in.
+        let past = Watched::recalled(&serde_json::from_str(&text).unwrap(), 105_000);
+        assert!(past.spans.iter().all(|span| span.to <= 105_000));
+        let odd = r#"{"spans":[[5,3,true],[1,9,true],[2,4,false]],"verdict":["perhaps","2026-01-01T00:00:00Z"]}"#;
+        let odd = Watched::recalled(&serde_json::from_str(odd).unwrap(), 100);
+        assert_eq!((odd.spans.len(), odd.verdict), (1, None));
+    }
+
+    #[test]
+    fn a_verdict_that_comes_and_goes_is_no_alarm_and_silence_ends_none() {
+        let mut settled = Settled::default();
+        let turn = |settled: &mut Settled, seconds: std::ops::Range<u64>, verdict: &str| -> Vec<(u64, bool)> {
+            seconds.filter_map(|at| settled.turn(at * 1_000, verdict).map(|is_missed| (at, is_missed))).collect()
+        };
+        for at in 0..50 {
+            assert_eq!(turn(&mut settled, 4 * at..4 * at + 3, "missed"), []);
+            assert_eq!(turn(&mut settled, 4 * at + 3..4 * at + 4, ["met", "unknown"][at as usize % 2]), []);
+        }
+        assert_eq!(turn(&mut settled, 200..230, "missed"), [(205, true)]);
+        assert_eq!(turn(&mut settled, 230..300, "unknown"), []);
+        assert_eq!(turn(&mut settled, 300..308, "met"), []);
+        assert_eq!(turn(&mut settled, 308..309, "missed"), []);
+        assert_eq!(turn(&mut settled, 309..330, "met"), [(319, false)]);
+        assert!(!settled.is_missed());
     }
 
     #[test]

@@ -122,6 +122,8 @@ words! {
         Expired = "expired",
         /// The receiving manager has not taken it.
         Refused = "refused",
+        /// The one who asked has taken it back.
+        Withdrawn = "withdrawn",
     }
 }
 

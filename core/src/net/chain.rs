@@ -132,6 +132,11 @@ impl Trust {
         for voucher in &self.vouchers {
             match voucher.verify(role, leaf, intermediates, now) {
                 Ok(()) => scopes.push(&voucher.scope),
+                // A certificate that its issuer has revoked is revoked, whoever else vouches for that issuer.
+                Err(error) if is_revoked(&error) => {
+                    let refused = describe(&error, leaf);
+                    return Err(Box::new((error, refused)));
+                }
                 Err(error) => {
                     // An anchor that is not concerned has nothing to say; one that is knows better.
                     if worst.is_none() || worst.as_ref().is_some_and(is_unknown_issuer) {
@@ -268,6 +273,10 @@ impl Voucher {
 
 fn is_unknown_issuer(error: &TlsError) -> bool {
     matches!(error, TlsError::InvalidCertificate(CertificateError::UnknownIssuer))
+}
+
+fn is_revoked(error: &TlsError) -> bool {
+    matches!(error, TlsError::InvalidCertificate(CertificateError::Revoked))
 }
 
 /// A refusal with the name of whom it is about.

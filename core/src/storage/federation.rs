@@ -1,10 +1,11 @@
 //! What the federation needs over restarts, in an SQLite file of its own: the epoch that was published in last, the
-//! documents of other domains, what was disclosed to whom, and requests to and of peers.
+//! documents of other domains, what was disclosed to whom, and requests to and of peers, and services over time.
 //!
 //! The epoch is on stable storage when [`FederationDb::record_epoch`] returns. Documents survive `kill -9`; what a power cut takes
 //! of the last ones is fetched from peers again. What the bytes mean is not known here.
 
 mod requests;
+mod services;
 
 use std::{
     path::{Path, PathBuf},
@@ -106,7 +107,8 @@ impl FederationDb {
         if found > VERSION {
             return Err(StorageError::Version { path, found, known: VERSION });
         }
-        let make = format!("BEGIN IMMEDIATE;{SCHEMA}{}PRAGMA user_version = {VERSION};COMMIT;", requests::SCHEMA);
+        let (requests, services) = (requests::SCHEMA, services::SCHEMA);
+        let make = format!("BEGIN IMMEDIATE;{SCHEMA}{requests}{services}PRAGMA user_version = {VERSION};COMMIT;");
         connection.execute_batch(&make).map_err(StorageError::database("make its tables", &path))?;
         Ok(Self { path, connection })
     }

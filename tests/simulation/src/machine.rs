@@ -1,7 +1,7 @@
 //! A simulated machine: a process with a real node, a disk, and a clock of its own.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -112,6 +112,8 @@ pub struct Machine {
     pub wishes: Subscription,
     /// What its domain says, to be said again after a restart.
     pub drafts: BTreeMap<Audience, Draft>,
+    /// Audiences that it told something and tells nothing any more; said again after a restart.
+    pub withdrawn: BTreeSet<Audience>,
     /// When each was last changed.
     pub drafted_at: u64,
     /// What signs for it.

@@ -1,4 +1,4 @@
-//! Seeds that failed once, from `pinned-seeds.txt`: `seed managers why`, a line each.
+//! Seeds that failed once, from `pinned-seeds.txt`: `seed managers why`, a line each; `why` begins with `withdrawals` where these belong to it.
 
 use crate::scenario::Options;
 
@@ -10,7 +10,8 @@ pub fn pinned() -> Vec<(u64, Options)> {
         let mut words = line.split_whitespace();
         let seed = words.next()?.parse().ok()?;
         let managers = words.next()?.parse().ok()?;
-        Some((seed, Options { managers, ..Options::default() }))
+        let withdrawals = words.next() == Some("withdrawals");
+        Some((seed, Options { managers, withdrawals, ..Options::default() }))
     };
     lines.filter_map(seed).collect()
 }

@@ -53,7 +53,9 @@ impl Traffic {
             for (slot, held) in node.documents() {
                 let readers =
                     near.iter().filter(|peer| may_see(&host.roster, peer, slot) && **peer != &slot.origin).count();
-                if slot.origin == host.origin {
+                if slot.origin == host.origin && held.manifest.leaving {
+                    // What was withdrawn is not said again.
+                } else if slot.origin == host.origin {
                     refreshes += readers * (bytes(held) + wire::ENVELOPE);
                 } else if !near.contains(&&slot.origin)
                     && held.age(host.clock.read(world.now).mono) <= settings.valid_for

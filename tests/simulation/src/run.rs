@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::{
     byzantine, company,
-    federation::protocol::{Audience, Freshness, Hash, Input, MAX_COUNT, Manifest, OriginId, Slot, Version},
+    federation::protocol::{Audience, Draft, Freshness, Hash, Input, MAX_COUNT, Manifest, OriginId, Slot, Version},
     keys,
     network::Packet,
     quiet,
     scenario::{Fate, Fault, Options, Scenario, machine, name},
+    withdrawn,
     world::{Counts, World},
 };
 
@@ -133,6 +134,13 @@ fn carry_out(scenario: &mut Scenario, fault: Fault) {
                 scenario.raise_epoch(domain, known);
             }
         }
+        Fault::Withdraw(domain) => withdraw(world, domain),
+        Fault::Speak(domain) => {
+            if scenario.world.machines[domain].withdrawn.contains(&Audience::Federation) {
+                let draft = scenario.draft_for_all();
+                say(&mut scenario.world, domain, Audience::Federation, draft);
+            }
+        }
         Fault::Leave(domain) => {
             world.step(domain, Input::Leave);
             // What it says last is on its way before the process ends.
@@ -165,11 +173,27 @@ fn across(sides: &[bool]) -> impl Iterator<Item = (usize, usize)> {
 
 fn publish(scenario: &mut Scenario, domain: usize) {
     let (audience, draft) = scenario.draft(domain);
-    let world = &mut scenario.world;
+    say(&mut scenario.world, domain, audience, draft);
+}
+
+fn say(world: &mut World, domain: usize, audience: Audience, draft: Draft) {
     world.machines[domain].drafts.insert(audience.clone(), draft.clone());
+    world.machines[domain].withdrawn.remove(&audience);
     world.machines[domain].drafted_at = world.now;
     if world.machines[domain].stalled_until <= world.now {
         world.step(domain, Input::Publish { audience, draft });
+    }
+}
+
+/// A domain tells the federation nothing from now on.
+fn withdraw(world: &mut World, domain: usize) {
+    let host = &mut world.machines[domain];
+    if host.drafts.remove(&Audience::Federation).is_none() {
+        return;
+    }
+    host.withdrawn.insert(Audience::Federation);
+    if host.stalled_until <= world.now {
+        world.step(domain, Input::Withdraw(Audience::Federation));
     }
 }
 
@@ -209,6 +233,7 @@ pub fn start_twin(scenario: &mut Scenario, domain: usize) {
     *twin.disk.lock() = world.machines[domain].disk.lock().clone();
     twin.twin = true;
     twin.drafts = world.machines[domain].drafts.clone();
+    twin.withdrawn = world.machines[domain].withdrawn.clone();
     twin.signer = world.machines[domain].signer.clone();
     world.machines.push(twin);
     world.start(world.machines.len() - 1);
@@ -275,6 +300,9 @@ fn calm(scenario: &mut Scenario) {
         let drafts = world.machines[machine].drafts.clone();
         for (audience, draft) in drafts {
             world.step(machine, Input::Publish { audience, draft });
+        }
+        for audience in world.machines[machine].withdrawn.clone() {
+            world.step(machine, Input::Withdraw(audience));
         }
     }
 }
@@ -393,6 +421,10 @@ fn liveness(scenario: &mut Scenario) {
             let standing = node.standing(&speaker.origin, host.clock.read(world.now).mono);
             let freshness = standing.map(|standing| standing.freshness);
             let alive = matches!(freshness, Some(Freshness::Fresh | Freshness::Indirect));
+            if !dead && speaker.withdrawn.contains(&slot.audience) {
+                wrong.extend(withdrawn::complaint(speaker, number, node, freshness));
+                continue;
+            }
             if alive == dead && (told || dead) {
                 wrong.push(format!("L2: machine {number} sees {} as {standing:?}, dead: {dead}", slot.origin));
             }

@@ -24,11 +24,13 @@ pub struct Options {
     pub real: bool,
     /// The log is kept.
     pub logged: bool,
+    /// Domains may fall silent towards the federation. Seeds that were pinned before they did are run without it.
+    pub withdrawals: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { managers: 30, exact: false, real: false, logged: false }
+        Self { managers: 30, exact: false, real: false, logged: false, withdrawals: true }
     }
 }
 
@@ -78,6 +80,10 @@ pub enum Fault {
     RaiseEpoch(usize),
     /// A manager leaves in good order, and ends.
     Leave(usize),
+    /// A domain tells the federation nothing any more, and goes on.
+    Withdraw(usize),
+    /// A domain tells the federation something again, if it does not.
+    Speak(usize),
 }
 
 /// What became of a disk.
@@ -114,6 +120,8 @@ pub struct Scenario {
     /// Second processes go on when the faults have ended.
     pub twins_stay: bool,
     random: Random,
+    /// For withdrawals: what else a seed draws is what it drew without them.
+    apart: Random,
 }
 
 fn roster(graph: &Graph, real: bool) -> Roster {
@@ -162,6 +170,7 @@ pub fn machine(world: &mut World, graph: &Graph, roster: &Roster, domain: usize,
         neighbours,
         wishes: Subscription::default(),
         drafts: BTreeMap::new(),
+        withdrawn: Default::default(),
         drafted_at: 0,
         signer: Signer::new(&name(domain), 1, world.history.clone(), world.real, honest),
         actor,
@@ -224,8 +233,12 @@ impl Scenario {
             poisoned: BTreeMap::new(),
             twins_stay: false,
             random,
+            apart: Random::new(seed.rotate_left(32)),
         };
         scenario.draw();
+        if options.withdrawals && scenario.apart.percent(30) {
+            scenario.draw_withdrawal();
+        }
         scenario
     }
 
@@ -254,6 +267,7 @@ impl Scenario {
             poisoned: BTreeMap::new(),
             twins_stay: false,
             random,
+            apart: Random::new(seed),
         }
     }
 
@@ -293,6 +307,16 @@ impl Scenario {
             self.plan(at, Fault::Restart(domain, Fate::Kept));
         }
         self.twins_stay = self.world.more.percent(40);
+    }
+
+    /// A domain falls silent towards the federation; more often than not it speaks again, which need not be before the faults end.
+    fn draw_withdrawal(&mut self) {
+        let (apart, end) = (&mut self.apart, self.faults_end);
+        let domain = apart.index(self.graph.size);
+        let at = apart.below(end);
+        let again = (0..apart.below(3)).map(|_| at + 1 + apart.below(end)).collect::<Vec<_>>();
+        self.plan(at, Fault::Withdraw(domain));
+        again.into_iter().for_each(|at| self.plan(at, Fault::Speak(domain)));
     }
 
     /// Whether a second process of a domain runs.
@@ -416,6 +440,12 @@ impl Scenario {
         }
         let now = self.world.now;
         self.spread_roster(now, 5_000, roster);
+    }
+
+    /// Something new to say to the federation.
+    pub fn draft_for_all(&mut self) -> Draft {
+        let text = format!("health {}", self.apart.below(1_000_000));
+        Draft { sections: [("health".into(), text.into_bytes().into())].into() }
     }
 
     /// Something new to say.

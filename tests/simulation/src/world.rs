@@ -249,6 +249,9 @@ impl World {
         for (audience, draft) in drafts {
             self.step(machine, Input::Publish { audience, draft });
         }
+        for audience in self.machines[machine].withdrawn.clone() {
+            self.step(machine, Input::Withdraw(audience));
+        }
         let first = self.now + self.random.below(self.machines[machine].tick);
         self.at(first, Happening::Tick(machine, life));
     }

@@ -277,6 +277,23 @@ pub(crate) async fn decline(
     Ok(Json(state.backend.peer_requests().decide(&id, Some(reason), caller.name.clone()).await?))
 }
 
+/// Takes a request of this manager back: one that is not answered yet, or maintenance that is not over. The peer is told until it has
+/// confirmed.
+#[utoipa::path(post, path = "/peer-requests/{id}/withdraw", tag = "federation", operation_id = "withdrawPeerRequest",
+    params(("id" = String, Path, description = "Its ID.", min_length = 1, example = "9f86d081884c7d65")),
+    responses((status = 200, description = "The request, withdrawn, which is durable.", body = PeerRequestView),
+        (status = 409, description = "It is the peer's own, or answered.")),
+    security(("token" = ["operator"])))]
+pub(crate) async fn withdraw(
+    State(state): State<ApiState>,
+    Path(id): Path<String>,
+    Parameters(NoParameters {}): Parameters<NoParameters>,
+    headers: HeaderMap,
+) -> Result<Json<PeerRequestView>, Problem> {
+    let caller = state.tokens.authorise(&headers, Role::Operator, state.backend.now())?;
+    Ok(Json(state.backend.peer_requests().withdraw(&id, caller.name.clone()).await?))
+}
+
 impl From<RequestError> for Problem {
     fn from(error: RequestError) -> Self {
         let text = error.to_string();

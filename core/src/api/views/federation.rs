@@ -15,6 +15,11 @@ pub struct PeerView {
     pub id: String,
     /// The domain that it speaks for.
     pub domain: String,
+    /// Generation of its keys that is configured; what it signed with others does not count.
+    #[schema(example = 1)]
+    pub key_generation: u32,
+    /// Least epoch that is configured: what it said in lower ones does not count; 0: none.
+    pub min_epoch: u64,
     /// Where it is dialled; absent: it dials us.
     pub address: Option<String>,
     /// Whether there is a session with it now.

@@ -29,7 +29,7 @@ pub struct PeerRequestView {
     pub reason: Option<RequestReason>,
     /// The same for a person, where the other side said it.
     pub explanation: Option<String>,
-    /// Name of the token with which it was asked or decided here.
+    /// Name of the token with which it was asked or decided here, or withdrawn.
     pub by: Option<String>,
     /// When it was asked or came here.
     pub made: Timestamp,

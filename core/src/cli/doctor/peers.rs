@@ -88,7 +88,7 @@ mod tests {
 
     fn peer(id: &str, connected: bool, freshness: &str) -> PeerView {
         serde_json::from_value(serde_json::json!({
-            "id": id, "domain": "west", "address": "192.0.2.9:7107", "connected": connected, "since": null, "dialled": null,
+            "id": id, "domain": "west", "keyGeneration": 1, "minEpoch": 0, "address": "192.0.2.9:7107", "connected": connected, "since": null, "dialled": null,
             "mayAsk": if id == "m-1" { vec!["maintenance", "incident"] } else { Vec::new() },
             "peerAddress": null, "tellsUs": null, "roundTripMs": null, "sent": 0, "answered": 0, "freshness": freshness,
             "heardBeforeMs": null, "relays": true, "dropped": 0,

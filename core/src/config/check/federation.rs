@@ -47,6 +47,7 @@ impl Checker<'_> {
             role: raw.role.as_ref().map_or(FederationRole::Member, |spot| spot.value),
             signing_key: signing_key?,
             key_generation: generation(raw.key_generation.as_ref()),
+            min_epoch: raw.min_epoch.as_ref().map_or(0, |spot| spot.value),
             refresh: raw.refresh.as_ref().map_or(limits::FEDERATION_REFRESH, |spot| spot.value),
             disclose: disclosed(raw.disclose.as_ref().map_or(&Topic::DEFAULT[..], |topics| &topics.value)),
             disclose_area: beyond(raw.disclose_area.as_ref()),
@@ -75,6 +76,7 @@ impl Checker<'_> {
             area: text(&raw.area),
             role: raw.role.as_ref().map_or(FederationRole::Member, |spot| spot.value),
             key_generation: generation(raw.key_generation.as_ref()),
+            min_epoch: raw.min_epoch.as_ref().map_or(0, |spot| spot.value),
             signing_keys: keys.iter().map(|spot| self.file(spot, "signing key")).collect(),
         })
     }
@@ -108,6 +110,15 @@ impl Checker<'_> {
             list.iter().flat_map(|list| &list.value).map(|spot| self.file(spot, what)).collect()
         };
         let trust_anchors = files(&raw.trust_anchors, "trust anchor");
+        let revocation_lists = files(&raw.revocation_lists, "revocation list");
+        if let Some(lists) =
+            raw.revocation_lists.as_ref().filter(|list| trust_anchors.is_empty() && !list.value.is_empty())
+        {
+            let problem = Problem::error(lists.place, "`revocation_lists` of a peer without `trust_anchors`");
+            let help =
+                "[tls] vouches for it: name the lists in [tls] or [interfaces.mx], or give the peer its trust_anchors";
+            self.found.add(problem.label("nobody would look at these lists").help(help));
+        }
         let export = self.exchange_files(raw.export.as_ref(), "export policy");
         let import = self.exchange_files(raw.import.as_ref(), "import policy");
         let pseudonym_key = raw.pseudonym_key.as_ref().map(|spot| self.file(spot, "key for names of links"));
@@ -131,6 +142,7 @@ impl Checker<'_> {
             origin: origin?,
             address,
             trust_anchors,
+            revocation_lists,
             export,
             import,
             pseudonym_key,

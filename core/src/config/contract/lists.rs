@@ -306,6 +306,13 @@ const KEY_GENERATION: Key = key(
     Default("1"),
     "Raised by all, together with new keys, when a signing key may have been stolen: outranks everything signed before.",
 );
+const MIN_EPOCH: Key = key(
+    "min_epoch",
+    Whole(0, (1 << 53) - 1),
+    Default("0"),
+    "Least epoch, the middle number of a document's version (`qkdnm domain show`): what the domain said in lower ones counts no more. \
+     Set by all, after a disk or a copy of one fell into other hands; the domain itself goes above it.",
+);
 const SIGNING_KEYS: Key = key(
     "signing_keys",
     Paths,
@@ -328,6 +335,7 @@ pub(super) static FEDERATION: TableSpec = TableSpec {
              public half before it is exchanged.",
         ),
         KEY_GENERATION,
+        MIN_EPOCH,
         key(
             "refresh",
             Duration(SECOND, 3_600 * SECOND),
@@ -462,6 +470,7 @@ static ORIGIN: TableSpec = TableSpec {
         AREA,
         ROLE,
         KEY_GENERATION,
+        MIN_EPOCH,
         key(
             "signing_keys",
             Paths,
@@ -484,10 +493,17 @@ pub(super) static PEER: TableSpec = TableSpec {
             Default("[]"),
             "CAs that vouch for this manager on Mx and for nothing else, in PEM.",
         ),
+        key(
+            "revocation_lists",
+            Paths,
+            Default("[]"),
+            "Lists of what these CAs have revoked, PEM or DER; needs trust_anchors. A new list ends the session of a peer that is on it.",
+        ),
         SIGNING_KEYS,
         AREA,
         ROLE,
         KEY_GENERATION,
+        MIN_EPOCH,
         key(
             "export",
             Paths,

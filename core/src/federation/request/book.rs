@@ -41,6 +41,8 @@ pub enum Happened {
     Answered(Entry),
     /// Nobody decided in time.
     Expired(Entry),
+    /// An operator of ours, or the peer, has withdrawn its own request.
+    Withdrawn(Entry),
     /// A peer's request was not taken.
     Refused(OriginId, RequestId, Asked, RequestReason),
     /// A peer told an outcome of what we did not ask, or another one than before.
@@ -118,6 +120,22 @@ pub enum DecideError {
     Settled(RequestState),
 }
 
+/// Why nothing was withdrawn.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WithdrawError {
+    /// There is no such request.
+    #[error("there is no request `{0}`")]
+    Unknown(String),
+    /// It is a peer's.
+    #[error("domain {0} asked this: its operator withdraws it, ours accepts or declines it")]
+    Theirs(OriginId),
+    /// It is settled.
+    #[error(
+        "nothing is to be withdrawn any more: the request is {0}; what has no answer yet can be, and maintenance that is not over"
+    )]
+    Settled(RequestState),
+}
+
 /// New requests that a peer may still bring.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
@@ -145,8 +163,9 @@ pub struct Book {
     terms: BTreeMap<OriginId, Terms>,
     entries: BTreeMap<RequestId, Entry>,
     buckets: BTreeMap<OriginId, Bucket>,
-    /// What was refused lately: a copy that was under way at the same time is refused like it, and not taken after all.
-    refused: BTreeMap<OriginId, VecDeque<(RequestId, RequestReason)>>,
+    /// What was refused lately, and what was withdrawn and is not here: a copy that was under way at the same time is answered like it, and
+    /// not taken after all. Withdrawn: without a reason.
+    not_taken: BTreeMap<OriginId, VecDeque<(RequestId, Option<RequestReason>)>>,
     /// When requests that are not answered were sent last, monotonic milliseconds.
     sent: BTreeMap<RequestId, u64>,
 }
@@ -160,10 +179,30 @@ fn outcome(entry: &Entry) -> (OriginId, Said) {
     (entry.peer.clone(), said)
 }
 
-/// Whether a request names nothing but links that we still have with the peer: else it does not leave.
-fn speaks_of_common_links(terms: &BTreeMap<OriginId, Terms>, entry: &Entry) -> bool {
+/// What the peer is told of a request of ours that it has not answered.
+fn asked_or_withdrawn(entry: &Entry, now: Timestamp) -> Said {
+    let id = entry.id.clone();
+    match entry.state {
+        RequestState::Withdrawn => Said::Withdrawal { id },
+        _ => Said::Request { id, asked: entry.asked.clone(), valid_for_s: entry.valid_for_s(now) },
+    }
+}
+
+/// Whether what a peer says settles a request that we have withdrawn. It may have been under way when we did: that it waits is no answer,
+/// and neither is a decision about maintenance, which ends with our word there too. Any other decision was made in time, and stands.
+fn ends_withdrawal(entry: &Entry, state: RequestState) -> bool {
+    match state {
+        RequestState::Withdrawn | RequestState::Refused => true,
+        RequestState::Sent | RequestState::Pending => false,
+        _ => !matches!(entry.asked, Asked::Maintenance { .. }),
+    }
+}
+
+/// Whether it names nothing but links that we still have with the peer: else it does not leave. A withdrawal names none.
+fn may_be_said(terms: &BTreeMap<OriginId, Terms>, entry: &Entry) -> bool {
+    let is_withdrawn = entry.state == RequestState::Withdrawn;
     let terms = terms.get(&entry.peer);
-    terms.is_some_and(|terms| entry.asked.links().iter().all(|link| terms.links.contains(link)))
+    terms.is_some_and(|terms| is_withdrawn || entry.asked.links().iter().all(|link| terms.links.contains(link)))
 }
 
 impl Book {
@@ -177,7 +216,7 @@ impl Book {
     /// Goes by another configuration from now on. What is open stays so.
     pub fn set_terms(&mut self, terms: BTreeMap<OriginId, Terms>) {
         self.buckets.retain(|peer, _| terms.contains_key(peer));
-        self.refused.retain(|peer, _| terms.contains_key(peer));
+        self.not_taken.retain(|peer, _| terms.contains_key(peer));
         self.terms = terms;
     }
 
@@ -308,12 +347,71 @@ impl Book {
         gone.map_or(Ok(()), |link| Err(DecideError::NoLink(peer.clone(), link.clone())))
     }
 
+    /// An operator of ours withdraws what we asked. The peer is told until it has confirmed.
+    ///
+    /// # Errors
+    /// If there is nothing to withdraw.
+    pub fn withdraw(&self, id: &str, by: &str, now: Now) -> Result<Plan, WithdrawError> {
+        let entry = self.find(id).ok_or_else(|| WithdrawError::Unknown(id.to_owned()))?;
+        if !entry.is_ours() {
+            return Err(WithdrawError::Theirs(entry.peer.clone()));
+        }
+        let wall = wall(now);
+        if !entry.can_be_withdrawn(wall) {
+            return Err(WithdrawError::Settled(entry.state));
+        }
+        let by = Some(by.to_owned());
+        let (state, reason, settled) = (RequestState::Withdrawn, None, Some(wall));
+        let entry = Entry { state, reason, by, settled, answered: false, ..entry.clone() };
+        let happened = vec![Happened::Withdrawn(entry.clone())];
+        Ok(Plan { entries: vec![entry], happened, ..Plan::default() })
+    }
+
     /// A peer says something, on a connection that is its own.
     pub fn heard(&mut self, peer: &OriginId, said: Said, now: Now) -> Plan {
         match said {
             Said::Request { id, asked, valid_for_s } => self.asked(peer, id, asked, valid_for_s, now),
             Said::Outcome { id, state, reason } => self.told(peer, &id, state, reason, now),
+            Said::Withdrawal { id } => self.taken_back(peer, id, now),
         }
+    }
+
+    /// What was asked and not taken is not taken later, either.
+    fn remember_not_taken(&mut self, peer: &OriginId, id: &RequestId, reason: Option<RequestReason>) {
+        let lately = self.not_taken.entry(peer.clone()).or_default();
+        lately.push_back((id.clone(), reason));
+        if lately.len() > limits::REQUESTS_REFUSED {
+            lately.pop_front();
+        }
+    }
+
+    /// What became of a request that was not taken lately.
+    fn not_taken(&self, peer: &OriginId, id: &RequestId) -> Option<Plan> {
+        let (_, reason) = self.not_taken.get(peer)?.iter().find(|(known, _)| known == id)?;
+        let state = if reason.is_some() { RequestState::Refused } else { RequestState::Withdrawn };
+        let said = Said::Outcome { id: id.clone(), state, reason: *reason };
+        Some(Plan { say: vec![(peer.clone(), said)], ..Plan::default() })
+    }
+
+    /// A peer withdraws what it asked. What it gets as an answer is where the request stands then: what we decided before may stand.
+    fn taken_back(&mut self, peer: &OriginId, id: RequestId, now: Now) -> Plan {
+        let Some(entry) = self.entries.get(&id).filter(|entry| entry.peer == *peer && !entry.is_ours()) else {
+            if let Some(plan) = self.not_taken(peer, &id) {
+                return plan;
+            }
+            self.remember_not_taken(peer, &id, None);
+            let said = Said::Outcome { id, state: RequestState::Withdrawn, reason: None };
+            return Plan { say: vec![(peer.clone(), said)], ..Plan::default() };
+        };
+        // Of maintenance the one who does it has the last word, also when it is over by our clock.
+        let is_notice = matches!(entry.asked, Asked::Maintenance { .. });
+        if entry.state == RequestState::Withdrawn || !(entry.is_open() || is_notice) {
+            return Plan { say: vec![outcome(entry)], ..Plan::default() };
+        }
+        let (state, reason, settled) = (RequestState::Withdrawn, None, Some(wall(now)));
+        let entry = Entry { state, reason, settled, ..entry.clone() };
+        let (say, happened) = (vec![outcome(&entry)], vec![Happened::Withdrawn(entry.clone())]);
+        Plan { entries: vec![entry], say, happened, ..Plan::default() }
     }
 
     fn asked(&mut self, peer: &OriginId, id: RequestId, asked: Asked, valid_for_s: u64, now: Now) -> Plan {
@@ -322,10 +420,8 @@ impl Book {
             // It asks what became of it.
             return Plan { say: vec![outcome(known)], ..Plan::default() };
         }
-        let lately = self.refused.get(peer).into_iter().flatten().find(|(refused, _)| *refused == id);
-        if let Some((_, reason)) = lately {
-            let said = Said::Outcome { id, state: RequestState::Refused, reason: Some(*reason) };
-            return Plan { say: vec![(peer.clone(), said)], ..Plan::default() };
+        if let Some(plan) = self.not_taken(peer, &id) {
+            return plan;
         }
         if valid_for_s == 0 && !self.entries.contains_key(&id) {
             // It never came in time, and its sender wants to know.
@@ -335,11 +431,7 @@ impl Book {
         let Some(reason) = self.refusal(peer, &id, &asked, now) else {
             return self.take(peer, id, asked, valid_for_s, now);
         };
-        let lately = self.refused.entry(peer.clone()).or_default();
-        lately.push_back((id.clone(), reason));
-        if lately.len() > limits::REQUESTS_REFUSED {
-            lately.pop_front();
-        }
+        self.remember_not_taken(peer, &id, Some(reason));
         let said = Said::Outcome { id: id.clone(), state: RequestState::Refused, reason: Some(reason) };
         let happened = vec![Happened::Refused(peer.clone(), id, asked, reason)];
         Plan { say: vec![(peer.clone(), said)], happened, ..Plan::default() }
@@ -404,6 +496,9 @@ impl Book {
             let same = entry.state == state && entry.reason == reason;
             return if same { Plan::default() } else { unexpected() };
         }
+        if entry.state == RequestState::Withdrawn && !ends_withdrawal(entry, state) {
+            return Plan::default();
+        }
         if state == RequestState::Sent || (state == RequestState::Pending && entry.state != RequestState::Sent) {
             return Plan::default();
         }
@@ -421,6 +516,11 @@ impl Book {
         self.sent.retain(|id, _| entries.get(id).is_some_and(|entry| entry.peer != *peer));
     }
 
+    /// What is to be said of it is not what was said last: it is said at once.
+    pub fn to_be_said(&mut self, id: &RequestId) {
+        self.sent.remove(id);
+    }
+
     /// Time passes: what nobody decided expires, and what was not answered is sent again to those who are there.
     pub fn due(&mut self, present: &BTreeSet<OriginId>, now: Now) -> Plan {
         let wall = wall(now);
@@ -436,13 +536,12 @@ impl Book {
         let entries = &self.entries;
         self.sent.retain(|id, _| entries.contains_key(id));
         let terms = &self.terms;
-        let asked_long_enough = |entry: &Entry| wall.since(entry.deadline) > ms(limits::REQUEST_ASKED_AFTER);
         let unanswered = self.entries.values().filter(|entry| {
-            entry.is_ours() && !entry.answered && !asked_long_enough(entry) && speaks_of_common_links(terms, entry)
+            entry.is_ours() && !entry.answered && wall <= entry.asked_until() && may_be_said(terms, entry)
         });
         for entry in unanswered.filter(|entry| present.contains(&entry.peer)) {
             let every = match entry.state {
-                RequestState::Sent => limits::REQUEST_REPEAT,
+                RequestState::Sent | RequestState::Withdrawn => limits::REQUEST_REPEAT,
                 _ => limits::REQUEST_REPEAT_PENDING,
             };
             let every = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
@@ -450,9 +549,7 @@ impl Book {
                 continue;
             }
             self.sent.insert(entry.id.clone(), now.mono);
-            let (id, asked) = (entry.id.clone(), entry.asked.clone());
-            let valid_for_s = entry.valid_for_s(wall);
-            plan.say.push((entry.peer.clone(), Said::Request { id, asked, valid_for_s }));
+            plan.say.push((entry.peer.clone(), asked_or_withdrawn(entry, wall)));
         }
         plan
     }

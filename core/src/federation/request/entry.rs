@@ -67,7 +67,7 @@ pub struct Entry {
     pub state: RequestState,
     /// Why it was declined or refused.
     pub reason: Option<RequestReason>,
-    /// Who of our operators asked, or decided.
+    /// Who of our operators asked or decided, or has withdrawn it.
     pub by: Option<String>,
     /// When it was asked or came, by our clock.
     pub made: Timestamp,
@@ -98,7 +98,7 @@ impl Entry {
         match self.state {
             // Our own plans stand whatever the other side says. What we have objected to explains no alarm of ours.
             RequestState::Declined | RequestState::Expired => self.is_ours(),
-            RequestState::Refused => false,
+            RequestState::Refused | RequestState::Withdrawn => false,
             RequestState::Sent | RequestState::Pending | RequestState::Accepted => true,
         }
     }
@@ -107,6 +107,26 @@ impl Entry {
     #[must_use]
     pub(super) fn is_maintenance_ahead(&self, now: Timestamp) -> bool {
         matches!(self.asked, Asked::Maintenance { until, .. } if until > now) && self.holds()
+    }
+
+    /// Whether it can be taken back: while nobody has answered, and maintenance for as long as it is not over, whatever the other side
+    /// said to it.
+    #[must_use]
+    pub(super) fn can_be_withdrawn(&self, now: Timestamp) -> bool {
+        self.is_open() || self.is_maintenance_ahead(now)
+    }
+
+    /// Until when the other side is asked what became of it, or told that it is withdrawn.
+    #[must_use]
+    pub(super) fn asked_until(&self) -> Timestamp {
+        let mut until = self.deadline;
+        if self.state == RequestState::Withdrawn {
+            until = until.max(self.settled.unwrap_or(until));
+            if let Asked::Maintenance { until: over, .. } = self.asked {
+                until = until.max(over);
+            }
+        }
+        until.plus(ms(limits::REQUEST_ASKED_AFTER))
     }
 
     /// Seconds until it expires, none if it has.

@@ -4,6 +4,7 @@
 //! ```text
 //!   operator here --> book: asked --> wire --> Mx --> wire --> book: waits --> operator there
 //!   operator here <-- book: outcome <-- wire <-- Mx <-- wire <-- book: decided <-----'
+//!   operator here --> book: withdrawn --> wire --> Mx --> wire --> book: withdrawn there too
 //! ```
 //!
 //! Requests are no documents: they are between two managers, are not signed, and nobody passes them on. What a request says is
@@ -17,6 +18,6 @@ mod tests;
 mod vectors;
 pub mod wire;
 
-pub use book::{AskError, Book, DecideError, Happened, Plan, Terms};
+pub use book::{AskError, Book, DecideError, Happened, Plan, Terms, WithdrawError};
 pub use entry::{Entry, RequestId};
 pub use wire::Said;

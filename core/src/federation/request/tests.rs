@@ -1,6 +1,8 @@
 //! Requests of two managers of each other: rules, bounds, and that both sides agree in the end, whatever is lost.
 
 mod again;
+mod canaries;
+mod withdrawal;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -334,6 +336,7 @@ fn any_said() -> impl Strategy<Value = Said> {
         (RequestState::Pending, None),
         (RequestState::Accepted, None),
         (RequestState::Expired, None),
+        (RequestState::Withdrawn, None),
         (RequestState::Declined, Some(RequestReason::NotOurs)),
         (RequestState::Refused, Some(RequestReason::TooMany)),
     ];
@@ -343,6 +346,7 @@ fn any_said() -> impl Strategy<Value = Said> {
             asked,
             valid_for_s
         }),
+        (0..6_u64).prop_map(|number| Said::Withdrawal { id: id(number) }),
         (0..6_u64, prop::sample::select(states)).prop_map(|(number, (state, reason))| outcome(number, state, reason)),
     ]
 }
@@ -352,6 +356,7 @@ fn any_said() -> impl Strategy<Value = Said> {
 enum Step {
     Ask(bool, Asked, Option<i64>),
     Decide(bool, usize, bool),
+    Withdraw(bool, usize),
     /// A message arrives, or is lost.
     Carry(bool, bool),
     /// A process ends without having stored its last plan, and starts again.
@@ -366,6 +371,7 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         3 => (any::<bool>(), any_asked(), lifetime).prop_map(|(who, asked, lives)| Step::Ask(who, asked, lives)),
         3 => (any::<bool>(), any::<usize>(), any::<bool>()).prop_map(|(who, which, yes)| Step::Decide(who, which, yes)),
+        2 => (any::<bool>(), any::<usize>()).prop_map(|(who, which)| Step::Withdraw(who, which)),
         8 => (any::<bool>(), prop::bool::weighted(0.3)).prop_map(|(to, lost)| Step::Carry(to, lost)),
         1 => any::<bool>().prop_map(Step::Crash),
         1 => Just(Step::Reconnect),
@@ -437,6 +443,19 @@ impl Pair {
                 let plan = self.books[who].decide(id, declined, "otto", time).unwrap();
                 self.carry_out(who, &plan);
             }
+            Step::Withdraw(who, which) => {
+                let who = usize::from(who);
+                let ours: Vec<String> = self.books[who]
+                    .entries()
+                    .filter(|entry| entry.is_ours())
+                    .map(|entry| entry.id.to_string())
+                    .collect();
+                let Some(id) = ours.get(which % ours.len().max(1)) else { return };
+                if let Ok(plan) = self.books[who].withdraw(id, "anna", time) {
+                    self.carry_out(who, &plan);
+                    self.books[who].to_be_said(&RequestId::try_from(id.clone()).unwrap());
+                }
+            }
             Step::Carry(to, lost) => {
                 let to = usize::from(to);
                 if lost && !self.wires[to].is_empty() {
@@ -475,8 +494,10 @@ impl Pair {
                 let there = self.books[1 - who].find(sent.id.as_str());
                 let agree = match there {
                     Some(there) => (there.state, there.reason) == (sent.state, sent.reason),
-                    // It was refused, or never came there in time.
-                    None => matches!(sent.state, RequestState::Refused | RequestState::Expired),
+                    // It was refused, or withdrawn before it came, or never came there in time.
+                    None => {
+                        matches!(sent.state, RequestState::Refused | RequestState::Expired | RequestState::Withdrawn)
+                    }
                 };
                 if !agree || !sent.answered {
                     found.push((sent.clone(), there.cloned()));
@@ -524,8 +545,9 @@ proptest! {
             let plan = book.heard(&domain("west"), one, now(seconds));
             for entry in &plan.entries {
                 let was = book.find(entry.id.as_str());
-                // A request of a peer is never decided by what a peer says, and one of ours never un-decided.
-                prop_assert!(entry.is_ours() || (was.is_none() && entry.state == RequestState::Pending), "{entry:?}");
+                // A request of a peer is never decided by what a peer says, only taken back, and one of ours never un-decided.
+                let is_new = was.is_none() && entry.state == RequestState::Pending;
+                prop_assert!(entry.is_ours() || is_new || entry.state == RequestState::Withdrawn, "{entry:?}");
                 prop_assert!(was.is_none_or(|was| !was.answered), "{entry:?}");
             }
             prop_assert!(plan.say.iter().all(|(peer, _)| *peer == domain("west")));

@@ -26,6 +26,7 @@ fn shown(said: &Said) -> Value {
     match said {
         Said::Request { id, asked, .. } => json!({ "id": id, "kind": asked.kind(), "links": asked.links() }),
         Said::Outcome { id, state, reason } => json!({ "id": id, "state": state, "reason": reason }),
+        Said::Withdrawal { id } => json!({ "id": id, "withdrawn": true }),
     }
 }
 

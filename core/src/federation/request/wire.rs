@@ -1,4 +1,5 @@
-//! Requests and outcomes as JSON objects of an extension (status protocol, section 7: `mx.request`, `mx.outcome`), and back.
+//! Requests, outcomes and withdrawals as JSON objects of an extension (status protocol, section 7: `mx.request`, `mx.outcome`,
+//! `mx.withdrawal`), and back.
 //!
 //! In and out: texts of objects. Both ways go through the forms that sections go through (`section/form`): a member that is not
 //! known does not pass, a word is one of a closed list, a name is that of a link that both domains configured. An object that has
@@ -21,6 +22,7 @@ use crate::{
 
 const REQUEST: &str = "mx.request";
 const OUTCOME: &str = "mx.outcome";
+const WITHDRAWAL: &str = "mx.withdrawal";
 
 /// What one manager says to the other of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,11 @@ pub enum Said {
         /// Why, if it was declined or refused.
         reason: Option<RequestReason>,
     },
+    /// `mx.withdrawal`
+    Withdrawal {
+        /// Of this request.
+        id: RequestId,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -52,6 +59,11 @@ struct RequestObject {
     #[serde(flatten)]
     asked: Asked,
     valid_for_s: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WithdrawalObject {
+    id: RequestId,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -95,9 +107,11 @@ const INCIDENT: Form = Form::Members(&[
 ]);
 const OF_OUTCOMES: Form = Form::Members(&[
     ID,
-    required("state", Form::OneOf(&["pending", "accepted", "declined", "expired", "refused"])),
+    required("state", Form::OneOf(&["pending", "accepted", "declined", "expired", "refused", "withdrawn"])),
     form::member("reason", Form::OneOf(RequestReason::WORDS)),
 ]);
+
+const OF_WITHDRAWALS: Form = Form::Members(&[ID]);
 
 const fn form_of(kind: RequestKind) -> Form {
     match kind {
@@ -123,7 +137,7 @@ fn fits(state: RequestState, reason: Option<RequestReason>) -> bool {
 /// If it has not its form, or says another name than `links`: then it does not leave.
 pub fn leaving(said: &Said, links: &BTreeSet<&str>) -> Result<Value, String> {
     let id = match said {
-        Said::Request { id, .. } | Said::Outcome { id, .. } => id.clone(),
+        Said::Request { id, .. } | Said::Outcome { id, .. } | Said::Withdrawal { id } => id.clone(),
     };
     let names = links.iter().copied().chain([id.as_str()]).collect();
     let (kind, value, form) = match said.clone() {
@@ -134,6 +148,7 @@ pub fn leaving(said: &Said, links: &BTreeSet<&str>) -> Result<Value, String> {
         Said::Outcome { id, state, reason } => {
             (OUTCOME, serde_json::to_value(OutcomeObject { id, state, reason }), OF_OUTCOMES)
         }
+        Said::Withdrawal { id } => (WITHDRAWAL, serde_json::to_value(WithdrawalObject { id }), OF_WITHDRAWALS),
     };
     let mut value = form::strict(&value.map_err(|error| error.to_string())?, &form, Some(&names))?;
     value["type"] = kind.into();
@@ -162,6 +177,12 @@ fn outcome(value: &Value) -> Result<Said, String> {
     Ok(Said::Outcome { id, state, reason })
 }
 
+fn withdrawal(value: &Value) -> Result<Said, String> {
+    let value = form::strict(value, &OF_WITHDRAWALS, None)?;
+    let WithdrawalObject { id } = serde_json::from_value(value).map_err(|error| error.to_string())?;
+    Ok(Said::Withdrawal { id })
+}
+
 /// What a report says of requests. Objects of other types are somebody else's.
 ///
 /// # Errors
@@ -179,10 +200,13 @@ pub fn read<Text: AsRef<str>>(objects: &[Text]) -> Result<Vec<Said>, FormError> 
         let look = match typed.kind.as_str() {
             REQUEST => request,
             OUTCOME => outcome,
+            WITHDRAWAL => withdrawal,
             _ => continue,
         };
         if said.len() == REQUESTS_A_REPORT {
-            return Err(wrong(format!("expected at most {REQUESTS_A_REPORT} requests and outcomes in a report")));
+            return Err(wrong(format!(
+                "expected at most {REQUESTS_A_REPORT} requests, outcomes and withdrawals in a report"
+            )));
         }
         let value: Value = serde_json::from_str(text.as_ref()).map_err(|error| wrong(error.to_string()))?;
         said.push(look(&value).map_err(|problem| wrong(format!("`{}`: {problem}", typed.kind)))?);

@@ -217,6 +217,7 @@ mod tests {
             role: crate::config::federation::FederationRole::Member,
             signing_key: "k".into(),
             key_generation: 1,
+            min_epoch: 0,
             refresh: std::time::Duration::from_secs(15),
             disclose: Vec::new(),
             disclose_area: Vec::new(),

@@ -186,9 +186,12 @@ impl FederationDesk for Desk {
                 core.node.session_peers().filter(|(_, other)| *other == domain).map(|(id, _)| id).collect();
             let session = open.first().and_then(|id| core.sessions.get(id));
             let standing = core.node.standing(domain, core.now().mono);
+            let member = core.membership.roster.members.get(domain);
             PeerView {
                 id: peer.manager.id.to_string(),
                 domain: domain.to_string(),
+                key_generation: member.map_or(1, |member| member.key_gen),
+                min_epoch: member.map_or(0, |member| member.min_epoch),
                 address: peer.address.clone(),
                 connected: session.is_some(),
                 since: session.map(|session| session.since),

@@ -61,7 +61,7 @@ pub struct Parts {
     /// Storage.
     pub db: FederationDb,
     /// What we say.
-    pub speaker: Speaker,
+    pub speaker: Box<dyn Speaker>,
     /// The border that it passes.
     pub border: Arc<Border>,
     /// What we say to managers that know nothing of all this.
@@ -128,7 +128,7 @@ struct Driver {
     db: Arc<Mutex<FederationDb>>,
     manager: String,
     domain: OriginId,
-    speaker: Speaker,
+    speaker: Box<dyn Speaker>,
     plain: PlainSpeaker,
     teller: Teller,
     audiences: Vec<Audience>,
@@ -228,6 +228,7 @@ impl Driver {
                 Letter::Look => look = true,
                 Letter::Stop => {
                     goes_on = false;
+                    self.remember(true);
                     outputs.extend(self.handle(Input::Leave));
                     break;
                 }
@@ -270,7 +271,8 @@ impl Driver {
             let core = locked(&self.federation.core);
             rolling::heard(&core, &self.domain)
         };
-        let drafts = (self.speaker)(heard);
+        let drafts = self.speaker.drafts(heard);
+        self.remember(false);
         let mut outputs = Vec::new();
         for audience in std::mem::take(&mut self.audiences) {
             if !drafts.contains_key(&audience) {
@@ -282,6 +284,15 @@ impl Driver {
             outputs.extend(self.handle(Input::Publish { audience, draft }));
         }
         outputs
+    }
+
+    /// Stores what is known of services; what cannot be stored is tried again with what comes after.
+    fn remember(&mut self, is_end: bool) {
+        if let Some(services) = self.speaker.to_remember(is_end)
+            && let Err(error) = locked(&self.db).write_services(&services)
+        {
+            tracing::warn!(%error, "What was seen of services with other domains could not be stored.");
+        }
     }
 
     fn open(&mut self, letter: Letter) -> Vec<Output> {

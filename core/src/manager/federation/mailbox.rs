@@ -31,13 +31,15 @@ pub(super) struct Order {
     pub(super) reply: oneshot::Sender<Result<Entry, RequestError>>,
 }
 
-/// Asked, or decided.
+/// Asked, decided, or withdrawn.
 #[derive(Debug)]
 pub(super) enum Wish {
     /// Of a peer's domain; waits so many milliseconds, or as long as its kind does.
     Ask { peer: OriginId, asked: Asked, valid_for: Option<i64> },
     /// Accepted, or declined for a reason.
     Decide { id: String, declined: Option<RequestReason> },
+    /// What we asked is taken back.
+    Withdraw { id: String },
 }
 
 /// One thing that happened.

@@ -67,7 +67,7 @@ fn member(origin: &OriginConfig, problems: &mut Vec<MembershipError>) -> Member 
         role: role(origin.role),
         key_gen: origin.key_generation,
         keys,
-        min_epoch: 0,
+        min_epoch: origin.min_epoch,
     }
 }
 
@@ -140,7 +140,7 @@ pub fn membership(config: &Config) -> Result<Option<(Membership, OwnKey)>, Vec<M
         role: role(federation.role),
         key_gen: federation.key_generation,
         keys: own.iter().map(|own| own.public().clone()).collect(),
-        min_epoch: 0,
+        min_epoch: federation.min_epoch,
     };
     let (mut peers, mut aliases, mut terms) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for peer in &config.peers {
@@ -156,6 +156,7 @@ pub fn membership(config: &Config) -> Result<Option<(Membership, OwnKey)>, Vec<M
         members.insert(origin.domain.as_str().into(), member(origin, &mut problems));
     }
     members.insert(config.manager.domain.as_str().into(), ours);
+    // It has no version: no roster comes from elsewhere, and whoever writes the configuration has the last word.
     let roster = Roster { federation: Arc::from(federation.name.as_str()), version: 0, members };
     one_domain_a_key(config, &roster, &mut problems);
     match own {
@@ -174,7 +175,7 @@ pub fn trust_sources(config: &Config, point: ReferencePoint) -> Vec<TrustSource>
         let id = ComponentId::new(&peer.id).ok().filter(|_| !peer.trust_anchors.is_empty())?;
         Some(TrustSource {
             trust_anchors: peer.trust_anchors.clone(),
-            revocation_lists: Vec::new(),
+            revocation_lists: peer.revocation_lists.clone(),
             scope: Scope::Only([ComponentRef::new(point, id)].into()),
         })
     };

@@ -22,6 +22,7 @@ mod driver;
 mod mailbox;
 mod measured;
 pub mod membership;
+pub mod missed;
 pub mod picture;
 mod ports;
 pub mod requests_desk;
@@ -96,8 +97,14 @@ impl Membership {
     }
 }
 
-/// What a domain says now, to each audience; an aggregator also of what it has heard.
-pub type Speaker = Box<dyn FnMut(Vec<rolling::Heard>) -> BTreeMap<Audience, Draft> + Send>;
+/// Who speaks for the domain.
+pub trait Speaker: Send {
+    /// What it says now, to each audience; an aggregator also of what it has heard.
+    fn drafts(&mut self, heard: Vec<rolling::Heard>) -> BTreeMap<Audience, Draft>;
+
+    /// What is to be remembered of services over a restart, by name; `None`: not again yet. The last time, always.
+    fn to_remember(&mut self, is_end: bool) -> Option<Vec<(String, String)>>;
+}
 
 /// What is said to managers that know nothing of the federation's messages: objects of section 4, as a JSON array.
 pub type PlainSpeaker = Box<dyn Fn() -> String + Send>;

@@ -78,4 +78,9 @@ impl PeerRequestDesk for Desk {
         let wish = Wish::Decide { id: id.to_owned(), declined };
         Box::pin(self.order(by, wish))
     }
+
+    fn withdraw(&self, id: &str, by: String) -> Answer<'_, Result<PeerRequestView, RequestError>> {
+        let wish = Wish::Withdraw { id: id.to_owned() };
+        Box::pin(self.order(by, wish))
+    }
 }

@@ -1,7 +1,8 @@
 //! What our domain says: its picture, settled, disclosed, past the border and through the filter; and the same in plain objects for
 //! managers that know nothing of the federation's messages.
 //!
-//! In: the picture of the domain. Out: drafts for each audience. Nobody is told by the plain way what the federation is not told.
+//! In: the picture of the domain. Out: drafts for each audience; alarms about services that miss what was agreed, and what of them is to be
+//! remembered. Nobody is told by the plain way what the federation is not told.
 
 use std::{
     collections::BTreeMap,
@@ -12,20 +13,21 @@ use std::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    PlainSpeaker,
+    PlainSpeaker, Speaker,
     books::Books,
     border::Gate,
     locked,
+    missed::Missed,
     picture::Sources,
     rolling::{Heard, Roller},
 };
 use crate::{
     clock::wall_time,
-    config::federation::ServiceConfig,
+    config::{federation::ServiceConfig, limits::SERVICE_STORED_EVERY},
     federation::{
         protocol::{Audience, Draft, OriginId},
         section::{self, DomainPicture, ExportPolicies, Sections, Steady},
-        service::{Look, Watched},
+        service::{Kept, Look, Watched},
     },
 };
 
@@ -37,7 +39,13 @@ pub struct Speaking {
     books: Books,
     /// Services by name, as they were over time.
     watched: BTreeMap<String, Watched>,
+    /// Those with an alarm.
+    missed: Missed,
+    /// When they were remembered last.
+    remembered: Instant,
     begun: Instant,
+    /// Milliseconds since 1970 at that time: looks are given in times that mean the same after a restart.
+    begun_at: u64,
     policies: AtTheBorder,
     /// What the federation was told last.
     told: Arc<Mutex<Draft>>,
@@ -59,26 +67,64 @@ impl ExportPolicies for AtTheBorder {
 }
 
 impl Speaking {
-    /// One who speaks, and one who says the same in plain objects.
+    /// One who speaks, and one who says the same in plain objects; with what was remembered of services.
     #[must_use]
-    pub fn new(sources: Sources, books: Books, gate: Gate, own: OriginId) -> (Self, PlainSpeaker) {
+    pub fn new(
+        sources: Sources,
+        (books, missed): (Books, Missed),
+        gate: Gate,
+        own: OriginId,
+        services: Vec<(String, String)>,
+    ) -> (Self, PlainSpeaker) {
         let told = Arc::new(Mutex::new(Draft::default()));
         let heard = Arc::clone(&told);
+        let begun_at = u64::try_from(wall_time().0).unwrap_or(0);
+        let recalled = |(name, document): (String, String)| {
+            let kept: Kept = serde_json::from_str(&document)
+                .inspect_err(|error| tracing::warn!(service = name, %error, "What was stored of a service cannot be read; its window begins anew."))
+                .ok()?;
+            Some((name, Watched::recalled(&kept, begun_at)))
+        };
         let speaking = Self {
             sources,
             steady: Steady::default(),
             roller: Roller::default(),
             books,
-            watched: BTreeMap::new(),
+            watched: services.into_iter().filter_map(recalled).collect(),
+            missed,
+            remembered: Instant::now(),
             begun: Instant::now(),
+            begun_at,
             policies: AtTheBorder { gate, own },
             told,
         };
         (speaking, Box::new(move || plain(&locked(&heard))))
     }
 
-    /// What is said now; `heard` is what there is to add up, of an aggregator.
-    pub fn drafts(&mut self, heard: Vec<Heard>) -> BTreeMap<Audience, Draft> {
+    /// Services and settlements, which are of more than this moment.
+    fn cross(&mut self, picture: &mut DomainPicture, looks: &[(ServiceConfig, Look)]) {
+        let passed = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let now = self.begun_at.saturating_add(passed);
+        let wall = wall_time();
+        let is_configured = |name: &str| looks.iter().any(|(service, _)| service.name == name);
+        self.watched.retain(|name, _| is_configured(name));
+        self.missed.keep_only(is_configured);
+        for (service, look) in looks {
+            let window = u64::try_from(service.window.as_millis()).unwrap_or(u64::MAX);
+            let watched = self.watched.entry(service.name.clone()).or_default();
+            watched.look(now, *look, window);
+            let judged = watched.judged(service, wall);
+            self.missed.look(service, &judged, now);
+            picture.services.push((service.domains.clone(), judged));
+        }
+        let in_force = self.sources.current.get();
+        let settlements = in_force.config.federation.as_ref().map(|one| one.settlements.as_slice());
+        picture.settlements = self.books.settled(settlements.unwrap_or_default(), wall);
+    }
+}
+
+impl Speaker for Speaking {
+    fn drafts(&mut self, heard: Vec<Heard>) -> BTreeMap<Audience, Draft> {
         let (mut picture, looks) = self.sources.picture();
         self.cross(&mut picture, &looks);
         picture.rollup = self.roller.roll_up(heard);
@@ -92,20 +138,13 @@ impl Speaking {
         drafts
     }
 
-    /// Services and settlements, which are of more than this moment.
-    fn cross(&mut self, picture: &mut DomainPicture, looks: &[(ServiceConfig, Look)]) {
-        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let wall = wall_time();
-        self.watched.retain(|name, _| looks.iter().any(|(service, _)| service.name == *name));
-        for (service, look) in looks {
-            let window = u64::try_from(service.window.as_millis()).unwrap_or(u64::MAX);
-            let watched = self.watched.entry(service.name.clone()).or_default();
-            watched.look(now, *look, window);
-            picture.services.push((service.domains.clone(), watched.judged(service, wall)));
+    fn to_remember(&mut self, is_end: bool) -> Option<Vec<(String, String)>> {
+        if self.watched.is_empty() || !(is_end || self.remembered.elapsed() >= SERVICE_STORED_EVERY) {
+            return None;
         }
-        let in_force = self.sources.current.get();
-        let settlements = in_force.config.federation.as_ref().map(|one| one.settlements.as_slice());
-        picture.settlements = self.books.settled(settlements.unwrap_or_default(), wall);
+        self.remembered = Instant::now();
+        let document = |watched: &Watched| serde_json::to_string(&watched.kept()).ok();
+        Some(self.watched.iter().filter_map(|(name, watched)| Some((name.clone(), document(watched)?))).collect())
     }
 }
 

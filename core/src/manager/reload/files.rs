@@ -61,7 +61,7 @@ impl FileSet {
         others.extend(config.plugins.trusted_keys.iter().cloned());
         for peer in &config.peers {
             others.extend(
-                [&peer.trust_anchors, &peer.origin.signing_keys, &peer.export, &peer.import]
+                [&peer.trust_anchors, &peer.revocation_lists, &peer.origin.signing_keys, &peer.export, &peer.import]
                     .into_iter()
                     .flatten()
                     .chain(&peer.pseudonym_key)

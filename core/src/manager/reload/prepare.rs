@@ -214,7 +214,11 @@ impl Reloader {
             listed
         };
         let anchors = |config: &Config| -> Vec<_> {
-            config.peers.iter().map(|peer| (peer.id.clone(), peer.trust_anchors.clone())).collect()
+            config
+                .peers
+                .iter()
+                .map(|peer| (peer.id.clone(), peer.trust_anchors.clone(), peer.revocation_lists.clone()))
+                .collect()
         };
         let before = was.interfaces.iter().find(|other| other.reference_point == point);
         let same = before.is_some_and(|before| before.tls == interface.tls)
@@ -223,7 +227,7 @@ impl Reloader {
             && config
                 .peers
                 .iter()
-                .flat_map(|peer| &peer.trust_anchors)
+                .flat_map(|peer| peer.trust_anchors.iter().chain(&peer.revocation_lists))
                 .all(|file| was_contents.get(file) == contents.get(file))
             && tls_files(&interface.tls).all(|file| was_contents.get(file) == contents.get(file));
         let peers = trust_sources(config, point);

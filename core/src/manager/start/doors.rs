@@ -26,6 +26,7 @@ use crate::{
             books::Books,
             border::{Border, Gate, Rules},
             membership::{membership, trust_sources},
+            missed::Missed,
             picture::Sources,
             shown::Shows,
             speaking::Speaking,
@@ -139,7 +140,9 @@ impl Shared {
         let own = config.manager.domain.as_str().into();
         let books = Books::new(config.manager.data_dir.clone());
         let gate = Gate::new(Arc::clone(&border), Direction::Export);
-        let (mut speaking, plain) = Speaking::new(sources, books, gate, own);
+        let db = FederationDb::open(&config.manager.data_dir)?;
+        let missed = Missed::new(desk.clone(), self.manager.clone());
+        let (speaking, plain) = Speaking::new(sources, (books, missed), gate, own, db.services()?);
         let federation = federation::start(federation::Parts {
             domain: config.manager.domain.as_str().into(),
             manager: config.manager.id.clone(),
@@ -147,8 +150,8 @@ impl Shared {
             membership,
             signatures: Box::new(Verifier),
             key,
-            db: FederationDb::open(&config.manager.data_dir)?,
-            speaker: Box::new(move |heard| speaking.drafts(heard)),
+            db,
+            speaker: Box::new(speaking),
             border,
             plain,
             teller: Teller::new(

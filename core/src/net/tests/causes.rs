@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use crate::{
     config::{IdentityRule, KeyExchange},
     net::{
-        Cause,
+        Cause, Scope, TrustSource,
         test_certificates::{Ca, Cert, Saying, ServerAuth, Setting, Site, component},
     },
 };
@@ -98,6 +98,24 @@ async fn revoked_certificates() {
         let _stream = site.connect(site.client(Some(&good))).await.unwrap();
         site.accepted().await;
     }
+}
+
+#[tokio::test]
+async fn what_a_peers_list_revokes_is_revoked_though_another_anchor_vouches_for_it_too() {
+    let mut site = Site::start(Setting::default()).await;
+    let names = ["urn:qkdn:mk:km-1"];
+    let (bad, good) = (site.ca.issue(&Saying::uris(&names)), site.ca.issue(&Saying::uris(&names)));
+    let listed = [component("mk/km-1", None)];
+    let source = TrustSource {
+        trust_anchors: site.tls.trust_anchors.clone(),
+        revocation_lists: vec![site.files.write("peer.crl", site.ca.revoke(&[bad.serial]).pem().unwrap())],
+        scope: Scope::Only([listed[0].component.clone()].into()),
+    };
+    site.trust.reload(&site.tls, &[source], &listed).unwrap();
+    let (refused, alert) = refusal(&mut site, Some(&bad)).await;
+    assert_eq!((refused.cause, alert), (Cause::Revoked, Some(AlertDescription::CertificateRevoked)));
+    let _stream = site.connect(site.client(Some(&good))).await.unwrap();
+    site.accepted().await;
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS request (
     peer      TEXT NOT NULL,           -- the other domain
     direction TEXT NOT NULL,           -- sent, received
     kind      TEXT NOT NULL,           -- maintenance, emergencyPriority, incidentHandOver
-    state     TEXT NOT NULL,           -- sent, pending, accepted, declined, expired, refused
+    state     TEXT NOT NULL,           -- sent, pending, accepted, declined, expired, refused, withdrawn
     made      INTEGER NOT NULL,        -- milliseconds since 1970
     document  TEXT NOT NULL            -- the whole request as JSON
 ) STRICT;

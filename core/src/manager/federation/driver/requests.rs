@@ -16,7 +16,7 @@ use crate::{
     config::limits::{REQUEST_STORE_RETRY, REQUESTS_A_REPORT},
     federation::{
         protocol::{Epochs as _, OriginId, SessionId},
-        request::{AskError, Book, DecideError, Entry, Plan, RequestId, Said, wire},
+        request::{AskError, Book, DecideError, Entry, Plan, RequestId, Said, WithdrawError, wire},
     },
     manager::federation::{
         announced::Announced,
@@ -96,6 +96,15 @@ impl From<DecideError> for RequestError {
     }
 }
 
+impl From<WithdrawError> for RequestError {
+    fn from(error: WithdrawError) -> Self {
+        match error {
+            WithdrawError::Unknown(_) => Self::Unknown(error.to_string()),
+            other => Self::NotPossible(other.to_string()),
+        }
+    }
+}
+
 impl Driver {
     /// At a start: what waits for an operator has its alarm again, and links under maintenance are known.
     pub(super) fn recall_requests(&self) {
@@ -106,7 +115,7 @@ impl Driver {
         self.requests.announced.set(core.book.entries());
     }
 
-    /// An operator asks or decides.
+    /// An operator asks, decides or withdraws.
     pub(super) fn order(&mut self, order: Order) {
         let Order { by, wish, reply } = order;
         // Whoever asked may have gone away; what is stored holds all the same.
@@ -129,13 +138,17 @@ impl Driver {
                     core.book.ask(&peer, (id, asked), valid_for, by, now)?
                 }
                 Wish::Decide { id, declined } => core.book.decide(&id, declined, by, now)?,
+                Wish::Withdraw { id } => core.book.withdraw(&id, by, now)?,
             }
         };
         let entry = plan.entries.first().cloned();
         if !self.carry_out_plan(plan) {
             return Err(RequestError::Unavailable("it could not be stored"));
         }
-        // Not at the next tick: the operator waits to see it go.
+        // Not at the next tick: the operator waits to see it go, also what was said before and is withdrawn now.
+        if let Some(entry) = &entry {
+            locked(&self.federation.core).book.to_be_said(&entry.id);
+        }
         self.requests_due();
         entry.ok_or(RequestError::Unavailable("nothing came of it"))
     }

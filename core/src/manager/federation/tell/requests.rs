@@ -102,6 +102,18 @@ impl Teller {
                 let what = format!("{whose} {} expired, nobody having decided: {}", entry.id, entry.asked);
                 self.request_audited("federation", entry.peer.as_str(), what, entry);
             }
+            Happened::Withdrawn(entry) if entry.is_ours() => {
+                count("withdrawn");
+                let who = entry.by.as_deref().unwrap_or_default();
+                let what = format!("withdrew request {} to domain {}: {}", entry.id, entry.peer, entry.asked);
+                self.request_audited("operator", who, what, entry);
+            }
+            Happened::Withdrawn(entry) => {
+                count("withdrawn");
+                let what = format!("withdrew its request {}: {}", entry.id, entry.asked);
+                self.request_audited("federation", entry.peer.as_str(), what, entry);
+                tracing::info!(domain = %entry.peer, request = %entry.id, "A peer has withdrawn what it asked.");
+            }
             Happened::Refused(peer, id, asked, reason) => {
                 self.metrics.federation.requests_refused.entry(reason.as_str()).or_default().increment();
                 // What comes too often is counted alone: neither log nor trail is for a peer to fill.
@@ -121,7 +133,8 @@ impl Teller {
         | Happened::Received(entry)
         | Happened::Decided(entry)
         | Happened::Answered(entry)
-        | Happened::Expired(entry)) = happened
+        | Happened::Expired(entry)
+        | Happened::Withdrawn(entry)) = happened
         else {
             return;
         };
