@@ -30,6 +30,7 @@ mod peer_request;
 mod peering;
 pub mod pki;
 pub mod plugin;
+mod plugin_author;
 mod reload;
 pub mod report;
 pub mod resource;
@@ -192,7 +193,7 @@ pub enum Command {
     /// What is the matter with a manager that runs, and what to try.
     #[command(after_help = "Example:\n  qkdnm doctor\n\nExit code 1 if something does not work.")]
     Doctor,
-    /// Plugins that are loaded: what they are, who uses them.
+    /// Plugins: those that are loaded, and what their authors do with theirs.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     /// Reference points that are served: addresses, connections, reports.
@@ -250,6 +251,7 @@ impl Command {
                 matches!(command, configuration::Command::Status | configuration::Command::Show { .. })
             }
             Self::Peer(command) => command.only_reads(),
+            Self::Plugin(command) => command.only_reads(),
             Self::Domain(_)
             | Self::Resource(_)
             | Self::Report(_)
@@ -258,7 +260,6 @@ impl Command {
             | Self::Inventory(_)
             | Self::Topology(_)
             | Self::Usage(_)
-            | Self::Plugin(_)
             | Self::Interface(_)
             | Self::Policy(_)
             | Self::Handler(_)

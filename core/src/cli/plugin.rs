@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::{ApiArgs, Client, CommandResult, Exit, Output, client::percent_encoded};
+use super::{ApiArgs, Client, CommandResult, Exit, Output, client::percent_encoded, plugin_author};
 use crate::{
     api::{
         Page,
@@ -52,6 +52,16 @@ pub enum PluginCommand {
         /// The name that it gives itself, or where it comes from, such as builtin:mk.
         name: String,
     },
+    /// What its author does with it.
+    #[command(flatten)]
+    Author(plugin_author::Command),
+}
+
+impl PluginCommand {
+    /// Whether nothing is changed by it.
+    pub(super) const fn only_reads(&self) -> bool {
+        matches!(self, Self::List | Self::Show { .. })
+    }
 }
 
 /// The commands of `interface`.
@@ -69,8 +79,12 @@ pub enum InterfaceCommand {
 }
 
 pub(super) fn run_plugin(command: &PluginCommand, api: &ApiArgs, output: &mut Output<'_>) -> CommandResult {
-    if let PluginCommand::Show { name } = command {
-        return show(&format!("/api/v1/plugins/{}", percent_encoded(name)), api, output);
+    match command {
+        PluginCommand::Show { name } => {
+            return show(&format!("/api/v1/plugins/{}", percent_encoded(name)), api, output);
+        }
+        PluginCommand::Author(command) => return plugin_author::run(command, output),
+        PluginCommand::List => {}
     }
     let headings = ["PLUGIN", "ROLE", "NAME", "VERSION", "SHA-256", "USED BY", "WHAT IT DOES"];
     list(["plugin", "plugins"], api, output, headings, |plugin: PluginView| {
