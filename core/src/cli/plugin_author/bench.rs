@@ -2,13 +2,15 @@
 
 use std::path::PathBuf;
 
+use serde_json::{Map, Value, json};
+
 use super::{
     configuration, source,
     test::{config_for, lines, name_of, point_of, recordings, role},
 };
 use crate::{
     cli::{CommandResult, Exit, Output},
-    config::PluginSource,
+    config::{PluginKind, PluginSource},
     manager::trial::{Cost, Sandbox, Setting},
     model::{Catalogue, ReferencePoint},
 };
@@ -36,7 +38,7 @@ pub(super) fn run(args: &BenchArgs, output: &mut Output<'_>) -> CommandResult {
     let (point, config, lines) = match (&plugin, named.is_empty()) {
         (PluginSource::Builtin(_), true) => {
             let point = name.parse().unwrap_or(ReferencePoint::Mk);
-            (point, configuration(args.config.as_deref())?, made_up(point))
+            (point, configuration(args.config.as_deref())?, made_up((role == PluginKind::Handler).then_some(point)))
         }
         _ => {
             let recording = recordings(&plugin, &named)?.remove(0);
@@ -73,15 +75,21 @@ fn row(cost: &Cost) -> [String; 6] {
     ]
 }
 
-/// Reports of 64 components, each with every performance value that the catalogue expects on a reference point.
-fn made_up(point: ReferencePoint) -> Vec<String> {
-    let expected = Catalogue::get().performance.iter().filter(|name| name.points.iter().any(|of| of == point.as_str()));
-    let values: serde_json::Map<_, _> = expected.map(|name| (name.name.clone(), 0.5.into())).collect();
+/// Reports of 64 components, each with every value of the catalogue that is expected on a reference point; for a policy, which
+/// may watch any, with all.
+fn made_up(point: Option<ReferencePoint>) -> Vec<String> {
+    let is_expected = |points: &[String]| point.is_none_or(|point| points.iter().any(|of| of == point.as_str()));
+    let catalogue = Catalogue::get();
+    let numbers = catalogue.performance.iter().filter(|value| is_expected(&value.points));
+    let numbers: Map<String, Value> = numbers.map(|value| (value.name.clone(), 0.5.into())).collect();
+    let states = catalogue.state.iter().filter(|value| is_expected(&value.points));
+    let word = |words: &[String]| words.first().map_or(Value::Bool(false), |word| Value::String(word.clone()));
+    let states: Map<String, Value> = states.map(|value| (value.name.clone(), word(&value.words))).collect();
     let line = |number: usize| {
-        serde_json::json!({
+        json!({
             "messageType": "statusReport",
             "componentId": format!("component-{number}"),
-            "extension": [{ "type": "performance", "values": values }],
+            "extension": [{ "type": "performance", "values": numbers }, { "type": "state", "values": states }],
         })
     };
     (1..=64).map(|number| line(number).to_string()).collect()

@@ -40,8 +40,10 @@ pub(super) fn run(args: &BuildArgs, output: &mut Output<'_>) -> CommandResult {
     let sandbox = Sandbox::new()?;
     let component = sandbox.host().component(&PluginSource::File(module.file))?;
     let folder = args.release_dir.as_deref().unwrap_or(&args.dir);
+    let folder = if folder == Path::new(".") { Path::new("") } else { folder };
     let file = folder.join(format!("{}.wasm", module.package));
-    std::fs::create_dir_all(folder).map_err(|error| usage(format!("{}: {error}", folder.display())))?;
+    std::fs::create_dir_all(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })
+        .map_err(|error| usage(format!("{}: {error}", folder.display())))?;
     // A manager may be reading the old one: the new one takes its place at once, whole.
     let written = folder.join(format!("{}.wasm.new", module.package));
     std::fs::write(&written, component)

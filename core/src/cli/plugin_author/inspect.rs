@@ -152,7 +152,7 @@ pub(super) fn show(inspected: &Inspected, is_config_given: bool, output: &mut Ou
     }
     let needs = inspected.configured.iter().flat_map(|configured| &configured.needs);
     let needs: Vec<_> =
-        needs.filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("{name}: {text}")).collect();
+        needs.filter(|(_, text)| !text.is_empty()).map(|(name, text)| format!("{name}: {}", in_short(text))).collect();
     fields.extend([
         ("Needs", needs.join("; ")),
         ("SHA-256", inspected.digest.clone()),
@@ -176,6 +176,16 @@ pub(super) fn show(inspected: &Inspected, is_config_given: bool, output: &mut Ou
     Ok(())
 }
 
+/// The first few of a list, and how many there are.
+fn in_short(list: &str) -> String {
+    const FEW: usize = 8;
+    let items: Vec<&str> = list.split(", ").collect();
+    match items.get(..FEW) {
+        Some(few) if items.len() > FEW => format!("{} and {} more", few.join(", "), items.len() - FEW),
+        _ => list.to_owned(),
+    }
+}
+
 /// The keys of a configuration, those that have to be there marked.
 fn keys(schema: &Value) -> String {
     let Some(properties) = schema.get("properties").and_then(Value::as_object).filter(|keys| !keys.is_empty()) else {
@@ -184,8 +194,9 @@ fn keys(schema: &Value) -> String {
     let required = schema.get("required").and_then(Value::as_array);
     let is_required = |key: &str| required.is_some_and(|list| list.iter().any(|one| one == key));
     let key = |(key, value): (&String, &Value)| {
-        let kind = value.get("type").and_then(Value::as_str).unwrap_or("any");
-        format!("{key} ({kind}{})", if is_required(key) { ", required" } else { "" })
+        let kind = value.get("type").and_then(Value::as_str).map(str::to_owned);
+        let facts: Vec<String> = kind.into_iter().chain(is_required(key).then(|| "required".to_owned())).collect();
+        if facts.is_empty() { key.clone() } else { format!("{key} ({})", facts.join(", ")) }
     };
     properties.iter().map(key).collect::<Vec<_>>().join(", ")
 }

@@ -73,8 +73,9 @@ pub(super) fn effects(
         failures.extend(about.map(|report| report.text.clone()));
     }
     for failure in failures {
-        let first = failure.lines().next().unwrap_or_default();
-        followed.detail(format!("the plugin fails: {}", first.trim_end_matches(':')));
+        // Its kind: text and trace change with the code, and are told apart from the decisions.
+        let kind = failure.split_once(": ").map_or(failure.as_str(), |(kind, _)| kind);
+        followed.detail(format!("the plugin fails: {}", kind.lines().next().unwrap_or_default()));
         followed.failures.push(failure);
     }
 }
