@@ -27,6 +27,9 @@ const PLUGINS: [(&str, &str); 14] = [
     ("disclosure", "disclosure"),
 ];
 
+/// What other plugins are measured against, and nobody configures.
+const YARDSTICKS: [(&str, &str); 2] = [("empty-handler", "empty-handler"), ("empty-policy", "empty-policy")];
+
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
@@ -46,6 +49,7 @@ fn run() -> Result<(), String> {
     }
     let present: Vec<(&str, String)> = PLUGINS
         .iter()
+        .chain(&YARDSTICKS)
         .filter(|(_, folder)| workspace.join("plugins").join(folder).join("Cargo.toml").exists())
         .map(|(name, folder)| (*name, format!("qkdn-plugin-{folder}")))
         .collect();
@@ -75,11 +79,18 @@ fn copy(wasm: &Path, out_dir: &Path) -> Result<String, String> {
 }
 
 fn write_table(out_dir: &Path, table: &[(&str, String)]) -> Result<(), String> {
-    let mut text = String::from("/// Name and bytes of each plugin inside the binary.\n");
-    text.push_str("static BUILTIN_PLUGINS: &[(&str, &[u8])] = &[\n");
-    for (name, file) in table {
-        text.push_str(&format!("    ({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\"))),\n"));
+    let (yardsticks, plugins): (Vec<_>, Vec<_>) =
+        table.iter().partition(|(name, _)| YARDSTICKS.iter().any(|(known, _)| known == name));
+    let mut text = String::new();
+    for (name, what, files) in [
+        ("BUILTIN_PLUGINS", "each plugin inside the binary", plugins),
+        ("YARDSTICKS", "what plugins are measured against", yardsticks),
+    ] {
+        text.push_str(&format!("/// Name and bytes of {what}.\nstatic {name}: &[(&str, &[u8])] = &[\n"));
+        for (name, file) in files {
+            text.push_str(&format!("    ({name:?}, include_bytes!(concat!(env!(\"OUT_DIR\"), \"/{file}\"))),\n"));
+        }
+        text.push_str("];\n");
     }
-    text.push_str("];\n");
     fs::write(out_dir.join("builtin_plugins.rs"), text).map_err(|error| format!("cannot write the table: {error}"))
 }

@@ -30,6 +30,7 @@ mod peer_request;
 mod peering;
 pub mod pki;
 pub mod plugin;
+mod plugin_author;
 mod plugin_signature;
 mod reload;
 pub mod report;
@@ -196,7 +197,7 @@ pub enum Command {
     /// What is the matter with a manager that runs, and what to try.
     #[command(after_help = "Example:\n  qkdnm doctor\n\nExit code 1 if something does not work.")]
     Doctor,
-    /// Plugins: those that are loaded, and signatures of those that are files.
+    /// Plugins: those that are loaded, what their authors do with theirs, and signatures.
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     /// Reference points that are served: addresses, connections, reports.

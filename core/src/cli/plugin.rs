@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use super::{
     ApiArgs, Client, CommandResult, Exit, Output,
     client::percent_encoded,
+    plugin_author,
     plugin_signature::{self, SignArgs, VerifyArgs},
 };
 use crate::{
@@ -64,6 +65,9 @@ pub enum PluginCommand {
     /// Say whose signature plugins carry. Exit code 1 where it is of no trusted key.
     #[command(after_help = "Example:\n  qkdnm plugin verify acme-mq.wasm --key keys/acme.pub")]
     Verify(VerifyArgs),
+    /// What its author does with it.
+    #[command(flatten)]
+    Author(plugin_author::Command),
 }
 
 impl PluginCommand {
@@ -94,6 +98,7 @@ pub(super) fn run_plugin(command: &PluginCommand, api: &ApiArgs, output: &mut Ou
         }
         PluginCommand::Sign(args) => return plugin_signature::sign(args, output),
         PluginCommand::Verify(args) => return plugin_signature::verify(args, output),
+        PluginCommand::Author(command) => return plugin_author::run(command, output),
         PluginCommand::List => {}
     }
     let headings = ["PLUGIN", "ROLE", "NAME", "VERSION", "SHA-256", "SIGNED BY", "USED BY", "WHAT IT DOES"];

@@ -34,6 +34,7 @@ pub mod start;
 pub mod start_entry;
 pub mod start_error;
 pub mod subscriptions;
+pub mod trial;
 pub mod watch;
 
 pub use start::start;

@@ -113,7 +113,7 @@ fn all_symbols(data_dir: &Path) -> Result<Arc<SymbolTable>, StorageError> {
     Ok(Arc::new(table))
 }
 
-fn plugin_limits(cache_dir: &Path) -> PluginsConfig {
+pub(super) fn plugin_limits(cache_dir: &Path) -> PluginsConfig {
     PluginsConfig {
         // Each is pinned to the digest of the record, see `pinned`.
         allow_native: true,

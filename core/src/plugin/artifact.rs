@@ -86,7 +86,7 @@ impl Artifact {
 }
 
 fn builtin(plugin: &str, name: &str) -> Result<&'static [u8], PluginError> {
-    let found = BUILTIN_PLUGINS.iter().find(|(known, _)| *known == name);
+    let found = BUILTIN_PLUGINS.iter().chain(YARDSTICKS).find(|(known, _)| *known == name);
     found.map(|(_, bytes)| *bytes).ok_or_else(|| PluginError::UnknownBuiltin {
         plugin: plugin.to_owned(),
         name: name.to_owned(),

@@ -28,6 +28,10 @@ pub(super) trait HandlerGuest: Send {
     fn bind(&mut self, symbols: &[u32]) -> Result<(), PluginFailure>;
     /// Its answer, not checked yet.
     fn handle(&mut self, reports: Reports<'_>) -> Result<Handled, PluginFailure>;
+    /// Bytes of linear memory that it has; `None` where it has none of its own.
+    fn memory(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// Makes instances.
@@ -109,6 +113,11 @@ impl LoadedHandler {
         &self.needs
     }
 
+    /// Symbols of the names and words that it wants to recognise, in its order.
+    pub(super) fn named(&self) -> &[u32] {
+        &self.symbols
+    }
+
     /// An instance, configured and bound.
     pub fn instantiate(self: &Arc<Self>) -> Result<Box<dyn InterfaceHandler>, PluginFailure> {
         let live = Some(self.make()?);
@@ -166,6 +175,10 @@ impl InterfaceHandler for Instance {
             self.live = Some(live);
             Ok(handled)
         })
+    }
+
+    fn memory(&self) -> Option<usize> {
+        self.live.as_ref()?.memory()
     }
 }
 

@@ -37,7 +37,7 @@ pub struct PluginDescription {
 
 /// Loads plugins. One for the whole manager.
 pub struct PluginHost {
-    components: Arc<wasm::Runtime>,
+    pub(super) components: Arc<wasm::Runtime>,
     config: PluginsConfig,
     metrics: Arc<Metrics>,
 }
@@ -203,7 +203,7 @@ impl PluginHost {
         }
     }
 
-    fn begin(
+    pub(super) fn begin(
         &self,
         plugin: &str,
         source: &PluginSource,
@@ -273,7 +273,7 @@ impl Loading {
     }
 
     /// The description, its schema parsed.
-    fn description(&self, told: types::Description) -> Result<PluginDescription, PluginError> {
+    pub(super) fn description(&self, told: types::Description) -> Result<PluginDescription, PluginError> {
         let schema = schema::parse(&told.config_schema).map_err(|problem| self.unusable(problem))?;
         let short = |text| shortened(text, limits::PLUGIN_IDENTIFIER_BYTES);
         Ok(PluginDescription {

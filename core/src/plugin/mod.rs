@@ -8,6 +8,7 @@
 //!
 //! ```text
 //!   host       PluginHost: configuration entry -> LoadedHandler, LoadedPolicy, LoadedExchange
+//!     inspect    everything that is to be known about a plugin, for its author and its operator
 //!     artifact   builtin or file -> bytes -> digest
 //!     schema     configuration against the plugin's JSON Schema
 //!     vocabulary names a plugin asks for -> symbols
@@ -30,6 +31,7 @@ mod error;
 mod exchange;
 mod handler;
 mod host;
+mod inspect;
 mod log_gate;
 mod native;
 mod policy;
@@ -44,6 +46,7 @@ pub use error::PluginError;
 pub use exchange::{Direction, ExchangeInstance, LoadedExchange, Narrowed, Passage, Passed};
 pub use handler::{HandlerNeeds, LoadedHandler};
 pub use host::{Identity, PluginDescription, PluginHost};
+pub use inspect::{Configured, Inspected, handler_config, policy_config};
 pub use policy::LoadedPolicy;
 
 use crate::model::{ObjectKind, ReportBatch, Symbol};
@@ -52,6 +55,10 @@ use crate::model::{ObjectKind, ReportBatch, Symbol};
 pub trait InterfaceHandler: Send {
     /// Says yes or no to each report of the batch. The answer's positions are in range.
     fn handle(&mut self, reports: &ReportBatch) -> Result<Handled, PluginFailure>;
+    /// Bytes of memory that its instance has; `None` where that is not its own, or there is no instance just now.
+    fn memory(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// Watches what accepted reports say (WIT `policy`).
@@ -60,6 +67,10 @@ pub trait FcapsPolicy: Send {
     fn evaluate(&mut self, seen: &Observations) -> Result<Outcome, PluginFailure>;
     /// Evaluates subjects whose timer is due; `due` has no samples.
     fn on_time(&mut self, due: &Observations) -> Result<Outcome, PluginFailure>;
+    /// Bytes of memory that its instance has; `None` where that is not its own, or there is no instance just now.
+    fn memory(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// What became of a batch.

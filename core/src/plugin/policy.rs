@@ -28,6 +28,10 @@ pub(super) trait PolicyGuest: Send {
     fn bind(&mut self, symbols: Symbols<'_>) -> Result<(), PluginFailure>;
     /// Its answer, not checked yet.
     fn ask(&mut self, question: Question, seen: &Observations) -> Result<Outcome, PluginFailure>;
+    /// Bytes of linear memory that it has; `None` where it has none of its own.
+    fn memory(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// Which of the policy's two functions.
@@ -175,6 +179,10 @@ impl FcapsPolicy for Instance {
 
     fn on_time(&mut self, due: &Observations) -> Result<Outcome, PluginFailure> {
         self.ask(due, Question::OnTime)
+    }
+
+    fn memory(&self) -> Option<usize> {
+        self.live.as_ref()?.memory()
     }
 }
 

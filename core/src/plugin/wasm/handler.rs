@@ -58,6 +58,10 @@ impl HandlerGuest for Live {
         let guest = self.world.qkdn_manager_handler();
         call(&mut self.store, |store| guest.call_handle(store, reports)).map(Handled::from)
     }
+
+    fn memory(&self) -> Option<usize> {
+        Some(self.store.data().memory())
+    }
 }
 
 impl From<wit::Handled> for Handled {

@@ -78,6 +78,13 @@ impl ResourceLimiter for Spending {
     }
 }
 
+impl Guest {
+    /// Bytes of linear memory that it has.
+    pub(super) const fn memory(&self) -> usize {
+        self.spending.memory
+    }
+}
+
 impl host::Host for Guest {
     fn log(&mut self, level: String, message: String) {
         self.log.line(&level, message);

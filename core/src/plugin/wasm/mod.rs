@@ -43,6 +43,14 @@ pub(super) struct Runtime {
     compiled: Mutex<HashMap<String, Weak<Compiled>>>,
 }
 
+/// Names of a component's imports and exports, with their versions.
+pub(super) struct Shape {
+    /// What it wants.
+    pub(super) imports: Vec<String>,
+    /// What it offers.
+    pub(super) exports: Vec<String>,
+}
+
 /// Machine code, shared by every configured plugin with the same bytes.
 struct Compiled(Component);
 
@@ -87,6 +95,15 @@ impl Runtime {
             let _ = &compiled;
             program.start(setup)
         }))
+    }
+
+    /// What a component imports and exports, whatever it is. The error is the rest of a sentence about the plugin.
+    pub(super) fn shape(&self, artifact: Artifact) -> Result<Shape, String> {
+        let compiled = self.compile(artifact)?;
+        let (kind, engine) = (compiled.0.component_type(), compiled.0.engine());
+        let imports = kind.imports(engine).map(|(name, _)| name.to_owned()).collect();
+        let exports = kind.exports(engine).map(|(name, _)| name.to_owned()).collect();
+        Ok(Shape { imports, exports })
     }
 
     /// Equal bytes are compiled once, also when several ask at the same time.

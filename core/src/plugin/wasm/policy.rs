@@ -66,6 +66,10 @@ impl PolicyGuest for Live {
         })?;
         Ok(told.into())
     }
+
+    fn memory(&self) -> Option<usize> {
+        Some(self.store.data().memory())
+    }
 }
 
 const fn object(seen: &SeenObject) -> wit::Object<'_> {
