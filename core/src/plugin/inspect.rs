@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::{
     LoadedHandler, LoadedPolicy, PluginDescription, PluginError, PluginHost,
     artifact::{Artifact, Form},
+    signature::claimed,
     wasm::Shape,
 };
 use crate::{
@@ -34,6 +35,8 @@ pub struct Inspected {
     pub artifact: String,
     /// SHA-256 of its bytes, lower-case hex.
     pub digest: String,
+    /// What the signature beside it says, not checked. `None`: it is inside this binary.
+    pub signature: Option<String>,
     /// Its size.
     pub bytes: usize,
     /// A core module, which the manager makes a component of when it loads it.
@@ -82,6 +85,10 @@ impl PluginHost {
         let mut inspected = Inspected {
             artifact: artifact.text.clone(),
             digest: artifact.digest.clone(),
+            signature: match source {
+                PluginSource::File(path) | PluginSource::Native(path) => Some(claimed(path)),
+                PluginSource::Builtin(_) => None,
+            },
             bytes: artifact.bytes.len(),
             is_core_module: artifact.bytes.starts_with(b"\0asm\x01\0\0\0"),
             interface: None,

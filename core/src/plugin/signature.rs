@@ -145,6 +145,19 @@ pub fn signature_of(plugin: &Path, sha256: &str, trusted: &[(PathBuf, PublicKey)
     }
 }
 
+/// What a plugin's signature says of itself, checked by nobody, for a person.
+#[must_use]
+pub fn claimed(plugin: &Path) -> String {
+    let Ok(text) = read(&signature_file(plugin), limits::PLUGIN_SIGNATURE_BYTES) else { return Signature::None.to_string() };
+    let text = String::from_utf8_lossy(&text);
+    let kid = text.lines().find_map(|line| line.strip_prefix("key "));
+    let kid = kid.filter(|kid| kid.len() < 64 && kid.bytes().all(|byte| byte.is_ascii_graphic()));
+    kid.map_or_else(
+        || "of no format that is known".to_owned(),
+        |kid| format!("names the key {kid}; `qkdnm plugin verify` checks it"),
+    )
+}
+
 fn check(text: &[u8], sha256: &str, trusted: &[(PathBuf, PublicKey)]) -> Result<Signature, String> {
     let not_one = || format!("is not of the format `{FIRST_LINE}`; `qkdnm plugin sign` writes it");
     if text.len() as u64 > limits::PLUGIN_SIGNATURE_BYTES {
@@ -224,6 +237,7 @@ mod tests {
             assert_eq!(file, site.folder.path().join("acme.wasm.sig"));
             assert_eq!(site.seen(std::slice::from_ref(&public)), Signature::Of { kid, file: public.clone() });
             assert!(problem(site.seen(&[])).contains("trusted_keys does not have"));
+            assert!(claimed(&site.plugin).contains("plugin verify"), "{}", claimed(&site.plugin));
             let (_, other) = site.key("other.key", algorithm);
             assert!(problem(site.seen(&[other])).contains("trusted_keys does not have"));
             std::fs::write(&site.plugin, b"\0asm and more").unwrap();

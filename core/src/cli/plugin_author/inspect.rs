@@ -34,6 +34,7 @@ pub struct InspectArgs {
 pub(super) struct Shown {
     plugin: String,
     sha256: String,
+    signature: Option<String>,
     bytes: usize,
     form: &'static str,
     role: Option<&'static str>,
@@ -112,6 +113,7 @@ pub(super) fn document(inspected: Inspected, is_config_given: bool) -> Shown {
     Shown {
         plugin: inspected.artifact,
         sha256: inspected.digest,
+        signature: inspected.signature,
         bytes: inspected.bytes,
         form: form(inspected.is_core_module),
         role: inspected.role.map(role_word),
@@ -156,6 +158,7 @@ pub(super) fn show(inspected: &Inspected, is_config_given: bool, output: &mut Ou
     fields.extend([
         ("Needs", needs.join("; ")),
         ("SHA-256", inspected.digest.clone()),
+        ("Signature", inspected.signature.clone().unwrap_or_default()),
         ("Size", format!("{} bytes, {}", inspected.bytes, form(inspected.is_core_module))),
     ]);
     let refused = inspected.configured.as_ref().is_some_and(|configured| !configured.problems.is_empty());
