@@ -165,7 +165,7 @@ pub(super) fn show(inspected: &Inspected, is_config_given: bool, output: &mut Ou
     let verdict = match (&inspected.problem, refused, is_config_given) {
         (Some(_), _, _) => "no",
         (None, true, true) => "not with this configuration",
-        (None, true, false) => "yes, with a configuration (--config tries one; what it asks for is below)",
+        (None, true, false) => "yes, with a configuration that it takes (--config tries one); of an empty one it says:",
         (None, false, true) => "yes, with this configuration",
         (None, false, false) => "yes, without any configuration",
     };
