@@ -41,10 +41,14 @@ fn what_waits_is_withdrawn_on_both_sides_and_told_until_it_is_confirmed() {
         let plan = theirs.heard(&domain("east"), withdrawal.clone(), now(21));
         assert!(matches!(&plan.happened[..], [Happened::Withdrawn(entry)] if !entry.is_ours()), "{plan:?}");
         theirs.apply(&plan);
-        assert_eq!(hear(&mut theirs, "east", withdrawal, now(22)), [withdrawn.clone()], "once, and told again");
+        assert_eq!(
+            hear(&mut theirs, "east", withdrawal, now(22)),
+            std::slice::from_ref(&withdrawn),
+            "once, and told again"
+        );
         assert!(theirs.waiting(&domain("east")).is_empty());
         // A copy of the request that was under way does not bring it back.
-        assert_eq!(hear(&mut theirs, "east", asks(1, asked), now(23)), [withdrawn.clone()]);
+        assert_eq!(hear(&mut theirs, "east", asks(1, asked), now(23)), std::slice::from_ref(&withdrawn));
         assert_eq!(
             theirs.decide(id(1).as_str(), None, "otto", now(24)),
             Err(DecideError::Settled(RequestState::Withdrawn))
@@ -105,7 +109,10 @@ fn what_never_came_and_is_withdrawn_does_not_come_after_all_and_nobody_withdraws
     let mut book = book("west", &RequestKind::ALL);
     let withdrawn = outcome(1, RequestState::Withdrawn, None);
     for seconds in 0..3 {
-        assert_eq!(hear(&mut book, "west", Said::Withdrawal { id: id(1) }, now(seconds)), [withdrawn.clone()]);
+        assert_eq!(
+            hear(&mut book, "west", Said::Withdrawal { id: id(1) }, now(seconds)),
+            std::slice::from_ref(&withdrawn)
+        );
     }
     assert_eq!(hear(&mut book, "west", asks(1, priority()), now(3)), [withdrawn]);
     assert_eq!(book.entries().count(), 0);
