@@ -223,9 +223,9 @@ pub(super) fn count(number: usize, noun: &str) -> String {
 pub(super) fn age(ms: u64) -> String {
     const MINUTE: u64 = 60_000;
     match ms {
-        ..120_000 => format!("{:.1} s", ms as f64 / 1e3),
-        ..7_200_000 => format!("{} min", ms / MINUTE),
-        ..172_800_000 => format!("{} h", ms / (60 * MINUTE)),
+        0..=119_999 => format!("{:.1} s", ms as f64 / 1e3),
+        120_000..=7_199_999 => format!("{} min", ms / MINUTE),
+        7_200_000..=172_799_999 => format!("{} h", ms / (60 * MINUTE)),
         _ => format!("{} d", ms / (24 * 60 * MINUTE)),
     }
 }

@@ -34,11 +34,7 @@ impl OnTheWay {
 
 /// The domain without which nothing is heard of one that is seen so: the silent one on the way of its newest document that is nearest
 /// to us. `None`: it is heard, or those on its way are, and its silence is its own.
-pub fn silent_way<'a>(
-    seen: Freshness,
-    via: &'a [OriginId],
-    on_the_way: impl Fn(&OriginId) -> OnTheWay,
-) -> Option<&'a OriginId> {
+pub fn silent_way(seen: Freshness, via: &[OriginId], on_the_way: impl Fn(&OriginId) -> OnTheWay) -> Option<&OriginId> {
     let is_old = matches!(seen, Freshness::Stale | Freshness::Unreachable);
     via.iter().rev().filter(|_| is_old).find(|domain| on_the_way(domain).is_silent())
 }

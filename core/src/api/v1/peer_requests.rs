@@ -122,7 +122,7 @@ fn not_to_be_asked(detail: impl Into<String>) -> Problem {
 
 impl Question {
     /// Takes what is asked about an incident from the alarm that it names.
-    fn from_alarm(self, state: &ApiState) -> Result<Self, Problem> {
+    fn with_alarm(self, state: &ApiState) -> Result<Self, Problem> {
         let Some(number) = self.alarm else { return Ok(self) };
         if self.kind != RequestKind::IncidentHandOver {
             let kind = self.kind.as_str();
@@ -142,9 +142,6 @@ impl Question {
                 "alarm {number}, {} of {}, is not about `{link}`: by `from` in [[federation.links]] it is about {about}",
                 alarm.key.alarm_type_id, alarm.key.component
             )));
-        }
-        if alarm.is_cleared {
-            return Err(not_to_be_asked(format!("alarm {number} is cleared: there is no incident to hand over")));
         }
         Ok(Self {
             severity: Some(alarm.report.severity),
@@ -222,7 +219,7 @@ pub(crate) async fn ask(
     let caller = state.tokens.authorise(&headers, Role::Operator, state.backend.now())?;
     let question: Question =
         serde_json::from_slice(&bytes).map_err(|error| bad(format!("the body is not the JSON expected: {error}")))?;
-    let (asked, valid_for) = question.from_alarm(&state)?.asked()?;
+    let (asked, valid_for) = question.with_alarm(&state)?.asked()?;
     let ask = Ask { peer, asked, valid_for, by: caller.name.clone() };
     Ok(Json(state.backend.peer_requests().ask(ask).await?))
 }

@@ -268,7 +268,7 @@ mod tests {
         assert_eq!((&told["kind"], &told["reason"]), (&json!("emergencyPriority"), &json!("not-allowed")));
         assert_eq!(
             (&told["asked"]["link"], &told["asked"]["until"]),
-            (&json!("vienna-brno"), &json!("2026-01-02T00:00:00Z"))
+            (&json!("vienna-brno"), &json!("2026-01-02T00:00:00.000Z"))
         );
     }
 }
