@@ -3,10 +3,12 @@
 //! Plain values in words of closed lists: nothing here has room for a sentence, so none leaves a domain. How a request lives and
 //! ends is `federation/request`; its wire form is in PROTOCOL.md, "Between managers".
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Severity, Timestamp};
+use super::{Catalogue, Severity, Timestamp};
 
 /// What kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -211,6 +213,9 @@ words! {
     }
 }
 
+/// In the place of a name that is not known here.
+const UNKNOWN: &str = "unknown";
+
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "camelCase")]
@@ -271,6 +276,31 @@ impl Asked {
 }
 
 impl Asked {
+    /// The same with nothing in it that its sender made up: links by the names that we have for them too, alarm types of the
+    /// catalogue. For records of what was refused.
+    #[must_use]
+    pub fn in_our_words(mut self, our_links: &BTreeSet<String>) -> Self {
+        let ours = |link: &mut String| {
+            if !our_links.contains(link) {
+                UNKNOWN.clone_into(link);
+            }
+        };
+        match &mut self {
+            Self::Maintenance { links, .. } => {
+                links.iter_mut().for_each(ours);
+                links.dedup();
+            }
+            Self::EmergencyPriority { link, .. } => ours(link),
+            Self::IncidentHandOver { link, alarm_type, .. } => {
+                ours(link);
+                if Catalogue::get().alarm_type(alarm_type).is_none() {
+                    UNKNOWN.clone_into(alarm_type);
+                }
+            }
+        }
+        self
+    }
+
     /// Whether both ask for the same thing, be it in other words: maintenance of the same links at the same time, priority over one
     /// link, one kind of incident on it.
     #[must_use]

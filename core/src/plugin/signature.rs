@@ -148,7 +148,9 @@ pub fn signature_of(plugin: &Path, sha256: &str, trusted: &[(PathBuf, PublicKey)
 /// What a plugin's signature says of itself, checked by nobody, for a person.
 #[must_use]
 pub fn claimed(plugin: &Path) -> String {
-    let Ok(text) = read(&signature_file(plugin), limits::PLUGIN_SIGNATURE_BYTES) else { return Signature::None.to_string() };
+    let Ok(text) = read(&signature_file(plugin), limits::PLUGIN_SIGNATURE_BYTES) else {
+        return Signature::None.to_string();
+    };
     let text = String::from_utf8_lossy(&text);
     let kid = text.lines().find_map(|line| line.strip_prefix("key "));
     let kid = kid.filter(|kid| kid.len() < 64 && kid.bytes().all(|byte| byte.is_ascii_graphic()));

@@ -43,7 +43,7 @@ pub enum Happened {
     Expired(Entry),
     /// An operator of ours, or the peer, has withdrawn its own request.
     Withdrawn(Entry),
-    /// A peer's request was not taken.
+    /// A peer's request was not taken; what it asked for, in our words.
     Refused(OriginId, RequestId, Asked, RequestReason),
     /// A peer told an outcome of what we did not ask, or another one than before.
     Unexpected(OriginId),
@@ -433,6 +433,8 @@ impl Book {
         };
         self.remember_not_taken(peer, &id, Some(reason));
         let said = Said::Outcome { id: id.clone(), state: RequestState::Refused, reason: Some(reason) };
+        let none = BTreeSet::new();
+        let asked = asked.in_our_words(self.terms.get(peer).map_or(&none, |terms| &terms.links));
         let happened = vec![Happened::Refused(peer.clone(), id, asked, reason)];
         Plan { say: vec![(peer.clone(), said)], happened, ..Plan::default() }
     }
