@@ -32,6 +32,16 @@ pub struct VerifyArgs {
     key: Vec<PathBuf>,
 }
 
+/// A plugin that was signed, for programs.
+#[derive(Debug, Serialize)]
+struct Signed {
+    plugin: PathBuf,
+    /// File of the signature.
+    signature: PathBuf,
+    /// Name of the key.
+    key: String,
+}
+
 /// What is said of a plugin's signature, for programs.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,11 +55,22 @@ struct Verified {
 
 /// Signs each file.
 pub(super) fn sign(args: &SignArgs, output: &mut Output<'_>) -> CommandResult {
+    let mut signed = Vec::new();
     for plugin in &args.files {
-        let (file, kid) = signature::sign(plugin, &args.key).map_err(told)?;
-        output.line(&format!("{}: signed with the key {kid}: {}", plugin.display(), file.display()))?;
+        let (signature, key) = signature::sign(plugin, &args.key).map_err(told)?;
+        signed.push(Signed { plugin: plugin.clone(), signature, key });
     }
-    if !output.is_data() {
+    if output.is_data() {
+        output.document(&signed)?;
+    } else {
+        for one in &signed {
+            output.line(&format!(
+                "{}: signed with the key {}: {}",
+                one.plugin.display(),
+                one.key,
+                one.signature.display()
+            ))?;
+        }
         let public = args.key.with_extension("pub");
         for line in [
             "",

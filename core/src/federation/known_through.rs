@@ -14,11 +14,14 @@ pub struct OnTheWay {
     pub standing: Option<Standing>,
     /// How long ago anything came on the session with it, milliseconds; absent: there is none.
     pub heard_before_ms: Option<u64>,
+    /// Whether it is a neighbour of ours, with which there ought to be a session.
+    pub is_peer: bool,
 }
 
 impl OnTheWay {
     /// Whether it is not heard now. It counts as silent once more than half of its validity has passed, which is a refresh that did not
-    /// come: what it relays grows old as soon as it does itself, and whichever is seen first tells nothing.
+    /// come: what it relays grows old as soon as it does itself, and whichever is seen first tells nothing. Of who is no neighbour and tells
+    /// us nothing by right it is not known whether it is there: it counts as heard, so that nobody is excused by its name.
     #[must_use]
     pub fn is_silent(&self) -> bool {
         let validity = self.standing.map_or(u64::MAX, |seen| seen.valid_for_ms);
@@ -27,7 +30,9 @@ impl OnTheWay {
         }
         match self.standing {
             Some(Standing { freshness: Freshness::Fresh | Freshness::Indirect, age_ms, .. }) => age_ms > validity / 2,
-            _ => true,
+            Some(Standing { freshness: Freshness::Stale | Freshness::Unreachable, .. }) => true,
+            Some(Standing { freshness: Freshness::Withdrawn, .. }) | None => self.is_peer,
+            Some(Standing { freshness: Freshness::Excluded, .. }) => false,
         }
     }
 }
@@ -98,7 +103,7 @@ mod tests {
 
     fn seen(freshness: Freshness, age_ms: u64) -> OnTheWay {
         let standing = Standing { freshness, age_ms, valid_for_ms: 45_000, disputed: false };
-        OnTheWay { standing: Some(standing), heard_before_ms: None }
+        OnTheWay { standing: Some(standing), heard_before_ms: None, is_peer: false }
     }
 
     fn with_session(one: OnTheWay, heard_before_ms: u64) -> OnTheWay {
@@ -110,12 +115,16 @@ mod tests {
         assert!(!seen(Freshness::Indirect, 20_000).is_silent());
         assert!(seen(Freshness::Indirect, 30_000).is_silent());
         assert!(seen(Freshness::Unreachable, 200_000).is_silent());
-        // It has left in good order; with a session it tells this domain nothing, and relays.
-        assert!(seen(Freshness::Withdrawn, 0).is_silent());
+        // A neighbour that has left in good order; with a session it tells this domain nothing, and relays. Of one further away nothing is
+        // known: it may tell this domain nothing, and its name excuses nobody.
+        assert!(OnTheWay { is_peer: true, ..seen(Freshness::Withdrawn, 0) }.is_silent());
         assert!(!with_session(seen(Freshness::Withdrawn, 0), 2_000).is_silent());
+        assert!(!seen(Freshness::Withdrawn, 0).is_silent());
+        assert!(!seen(Freshness::Excluded, 0).is_silent());
         // One that is held keeps its session for a while.
         assert!(with_session(seen(Freshness::Fresh, 30_000), 30_000).is_silent());
-        assert!(OnTheWay { standing: None, heard_before_ms: None }.is_silent());
+        let unheard = OnTheWay { standing: None, heard_before_ms: None, is_peer: false };
+        assert!(!unheard.is_silent() && OnTheWay { is_peer: true, ..unheard }.is_silent());
     }
 
     #[test]

@@ -27,10 +27,9 @@ use crate::{
             AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary,
             ConfigurationView, ConnectionView, ExplanationView, Gauges, HandlerView, Health, HistoryError,
             HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView,
-            NetworkCursor, NetworkEntryView, NetworkFilter, PluginCounters, PluginView, PolicyView, ReloadStatusView,
-            ReloadView, ReportCursor, ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView,
-            StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor,
-            ValueFilter, ValueView,
+            NetworkCursor, NetworkEntryView, NetworkFilter, PluginView, PolicyView, ReloadStatusView, ReloadView,
+            ReportCursor, ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer,
+            StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter, ValueView,
         },
     },
     clock::Clock,
@@ -166,10 +165,6 @@ impl ManagerBackend {
             let silent = |alarm: &&Arc<Alarm>| alarm.key.alarm_type_id == SILENT && alarm.raised_by == "manager";
             summary.silent_since = alarms.iter().find(silent).map(|alarm| alarm.last_raised);
         }
-    }
-
-    fn counters(&self, plugin: &str) -> PluginCounters {
-        self.metrics.plugins.get(plugin).map_or_else(PluginCounters::default, |metrics| metrics.value().as_ref().into())
     }
 
     fn component_counts(&self) -> [ComponentCount; 7] {
@@ -478,35 +473,11 @@ impl Backend for ManagerBackend {
     }
 
     fn policies(&self) -> Vec<PolicyView> {
-        let view = |(active, loaded): (&crate::shard::ActivePolicy, &Arc<crate::plugin::LoadedPolicy>)| PolicyView {
-            name: active.config.name.clone(),
-            function: active.config.function,
-            plugin: active.config.plugin.to_string(),
-            version: loaded.description().version.clone(),
-            sha256: loaded.digest().to_owned(),
-            mode: active.config.mode,
-            applies_to: (&active.config.applies_to).into(),
-            config: active.config.config.clone(),
-            counters: self.counters(&active.config.name),
-            last_failure: described::last_failure(&self.metrics, &active.config.name),
-        };
-        let in_force = self.current.get();
-        in_force.plugins.set.policies.iter().zip(&in_force.plugins.policies).map(view).collect()
+        described::policies(&self.current.get().plugins, &self.metrics)
     }
 
     fn handlers(&self) -> Vec<HandlerView> {
-        let view = |(active, loaded): (&crate::shard::ActiveHandler, &Arc<crate::plugin::LoadedHandler>)| HandlerView {
-            name: active.config.name.clone(),
-            reference_point: active.config.reference_point,
-            plugin: active.config.plugin.to_string(),
-            version: loaded.description().version.clone(),
-            sha256: loaded.digest().to_owned(),
-            on_failure: active.config.on_failure,
-            counters: self.counters(&active.config.name),
-            last_failure: described::last_failure(&self.metrics, &active.config.name),
-        };
-        let in_force = self.current.get();
-        in_force.plugins.set.handlers.iter().zip(&in_force.plugins.handlers).map(view).collect()
+        described::handlers(&self.current.get().plugins, &self.metrics)
     }
 
     fn plugins(&self) -> Vec<PluginView> {

@@ -1,13 +1,14 @@
 //! Plugins and interfaces as the API shows them: what was configured, and what is loaded and served for it.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use super::plugins::Plugins;
 use crate::{
-    api::views::{ComponentCount, FailureView, InterfaceView, PluginView},
+    api::views::{ComponentCount, FailureView, HandlerView, InterfaceView, PluginCounters, PluginView, PolicyView},
     config::{Config, KeyExchange},
     model::{ReferencePoint, Timestamp},
-    plugin::{Identity, PluginDescription, signature::Signature},
+    plugin::{Identity, LoadedHandler, LoadedPolicy, PluginDescription, signature::Signature},
+    shard::{ActiveHandler, ActivePolicy},
     telemetry::metrics::Metrics,
 };
 
@@ -57,8 +58,45 @@ fn signature(identity: &Identity) -> String {
     identity.signature.as_ref().map_or_else(inside, ToString::to_string)
 }
 
+/// Handlers that are loaded, and what they did.
+pub(super) fn handlers(plugins: &Plugins, metrics: &Metrics) -> Vec<HandlerView> {
+    let view = |(active, loaded): (&ActiveHandler, &Arc<LoadedHandler>)| HandlerView {
+        name: active.config.name.clone(),
+        reference_point: active.config.reference_point,
+        plugin: active.config.plugin.to_string(),
+        version: loaded.description().version.clone(),
+        sha256: loaded.digest().to_owned(),
+        on_failure: active.config.on_failure,
+        counters: counters(metrics, &active.config.name),
+        last_failure: last_failure(metrics, &active.config.name),
+    };
+    plugins.set.handlers.iter().zip(&plugins.handlers).map(view).collect()
+}
+
+/// Policies that are loaded, and what they did.
+pub(super) fn policies(plugins: &Plugins, metrics: &Metrics) -> Vec<PolicyView> {
+    let view = |(active, loaded): (&ActivePolicy, &Arc<LoadedPolicy>)| PolicyView {
+        name: active.config.name.clone(),
+        function: active.config.function,
+        plugin: active.config.plugin.to_string(),
+        version: loaded.description().version.clone(),
+        sha256: loaded.digest().to_owned(),
+        mode: active.config.mode,
+        applies_to: (&active.config.applies_to).into(),
+        config: active.config.config.clone(),
+        counters: counters(metrics, &active.config.name),
+        last_failure: last_failure(metrics, &active.config.name),
+    };
+    plugins.set.policies.iter().zip(&plugins.policies).map(view).collect()
+}
+
+/// What a plugin did since the manager started.
+fn counters(metrics: &Metrics, plugin: &str) -> PluginCounters {
+    metrics.plugins.get(plugin).map_or_else(PluginCounters::default, |counted| counted.value().as_ref().into())
+}
+
 /// A plugin's last failed call.
-pub(super) fn last_failure(metrics: &Metrics, plugin: &str) -> Option<FailureView> {
+fn last_failure(metrics: &Metrics, plugin: &str) -> Option<FailureView> {
     let (at, text) = metrics.plugins.get(plugin)?.last_failure.load_full()?.as_ref().clone();
     Some(FailureView { time: Timestamp::of(at), text })
 }

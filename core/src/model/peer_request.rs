@@ -288,6 +288,7 @@ impl Asked {
         match &mut self {
             Self::Maintenance { links, .. } => {
                 links.iter_mut().for_each(ours);
+                links.sort_unstable();
                 links.dedup();
             }
             Self::EmergencyPriority { link, .. } => ours(link),

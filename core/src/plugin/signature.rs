@@ -69,6 +69,14 @@ pub enum SignatureError {
         /// Why.
         problem: KeyError,
     },
+    /// No manager would load it.
+    #[error("{} has more than {allowed} bytes, which is the most that a plugin may have", path.display())]
+    TooLarge {
+        /// Which.
+        path: PathBuf,
+        /// The limit.
+        allowed: u64,
+    },
     /// The machine gave no randomness, or the library failed.
     #[error("the library could not sign")]
     Library,
@@ -100,7 +108,11 @@ pub fn sign(plugin: &Path, key: &Path) -> Result<(PathBuf, String), SignatureErr
     let pem = read(key, limits::SIGNING_KEY_BYTES)?;
     let private =
         PrivateKey::from_pem(&pem).map_err(|problem| SignatureError::Key { path: key.to_owned(), problem })?;
-    let sha256 = hex(digest(&SHA256, &read(plugin, limits::PLUGIN_FILE_BYTES)?).as_ref());
+    let bytes = read(plugin, limits::PLUGIN_FILE_BYTES + 1)?;
+    if bytes.len() as u64 > limits::PLUGIN_FILE_BYTES {
+        return Err(SignatureError::TooLarge { path: plugin.to_owned(), allowed: limits::PLUGIN_FILE_BYTES });
+    }
+    let sha256 = hex(digest(&SHA256, &bytes).as_ref());
     let PublicKey { kid, algorithm, .. } = private.public();
     let mut text = signed_text(&sha256, kid, algorithm);
     let signature = private.sign(text.as_bytes()).ok_or(SignatureError::Library)?;
@@ -153,11 +165,16 @@ pub fn claimed(plugin: &Path) -> String {
     };
     let text = String::from_utf8_lossy(&text);
     let kid = text.lines().find_map(|line| line.strip_prefix("key "));
-    let kid = kid.filter(|kid| kid.len() < 64 && kid.bytes().all(|byte| byte.is_ascii_graphic()));
+    let kid = kid.filter(|kid| is_name(kid));
     kid.map_or_else(
         || "of no format that is known".to_owned(),
         |kid| format!("names the key {kid}; `qkdnm plugin verify` checks it"),
     )
+}
+
+/// Whether it can be the name of a key: nothing else of the file is repeated to people.
+fn is_name(kid: &str) -> bool {
+    kid.len() < 64 && kid.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn check(text: &[u8], sha256: &str, trusted: &[(PathBuf, PublicKey)]) -> Result<Signature, String> {
@@ -175,7 +192,8 @@ fn check(text: &[u8], sha256: &str, trusted: &[(PathBuf, PublicKey)]) -> Result<
         return Err(not_one());
     }
     let (signed, kid, algorithm, signature) = (line("sha256")?, line("key")?, line("algorithm")?, line("signature")?);
-    if lines.next().is_some() || ![EDDSA, ML_DSA].contains(&algorithm) {
+    let is_digest = signed.len() == 64 && signed.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if lines.next().is_some() || ![EDDSA, ML_DSA].contains(&algorithm) || !is_digest || !is_name(kid) {
         return Err(not_one());
     }
     if signed != sha256 {

@@ -111,7 +111,9 @@ pub fn recover(data_dir: &Path, faults: &Faults) -> Result<Recovered, StorageErr
     let new_symbols = symbols.from(symbols_in_db);
     let changes = tail.changes(JournalPosition((journal.next_block - 1) << 16 | 0xffff));
     db.reset((symbols_in_db, &new_symbols), &changes, tail.state.next_alarm_id)?;
-    let state = tail.state;
+    let mut state = tail.state;
+    // Shards write theirs at their own times.
+    state.quarantined.sort_by_key(|report| report.time);
     Ok(Recovered {
         symbols_in_db: symbols_in_db + new_symbols.len(),
         symbols,

@@ -119,11 +119,82 @@ fn check_language(language: Language) -> Result<(), CommandError> {
     )))
 }
 
+/// Names that would make a crate or a type that does not compile.
+const TAKEN: [&str; 62] = [
+    "abstract",
+    "alarm",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "config",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "description",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "handler",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "needs",
+    "override",
+    "policy",
+    "priv",
+    "problem",
+    "pub",
+    "qkdn-plugin",
+    "ref",
+    "return",
+    "sample",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "subject",
+    "super",
+    "symbol",
+    "symbols",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+    "unsafe",
+    "use",
+    "value",
+    "where",
+];
+
 fn check_name(name: &str) -> Result<(), CommandError> {
     let fits = name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.len() <= 64
         && !name.ends_with('-')
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    if TAKEN.contains(&name) {
+        return Err(usage(format!(
+            "`{name}` is a word of Rust or of the SDK: name the plugin after what it does, such as acme-{name}"
+        )));
+    }
     if fits {
         return Ok(());
     }

@@ -75,9 +75,10 @@ impl Node {
         repaired: bool,
         now: Now,
     ) -> Result<Taken, Fault> {
-        // What is said of its way is shown to people and decides nothing: a relay can lie about it.
+        // What is said of its way decides nothing here: a relay can lie about it. Names that nobody of the roster has are no way.
         document.hops = document.hops.min(self.settings.hops);
-        document.via.truncate(self.settings.hops as usize);
+        let ways = document.via.iter().take(self.settings.hops as usize);
+        document.via = ways.filter_map(|name| self.roster.name_of(name)).collect();
         self.within_limits(&document, &manifest)?;
         let direct = manifest.origin == *from;
         if !direct && (!self.may_relay(from, now.mono) || matches!(manifest.audience, Audience::Adjacent(_))) {

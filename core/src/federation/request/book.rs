@@ -498,6 +498,10 @@ impl Book {
             let same = entry.state == state && entry.reason == reason;
             return if same { Plan::default() } else { unexpected() };
         }
+        // What we have not withdrawn, nobody else has: our own plans stand.
+        if state == RequestState::Withdrawn && entry.state != RequestState::Withdrawn {
+            return unexpected();
+        }
         if entry.state == RequestState::Withdrawn && !ends_withdrawal(entry, state) {
             return Plan::default();
         }

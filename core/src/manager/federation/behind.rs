@@ -17,7 +17,11 @@ use crate::{
 impl Core {
     fn on_the_way(&self, domain: &OriginId) -> OnTheWay {
         let now = self.now().mono;
-        OnTheWay { standing: self.node.standing(domain, now), heard_before_ms: self.node.heard_before(domain, now) }
+        OnTheWay {
+            standing: self.node.standing(domain, now),
+            heard_before_ms: self.node.heard_before(domain, now),
+            is_peer: self.membership.peers.contains_key(domain),
+        }
     }
 
     /// By whom the newest of a domain came. By nobody of a peer: there is a way to it, on which it does not answer.

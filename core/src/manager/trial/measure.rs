@@ -4,7 +4,10 @@
 //! did it. Both take turns, so that what else the machine does falls on both. Measured is the call as a shard makes it;
 //! decoding, state and storage are left out.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
@@ -122,14 +125,21 @@ fn empty_config(trial: &Trial) -> serde_json::Value {
 /// An instance, and the recording's first report alone and its reports up to 64, from the beginning again if there are fewer.
 fn measured(mut trial: Trial, lines: &[String]) -> Result<Measured, TrialError> {
     let mut reports = Vec::new();
-    for line in lines.iter().take(BATCH_REPORTS) {
+    let policy = trial.plugins.policies.first().cloned();
+    let is_for_it = |report: &ReportBatch| {
+        let seen = |policy: &Arc<LoadedPolicy>| observations(policy.needs(), std::slice::from_ref(report));
+        policy.as_ref().is_none_or(|policy| !seen(policy).components.is_empty())
+    };
+    for line in lines {
         let mut report = ReportBatch::default();
-        if trial.decode(line, &mut report).is_ok() {
+        if trial.decode(line, &mut report).is_ok() && is_for_it(&report) {
             reports.push(report);
         }
+        if reports.len() == BATCH_REPORTS {
+            break;
+        }
     }
-    if let Some(policy) = trial.plugins.policies.first().cloned() {
-        reports.retain(|report| !observations(policy.needs(), std::slice::from_ref(report)).components.is_empty());
+    if let Some(policy) = policy {
         let (one, many) = sizes(&reports).ok_or(TrialError::NothingForIt)?;
         return policy_of(&policy, &one, &many);
     }
