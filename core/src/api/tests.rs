@@ -113,6 +113,7 @@ fn a_component_is_explained_before_it_is_known() {
     assert_eq!((&known["isKnown"], &known["handlers"][0]["why"]), (&json!(true), &json!("the first that matches")));
     assert_eq!(manager.get("/api/v1/components/mk/not-yet/explanation").ok()["isKnown"], false);
     assert_eq!(manager.get("/api/v1/components/mz/km-1/explanation").status, 404);
+    assert_eq!(manager.get("/api/v1/components/mk/km%051/explanation").status, 404);
 }
 
 #[test]

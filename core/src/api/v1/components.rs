@@ -96,7 +96,12 @@ pub(crate) async fn explain(
     Path((point, id)): Path<(String, String)>,
     Parameters(NoParameters {}): Parameters<NoParameters>,
 ) -> Result<Json<ExplanationView>, Problem> {
-    Ok(Json(state.backend.explanation(&params::component(&point, &id)?)))
+    let component = params::component(&point, &id)?;
+    // No component of the API's has such an ID, nor will one.
+    if component.id.as_str().chars().any(char::is_control) {
+        return Err(params::unknown_component(&component));
+    }
+    Ok(Json(state.backend.explanation(&component)))
 }
 
 /// Asks a component for a status report (Q.QKDN_Mk 7.2) and shows its answer.
