@@ -16,7 +16,9 @@ mod rules;
 mod signatures;
 mod under_load;
 
-use harness::{ManagerProcess, Settings};
+use std::{cell::OnceCell, path::PathBuf};
+
+use harness::{ManagerProcess, Settings, guests};
 use serde_json::Value;
 
 /// Has the manager take over what its settings say now, which must go well; what the manager says of it.
@@ -32,6 +34,22 @@ fn applied(manager: &ManagerProcess) -> Value {
 fn start(mut settings: Settings) -> ManagerProcess {
     settings.manager.push_str("reload_on_change = false\n");
     ManagerProcess::start(settings)
+}
+
+/// Starts a manager with a handler of its own in `guest.wasm`, in the folder that comes with it.
+fn start_with_guest() -> (ManagerProcess, PathBuf) {
+    let place = OnceCell::new();
+    let manager = ManagerProcess::start_with(|_, folder| {
+        let folder = place.get_or_init(|| folder.to_path_buf());
+        std::fs::copy(guests::wasm("guest-handler"), folder.join("guest.wasm")).unwrap();
+        let mut settings = Settings::one("mk", &["km-1"]).with(
+            "[[handlers]]\nname = \"guest\"\nreference_point = \"mk\"\nplugin = \"guest.wasm\"\nconfig = { names = \
+             [\"qber_ratio\"] }\n",
+        );
+        settings.manager = "reload_on_change = false\n".to_owned();
+        settings
+    });
+    (manager, place.into_inner().unwrap())
 }
 
 /// A policy that raises `key-store-low` below a fill level.

@@ -3,7 +3,7 @@
 use harness::{Closing, ManagerProcess, Settings, guests, performance, report, response_code};
 use serde_json::{Value, json};
 
-use crate::{applied, policy, start};
+use crate::{applied, policy, start, start_with_guest};
 
 fn fill(level: f64) -> Value {
     performance(json!({ "key_store_fill_ratio": level }))
@@ -173,19 +173,9 @@ fn a_handler_is_put_before_the_standard_one_changed_and_taken_away() {
 
 #[test]
 fn a_plugin_file_that_changed_is_taken_over_and_a_broken_one_is_refused() {
-    let file = std::cell::OnceCell::new();
-    let mut manager = ManagerProcess::start_with(|_, folder| {
-        let path = file.get_or_init(|| folder.join("guest.wasm"));
-        std::fs::copy(guests::wasm("guest-handler"), path).unwrap();
-        let mut settings = Settings::one("mk", &["km-1"]).with(
-            "[[handlers]]\nname = \"guest\"\nreference_point = \"mk\"\nplugin = \"guest.wasm\"\nconfig = { names = \
-             [\"qber_ratio\"] }\n",
-        );
-        settings.manager = "reload_on_change = false\n".to_owned();
-        settings
-    });
+    let (mut manager, folder) = start_with_guest();
     manager.expect_errors();
-    let file = file.get().unwrap();
+    let file = &folder.join("guest.wasm");
     let mut client = manager.connect("mk", "km-1");
     let mut ask = |qber: f64| {
         let answer = client.ask(&report("km-1", performance(json!({ "qber_ratio": qber }))));

@@ -2,10 +2,10 @@
 
 use std::{fs, path::Path};
 
-use harness::{ManagerProcess, Settings, binary, guests};
+use harness::{ManagerProcess, binary};
 use serde_json::{Value, json};
 
-use crate::applied;
+use crate::{applied, start_with_guest};
 
 fn qkdnm(arguments: &[&str]) -> (bool, String) {
     let output = std::process::Command::new(binary::qkdnm()).args(arguments).output().unwrap();
@@ -27,19 +27,9 @@ fn key(folder: &Path, name: &str) -> String {
 
 #[test]
 fn only_signed_plugins_are_loaded_once_that_is_required() {
-    let place = std::cell::OnceCell::new();
-    let mut manager = ManagerProcess::start_with(|_, folder| {
-        place.get_or_init(|| folder.to_path_buf());
-        fs::copy(guests::wasm("guest-handler"), folder.join("guest.wasm")).unwrap();
-        let mut settings = Settings::one("mk", &["km-1"]).with(
-            "[[handlers]]\nname = \"guest\"\nreference_point = \"mk\"\nplugin = \"guest.wasm\"\nconfig = { names = \
-             [\"qber_ratio\"] }\n",
-        );
-        settings.manager = "reload_on_change = false\n".to_owned();
-        settings
-    });
+    let (mut manager, folder) = start_with_guest();
     manager.expect_errors();
-    let folder = place.get().unwrap();
+    let folder = folder.as_path();
     assert_eq!((&shown(&manager)["signature"], &shown(&manager)["signedBy"]), (&json!("not signed"), &Value::Null));
     let wasm = folder.join("guest.wasm");
     let file = wasm.display().to_string();

@@ -2,13 +2,12 @@
 //!
 //! Works on files alone; no manager is asked.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use serde::Serialize;
 
 use super::{CommandError, CommandResult, Exit, Output};
-use crate::plugin::signature::{self, Signature, SignatureError, signature_of, trusted_keys};
+use crate::plugin::signature::{self, Signature, trusted_keys};
 
 /// Arguments of `plugin sign`.
 #[derive(Debug, clap::Args)]
@@ -57,7 +56,7 @@ struct Verified {
 pub(super) fn sign(args: &SignArgs, output: &mut Output<'_>) -> CommandResult {
     let mut signed = Vec::new();
     for plugin in &args.files {
-        let (signature, key) = signature::sign(plugin, &args.key).map_err(told)?;
+        let (signature, key) = signature::sign(plugin, &args.key).map_err(CommandError::usage)?;
         signed.push(Signed { plugin: plugin.clone(), signature, key });
     }
     if output.is_data() {
@@ -88,13 +87,12 @@ pub(super) fn sign(args: &SignArgs, output: &mut Output<'_>) -> CommandResult {
 /// Says whose signature each file carries; exit code 1 if one has none that is trusted.
 pub(super) fn verify(args: &VerifyArgs, output: &mut Output<'_>) -> CommandResult {
     let trusted = trusted_keys(&args.key).map_err(|problems| {
-        let texts: Vec<String> = problems.into_iter().map(|problem| with_cause(&problem)).collect();
+        let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
         CommandError::usage(anyhow::anyhow!(texts.join("\n")))
     })?;
     let mut all = Vec::new();
     for plugin in &args.files {
-        let sha256 = sha256(plugin)?;
-        let found = signature_of(plugin, &sha256, &trusted);
+        let (sha256, found) = signature::verify(plugin, &trusted).map_err(CommandError::usage)?;
         let key = match &found {
             Signature::Of { kid, .. } => Some(kid.clone()),
             _ => None,
@@ -109,18 +107,4 @@ pub(super) fn verify(args: &VerifyArgs, output: &mut Output<'_>) -> CommandResul
         }
     }
     Ok(if all.iter().all(|one| one.is_signed) { Exit::Success } else { Exit::Failure })
-}
-
-fn sha256(plugin: &Path) -> Result<String, CommandError> {
-    let read = std::fs::read(plugin);
-    let bytes = read.map_err(|error| CommandError::usage(anyhow::anyhow!("{}: {error}", plugin.display())))?;
-    Ok(signature::hex(digest(&SHA256, &bytes).as_ref()))
-}
-
-fn told(error: SignatureError) -> CommandError {
-    CommandError::usage(anyhow::anyhow!(with_cause(&error)))
-}
-
-fn with_cause(error: &SignatureError) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }

@@ -43,30 +43,50 @@ impl Matcher {
     /// Whether all that is given matches.
     #[must_use]
     pub fn matches(&self, component: &ComponentRef, card: &ComponentCard) -> bool {
-        (self.rule.reference_points.is_empty() || self.rule.reference_points.contains(&component.reference_point))
-            && any(&self.id, component.id.as_str())
-            && any(&self.vendor, &card.vendor)
-            && any(&self.model, &card.model)
-            && any(&self.site, &card.site)
-            && (self.tags.is_empty() || card.tags.iter().any(|tag| any(&self.tags, tag)))
+        self.unmet(component, card).is_none()
     }
 
     /// The first condition that keeps the rule from applying, for people. `None` where it applies.
     #[must_use]
     pub fn mismatch(&self, component: &ComponentRef, card: &ComponentCard) -> Option<Mismatch> {
-        let one = |facet, globs: &[WildMatch], wanted: &[String], found: &str| {
-            (!any(globs, found)).then(|| Mismatch::new(facet, wanted, &[found.to_owned()]))
-        };
-        let points: Vec<String> = self.rule.reference_points.iter().map(ToString::to_string).collect();
-        let is_of_point = points.is_empty() || self.rule.reference_points.contains(&component.reference_point);
-        (!is_of_point)
-            .then(|| Mismatch::new("reference_point", &points, &[component.reference_point.to_string()]))
-            .or_else(|| one("id", &self.id, &self.rule.id, component.id.as_str()))
-            .or_else(|| one("vendor", &self.vendor, &self.rule.vendor, &card.vendor))
-            .or_else(|| one("model", &self.model, &self.rule.model, &card.model))
-            .or_else(|| one("site", &self.site, &self.rule.site, &card.site))
-            .or_else(|| (!self.matches(component, card)).then(|| Mismatch::new("tags", &self.rule.tags, &card.tags)))
+        let rule = &self.rule;
+        let one = |facet, wanted: &[String], found: &str| Mismatch::new(facet, wanted, &[found.to_owned()]);
+        Some(match self.unmet(component, card)? {
+            Facet::ReferencePoint => {
+                let points: Vec<String> = rule.reference_points.iter().map(ToString::to_string).collect();
+                one("reference_point", &points, component.reference_point.as_str())
+            }
+            Facet::Id => one("id", &rule.id, component.id.as_str()),
+            Facet::Vendor => one("vendor", &rule.vendor, &card.vendor),
+            Facet::Model => one("model", &rule.model, &card.model),
+            Facet::Site => one("site", &rule.site, &card.site),
+            Facet::Tags => Mismatch::new("tags", &rule.tags, &card.tags),
+        })
     }
+
+    fn unmet(&self, component: &ComponentRef, card: &ComponentCard) -> Option<Facet> {
+        let points = &self.rule.reference_points;
+        let is_met = [
+            (Facet::ReferencePoint, points.is_empty() || points.contains(&component.reference_point)),
+            (Facet::Id, any(&self.id, component.id.as_str())),
+            (Facet::Vendor, any(&self.vendor, &card.vendor)),
+            (Facet::Model, any(&self.model, &card.model)),
+            (Facet::Site, any(&self.site, &card.site)),
+            (Facet::Tags, self.tags.is_empty() || card.tags.iter().any(|tag| any(&self.tags, tag))),
+        ];
+        is_met.into_iter().find(|(_, met)| !met).map(|(facet, _)| facet)
+    }
+}
+
+/// What a rule may ask for.
+#[derive(Clone, Copy, Debug)]
+enum Facet {
+    ReferencePoint,
+    Id,
+    Vendor,
+    Model,
+    Site,
+    Tags,
 }
 
 /// A condition that a component does not meet.

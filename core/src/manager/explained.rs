@@ -6,7 +6,7 @@
 use super::in_force::InForce;
 use crate::{
     api::views::{ExplanationView, RuleView},
-    config::PolicyMode,
+    config::{HandlerConfig, PolicyConfig, PolicyMode},
     dispatch::Matcher,
     model::ComponentRef,
 };
@@ -14,25 +14,20 @@ use crate::{
 /// The explanation for a component; `is_known`: whether the manager has met it.
 pub(super) fn explanation(in_force: &InForce, component: &ComponentRef, is_known: bool) -> ExplanationView {
     let card = in_force.rules.card(component);
-    let mut taken_by: Option<&str> = None;
-    let mut handlers = Vec::new();
-    for handler in &in_force.config.handlers {
-        if handler.reference_point != component.reference_point {
-            continue;
-        }
-        let mismatch = Matcher::new(&handler.matches).mismatch(component, &card);
-        let (applies, why) = match (mismatch, taken_by) {
-            (Some(mismatch), _) => (false, mismatch.to_string()),
-            (None, Some(first)) => (false, format!("it would match, and `{first}` stands before it")),
-            (None, None) => {
-                taken_by = Some(&handler.name);
-                (true, "the first that matches".to_owned())
-            }
+    let configured = &in_force.config.handlers;
+    let taken_by = configured.get(card.handler).map_or("", |handler| handler.name.as_str());
+    let handler = |(position, handler): (usize, &HandlerConfig)| {
+        let applies = position == card.handler;
+        let why = match Matcher::new(&handler.matches).mismatch(component, &card) {
+            Some(mismatch) => mismatch.to_string(),
+            None if applies => "the first that matches".to_owned(),
+            None => format!("it would match, and `{taken_by}` stands before it"),
         };
-        let plugin = handler.plugin.to_string();
-        handlers.push(RuleView { name: handler.name.clone(), plugin, applies, why });
-    }
-    let policy = |policy: &crate::config::PolicyConfig| {
+        RuleView { name: handler.name.clone(), plugin: handler.plugin.to_string(), applies, why }
+    };
+    let of_point = |(_, handler): &(usize, &HandlerConfig)| handler.reference_point == component.reference_point;
+    let handlers = configured.iter().enumerate().filter(of_point).map(handler).collect();
+    let policy = |policy: &PolicyConfig| {
         let mismatch = Matcher::new(&policy.applies_to).mismatch(component, &card);
         let (applies, why) = match (mismatch, policy.mode) {
             (Some(mismatch), _) => (false, mismatch.to_string()),

@@ -131,8 +131,7 @@ fn wrap(module: &[u8]) -> Result<Vec<u8>, String> {
 }
 
 /// Lower-case hex.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

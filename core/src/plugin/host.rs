@@ -11,7 +11,7 @@ use super::{
     log_gate::LogGate,
     native, schema,
     setup::{Setup, shortened},
-    signature::{Signature, SignatureError, signature_of, trusted_keys},
+    signature::{Signature, signature_of, trusted_keys},
     wasm::{self, wit::types},
 };
 use crate::{
@@ -182,7 +182,7 @@ impl PluginHost {
     ) -> Result<Option<Signature>, PluginError> {
         let (PluginSource::File(path) | PluginSource::Native(path)) = source else { return Ok(None) };
         let trusted = trusted_keys(&self.config.trusted_keys).map_err(|problems| {
-            let texts: Vec<String> = problems.iter().map(with_cause).collect();
+            let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
             PluginError::TrustedKeys(texts.join("; "))
         })?;
         let signature = signature_of(path, &artifact.digest, &trusted);
@@ -232,10 +232,6 @@ impl PluginHost {
         };
         Ok((artifact, loading))
     }
-}
-
-fn with_cause(error: &SignatureError) -> String {
-    std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }
 
 /// Why an instance cannot be had: its plugin took this configuration when it was loaded, and does not now.

@@ -14,7 +14,7 @@ use std::{
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-pub use super::artifact::hex;
+use super::artifact::hex;
 use crate::{
     config::limits,
     signing::{EDDSA, KeyError, ML_DSA, PrivateKey, PublicKey, verifies},
@@ -52,14 +52,14 @@ impl fmt::Display for Signature {
 #[derive(Debug, thiserror::Error)]
 pub enum SignatureError {
     /// A file cannot be read or written.
-    #[error("cannot {what} {}", path.display())]
+    #[error("cannot {what} {}: {error}", path.display())]
     File {
         /// `read` or `write`.
         what: &'static str,
         /// Which.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
     /// A key cannot be used.
     #[error("{}: {problem}", path.display())]
@@ -93,7 +93,16 @@ pub fn signature_file(plugin: &Path) -> PathBuf {
 fn read(path: &Path, most: u64) -> Result<Vec<u8>, SignatureError> {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
-    read.map(|_| bytes).map_err(|source| SignatureError::File { what: "read", path: path.to_owned(), source })
+    read.map(|_| bytes).map_err(|error| SignatureError::File { what: "read", path: path.to_owned(), error })
+}
+
+/// SHA-256 of a plugin's file, lower-case hex.
+fn digest_of(plugin: &Path) -> Result<String, SignatureError> {
+    let bytes = read(plugin, limits::PLUGIN_FILE_BYTES + 1)?;
+    if bytes.len() as u64 > limits::PLUGIN_FILE_BYTES {
+        return Err(SignatureError::TooLarge { path: plugin.to_owned(), allowed: limits::PLUGIN_FILE_BYTES });
+    }
+    Ok(hex(digest(&SHA256, &bytes).as_ref()))
 }
 
 fn signed_text(sha256: &str, kid: &str, algorithm: &str) -> String {
@@ -108,17 +117,13 @@ pub fn sign(plugin: &Path, key: &Path) -> Result<(PathBuf, String), SignatureErr
     let pem = read(key, limits::SIGNING_KEY_BYTES)?;
     let private =
         PrivateKey::from_pem(&pem).map_err(|problem| SignatureError::Key { path: key.to_owned(), problem })?;
-    let bytes = read(plugin, limits::PLUGIN_FILE_BYTES + 1)?;
-    if bytes.len() as u64 > limits::PLUGIN_FILE_BYTES {
-        return Err(SignatureError::TooLarge { path: plugin.to_owned(), allowed: limits::PLUGIN_FILE_BYTES });
-    }
-    let sha256 = hex(digest(&SHA256, &bytes).as_ref());
+    let sha256 = digest_of(plugin)?;
     let PublicKey { kid, algorithm, .. } = private.public();
     let mut text = signed_text(&sha256, kid, algorithm);
     let signature = private.sign(text.as_bytes()).ok_or(SignatureError::Library)?;
     text.push_str(&format!("signature {}\n", STANDARD.encode(signature)));
     let file = signature_file(plugin);
-    let failed = |source| SignatureError::File { what: "write", path: file.clone(), source };
+    let failed = |error| SignatureError::File { what: "write", path: file.clone(), error };
     // Under another name first: a manager may look at any moment.
     let fresh = file.with_extension("sig.new");
     let written = std::fs::File::create(&fresh).and_then(|mut to| {
@@ -147,11 +152,21 @@ pub fn trusted_keys(files: &[PathBuf]) -> Result<Vec<(PathBuf, PublicKey)>, Vec<
     if problems.is_empty() { Ok(keys) } else { Err(problems) }
 }
 
-/// Whose signature the plugin with this digest (SHA-256 in lower-case hex) carries.
-pub fn signature_of(plugin: &Path, sha256: &str, trusted: &[(PathBuf, PublicKey)]) -> Signature {
+/// SHA-256 of a plugin's file (lower-case hex), and whose signature it carries.
+///
+/// # Errors
+/// If the plugin cannot be read. What is the matter with its signature is no error.
+pub fn verify(plugin: &Path, trusted: &[(PathBuf, PublicKey)]) -> Result<(String, Signature), SignatureError> {
+    let sha256 = digest_of(plugin)?;
+    let signature = signature_of(plugin, &sha256, trusted);
+    Ok((sha256, signature))
+}
+
+/// Whose signature the plugin with this digest carries.
+pub(super) fn signature_of(plugin: &Path, sha256: &str, trusted: &[(PathBuf, PublicKey)]) -> Signature {
     match read(&signature_file(plugin), limits::PLUGIN_SIGNATURE_BYTES + 1) {
-        Err(SignatureError::File { source, .. }) if source.kind() == io::ErrorKind::NotFound => Signature::None,
-        Err(SignatureError::File { source, .. }) => Signature::Worthless(format!("cannot be read: {source}")),
+        Err(SignatureError::File { error, .. }) if error.kind() == io::ErrorKind::NotFound => Signature::None,
+        Err(SignatureError::File { error, .. }) => Signature::Worthless(format!("cannot be read: {error}")),
         Err(other) => Signature::Worthless(other.to_string()),
         Ok(text) => check(&text, sha256, trusted).unwrap_or_else(Signature::Worthless),
     }
@@ -235,8 +250,7 @@ mod tests {
         }
 
         fn seen(&self, trusted: &[PathBuf]) -> Signature {
-            let sha256 = hex(digest(&SHA256, &std::fs::read(&self.plugin).unwrap()).as_ref());
-            signature_of(&self.plugin, &sha256, &trusted_keys(trusted).unwrap())
+            verify(&self.plugin, &trusted_keys(trusted).unwrap()).unwrap().1
         }
     }
 

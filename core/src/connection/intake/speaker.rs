@@ -13,7 +13,10 @@ use crate::{
     connection::open_messages::Whose,
     dispatch::ComponentEntry,
     model::{ComponentId, ComponentRef, ReasonCode, Refusal},
-    wire::{Decoder, decode::MOST_OFFENCES},
+    wire::{
+        Decoder,
+        decode::{MOST_OFFENCES, key_material_refusal},
+    },
 };
 
 /// A component this connection has spoken for.
@@ -76,7 +79,7 @@ impl Intake {
         // The decoder notes only so many: behind exempt ones there may be others.
         let hidden = decoder.notes().key_material.get(MOST_OFFENCES - 1);
         let Some(path) = offending.or(hidden) else { return Ok(()) };
-        let sentence = format!("{path}: looks like key material, which never travels on a management interface");
+        let sentence = key_material_refusal(path);
         let concerned = Concerned::Component(speaker.entry.component.to_string());
         self.note("key-material-refused", "key-material", concerned, sentence.clone());
         Err((Whose::Known(Arc::clone(&speaker.entry)), Refusal::new(ReasonCode::Rejected, sentence)))

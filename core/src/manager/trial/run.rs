@@ -28,7 +28,7 @@ use crate::{
         ShardConfig,
         core::{ShardCore, Surroundings, Worked},
     },
-    wire::{DecodeOptions, Decoded, Decoder},
+    wire::{DecodeOptions, Decoded, Decoder, decode::key_material_refusal},
 };
 
 /// Where a recording begins that has no times: 2026-01-01T00:00:00Z.
@@ -179,8 +179,7 @@ impl Trial {
         let id =
             ComponentId::new(&component_id).map_err(|error| Refusal::new(ReasonCode::Malformed, error.to_string()))?;
         if let Some(path) = self.decoder.notes().key_material.first() {
-            let sentence = format!("{path}: looks like key material, which never travels on a management interface");
-            return Err(Refusal::new(ReasonCode::Rejected, sentence));
+            return Err(Refusal::new(ReasonCode::Rejected, key_material_refusal(path)));
         }
         let component = ComponentRef::new(self.point, id);
         let entry = self.registry.admit(&component, || self.config.rules.card(&component));

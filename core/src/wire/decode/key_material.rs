@@ -10,6 +10,12 @@ const PATH_BYTES: usize = 256;
 /// Names of key material, in lower case without `_` and `-`.
 const NAMES: [&str; 7] = ["key", "keys", "keyvalue", "keydata", "keymaterial", "keycontainer", "secretkey"];
 
+/// Why a report is refused that has key material at this place of it (PROTOCOL.md, "Key material").
+#[must_use]
+pub fn refusal_at(path: &str) -> String {
+    format!("{path}: looks like key material, which never travels on a management interface")
+}
+
 /// Whether an object key names key material, ignoring case, `_` and `-`.
 #[must_use]
 pub fn is_key_name(key: &str) -> bool {

@@ -27,7 +27,7 @@ mod walk;
 
 use std::borrow::Cow;
 
-pub use self::key_material::{MOST_OFFENCES, is_key_name};
+pub use self::key_material::{MOST_OFFENCES, is_key_name, refusal_at as key_material_refusal};
 use self::{
     envelope::Envelope,
     names::{NameTable, Prediction},
