@@ -36,6 +36,27 @@ struct OpenBatch {
     before: (usize, usize),
 }
 
+/// The answer that is given most: that a report without a `messageId` was accepted, as it was written last.
+#[derive(Debug, Default)]
+struct Said {
+    component: String,
+    line: Vec<u8>,
+}
+
+impl Said {
+    fn write(&mut self, out: &mut Vec<u8>, id: Option<&str>, component: &str, response: &Response) {
+        if id.is_some() || *response != Response::Success {
+            return encode::status_report_response(out, id, component, response);
+        }
+        if self.line.is_empty() || self.component != component {
+            self.line.clear();
+            encode::status_report_response(&mut self.line, None, component, response);
+            component.clone_into(&mut self.component);
+        }
+        out.extend_from_slice(&self.line);
+    }
+}
+
 /// Why a connection is to be closed in good order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Farewell(pub Refusal);
@@ -48,6 +69,7 @@ pub struct Intake {
     answers: Arc<AnswerBox>,
     /// Messages not answered yet.
     pub open: OpenMessages,
+    said: Said,
     /// Requests of the manager not answered yet.
     pub requests: OpenRequests,
     speakers: Vec<Speaker>,
@@ -88,6 +110,7 @@ impl Intake {
             peer,
             answers,
             open: OpenMessages::default(),
+            said: Said::default(),
             requests: OpenRequests::default(),
             speakers: Vec::new(),
             speakers_by_id: HashMap::new(),
@@ -278,9 +301,8 @@ impl Intake {
 
     /// Finishes a message and writes the answers that may go now.
     pub fn finish(&mut self, slot: u32, response: Response, out: &mut Vec<u8>) {
-        self.open.finish(slot, response, |id, component, response| {
-            encode::status_report_response(out, id, component, response)
-        });
+        let said = &mut self.said;
+        self.open.finish(slot, response, |id, component, response| said.write(out, id, component, response));
     }
 
     fn report(&mut self, message_id: Option<&str>, component_id: &str, decoder: &mut Decoder, out: &mut Vec<u8>) {

@@ -27,6 +27,8 @@ pub struct PolicySlot {
     /// alike.
     alike: Vec<u32>,
     places: Vec<usize>,
+    /// Names at these places.
+    watched: Vec<u32>,
     subjects: HashMap<(u32, u32), u32>,
     keys: Vec<(u32, u32)>,
     states: Vec<f64>,
@@ -114,6 +116,7 @@ impl PolicySlot {
             wanted,
             alike: Vec::new(),
             places: Vec::new(),
+            watched: Vec::new(),
             subjects: HashMap::new(),
             keys: Vec::new(),
             states: Vec::new(),
@@ -273,24 +276,7 @@ impl PolicySlot {
                 alike_to = first;
                 self.look_at(names);
             }
-            for at in 0..self.places.len() {
-                let place = self.places.get(at).copied().unwrap_or(usize::MAX);
-                let sample = (names.get(place), resources.get(place), values.get(place));
-                let (Some(&name), Some(&resource), Some(&value)) = sample else { continue };
-                let of = if self.active.needs.per_component { 0 } else { resource };
-                if last.0 != (component, of) {
-                    let Some(subject) = self.subject(component, of) else {
-                        self.crowded_out += 1;
-                        continue;
-                    };
-                    last = ((component, of), self.place(subject));
-                }
-                let local = last.1;
-                self.seen.subject.push(local);
-                self.seen.names.push(name);
-                self.seen.values.push(value);
-                self.seen.sample_resources.push(resource);
-            }
+            self.show_samples(component, (names, resources, values), &mut last);
             if !objects.is_empty() {
                 objects = self.show_objects(batch, report, objects, context);
             }
@@ -300,6 +286,57 @@ impl PolicySlot {
         } else {
             Some(self.call(false, now, undo, position))
         }
+    }
+
+    /// Shows those of a report's samples that the policy watches; `last` is the subject of the sample before, with its place in
+    /// the call.
+    fn show_samples(
+        &mut self,
+        component: u32,
+        (names, resources, values): (&[u32], &[u32], &[f64]),
+        last: &mut ((u32, u32), u32),
+    ) {
+        let Some(&first) = self.places.first() else { return };
+        let resource = resources.get(first).copied().unwrap_or_default();
+        let is_same = |place: &usize| resources.get(*place) == Some(&resource);
+        if names.len() == values.len() && self.places.iter().all(is_same) {
+            // Mostly all of a report is about one part of the component.
+            let count = self.places.len();
+            let of = if self.active.needs.per_component { 0 } else { resource };
+            let Some(local) = self.local_of((component, of), last) else {
+                self.crowded_out += count as u64;
+                return;
+            };
+            self.seen.subject.extend(std::iter::repeat_n(local, count));
+            self.seen.names.extend_from_slice(&self.watched);
+            self.seen.sample_resources.extend(std::iter::repeat_n(resource, count));
+            self.seen.values.extend(self.places.iter().map(|&place| values.get(place).copied().unwrap_or_default()));
+            return;
+        }
+        for at in 0..self.places.len() {
+            let place = self.places.get(at).copied().unwrap_or(usize::MAX);
+            let sample = (names.get(place), resources.get(place), values.get(place));
+            let (Some(&name), Some(&resource), Some(&value)) = sample else { continue };
+            let of = if self.active.needs.per_component { 0 } else { resource };
+            let Some(local) = self.local_of((component, of), last) else {
+                self.crowded_out += 1;
+                continue;
+            };
+            self.seen.subject.push(local);
+            self.seen.names.push(name);
+            self.seen.values.push(value);
+            self.seen.sample_resources.push(resource);
+        }
+    }
+
+    /// The place in the call of the subject with this key, mostly that of the sample before; `None`: its component has as many
+    /// as it may.
+    fn local_of(&mut self, key: (u32, u32), last: &mut ((u32, u32), u32)) -> Option<u32> {
+        if last.0 != key {
+            let subject = self.subject(key.0, key.1)?;
+            *last = (key, self.place(subject));
+        }
+        Some(last.1)
     }
 
     /// Notes the places of names that the policy watches.
@@ -312,6 +349,8 @@ impl PolicySlot {
         let wanted = |name: &u32| self.wanted.get(*name as usize).copied().unwrap_or(false);
         self.places.clear();
         self.places.extend((0..names.len()).filter(|&place| names.get(place).is_some_and(wanted)));
+        self.watched.clear();
+        self.watched.extend(self.places.iter().filter_map(|&place| names.get(place)));
     }
 
     /// Shows the objects of one report, behind its samples; what belongs to later reports comes back.

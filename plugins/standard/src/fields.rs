@@ -1,25 +1,26 @@
 //! The keys of an extension object, read with the path of whatever is wrong.
 
-use serde_json::{Map, Value};
-
-use crate::time::{Instant, parse_rfc3339};
+use crate::{
+    json::{Number, Object, Value},
+    time::{Instant, parse_rfc3339},
+};
 
 /// An object and where it stands: `extension[2]`, or `extension[2].links[0]`.
 pub(crate) struct Fields<'a> {
     path: String,
-    keys: &'a Map<String, Value>,
+    keys: &'a Object<'a>,
 }
 
 impl<'a> Fields<'a> {
     /// The keys of the object at `path`.
-    pub(crate) fn new(path: String, keys: &'a Map<String, Value>) -> Self {
+    pub(crate) fn new(path: String, keys: &'a Object<'a>) -> Self {
         Self { path, keys }
     }
 
     /// Keys that every object may have: `resource` and `time`.
     pub(crate) fn check_common(&self) -> Result<(), String> {
         self.text("resource")?;
-        if self.keys.contains_key("time") {
+        if self.has("time") {
             self.required_time("time")?;
         }
         Ok(())
@@ -27,14 +28,14 @@ impl<'a> Fields<'a> {
 
     /// Whether a key is there.
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.keys.contains_key(key)
+        self.keys.get(key).is_some()
     }
 
     /// A text that may be absent.
     pub(crate) fn text(&self, key: &str) -> Result<Option<&'a str>, String> {
         match self.keys.get(key) {
             None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
+            Some(Value::Text(text)) => Ok(Some(text)),
             Some(_) => Err(self.problem(key, "expected a string")),
         }
     }
@@ -52,7 +53,7 @@ impl<'a> Fields<'a> {
     pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, String> {
         match self.keys.get(key) {
             None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(*flag)),
+            Some(Value::Flag(flag)) => Ok(Some(*flag)),
             Some(_) => Err(self.problem(key, "expected true or false")),
         }
     }
@@ -66,16 +67,17 @@ impl<'a> Fields<'a> {
 
     /// Whether a key that may be absent is there; if so, it is a whole number from 0.
     pub(crate) fn amount(&self, key: &str) -> Result<bool, String> {
-        let Some(value) = self.keys.get(key) else { return Ok(false) };
         let whole = |number: f64| number >= 0.0 && number.fract() == 0.0 && number <= EXACT;
-        if value.is_u64() || value.as_f64().is_some_and(whole) {
-            return Ok(true);
+        match self.keys.get(key) {
+            None => Ok(false),
+            Some(Value::Number(Number::Whole(_))) => Ok(true),
+            Some(Value::Number(Number::Other(number))) if whole(*number) => Ok(true),
+            Some(_) => Err(self.problem(key, "expected a whole number, 0 or more")),
         }
-        Err(self.problem(key, "expected a whole number, 0 or more"))
     }
 
     /// An object that must be there.
-    pub(crate) fn required_object(&self, key: &str) -> Result<&'a Map<String, Value>, String> {
+    pub(crate) fn required_object(&self, key: &str) -> Result<&'a Object<'a>, String> {
         match self.keys.get(key) {
             None => Err(self.problem(key, "is missing")),
             Some(Value::Object(object)) => Ok(object),
@@ -84,10 +86,10 @@ impl<'a> Fields<'a> {
     }
 
     /// The elements of a list, which may be absent.
-    pub(crate) fn list(&self, key: &str) -> Result<&'a [Value], String> {
+    pub(crate) fn list(&self, key: &str) -> Result<&'a [Value<'a>], String> {
         match self.keys.get(key) {
             None => Ok(&[]),
-            Some(Value::Array(list)) => Ok(list),
+            Some(Value::List(list)) => Ok(list),
             Some(_) => Err(self.problem(key, "expected an array")),
         }
     }
@@ -97,9 +99,9 @@ impl<'a> Fields<'a> {
         let list = self.list(key)?.iter().enumerate();
         Ok(list.map(move |(index, value)| {
             let path = format!("{}.{key}[{index}]", self.path);
-            match value.as_object() {
-                Some(keys) => Ok(Self::new(path, keys)),
-                None => Err(format!("{path}: expected an object")),
+            match value {
+                Value::Object(keys) => Ok(Self::new(path, keys)),
+                _ => Err(format!("{path}: expected an object")),
             }
         }))
     }

@@ -12,6 +12,7 @@ mod alarm;
 mod event;
 mod fields;
 mod inventory;
+mod json;
 mod limits;
 mod time;
 mod topology;
@@ -119,7 +120,7 @@ fn check_object(object: &Object, handled: &mut Handled) {
         return;
     }
     let path = format!("extension[{}]", object.index);
-    let parsed = serde_json::from_str(&object.text);
+    let parsed: Result<json::Object<'_>, _> = serde_json::from_str(&object.text);
     let checked = match &parsed {
         Err(error) => Err(format!("{path}: no JSON object: {error}")),
         Ok(keys) => {

@@ -1,6 +1,6 @@
 //! `topology` objects: nodes, links and routes.
 
-use crate::fields::Fields;
+use crate::{fields::Fields, json::Value};
 
 /// Checks a topology object.
 pub(crate) fn check(fields: &Fields<'_>) -> Result<(), String> {
@@ -29,7 +29,7 @@ pub(crate) fn check(fields: &Fields<'_>) -> Result<(), String> {
             return Err(route.problem("hops", "is missing"));
         }
         for (index, hop) in route.list("hops")?.iter().enumerate() {
-            if hop.as_str().is_none_or(str::is_empty) {
+            if !matches!(hop, Value::Text(id) if !id.is_empty()) {
                 return Err(route.problem(&format!("hops[{index}]"), "expected the id of a node or link"));
             }
         }

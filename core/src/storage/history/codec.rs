@@ -18,6 +18,12 @@ pub fn pack(samples: &[(i64, f64)]) -> Vec<u8> {
     let (mut time, mut step, mut bits) = (0_i64, 0_i64, 0_u64);
     for &(at, value) in samples {
         let new_step = at.wrapping_sub(time);
+        if new_step == step && bits == value.to_bits() {
+            // Nothing moved: most samples of most values.
+            time = at;
+            bytes.extend_from_slice(&[0, 0]);
+            continue;
+        }
         put_varint(&mut bytes, zigzag(new_step.wrapping_sub(step)));
         (time, step) = (at, new_step);
         let changed = bits ^ value.to_bits();

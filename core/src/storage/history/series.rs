@@ -93,6 +93,25 @@ impl Series {
         }
     }
 
+    /// Adds the samples of a run, which span `earliest` to `latest`: one by one unless the chunk holds them all in any case.
+    fn add_all(
+        &mut self,
+        times: &[i64],
+        (earliest, latest): (i64, i64),
+        values: impl Iterator<Item = f64>,
+        filling: &mut Filling,
+    ) {
+        let raw = &mut self.raw;
+        let (from, to) = (raw.from.min(earliest), raw.to.max(latest));
+        let fits = raw.items.len() + times.len() < HISTORY_CHUNK_SAMPLES && to.saturating_sub(from) < HISTORY_CHUNK_MS;
+        if fits && !raw.items.is_empty() {
+            raw.items.extend(times.iter().copied().zip(values));
+            (raw.from, raw.to, raw.is_dirty) = (from, to, true);
+            return;
+        }
+        times.iter().zip(values).for_each(|(&time, value)| self.add(time, value, filling));
+    }
+
     /// What stands in `raw` is done with; the next chunk keeps its room, since the next one will be as long.
     fn begin_chunk(&mut self) {
         let mut items = std::mem::take(&mut self.raw.items);
@@ -255,6 +274,8 @@ impl Store {
     /// may be.
     pub fn add_run(&mut self, run: &Run<'_>) -> u64 {
         let mut refused = 0;
+        let (Some(&earliest), Some(&latest)) = (run.times.iter().min(), run.times.iter().max()) else { return 0 };
+        let span = (earliest, latest);
         for (column, (&name, &resource)) in run.names.iter().zip(run.resources).enumerate() {
             let place = self.place((run.component, resource, name));
             let Some((place, series)) = place.and_then(|at| Some((at, self.series.get_mut(at as usize)?))) else {
@@ -265,10 +286,8 @@ impl Store {
                 series.is_listed = true;
                 self.dirty.push(place);
             }
-            let values = run.values.iter().skip(column).step_by(run.names.len());
-            for (&time, &value) in run.times.iter().zip(values) {
-                series.add(time, value, &mut self.filling);
-            }
+            let values = run.values.iter().skip(column).step_by(run.names.len()).copied();
+            series.add_all(run.times, span, values, &mut self.filling);
         }
         refused
     }
