@@ -176,6 +176,8 @@ pub struct Metrics {
     pub outward: super::outward::OutwardMetrics,
     /// What is exchanged with other domains.
     pub federation: super::federation::FederationMetrics,
+    /// Collectors, by name.
+    pub collectors: DashMap<String, Arc<super::collector::CollectorMetrics>>,
     /// Exporters of alarms, by name.
     pub exporters: DashMap<String, Arc<super::exporter::ExporterMetrics>>,
 }
