@@ -152,6 +152,11 @@ impl LoadedCollector {
         self.description.extra.iter().filter(|(name, _)| name == HTTP).map(|(_, host)| host.as_str())
     }
 
+    /// A capability was refused to it.
+    pub fn refused(&self) {
+        self.loading.setup.counters.capability_refusals.increment();
+    }
+
     /// An instance; its guest is made at the first call.
     #[must_use]
     pub fn instance(self: &Arc<Self>) -> CollectorInstance {

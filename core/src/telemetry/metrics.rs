@@ -89,6 +89,8 @@ pub struct PluginMetrics {
     pub failures: Counter,
     /// Log lines dropped.
     pub log_lines_dropped: Counter,
+    /// Times that a capability was refused that it had not asked for or was not granted.
+    pub capability_refusals: Counter,
     /// Verdicts not applied (shadow mode, limits).
     pub verdicts_dropped: Counter,
     /// The last call that failed: when, and why.

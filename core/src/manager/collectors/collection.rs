@@ -119,6 +119,7 @@ impl Means {
     }
 
     fn refused(&self, get: Get, refusal: &Refusal) -> Fetched {
+        self.loaded.refused();
         if let Some(counter) = self.metrics.requests_refused.get(refusal.index()) {
             counter.increment();
         }
