@@ -28,8 +28,8 @@ fn what_follows_from_the_recordings_of_the_vendor_is_what_it_wrote_down() {
     let kept = repository().join("examples/vendor-etsi015/recordings/a-day-of-a-node.mq.decisions.txt");
     let decisions = fs::read_to_string(kept).unwrap();
     for told in [
-        "raises critical mq/qkd-alice/5f2c link-down",
-        "clears mq/qkd-alice/5f2c link-down",
+        "raises critical mq/qkd-alice 5f2c link-down",
+        "clears mq/qkd-alice 5f2c link-down",
         "rejected: extension[0].phys_perf[0].value: a QBER of 4.1 is no share of bits",
     ] {
         assert!(decisions.contains(told), "{told}\n{decisions}");
