@@ -26,6 +26,7 @@
 
 // On the way of a status report.
 pub mod alarm;
+pub mod collect;
 pub mod connection;
 pub mod dispatch;
 pub mod export;

@@ -11,9 +11,9 @@ use std::{
     sync::OnceLock,
 };
 
-const PACKAGES: [&str; 3] = ["guest-exchange", "guest-handler", "guest-policy"];
+const PACKAGES: [&str; 4] = ["guest-collector", "guest-exchange", "guest-handler", "guest-policy"];
 
-/// The `.wasm` file (a core module) of a package in `tests/guests`: `guest-exchange`, `guest-handler` or `guest-policy`.
+/// The `.wasm` file (a core module) of a package in `tests/guests`: `guest-collector`, `guest-exchange`, `guest-handler` or `guest-policy`.
 ///
 /// # Panics
 /// If the guests do not build; the compiler's messages are in the panic's text.

@@ -15,6 +15,7 @@
 
 pub mod api;
 pub mod binary;
+pub mod examples;
 pub mod guests;
 pub mod log_guard;
 pub mod manager;

@@ -112,3 +112,29 @@ fn nothing_native_is_loaded_where_it_is_not_allowed() {
     let refused = load(&bench, &[], json!({})).err().unwrap().to_string();
     assert!(refused.contains("set `plugins.allow_native = true` if you trust it"), "{refused}");
 }
+
+/// Everything that crosses between the manager and a native library, once more where each access to memory is watched.
+#[test]
+fn what_crosses_to_native_plugins_touches_no_memory_that_it_should_not() {
+    let valgrind = std::env::var_os("QKDNM_VALGRIND").unwrap_or_else(|| "valgrind".into());
+    let is_there = std::process::Command::new(&valgrind).arg("--version").output().is_ok();
+    if !is_there {
+        println!("SKIPPED: valgrind is not installed (Debian: apt-get install valgrind); QKDNM_VALGRIND names another");
+        return;
+    }
+    let output = std::process::Command::new(&valgrind)
+        .args(["--quiet", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "--test-threads=1"])
+        .args([
+            "native::a_native_policy_keeps_its_state_with_the_manager",
+            "native::a_call_that_fails_says_why_and_the_next_goes_on",
+            "native::answers_that_break_the_rules_are_not_believed",
+            "native::texts_and_raw_extensions_reach_a_native_handler",
+        ])
+        .output()
+        .unwrap();
+    let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{told}");
+    assert!(told.contains("4 passed"), "{told}");
+}

@@ -6,7 +6,7 @@ use crate::sources::{Source, all, report};
 
 /// The parts of `core/src`, in the order in which a status report travels, and what each may use. `model`, and the limits
 /// in `config`, are for everybody. Nothing reaches back towards the network: answers travel by channel.
-const MAY_USE: [(&str, &[&str]); 24] = [
+const MAY_USE: [(&str, &[&str]); 25] = [
     ("model", &[]),
     ("config", &["telemetry"]),
     ("telemetry", &["config"]),
@@ -24,6 +24,8 @@ const MAY_USE: [(&str, &[&str]); 24] = [
     ("export", &["config", "alarm", "subscription"]),
     // Who may speak, what is believed, how it is written; the protocol itself uses nothing.
     ("federation", &["config", "wire", "signing"]),
+    // What collectors may have fetched, and how what they learn is said.
+    ("collect", &["config", "plugin", "wire"]),
     ("api", &["config", "telemetry", "alarm", "state", "storage", "wire"]),
     ("pki", &[]),
     ("signing", &[]),
@@ -48,6 +50,7 @@ const MAY_USE: [(&str, &[&str]); 24] = [
             "storage",
             "subscription",
             "export",
+            "collect",
             "federation",
             "api",
         ],
@@ -85,7 +88,7 @@ const ONLY_IN: [(&str, &[&str], &str); 13] = [
     ("rcgen", &["pki"], "certificates are made in one place"),
     ("rusqlite", &["storage"], "the database is behind storage"),
     ("axum", &["api"], "HTTP is served in one place"),
-    ("hyper", &["api", "manager"], "targets of exporters are spoken to in one place"),
+    ("hyper", &["api", "manager", "simulate"], "HTTP is spoken in few places"),
     ("ureq", &["cli", "demo"], "operator commands and the demonstration read the API, nothing else does"),
     ("clap", &["cli"], "the command line is read in one place"),
     ("comfy_table", &["cli"], "tables are for people at the command line"),
@@ -93,7 +96,7 @@ const ONLY_IN: [(&str, &[&str], &str); 13] = [
 ];
 
 /// Parts that take values and give values: no runtime, no sockets, no files.
-const PURE: [&str; 7] = ["model", "wire", "state", "alarm", "subscription", "export", "federation"];
+const PURE: [&str; 8] = ["model", "wire", "state", "alarm", "subscription", "export", "collect", "federation"];
 /// Folders inside of other parts that do so too.
 const PURE_FOLDERS: [&str; 3] =
     ["core/src/simulate/physics/", "core/src/simulate/description/", "core/src/simulate/world/"];

@@ -13,12 +13,12 @@ use super::{
     page::{Page, PageRequest},
     peer_request_desk::PeerRequestDesk,
     views::{
-        AlarmView, AuditEntryView, AuditFilter, ComponentDetail, ComponentFilter, ComponentSummary, ConfigurationView,
-        ExplanationView, Gauges, HandlerView, Health, HistoryError, HistoryFilter, HistoryView, InterfaceView,
-        LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, PluginView, PolicyView,
-        ReloadStatusView, ReloadView, ReportCursor, ReportView, ResourceCursor, ResourceDetail, ResourceFilter,
-        ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor,
-        ValueFilter,
+        AlarmView, AuditEntryView, AuditFilter, CollectorView, ComponentDetail, ComponentFilter, ComponentSummary,
+        ConfigurationView, ExplanationView, Gauges, HandlerView, Health, HistoryError, HistoryFilter, HistoryView,
+        InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, PluginView,
+        PolicyView, ReloadStatusView, ReloadView, ReportCursor, ReportView, ResourceCursor, ResourceDetail,
+        ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter,
+        UsageTotalView, ValueCursor, ValueFilter,
     },
 };
 use crate::{
@@ -146,6 +146,9 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What changed lately, for those who follow.
     fn events(&self) -> Arc<EventLog>;
+
+    /// Collectors, in the order of the configuration.
+    fn collectors(&self) -> Vec<CollectorView>;
 
     /// Exporters of alarms.
     fn exporters(&self) -> &dyn ExporterDesk;

@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::views::{
-    AlarmView, AuditEntryView, ComponentSummary, DisclosureView, DomainAlarmView, DomainComparisonView, DomainLinkView,
-    DomainView, EnrolmentView, ExporterView, HandlerView, HistoryPoint, InterfaceView, LastValueView,
+    AlarmView, AuditEntryView, CollectorView, ComponentSummary, DisclosureView, DomainAlarmView, DomainComparisonView,
+    DomainLinkView, DomainView, EnrolmentView, ExporterView, HandlerView, HistoryPoint, InterfaceView, LastValueView,
     NetworkChangeView, NetworkEntryView, PeerRequestView, PeerView, PluginView, PolicyView, ReportView, ResourceView,
     SubscriptionView, UsageTotalView,
 };
@@ -55,6 +55,10 @@ tabular! {
     NetworkEntryView: ["component", "kind", "resource", "name", "value", "since", "changed", "time"];
     NetworkChangeView: ["number", "at", "component", "kind", "resource", "name", "before", "after"];
     UsageTotalView: ["name", "intervals", "consumedBits", "suppliedKeys", "relayedBits", "from", "to"];
+    CollectorView: [
+        "name", "state", "components", "plugin", "collections", "collectionsFailed", "requests", "requestsFailed", "reports",
+        "reportsRefused", "lastSuccess", "failingSince", "lastError", "nextCollection", "intervalMs",
+    ];
     ExporterView: [
         "name", "kind", "state", "url", "pending", "parked", "firing", "eventsDelivered", "requestsFailed", "superseded",
         "lastSuccess", "failingSince", "lastError", "nextAttempt", "cursor", "delivered",

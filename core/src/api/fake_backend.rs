@@ -15,13 +15,13 @@ use super::{
     fake_components::{component, values},
     federation_desk::FederationDesk,
     views::{
-        AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentMatchView,
-        ComponentSummary, ConfigurationView, ExplanationView, FailureView, Gauges, HandlerView, Health, HistoryError,
-        HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView, NetworkCursor,
-        NetworkEntryView, NetworkFilter, NetworkLevel, PluginCounters, PluginView, PolicyView, ReloadResult,
-        ReloadStatusView, ReloadView, ReportCursor, ReportOutcome, ReportView, ResourceCursor, ResourceDetail,
-        ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter,
-        UsageTotalView, ValueCursor, ValueFilter, ValueView,
+        AlarmView, AuditEntryView, AuditFilter, CollectorView, ComponentCount, ComponentDetail, ComponentFilter,
+        ComponentMatchView, ComponentSummary, ConfigurationView, ExplanationView, FailureView, Gauges, HandlerView,
+        Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView,
+        NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, NetworkLevel, PluginCounters, PluginView,
+        PolicyView, ReloadResult, ReloadStatusView, ReloadView, ReportCursor, ReportOutcome, ReportView,
+        ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView,
+        UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter, ValueView,
     },
 };
 use crate::{
@@ -248,6 +248,16 @@ impl Backend for FakeBackend {
 
     fn federation(&self) -> &dyn FederationDesk {
         &super::fake_federation::FakeFederation
+    }
+
+    fn collectors(&self) -> Vec<CollectorView> {
+        let text = r#"{"name":"kme-1","components":["mk/kme-1"],"plugin":"plugins/collector-etsi014.wasm","sha256":"ab",
+            "state":"failing","hosts":[{"name":"kme","url":"https://kme-1.example.net:443/","askedFor":true}],
+            "notGranted":[],"intervalMs":10000,"collections":9,"collectionsFailed":2,"requests":9,"requestsFailed":2,
+            "requestsRefused":[{"why":"keys","requests":1}],"reports":7,"reportsRefused":0,
+            "lastSuccess":"2026-11-26T07:59:00Z","failingSince":"2026-11-26T07:59:30Z","lastError":"status 503",
+            "lastErrorTime":"2026-11-26T07:59:30Z","lastRefusal":null,"nextCollection":"2026-11-26T08:00:01Z"}"#;
+        vec![serde_json::from_str(text).unwrap()]
     }
 
     fn exporters(&self) -> &dyn ExporterDesk {

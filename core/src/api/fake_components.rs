@@ -87,6 +87,7 @@ pub(super) fn explanation(component: &ComponentRef, is_known: bool) -> Explanati
         why: "the first that matches".into(),
     };
     ExplanationView {
+        collector: None,
         component: component.clone(),
         is_known,
         configured: is_known,

@@ -23,6 +23,7 @@ use super::{
 use crate::{
     model::{ReasonCode, ReferencePoint, Severity},
     telemetry::{
+        collector::CollectorMetrics,
         exporter::ExporterMetrics,
         metrics::{Counter, InterfaceMetrics, Metrics, PluginMetrics},
         outward::OutwardMetrics,
@@ -57,6 +58,7 @@ impl Collector for Snapshot {
         self.network(&mut out)?;
         self.outward(&mut out)?;
         self.plugins(&mut out)?;
+        self.collectors(&mut out)?;
         self.exporters(&mut out)?;
         self.enrolment(&mut out)?;
         self.federation(&mut out)?;
@@ -91,6 +93,20 @@ const PLUGIN_COUNTERS: [(&str, &str, CounterOf<PluginMetrics>); 5] = [
     ("qkdn_plugin_reports_passed", "Reports passed to a plugin.", |m| &m.reports),
     ("qkdn_plugin_log_lines_dropped", "Log lines of a plugin beyond its rate.", |m| &m.log_lines_dropped),
     ("qkdn_plugin_verdicts_dropped", "Verdicts of a plugin that were not applied.", |m| &m.verdicts_dropped),
+];
+
+/// Why requests of collectors are not sent; a test holds it against `collect`.
+const COLLECTOR_REFUSALS: [&str; 5] = ["not-asked", "not-granted", "keys", "malformed", "too-many"];
+
+/// Counters of each collector.
+const COLLECTOR_COUNTERS: [(&str, &str, CounterOf<CollectorMetrics>); 7] = [
+    ("qkdn_collector_collections_begun", "Collections begun.", |m| &m.collections),
+    ("qkdn_collector_collections_failed", "Of those, failed.", |m| &m.collections_failed),
+    ("qkdn_collector_requests_sent", "Requests to the collector's hosts.", |m| &m.requests),
+    ("qkdn_collector_requests_failed", "Of those, without an answer that can be used.", |m| &m.requests_failed),
+    ("qkdn_collector_bytes_received", "Bytes of bodies received.", |m| &m.bytes),
+    ("qkdn_collector_reports_made", "Status reports handed in.", |m| &m.reports),
+    ("qkdn_collector_reports_refused", "Of those, refused.", |m| &m.reports_refused),
 ];
 
 /// Counters of each exporter of alarms.
@@ -258,6 +274,29 @@ impl Snapshot {
             "Subscriptions that components serve now.",
             [(Vec::new(), granted)],
         )
+    }
+
+    fn collectors(&self, out: &mut Writer<'_>) -> fmt::Result {
+        let of = |name: &str| vec![("collector", name.to_owned())];
+        let collectors = &self.metrics.collectors;
+        for (name, help, counter) in COLLECTOR_COUNTERS {
+            out.counter(name, help, collectors.iter().map(|entry| (of(entry.key()), counter(entry.value()).get())))?;
+        }
+        let mut refused = Vec::new();
+        for entry in collectors {
+            for (why, counter) in COLLECTOR_REFUSALS.iter().zip(&entry.value().requests_refused) {
+                let labels = vec![("collector", entry.key().clone()), ("reason", (*why).to_owned())];
+                refused.push((labels, counter.get()));
+            }
+        }
+        let help = "Requests that a collector's plugin wanted and that were not sent.";
+        out.counter("qkdn_collector_requests_refused", help, refused)?;
+        let seconds = collectors.iter().map(|entry| {
+            #[expect(clippy::cast_precision_loss, reason = "a time for people")]
+            let seconds = entry.value().nanoseconds.get() as f64 / 1e9;
+            (of(entry.key()), seconds)
+        });
+        out.gauge("qkdn_collector_requests_seconds", "Time that requests took since the start.", seconds)
     }
 
     fn exporters(&self, out: &mut Writer<'_>) -> fmt::Result {

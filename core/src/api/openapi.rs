@@ -88,6 +88,7 @@ pub(crate) fn start() -> OpenApi {
         ("usage", "Consumed and supplied keys."),
         ("subscriptions", "Who subscribed to what at the manager."),
         ("federation", "Managers of other domains, and what is known of these."),
+        ("collectors", "Plugins that ask devices which do not report by themselves."),
         ("exporters", "Where alarms are sent to, and whether they arrive."),
         ("configuration", "Whether the files are in force, and putting them in force."),
         ("plugins", "Handlers, policies and the plugins behind them."),

@@ -22,8 +22,8 @@ use super::{
     openapi,
     problem::Problem,
     v1::{
-        alarms, audit, components, configuration, domains, enrolment, events, exporters, federation, history, manager,
-        network, peer_requests, reports, resources, subscriptions,
+        alarms, audit, collectors, components, configuration, domains, enrolment, events, exporters, federation,
+        history, manager, network, peer_requests, reports, resources, subscriptions,
     },
 };
 use crate::config::{Role, limits};
@@ -62,6 +62,8 @@ pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
         .routes(routes!(alarms::operate))
         .routes(routes!(configuration::show))
         .routes(routes!(configuration::status, configuration::reload))
+        .routes(routes!(collectors::list))
+        .routes(routes!(collectors::show))
         .routes(routes!(exporters::list))
         .routes(routes!(exporters::show))
         .routes(routes!(exporters::retry))

@@ -2,6 +2,7 @@
 
 pub(crate) mod alarms;
 pub(crate) mod audit;
+pub(crate) mod collectors;
 pub(crate) mod components;
 pub(crate) mod configuration;
 pub(crate) mod domains;

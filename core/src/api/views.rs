@@ -5,6 +5,7 @@
 
 pub mod alarm;
 pub mod audit;
+pub mod collector;
 pub mod component;
 pub mod crossing;
 pub mod enrolment;
@@ -24,6 +25,7 @@ pub mod subscription;
 
 pub use alarm::AlarmView;
 pub use audit::{AuditEntryView, AuditFilter};
+pub use collector::{CollectorHostView, CollectorState, CollectorView, RefusedRequests};
 pub use component::{
     ComponentDetail, ComponentFilter, ComponentSummary, ConnectionView, ReportedValue, UnknownView, ValueView,
 };

@@ -160,6 +160,10 @@ pub fn summary(config: &Config) -> String {
             peer.address.as_ref().map_or_else(|| "it dials".to_owned(), |address| format!("dialled at {address}"));
         lines.push(("peer", format!("{} of domain {}, {way}", peer.id, peer.origin.domain)));
     }
+    for one in &config.collectors {
+        let names: Vec<String> = one.components.iter().map(ToString::to_string).collect();
+        lines.push(("collector", format!("{} ({}, for {})", one.name, one.plugin, names.join(", "))));
+    }
     for exporter in &config.exporters {
         lines.push(("exporter", format!("{} ({}, to {})", exporter.name, exporter.kind, exporter.url)));
     }

@@ -220,11 +220,12 @@ impl Client {
 }
 
 /// Calls of the API that its answers point to, and the commands that make them.
-const CALLS: [(&str, &str); 13] = [
+const CALLS: [(&str, &str); 14] = [
     ("GET /api/v1/alarms lists", "`qkdnm alarm list --all` lists"),
     ("GET /api/v1/components lists", "`qkdnm component list` lists"),
     ("GET /api/v1/domains lists", "`qkdnm domain list` lists"),
     ("GET /api/v1/enrolments lists", "`qkdnm component list --waiting` lists"),
+    ("GET /api/v1/collectors lists", "`qkdnm collector list` lists"),
     ("GET /api/v1/exporters lists", "`qkdnm exporter list` lists"),
     ("GET /api/v1/handlers lists", "`qkdnm handler list` lists"),
     ("GET /api/v1/interfaces lists", "`qkdnm interface list` lists"),

@@ -175,6 +175,7 @@ fn explain(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -
         ("model", explained.model),
         ("site", explained.site),
         ("tags", explained.tags.join(", ")),
+        ("collected by", explained.collector.unwrap_or_default()),
     ])?;
     let row = |rule: RuleView| [if rule.applies { "yes" } else { "no" }.to_owned(), rule.name, rule.plugin, rule.why];
     output.line("")?;
@@ -222,6 +223,7 @@ fn show(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -> C
         ("Handler", detail.handler),
         ("Policies", detail.policies.join(", ")),
         ("Dialled at", detail.dial.unwrap_or_default()),
+        ("Collected by", summary.collector.unwrap_or_default()),
         ("Last report", time(summary.last_report)),
         ("Expected every", summary.expected_interval_ms.map(|ms| format!("{} s", ms / 1_000)).unwrap_or_default()),
         ("Silent since", summary.silent_since.map(|since| since.to_string()).unwrap_or_default()),

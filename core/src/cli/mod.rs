@@ -11,6 +11,7 @@ pub mod audit;
 pub mod bench;
 pub mod catalogue;
 pub mod check;
+pub mod collector;
 pub mod component;
 mod configuration;
 pub mod demo;
@@ -153,6 +154,9 @@ pub enum Command {
     /// What changes, as it changes.
     #[command(subcommand)]
     Event(event::Command),
+    /// Collectors, which ask devices: list them, show one.
+    #[command(subcommand)]
+    Collector(collector::Command),
     /// Exporters of alarms: list them, show one, send parked events again, try one.
     #[command(subcommand)]
     Exporter(exporter::Command),
@@ -251,6 +255,7 @@ impl Command {
             }
             Self::Subscription(command) => !matches!(command, subscription::Command::Remove { .. }),
             Self::Audit(command) => matches!(command, audit::Command::List(_)),
+            Self::Collector(_) => true,
             Self::Exporter(command) => matches!(command, exporter::Command::List | exporter::Command::Show { .. }),
             Self::Config(command) => {
                 matches!(command, configuration::Command::Status | configuration::Command::Show { .. })
@@ -298,6 +303,7 @@ pub fn dispatch(cli: Cli, output: &mut Output<'_>) -> CommandResult {
         Command::Component(command) => component::run(command, api, output),
         Command::Alarm(command) => alarm::run(command, api, output),
         Command::Event(command) => event::run(command, api, output),
+        Command::Collector(command) => collector::run(command, api, output),
         Command::Exporter(command) => exporter::run(command, api, output),
         Command::Peer(command) => federation::peer(command, api, output),
         Command::Domain(command) => federation::domain(command, api, output),

@@ -23,6 +23,7 @@ use crate::{
     model::ReferencePoint,
     simulate::{
         description::{self, Description, Plan},
+        devices::WantedDevice,
         running::{Asked, Certificates, Options, Progress, Running, Told, control, limits, prompt},
         site::{DOMAIN, MANAGER, READY_FILE, Site, Wanted},
     },
@@ -84,6 +85,13 @@ pub struct SimulateArgs {
     /// Seed of noise and random faults; instead of the file's
     #[arg(long)]
     pub seed: Option<u64>,
+    /// Offer a node as a device that has to be asked, over mutual TLS: etsi014:NODE=ADDRESS:PORT (a key management entity),
+    /// etsi015:NODE=ADDRESS:PORT (a software-defined QKD node over RESTCONF)
+    #[arg(long = "device", value_name = "KIND:NODE=ADDRESS")]
+    pub devices: Vec<WantedDevice>,
+    /// Only offer devices: no component reports, and no manager is needed; with --pki
+    #[arg(long, requires = "devices", conflicts_with_all = ["site", "manager"])]
+    pub only_devices: bool,
     /// How many times faster than the clock; instead of the file's
     #[arg(long, value_parser = speed)]
     pub speed: Option<f64>,
@@ -147,10 +155,12 @@ pub fn command(args: &SimulateArgs, output: &mut Output<'_>) -> CommandResult {
         length: args.length,
         telling: TELLING,
         billing: BILLING,
+        devices: args.devices.clone(),
+        reports: !args.only_devices,
     };
     let running = Running::new(&description, plan, Certificates::open(&pki)?, options)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().thread_name("io").enable_all().build()?;
-    let ended = runtime.block_on(run(running, args, site.as_ref(), output));
+    let ended = runtime.block_on(run(running, args, (site.as_ref(), &pki), output));
     // The prompt may still wait for a line.
     runtime.shutdown_background();
     ended
@@ -275,7 +285,12 @@ fn tell(args: &SimulateArgs, line: &str, output: &mut Output<'_>) -> CommandResu
     Ok(if answer.starts_with("error: ") { Exit::Failure } else { Exit::Success })
 }
 
-async fn run(running: Running, args: &SimulateArgs, site: Option<&Site>, output: &mut Output<'_>) -> CommandResult {
+async fn run(
+    mut running: Running,
+    args: &SimulateArgs,
+    (site, pki): (Option<&Site>, &Path),
+    output: &mut Output<'_>,
+) -> CommandResult {
     let listener =
         TcpListener::bind(args.control).await.with_context(|| format!("cannot listen on {}", args.control))?;
     let control = listener.local_addr()?;
@@ -287,6 +302,9 @@ async fn run(running: Running, args: &SimulateArgs, site: Option<&Site>, output:
     tokio::spawn(control::serve(listener, ask.clone()));
     std::thread::Builder::new().name("prompt".to_owned()).spawn(move || prompt(&ask))?;
     output.line(&format!("{}  control {control}  (`help` here, or --tell help elsewhere)", running.summary()))?;
+    for line in running.open_devices(&Certificates::open(pki)?).await.map_err(anyhow::Error::from)? {
+        output.line(&format!("device {line}"))?;
+    }
     let stop = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

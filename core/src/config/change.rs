@@ -213,7 +213,7 @@ fn token_keys(was: &TokenConfig, is: &TokenConfig) -> Vec<&'static str> {
 }
 
 /// Keys that are read at a start only, as in the file.
-const READ_AT_START: [&str; 16] = [
+const READ_AT_START: [&str; 17] = [
     "manager.id",
     "manager.domain",
     "manager.data_dir",
@@ -227,6 +227,7 @@ const READ_AT_START: [&str; 16] = [
     "storage.history.hour",
     "api.listen",
     "api.read_without_token",
+    "collectors",
     "exporters",
     "federation.name",
     "federation.refresh",
@@ -272,6 +273,12 @@ fn read_at_start(was: &Config, is: &Config) -> Vec<Setting> {
     compare("api.listen", was.api.listen.to_string(), is.api.listen.to_string());
     let readers = |config: &Config| config.api.read_without_token.as_str().to_owned();
     compare("api.read_without_token", readers(was), readers(is));
+    if was.collectors != is.collectors {
+        let names =
+            |config: &Config| config.collectors.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", ");
+        let (running, file) = (format!("as started ({})", names(was)), format!("as in the file ({})", names(is)));
+        settings.push(Setting { key: "collectors", running, file });
+    }
     if was.exporters != is.exporters {
         // Names only: addresses and files are nobody's business in a refusal.
         let names =

@@ -12,8 +12,9 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ComponentConfig, ComponentMatch, Config, FederationConfig, HandlerConfig, IdentityRule, InterfaceConfig,
-    PeerConfig, PluginSource, PolicyConfig, SeesRule, SubscriptionConfig, TlsConfig, TokenConfig,
+    CollectorConfig, ComponentConfig, ComponentMatch, Config, FederationConfig, HandlerConfig, HostConfig,
+    IdentityRule, InterfaceConfig, PeerConfig, PluginSource, PolicyConfig, SeesRule, SubscriptionConfig, TlsConfig,
+    TokenConfig,
     exporter::{ExporterConfig, ExporterFilter, SecretSource},
     federation::{LinkConfig, OriginConfig, ServiceConfig, SettlementConfig},
     quantity::{show_duration, show_size},
@@ -45,6 +46,7 @@ pub fn values(config: &Config, here: &Path) -> Value {
         "components": list(config.components.iter().map(component).collect()),
         "handlers": list(own.map(|one| shown.handler(one)).collect()),
         "policies": list(config.policies.iter().map(|one| shown.policy(one)).collect()),
+        "collectors": list(config.collectors.iter().map(|one| shown.collector(one)).collect()),
         "subscriptions": list(config.subscriptions.iter().map(subscription).collect()),
         "exporters": list(config.exporters.iter().map(|one| shown.exporter(one)).collect()),
         "federation": config.federation.as_ref().map(|one| shown.federation(one)),
@@ -260,6 +262,33 @@ impl Shown<'_> {
             "sha256": one.sha256,
             "applies_to": matching(&one.applies_to),
             "mode": one.mode,
+            "config": one.config,
+        })
+    }
+
+    fn collector(&self, one: &CollectorConfig) -> Value {
+        let host = |host: &HostConfig| {
+            let (scheme, tls) = (if host.url.https { "https" } else { "http" }, host.tls.as_ref());
+            let client = tls.and_then(|tls| tls.client.as_ref());
+            json!({
+                "name": host.name,
+                "url": format!("{scheme}://{}{}", host.url.authority(), host.url.path),
+                "trust_anchors": tls.map(|tls| self.paths(&tls.trust_anchors)),
+                "certificate": client.map(|(certificate, _)| self.path(certificate)),
+                "private_key": client.map(|(_, key)| self.path(key)),
+                "allow_tls12": tls.map(|tls| tls.allow_tls12),
+            })
+        };
+        let hosts: Vec<Value> = one.http.iter().map(host).collect();
+        json!({
+            "name": one.name,
+            "components": one.components.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "plugin": self.source(&one.plugin),
+            "sha256": one.sha256,
+            "http": if hosts.is_empty() { Value::Null } else { hosts.into() },
+            "interval": show_duration(one.interval),
+            "timeout": show_duration(one.timeout),
+            "retry_max": show_duration(one.retry_max),
             "config": one.config,
         })
     }

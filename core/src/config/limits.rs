@@ -385,6 +385,43 @@ pub const EXPORTER_BATCHES_AT_ONCE: usize = 256;
 /// How long a request under way may take to be answered when exporters stop.
 pub const EXPORTER_STOP: Duration = Duration::from_secs(2);
 
+/// Collectors.
+pub const COLLECTORS: usize = 256;
+/// Components of one collector.
+pub const COLLECTOR_COMPONENTS: usize = 64;
+/// Hosts that one collector may be granted.
+pub const COLLECTOR_HOSTS: usize = 16;
+/// `collectors.interval`
+pub const COLLECTOR_INTERVAL: Duration = Duration::from_secs(30);
+/// `collectors.timeout`
+pub const COLLECTOR_TIMEOUT: Duration = Duration::from_secs(5);
+/// `collectors.retry_max`, unless `interval` is longer.
+pub const COLLECTOR_RETRY_MAX: Duration = Duration::from_secs(300);
+/// A collection that is not over by then has failed.
+pub const COLLECTOR_COLLECTION: Duration = Duration::from_secs(60);
+/// Collections under way at once, all collectors together; the others wait for their turn.
+pub const COLLECTIONS_AT_ONCE: usize = 32;
+/// Calls of a collector in one collection.
+pub const COLLECTOR_ROUNDS: u32 = 8;
+/// Requests of one collection; further ones are refused.
+pub const COLLECTOR_REQUESTS: usize = 64;
+/// Reports of one collection; further ones are dropped, and the collection has failed.
+pub const COLLECTOR_REPORTS: usize = 64;
+/// Bytes that a collector may leave for its next call.
+pub const COLLECTOR_MEMORY_BYTES: usize = 64 * 1024;
+/// Bytes of the path of a collector's request.
+pub const COLLECTOR_PATH_BYTES: usize = 2 * 1024;
+/// Bytes of the body of an answer that a collector gets; a longer one is none.
+pub const COLLECTOR_ANSWER_BYTES: usize = 1024 * 1024;
+/// Bytes of the head of such an answer, and its headers.
+pub const COLLECTOR_HEAD_BYTES: usize = 16 * 1024;
+/// See [`COLLECTOR_HEAD_BYTES`].
+pub const COLLECTOR_HEADERS: usize = 64;
+/// Bytes between a collector and the interface that it reports to.
+pub const COLLECTOR_PIPE_BYTES: usize = 64 * 1024;
+/// How long a collector waits for the manager to answer a report.
+pub const COLLECTOR_ANSWER_WAIT: Duration = Duration::from_secs(30);
+
 /// `federation.refresh`
 pub const FEDERATION_REFRESH: Duration = Duration::from_secs(15);
 /// Messages of peers waiting for the federation's thread; beyond it a report of a peer is answered `overloaded`.

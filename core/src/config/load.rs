@@ -27,8 +27,16 @@ use super::{
 /// Folder beside the main file with further files.
 const FOLDER: &str = "conf.d";
 /// Lists of tables that several files may add to. Each table has an `id` or `name`; one that occurs twice is an error.
-const LISTS: [&[&str]; 7] =
-    [&["components"], &["handlers"], &["policies"], &["subscriptions"], &["exporters"], &["peers"], &["api", "tokens"]];
+const LISTS: [&[&str]; 8] = [
+    &["components"],
+    &["handlers"],
+    &["policies"],
+    &["collectors"],
+    &["subscriptions"],
+    &["exporters"],
+    &["peers"],
+    &["api", "tokens"],
+];
 const PREFIX: &str = "QKDNM";
 const SEPARATOR: &str = "__";
 
@@ -57,6 +65,8 @@ pub enum PluginKind {
     Policy,
     /// The file of an exchange policy.
     Exchange,
+    /// `[[collectors]]`
+    Collector,
 }
 
 /// What a plugin, or its loading, finds wrong with an entry.
@@ -239,6 +249,7 @@ impl Loaded {
             PluginKind::Handler => &self.places.handlers,
             PluginKind::Policy => &self.places.policies,
             PluginKind::Exchange => &self.places.exchange,
+            PluginKind::Collector => &self.places.collectors,
         };
         let entry = entries.get(name)?;
         Some(match (pointer, &entry.config) {
@@ -270,6 +281,7 @@ impl Loaded {
                 PluginKind::Handler => ("handler", &complaint.name),
                 PluginKind::Policy => ("policy", &complaint.name),
                 PluginKind::Exchange => ("exchange policy", &complaint.name),
+                PluginKind::Collector => ("collector", &complaint.name),
             };
             let message = format!("{kind} `{name}`: {}", complaint.message);
             match self.locate(complaint.kind, name, complaint.pointer.as_deref()) {
@@ -345,7 +357,7 @@ fn check_path(path: &str, name: &str, place: Place) -> Option<Problem> {
         ["storage", _] => keys::STORAGE,
         ["api", "listen"] => keys::API,
         ["federation", other] if !TABLES_OF_THE_FEDERATION.contains(other) => super::raw_federation::FEDERATION,
-        ["components" | "handlers" | "policies" | "subscriptions" | "exporters" | "peers", ..]
+        ["components" | "handlers" | "policies" | "collectors" | "subscriptions" | "exporters" | "peers", ..]
         | ["api", "tokens", ..]
         | ["federation", _, ..] => {
             let problem = Problem::error(place, format!("environment variable {name} cannot set a list of tables"));

@@ -8,6 +8,7 @@ pub mod change;
 #[cfg(test)]
 mod change_tests;
 pub mod check;
+pub mod collector;
 pub mod contract;
 pub mod difference;
 pub mod effective;
@@ -25,6 +26,7 @@ mod origin_tests;
 pub mod problem;
 pub mod quantity;
 pub mod raw;
+pub mod raw_collector;
 pub mod raw_exchange;
 pub mod raw_exporter;
 pub mod raw_federation;
@@ -43,6 +45,7 @@ pub mod tree;
 pub mod written_out;
 
 pub use change::Change;
+pub use collector::{CollectorConfig, HostConfig};
 pub use exporter::ExporterConfig;
 pub use federation::{ExchangeConfig, FederationConfig, PeerConfig};
 pub use load::{Examined, Loaded, PluginConfigProblem, PluginKind, load};
@@ -72,6 +75,8 @@ pub struct Config {
     pub handlers: Vec<HandlerConfig>,
     /// `[[policies]]`
     pub policies: Vec<PolicyConfig>,
+    /// `[[collectors]]`
+    pub collectors: Vec<CollectorConfig>,
     /// `[[subscriptions]]`
     pub subscriptions: Vec<SubscriptionConfig>,
     /// `[[exporters]]`

@@ -24,6 +24,7 @@ pub mod keys {
         "components",
         "handlers",
         "policies",
+        "collectors",
         "subscriptions",
         "exporters",
         "federation",
@@ -136,6 +137,7 @@ pub struct Raw {
     pub(super) components: Vec<RawComponent>,
     pub(super) handlers: Vec<RawHandler>,
     pub(super) policies: Vec<RawPolicy>,
+    pub(super) collectors: Vec<super::raw_collector::RawCollector>,
     pub(super) subscriptions: Vec<super::raw_subscription::RawSubscription>,
     pub(super) exporters: Vec<super::raw_exporter::RawExporter>,
     pub(super) federation: Option<super::raw_federation::RawFederation>,
@@ -311,6 +313,8 @@ pub fn read(table: &Table, found: &Found) -> Raw {
     raw.components = top.tables("components", keys::COMPONENT).iter().map(component).collect();
     raw.handlers = top.tables("handlers", keys::HANDLER).iter().map(|table| handler(table, found)).collect();
     raw.policies = top.tables("policies", keys::POLICY).iter().map(|table| policy(table, found)).collect();
+    let collectors = top.tables("collectors", super::raw_collector::COLLECTOR);
+    raw.collectors = collectors.iter().map(|table| super::raw_collector::collector(table, found)).collect();
     let subscriptions = top.tables("subscriptions", keys::SUBSCRIPTION);
     raw.subscriptions = subscriptions.iter().map(|table| super::raw_subscription::subscription(table, found)).collect();
     let exporters = top.tables("exporters", super::raw_exporter::EXPORTER);
@@ -416,7 +420,7 @@ pub(super) fn component_match(table: Option<TableReader<'_>>, found: &Found) -> 
     }
 }
 
-fn plugin_config(table: &TableReader<'_>, found: &Found) -> Option<Node> {
+pub(super) fn plugin_config(table: &TableReader<'_>, found: &Found) -> Option<Node> {
     let Entry { node, .. } = table.entry("config")?;
     if matches!(node.value, Value::Table(_)) {
         return Some(node.clone());

@@ -76,6 +76,7 @@ impl Maker<'_> {
             let kind = match table.name {
                 "handlers" => Some(PluginKind::Handler),
                 "policies" => Some(PluginKind::Policy),
+                "collectors" => Some(PluginKind::Collector),
                 _ => None,
             };
             let plugins = self.plugins.iter().enumerate().filter(|(_, plugin)| Some(plugin.kind) == kind);
@@ -119,7 +120,11 @@ impl Maker<'_> {
 
     /// `plugin`: one that is known, or a path.
     fn plugin(&self, table: &TableSpec) -> Value {
-        let kind = if table.name == "handlers" { PluginKind::Handler } else { PluginKind::Policy };
+        let kind = match table.name {
+            "handlers" => PluginKind::Handler,
+            "collectors" => PluginKind::Collector,
+            _ => PluginKind::Policy,
+        };
         let known: Vec<&str> =
             self.plugins.iter().filter(|plugin| plugin.kind == kind).map(|plugin| plugin.plugin.as_str()).collect();
         if known.is_empty() {
@@ -178,6 +183,7 @@ fn definition(plugin: &PluginSchema, position: usize) -> String {
         PluginKind::Handler => "handler",
         PluginKind::Policy => "policy",
         PluginKind::Exchange => "exchange",
+        PluginKind::Collector => "collector",
     };
     match plugin.plugin.strip_prefix("builtin:") {
         Some(name) => format!("{kind}-{name}"),

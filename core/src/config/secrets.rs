@@ -27,7 +27,7 @@ pub fn hidden(mut values: Value) -> Value {
             *url = format!("{before}?{HIDDEN}");
         }
     }
-    for list in ["/handlers", "/policies"] {
+    for list in ["/handlers", "/policies", "/collectors"] {
         for entry in tables(values.pointer_mut(list)) {
             if let Some(config) = entry.get_mut("config") {
                 hide_named(config);

@@ -241,6 +241,8 @@ impl Network {
             length: None,
             telling: LOOK / options.speed.max(1),
             billing: BILLING,
+            devices: Vec::new(),
+            reports: true,
         };
         let certificates = Certificates::open(&site.pki())?;
         let running = Running::new(site.description(), Arc::clone(site.plan()), certificates, wanted)?;

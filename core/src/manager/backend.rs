@@ -24,9 +24,9 @@ use crate::{
         event_log::EventLog,
         exporter_desk::ExporterDesk,
         views::{
-            AlarmView, AuditEntryView, AuditFilter, ComponentCount, ComponentDetail, ComponentFilter, ComponentSummary,
-            ConfigurationView, ConnectionView, ExplanationView, Gauges, HandlerView, Health, HistoryError,
-            HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView,
+            AlarmView, AuditEntryView, AuditFilter, CollectorView, ComponentCount, ComponentDetail, ComponentFilter,
+            ComponentSummary, ConfigurationView, ConnectionView, ExplanationView, Gauges, HandlerView, Health,
+            HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView,
             NetworkCursor, NetworkEntryView, NetworkFilter, PluginView, PolicyView, ReloadStatusView, ReloadView,
             ReportCursor, ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer,
             StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter, ValueView,
@@ -86,6 +86,8 @@ pub struct ManagerBackend {
     pub outward: Arc<super::outward::Outward>,
     /// Components that wait for approval.
     pub enrolment: super::enrolment::Enrolling,
+    /// Collectors.
+    pub collectors: Arc<super::collectors::Collectors>,
     /// Exporters of alarms.
     pub exporters: Arc<super::exporters::Exporters>,
     /// Reloads the configuration.
@@ -107,6 +109,7 @@ impl ManagerBackend {
         summary.configured = card.listed;
         summary.expected_interval_ms = card.expected_interval.map(|interval| interval.as_millis() as u64);
         summary.connection_count = entry.connections().len();
+        summary.collector = self.collectors.of(&entry.component);
         summary.likely_slips = entry.unfamiliar.likely_slips();
         if let Some(view) = view {
             summary.last_report = view.last_report;
@@ -543,6 +546,10 @@ impl Backend for ManagerBackend {
             Some(desk) => desk,
             None => &NoFederation,
         }
+    }
+
+    fn collectors(&self) -> Vec<CollectorView> {
+        self.collectors.list()
     }
 
     fn exporters(&self) -> &dyn ExporterDesk {

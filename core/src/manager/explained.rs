@@ -45,6 +45,12 @@ pub(super) fn explanation(in_force: &InForce, component: &ComponentRef, is_known
         model: card.model.clone(),
         site: card.site.clone(),
         tags: card.tags.clone(),
+        collector: in_force
+            .config
+            .collectors
+            .iter()
+            .find(|collector| collector.components.contains(component))
+            .map(|collector| format!("{} ({})", collector.name, collector.plugin)),
         handlers,
         policies: in_force.config.policies.iter().map(policy).collect(),
     }

@@ -12,12 +12,18 @@ use std::{
 
 use arc_swap::ArcSwap;
 use dashmap::DashMap;
-use tokio::sync::mpsc;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, DuplexStream},
+    sync::mpsc,
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     clock::{Clock, wall_time},
-    config::{Enrolment, limits::RETRY_UNAVAILABLE_MS},
+    config::{
+        Enrolment,
+        limits::{COLLECTOR_PIPE_BYTES, RETRY_UNAVAILABLE_MS},
+    },
     connection::{
         Concerned, ContextSlot, InterfaceContext, ManagerRequest, PeerConnection, SecurityNote, SecurityWatch,
         TurnedAway,
@@ -50,9 +56,26 @@ impl Interface {
     }
 }
 
+/// No address.
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), 0);
+
+/// A connection whose identity is settled.
+struct Arrived<S> {
+    stream: S,
+    peer: SocketAddr,
+    identity: Arc<Identity>,
+    point: ReferencePoint,
+    key_exchange: String,
+    /// Of the trust that it was checked under; `None`: the configuration vouches for it, and no certificate does.
+    trust_changes: Option<u64>,
+    dialled: bool,
+}
+
 /// A connection that is up.
 struct Live {
     identity: Arc<Identity>,
+    /// By the configuration: there is no certificate that could be revoked or end.
+    is_vouched_for: bool,
     point: ReferencePoint,
     cancel: CancellationToken,
     farewell: Arc<OnceLock<Refusal>>,
@@ -156,9 +179,53 @@ impl Connections {
 
     /// Serves a connection until it ends; `cancel` closes it in good order.
     async fn serve(self: Arc<Self>, accepted: Accepted, dialled: bool, cancel: CancellationToken) -> Option<End> {
-        let interface = self.interface(accepted.reference_point)?;
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
         let Accepted { stream, peer, identity, reference_point: point, permit, agreed, trust_changes } = accepted;
+        let key_exchange = agreed.key_exchange.to_owned();
+        let arrived =
+            Arrived { stream, peer, identity, point, key_exchange, trust_changes: Some(trust_changes), dialled };
+        let end = self.run(arrived, cancel).await;
+        drop(permit);
+        end
+    }
+
+    /// Connects a component that is collected to its interface by a pipe inside the process, under a name that the
+    /// configuration vouches for. The component's end of the pipe, and after how much silence the interface closes it.
+    ///
+    /// # Errors
+    /// If there is no such interface.
+    pub fn collect(
+        self: &Arc<Self>,
+        component: &ComponentRef,
+        collector: &str,
+        peer: Option<SocketAddr>,
+    ) -> Result<(DuplexStream, Duration), String> {
+        let point = component.reference_point;
+        let Some(interface) = self.interface(point) else {
+            return Err(format!("there is no interface {point} to report {component} to"));
+        };
+        let (theirs, stream) = tokio::io::duplex(COLLECTOR_PIPE_BYTES);
+        let arrived = Arrived {
+            stream,
+            peer: peer.unwrap_or(NOWHERE),
+            identity: Arc::new(Identity::of_collector(component, collector)),
+            point,
+            key_exchange: format!("collector {collector}"),
+            trust_changes: None,
+            dialled: false,
+        };
+        self.tasks.spawn(Arc::clone(self).run(arrived, self.cancel.child_token()));
+        let idle_timeout = interface.slot.hold().config.idle_timeout;
+        Ok((theirs, idle_timeout))
+    }
+
+    /// Runs a connection whose identity is settled until it ends.
+    async fn run<S>(self: Arc<Self>, arrived: Arrived<S>, cancel: CancellationToken) -> Option<End>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Arrived { stream, peer, identity, point, key_exchange, trust_changes, dialled } = arrived;
+        let interface = self.interface(point)?;
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (requests, waiting) = mpsc::channel(REQUEST_QUEUE);
         let (answers, farewell) = (Arc::new(AnswerBox::default()), Arc::new(OnceLock::new()));
         let live = Live {
@@ -167,7 +234,8 @@ impl Connections {
             cancel: cancel.clone(),
             farewell: Arc::clone(&farewell),
             answers: Arc::clone(&answers),
-            connected: self.connected(id, peer, agreed.key_exchange, requests),
+            is_vouched_for: trust_changes.is_none(),
+            connected: self.connected(id, peer, &key_exchange, requests),
             entries: Mutex::default(),
         };
         // Entered under the context that it is held for: a change of the configuration finds it, or comes before it.
@@ -189,8 +257,10 @@ impl Connections {
             // Somebody decided meanwhile, and may have looked at all connections before this one was among them.
             self.follow_decisions(|live| live.connected.id == id);
         }
-        tracing::debug!(interface = %point, %peer, subject = %identity.subject, key_exchange = agreed.key_exchange, "Connection opened.");
-        self.check_if_missed(id, &interface.trust, trust_changes);
+        tracing::debug!(interface = %point, %peer, subject = %identity.subject, key_exchange, "Connection opened.");
+        if let Some(trust_changes) = trust_changes {
+            self.check_if_missed(id, &interface.trust, trust_changes);
+        }
         let outlet = Arc::clone(&intake.outlet);
         let is_peer = point == ReferencePoint::Mx && entered.turned_away.is_none();
         if is_peer {
@@ -212,7 +282,6 @@ impl Connections {
             End::Closed(reason) => tracing::info!(interface = %point, %peer, reason, "Connection closed."),
             other => tracing::debug!(interface = %point, %peer, end = ?other, "Connection ended."),
         }
-        drop(permit);
         Some(end)
     }
 
@@ -308,6 +377,9 @@ impl Connections {
 
     /// Closes a connection that is no longer entitled; whether it did.
     fn close_unless_entitled(&self, live: &Live, now: Timestamp) -> bool {
+        if live.is_vouched_for {
+            return false;
+        }
         let Some(interface) = self.interface(live.point) else { return false };
         match interface.trust.still_entitled(&live.identity, now) {
             Ok(identity)
@@ -356,8 +428,7 @@ impl Connections {
         subject: &str,
         is_verified: bool,
     ) {
-        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let peer = peer.unwrap_or(nowhere);
+        let peer = peer.unwrap_or(NOWHERE);
         let identity = if subject.is_empty() { peer.ip().to_string() } else { subject.to_owned() };
         self.watch.note(SecurityNote {
             alarm_type: "authentication-failed",

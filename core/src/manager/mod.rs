@@ -8,6 +8,7 @@
 pub mod alarms;
 mod audit_trail;
 pub mod backend;
+pub mod collectors;
 pub mod contexts;
 mod described;
 pub mod doors;
@@ -36,6 +37,7 @@ pub mod start_error;
 pub mod subscriptions;
 pub mod trial;
 pub mod watch;
+mod web;
 
 pub use start::start;
 pub use start_error::StartError;

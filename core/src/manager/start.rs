@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use self::{doors::ClosedDoors, shards::Past};
 use super::{
-    Followers, Running,
+    Followers, Running, collectors,
     enrolment::Decided,
     events::{Events, Fan},
     federation::{Post, announced::Announced},
@@ -92,6 +92,7 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let symbols = Arc::clone(&recovered.symbols);
     let host = PluginHost::new(&config.plugins, Arc::clone(&metrics)).map_err(StartError::Engine)?;
     let plugins = load_plugins(&config, &host, &symbols)?;
+    let collectors = collectors::prepare(&config.collectors, &host)?;
     let registry = Arc::new(Registry::new(Arc::clone(&symbols), config.manager.shards));
     let (manager, board) = (format!("mx/{}", config.manager.id), Arc::new(AlarmBoard::default()));
     let (storage, announced) = (config.storage.clone(), Announced::default());
@@ -148,6 +149,7 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
         audit,
         audit_writer,
         lock,
+        collectors,
         shards,
     };
     shared.open(doors, parts, wishes, origin)
@@ -193,6 +195,8 @@ struct Parts {
     audit: Audit,
     audit_writer: crate::telemetry::audit::AuditWriter,
     lock: DataDir,
+    /// To be started once everything stands.
+    collectors: Vec<collectors::Prepared>,
     shards: Vec<(Mailbox, std::thread::JoinHandle<()>)>,
 }
 

@@ -36,6 +36,9 @@ pub enum StartError {
     /// Keys of this domain or of others, all of them.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Membership(Vec<MembershipError>),
+    /// Collectors.
+    #[error(transparent)]
+    Collectors(#[from] super::collectors::CollectorsError),
     /// Exporters of alarms.
     #[error(transparent)]
     Exporters(#[from] ExportersError),

@@ -1,4 +1,4 @@
-//! Connections to servers that are no components: an exporter's target, over TLS or, where the configuration says so, plain.
+//! Connections to servers that are no components: an exporter's target, a device that a collector asks, over TLS or, where the configuration says so, plain.
 //!
 //! In: host and port, and the trust of that one target. Out: a stream. The server's certificate must come from an anchor of
 //! the target, be valid and be made for the host's name, as the web has it; the manager shows a certificate only if one is
@@ -83,6 +83,17 @@ pub enum OutgoingStream {
     Plain(TcpStream),
     /// With it.
     Tls(Box<tokio_rustls::client::TlsStream<TcpStream>>),
+}
+
+impl OutgoingStream {
+    /// The address that it leads to.
+    #[must_use]
+    pub fn peer(&self) -> Option<std::net::SocketAddr> {
+        match self {
+            Self::Plain(stream) => stream.peer_addr().ok(),
+            Self::Tls(stream) => stream.get_ref().0.peer_addr().ok(),
+        }
+    }
 }
 
 /// Connects once. The caller bounds the time.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{
-    LoadedExchange, LoadedHandler, LoadedPolicy, PluginError, PluginFailure,
+    LoadedCollector, LoadedExchange, LoadedHandler, LoadedPolicy, PluginError, PluginFailure,
     artifact::{Artifact, Form},
     log_gate::LogGate,
     native, schema,
@@ -15,7 +15,7 @@ use super::{
     wasm::{self, wit::types},
 };
 use crate::{
-    config::{ExchangeConfig, HandlerConfig, PluginSource, PluginsConfig, PolicyConfig, limits},
+    config::{CollectorConfig, ExchangeConfig, HandlerConfig, PluginSource, PluginsConfig, PolicyConfig, limits},
     model::SymbolTable,
     telemetry::metrics::Metrics,
 };
@@ -147,6 +147,28 @@ impl PluginHost {
         };
         let start = start.map_err(|problem| loading.unusable(problem))?;
         LoadedExchange::load(loading, start)
+    }
+
+    /// Loads a collector and checks its configuration.
+    pub fn load_collector(&self, config: &CollectorConfig) -> Result<Arc<LoadedCollector>, PluginError> {
+        let (artifact, loading) = self.begin(&config.name, &config.plugin, config.sha256.as_deref(), &config.config)?;
+        let start = match artifact.form {
+            Form::Component => self.components.collector(artifact),
+            Form::Library => {
+                Err("is a native library: what speaks with devices has limits, so it has to be WebAssembly".to_owned())
+            }
+        };
+        let start = start.map_err(|problem| loading.unusable(problem))?;
+        let components = config.components.iter().map(ToString::to_string).collect();
+        LoadedCollector::load(loading, start, components)
+    }
+
+    /// What a collector says about itself, whatever it is going to be configured with.
+    pub fn describe_collector(&self, source: &PluginSource) -> Result<PluginDescription, PluginError> {
+        let (artifact, loading) = self.begin(&source.to_string(), source, None, &Value::Null)?;
+        let start = self.components.collector(artifact).map_err(|problem| loading.unusable(problem))?;
+        let mut instance = start(&loading.setup).map_err(|failure| loading.failed("start", failure))?;
+        loading.description(instance.describe().map_err(|failure| loading.failed("describe", failure))?)
     }
 
     /// What a handler says about itself, whatever it is going to be configured with.

@@ -18,14 +18,15 @@ use crate::{
     config::{
         ComponentMatch, FcapsFunction, HandlerConfig, OnFailure, PluginKind, PluginSource, PolicyConfig, PolicyMode,
     },
-    model::{Catalogue, ReferencePoint, Symbol, SymbolTable},
+    model::{Catalogue, ComponentId, ComponentRef, ReferencePoint, Symbol, SymbolTable},
 };
 
 /// Interfaces of the contract, and what a plugin is that exports them.
-const ROLES: [(&str, PluginKind); 3] = [
+const ROLES: [(&str, PluginKind); 4] = [
     ("qkdn:manager/handler@", PluginKind::Handler),
     ("qkdn:manager/policy@", PluginKind::Policy),
     ("qkdn:manager/exchange@", PluginKind::Exchange),
+    ("qkdn:manager/collector@", PluginKind::Collector),
 ];
 
 /// What a plugin is.
@@ -129,6 +130,7 @@ impl PluginHost {
         let described = match inspected.role {
             Some(PluginKind::Policy) => self.describe_policy(source),
             Some(PluginKind::Exchange) => self.describe_exchange(source),
+            Some(PluginKind::Collector) => self.describe_collector(source),
             // What is no plugin at all is told so by the way of a handler.
             Some(PluginKind::Handler) | None => self.describe_handler(source),
         };
@@ -146,6 +148,9 @@ impl PluginHost {
                 .load_handler(&handler_config(&source.to_string(), source, point, config), &symbols)
                 .map(|loaded| handler_needs(&loaded, &symbols)),
             Some(PluginKind::Exchange) => self.configure_exchange(source, config).map(|()| Vec::new()),
+            Some(PluginKind::Collector) => self
+                .load_collector(&collector_config(&source.to_string(), source, point, config))
+                .map(|loaded| vec![("http", loaded.hosts().collect::<Vec<_>>().join(", "))]),
             None => return,
         };
         match needs {
@@ -196,6 +201,28 @@ pub fn handler_config(name: &str, plugin: &PluginSource, point: ReferencePoint, 
         sha256: None,
         on_failure: OnFailure::Reject,
         allow_key_names: Vec::new(),
+        config: config.clone(),
+    }
+}
+
+/// The entry of a collector for some component of a reference point.
+#[must_use]
+pub(super) fn collector_config(
+    name: &str,
+    plugin: &PluginSource,
+    point: ReferencePoint,
+    config: &Value,
+) -> crate::config::CollectorConfig {
+    let component = ComponentId::new("example").map(|id| ComponentRef { reference_point: point, id });
+    crate::config::CollectorConfig {
+        name: name.to_owned(),
+        components: component.into_iter().collect(),
+        plugin: plugin.clone(),
+        sha256: None,
+        http: Vec::new(),
+        interval: crate::config::limits::COLLECTOR_INTERVAL,
+        timeout: crate::config::limits::COLLECTOR_TIMEOUT,
+        retry_max: crate::config::limits::COLLECTOR_RETRY_MAX,
         config: config.clone(),
     }
 }

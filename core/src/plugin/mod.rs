@@ -1,5 +1,5 @@
-//! Plugins: interface handlers, FCAPS policies and exchange policies, as WebAssembly components or trusted native libraries
-//! (contract: `wit/v0.1`).
+//! Plugins: interface handlers, FCAPS policies, exchange policies and collectors, as WebAssembly components or trusted native
+//! libraries (contract: `wit/v0.1`, and `wit/v0.2` for collectors).
 //!
 //! To the rest of the manager a plugin is one of the two traits below, made by a [`LoadedHandler`] or [`LoadedPolicy`]
 //! as often as there are shards. What comes in is flat arrays, what goes out is plain values that were checked against
@@ -7,7 +7,7 @@
 //! new one. Knows nothing of connections, storage or alarms.
 //!
 //! ```text
-//!   host       PluginHost: configuration entry -> LoadedHandler, LoadedPolicy, LoadedExchange
+//!   host       PluginHost: configuration entry -> LoadedHandler, LoadedPolicy, LoadedExchange, LoadedCollector
 //!     inspect    everything that is to be known about a plugin, for its author and its operator
 //!     artifact   builtin or file -> bytes -> digest
 //!     schema     configuration against the plugin's JSON Schema
@@ -15,6 +15,7 @@
 //!   handler    LoadedHandler and its calls
 //!   policy     LoadedPolicy and its calls
 //!   exchange   LoadedExchange and its calls; WebAssembly alone
+//!   collector  LoadedCollector and its calls; WebAssembly alone
 //!     setup      what every instance has: name, limits, log, counters
 //!     signature  who approved a plugin's bytes
 //!     answer     checks that answers fit their questions
@@ -27,6 +28,7 @@ use std::fmt;
 
 mod answer;
 mod artifact;
+mod collector;
 mod error;
 mod exchange;
 mod handler;
@@ -42,6 +44,7 @@ pub mod signature;
 mod vocabulary;
 mod wasm;
 
+pub use collector::{CollectedReport, CollectorInstance, Fetched, Get, LoadedCollector, Step, Turn};
 pub use error::PluginError;
 pub use exchange::{Direction, ExchangeInstance, LoadedExchange, Narrowed, Passage, Passed};
 pub use handler::{HandlerNeeds, LoadedHandler};

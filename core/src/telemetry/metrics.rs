@@ -89,6 +89,8 @@ pub struct PluginMetrics {
     pub failures: Counter,
     /// Log lines dropped.
     pub log_lines_dropped: Counter,
+    /// Times that a capability was refused that it had not asked for or was not granted.
+    pub capability_refusals: Counter,
     /// Verdicts not applied (shadow mode, limits).
     pub verdicts_dropped: Counter,
     /// The last call that failed: when, and why.
@@ -176,6 +178,8 @@ pub struct Metrics {
     pub outward: super::outward::OutwardMetrics,
     /// What is exchanged with other domains.
     pub federation: super::federation::FederationMetrics,
+    /// Collectors, by name.
+    pub collectors: DashMap<String, Arc<super::collector::CollectorMetrics>>,
     /// Exporters of alarms, by name.
     pub exporters: DashMap<String, Arc<super::exporter::ExporterMetrics>>,
 }

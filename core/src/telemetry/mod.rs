@@ -1,6 +1,7 @@
 //! What the manager tells about itself: counters, log, audit. Every part counts here; only `api` renders it.
 
 pub mod audit;
+pub mod collector;
 pub mod exporter;
 pub mod federation;
 pub mod logs;

@@ -1,4 +1,4 @@
-//! What wit-bindgen generates from `wit/v0.1`: one module a world, with the types of `types` and `host` shared.
+//! What wit-bindgen generates from `wit/v0.1` and `wit/v0.2`: one module a world, with the types of `types` and `host` shared.
 //!
 //! The records are re-exported where plugin authors meet them (`handler`, `policy`); the rest is used by the `register`
 //! macros only.
@@ -32,6 +32,20 @@ pub mod exchange_policy {
     wit_bindgen::generate!({
         path: "../../wit/v0.1",
         world: "exchange-policy",
+        pub_export_macro: true,
+        additional_derives: [PartialEq, Default],
+        with: {
+            "qkdn:manager/types@0.1.0": super::interface_handler::qkdn::manager::types,
+            "qkdn:manager/host@0.1.0": super::interface_handler::qkdn::manager::host,
+        },
+    });
+}
+
+/// World `device-collector` of `wit/v0.2`.
+pub mod collector {
+    wit_bindgen::generate!({
+        path: ["../../wit/v0.1", "../../wit/v0.2"],
+        world: "qkdn:manager/device-collector@0.2.0",
         pub_export_macro: true,
         additional_derives: [PartialEq, Default],
         with: {

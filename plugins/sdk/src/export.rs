@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 
+use crate::collector::{Collector, Step, Turn};
 use crate::exchange::{Exchange, Passage, Passed, Passing};
 use crate::handler::{self, Handled, Handler, Reports};
 use crate::policy::{self, Observations, Outcome, Policy, Seen, Symbols};
@@ -97,6 +98,20 @@ impl<P: Exchange> Slot<P> {
         let mut passing = Passing::new(these);
         self.with(|policy| policy.pass(&mut passing));
         passing.finish()
+    }
+}
+
+impl<P: Collector> Slot<P> {
+    /// WIT `collector.configure`.
+    pub fn configure_collector(&self, components: &[String], text: &str) -> Result<(), Vec<Problem>> {
+        log::install_panic_hook();
+        self.0.replace(Some(P::configure(components, config::parse(text)?)?));
+        Ok(())
+    }
+
+    /// WIT `collector.collect`.
+    pub fn collect(&self, turn: &Turn) -> Step {
+        self.with(|collector| collector.collect(turn))
     }
 }
 
@@ -213,6 +228,44 @@ macro_rules! register_exchange {
                 }
                 fn pass(these: wit::Passage) -> wit::Passed {
                     PLUGIN.with(|plugin| plugin.pass(these))
+                }
+            }
+
+    world::export!(Exported with_types_in world);
+        };
+    };
+}
+
+/// Makes a [`Collector`](crate::Collector) the plugin that this crate builds. One line in `lib.rs`; a crate registers one
+/// plugin. Built for anything but WebAssembly the line only checks that the type fits, so that tests run natively.
+#[macro_export]
+macro_rules! register_collector {
+    ($collector:ty) => {
+        const _: fn() -> $crate::Description = <$collector as $crate::Collector>::describe;
+        #[cfg(target_family = "wasm")]
+        #[allow(unsafe_code, reason = "the exports that wit-bindgen generates")]
+        const _: () = {
+            use world::exports::qkdn::manager0_2_0::collector as wit;
+            use $crate::bindings::collector as world;
+
+            ::std::thread_local! {
+                static PLUGIN: $crate::export::Slot<$collector> = const { $crate::export::Slot::new() };
+            }
+
+            struct Exported;
+
+            impl wit::Guest for Exported {
+                fn describe() -> $crate::Description {
+                    <$collector as $crate::Collector>::describe()
+                }
+                fn configure(
+                    components: ::std::vec::Vec<::std::string::String>,
+                    config: ::std::string::String,
+                ) -> ::std::result::Result<(), ::std::vec::Vec<$crate::Problem>> {
+                    PLUGIN.with(|plugin| plugin.configure_collector(&components, &config))
+                }
+                fn collect(turn: wit::Turn) -> wit::Step {
+                    PLUGIN.with(|plugin| plugin.collect(&turn))
                 }
             }
 

@@ -56,6 +56,9 @@ pub struct ComponentSummary {
     /// manager's start.
     #[serde(default)]
     pub likely_slips: usize,
+    /// The collector that asks for it, if it does not report by itself.
+    #[serde(default)]
+    pub collector: Option<String>,
 }
 
 /// A word of a component's reports that the catalogue does not have.
@@ -103,6 +106,7 @@ impl ComponentSummary {
             worst_alarm: None,
             raised_alarms: 0,
             likely_slips: 0,
+            collector: None,
         }
     }
 }

@@ -167,6 +167,9 @@ pub struct ExplanationView {
     pub site: String,
     /// As configured.
     pub tags: Vec<String>,
+    /// The collector that asks for it, if it does not report by itself.
+    #[serde(default)]
+    pub collector: Option<String>,
     /// The handlers of its reference point in their order; one applies: it takes the reports.
     pub handlers: Vec<RuleView>,
     /// The policies in their order; those that apply see what the component reports.

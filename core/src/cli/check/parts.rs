@@ -14,6 +14,7 @@ use crate::{
         source::Place,
     },
     manager::{
+        collectors::load_hosts,
         exporters::load_credentials,
         federation::membership::{membership, trust_sources},
     },
@@ -53,6 +54,7 @@ pub(super) fn problems(loaded: &Loaded) -> Vec<Problem> {
     problems.extend(own_names(loaded));
     problems.extend(alarm_types(loaded));
     problems.extend(exporters(loaded));
+    problems.extend(collectors(loaded));
     if let Err(keys) = membership(&loaded.config) {
         // A file that is not there was named already.
         let there = keys.into_iter().filter(|problem| problem.path.exists());
@@ -135,7 +137,23 @@ fn exporters(loaded: &Loaded) -> Vec<Problem> {
     problems
 }
 
-/// Loads every handler, policy and exchange policy; all complaints.
+/// Certificates and keys of collectors' hosts.
+fn collectors(loaded: &Loaded) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for config in &loaded.config.collectors {
+        // A file that is not there was named already.
+        if config.tls_files().any(|path| !path.exists()) {
+            continue;
+        }
+        let of = |text: String| Problem::nowhere(format!("collector {}: {text}", config.name));
+        let (loaded, warnings) = load_hosts(config);
+        problems.extend(warnings.into_iter().map(|text| Problem { level: Level::Warning, ..of(text) }));
+        problems.extend(loaded.err().into_iter().flatten().map(of));
+    }
+    problems
+}
+
+/// Loads every handler, policy, exchange policy and collector; all complaints.
 fn plugins(loaded: &Loaded) -> Vec<PluginConfigProblem> {
     let config = &loaded.config;
     // A check changes nothing: compiled code goes to a folder that is gone afterwards, unless there is a cache already.
@@ -165,5 +183,8 @@ fn plugins(loaded: &Loaded) -> Vec<PluginConfigProblem> {
     let exchange = config.exchange.iter().filter_map(|policy| {
         host.load_exchange(policy).err().map(|error| error.complaints(PluginKind::Exchange, &policy.name()))
     });
-    handlers.chain(policies).chain(exchange).flatten().collect()
+    let collectors = config.collectors.iter().filter(|one| is_there(&one.plugin)).filter_map(|one| {
+        host.load_collector(one).err().map(|error| error.complaints(PluginKind::Collector, &one.name))
+    });
+    handlers.chain(policies).chain(exchange).chain(collectors).flatten().collect()
 }

@@ -61,6 +61,7 @@ fn plugins(loaded: Option<&Loaded>) -> Result<Vec<PluginSchema>, anyhow::Error> 
         let PluginDescription { summary, schema, .. } = match kind {
             PluginKind::Handler => host.describe_handler(&source)?,
             PluginKind::Policy | PluginKind::Exchange => host.describe_policy(&source)?,
+            PluginKind::Collector => host.describe_collector(&source)?,
         };
         if !schemas.iter().any(|known| known.kind == kind && known.plugin == plugin) {
             schemas.push(PluginSchema { kind, plugin, summary, schema });
@@ -88,5 +89,11 @@ fn named(loaded: &Loaded) -> Vec<(PluginKind, PluginSource, String)> {
         .iter()
         .enumerate()
         .filter_map(|(index, one)| Some((PluginKind::Policy, one.plugin.clone(), text("policies", index)?)));
-    handlers.chain(policies).collect()
+    let collectors = loaded
+        .config
+        .collectors
+        .iter()
+        .enumerate()
+        .filter_map(|(index, one)| Some((PluginKind::Collector, one.plugin.clone(), text("collectors", index)?)));
+    handlers.chain(policies).chain(collectors).collect()
 }

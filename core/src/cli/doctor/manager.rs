@@ -2,7 +2,8 @@
 
 use super::{Finding, Grade};
 use crate::api::views::{
-    ExporterState, ExporterView, Health, InterfaceView, PluginCounters, PolicyView, ReloadResult, ReloadStatusView,
+    CollectorState, CollectorView, ExporterState, ExporterView, Health, InterfaceView, PluginCounters, PolicyView,
+    ReloadResult, ReloadStatusView,
 };
 
 pub(super) fn of_manager(health: &Health) -> Finding {
@@ -123,6 +124,28 @@ pub(super) fn of_policies(policies: &[PolicyView]) -> Finding {
         );
     }
     Finding::good("policies", format!("{} watch", policies.len()))
+}
+
+pub(super) fn of_collectors(collectors: &[CollectorView]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for one in collectors {
+        let name = &one.name;
+        if one.state == CollectorState::Failing {
+            let why = one.last_error.as_deref().unwrap_or_default();
+            let says = format!("collector {name} fails: {why}");
+            let advice = format!("qkdnm collector show {name}; is the device up, its address and certificate right?");
+            findings.push(Finding::new(Grade::Wrong, "collectors", says, advice));
+        }
+        if let Some(refusal) = &one.last_refusal {
+            let says = format!("a request of collector {name} was refused: {refusal}");
+            let advice = format!("qkdnm collector show {name}; grant what it needs, or ask whoever made the plugin");
+            findings.push(Finding::new(Grade::Attention, "collectors", says, advice));
+        }
+    }
+    if findings.is_empty() && !collectors.is_empty() {
+        findings.push(Finding::good("collectors", format!("{} reach their devices", collectors.len())));
+    }
+    findings
 }
 
 pub(super) fn of_exporters(exporters: &[ExporterView]) -> Vec<Finding> {

@@ -17,8 +17,8 @@ use crate::{
         Page,
         csv::Tabular,
         views::{
-            AlarmView, ComponentDetail, ComponentSummary, DomainView, ExporterView, HandlerView, Health, InterfaceView,
-            PeerView, PolicyView, ReloadStatusView,
+            AlarmView, CollectorView, ComponentDetail, ComponentSummary, DomainView, ExporterView, HandlerView, Health,
+            InterfaceView, PeerView, PolicyView, ReloadStatusView,
         },
     },
     cli::client::component_path,
@@ -88,6 +88,7 @@ fn findings(client: &Client) -> anyhow::Result<Vec<Finding>> {
     let interfaces: Page<InterfaceView> = client.get("/api/v1/interfaces", &[])?;
     let handlers: Page<HandlerView> = client.get("/api/v1/handlers", &[])?;
     let policies: Page<PolicyView> = client.get("/api/v1/policies", &[])?;
+    let collectors: Page<CollectorView> = client.get("/api/v1/collectors", &[])?;
     let exporters: Page<ExporterView> = client.get("/api/v1/exporters", &[])?;
     let configuration: ReloadStatusView = client.get("/api/v1/configuration/reload", &[])?;
     let peers: Page<PeerView> = client.get("/api/v1/peers", &[])?;
@@ -108,6 +109,7 @@ fn findings(client: &Client) -> anyhow::Result<Vec<Finding>> {
     findings.extend(network::of_slips(&slips));
     findings.extend(manager::of_plugins(plugins));
     findings.push(manager::of_policies(&policies.items));
+    findings.extend(manager::of_collectors(&collectors.items));
     findings.extend(manager::of_exporters(&exporters.items));
     findings.extend(peers::of_peers(&peers.items, &domains.items));
     findings.extend(peers::of_permissions(&peers.items));

@@ -92,6 +92,7 @@ const fn role_word(role: PluginKind) -> &'static str {
         PluginKind::Handler => "handler",
         PluginKind::Policy => "policy",
         PluginKind::Exchange => "exchange policy",
+        PluginKind::Collector => "collector",
     }
 }
 

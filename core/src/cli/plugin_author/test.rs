@@ -84,6 +84,9 @@ pub(super) fn role(plugin: &PluginSource, sandbox: &Sandbox) -> Result<PluginKin
         (Some(PluginKind::Exchange), None) => Err(usage(format!(
             "{plugin} is an exchange policy, which sees no reports: its own tests try it, with `ExchangeHost` of the SDK"
         ))),
+        (Some(PluginKind::Collector), None) => Err(usage(format!(
+            "{plugin} is a collector, which sees no reports: its own tests try it, with `CollectorHost` of the SDK"
+        ))),
         (Some(role), None) => Ok(role),
         (None, None) => Err(usage(format!("{plugin} is no plugin"))),
     }

@@ -26,7 +26,7 @@ impl Checker<'_> {
     }
 
     fn exporter(&self, raw: &RawExporter) -> Option<ExporterConfig> {
-        let name = raw.name.as_ref().and_then(|spot| self.exporter_name(spot));
+        let name = raw.name.as_ref().and_then(|spot| self.name_in_paths(spot, "exporter"));
         let kind = raw.kind.as_ref().map(|spot| spot.value);
         let url = raw.url.as_ref().and_then(|spot| self.exporter_url(spot, kind));
         let filter = self.exporter_filter(&raw.filter);
@@ -67,12 +67,13 @@ impl Checker<'_> {
     }
 
     /// Names stand in paths of the API and in labels of metrics.
-    fn exporter_name(&self, spot: &Spot<String>) -> Option<String> {
+    pub(super) fn name_in_paths(&self, spot: &Spot<String>, what: &str) -> Option<String> {
         let name = self.name(spot)?;
         if name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c)) {
             return Some(name);
         }
-        let problem = Problem::error(spot.place, "this cannot be the name of an exporter");
+        let article = if what.starts_with('e') { "an" } else { "a" };
+        let problem = Problem::error(spot.place, format!("this cannot be the name of {article} {what}"));
         self.found.add(problem.label("expected letters, digits, `-`, `_` and `.`"));
         None
     }
@@ -191,7 +192,7 @@ impl Checker<'_> {
 }
 
 /// Takes a URL apart; the error says what was expected.
-fn read_url(text: &str, kind: Option<ExporterKind>) -> Result<ExporterUrl, String> {
+pub(super) fn read_url(text: &str, kind: Option<ExporterKind>) -> Result<ExporterUrl, String> {
     let uri: http::Uri = text.parse().map_err(|error: http::uri::InvalidUri| error.to_string())?;
     let https = match uri.scheme_str() {
         Some("https") => true,

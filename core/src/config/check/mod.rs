@@ -5,6 +5,7 @@
 //! at, not read: what is in them is judged by the part that uses them. Only `config_files`, and files of exchange policies,
 //! become part of the whole.
 
+mod collectors;
 mod components;
 mod config_files;
 mod crossing;
@@ -57,6 +58,8 @@ pub fn check(raw: Raw, exchange: Vec<RawExchange>, sources: &Sources, found: &Fo
     let (handlers, handler_places) = checker.handlers(raw.handlers);
     let (policies, policy_places) = checker.policies(raw.policies);
     let (exchange, exchange_places) = checker.exchange(exchange);
+    let (collectors, collector_places) = checker.collectors(raw.collectors, &components, &interfaces);
+    collectors::expect_collected(&collectors, &mut components);
     let subscriptions = checker.subscriptions(&raw.subscriptions);
     let exporters = checker.exporters(&raw.exporters);
     let plugins = checker.plugins(&raw.plugins, manager.as_ref());
@@ -65,7 +68,12 @@ pub fn check(raw: Raw, exchange: Vec<RawExchange>, sources: &Sources, found: &Fo
     if let Some(manager) = &manager {
         checker.somebody_may_report(manager.enrolment, &raw.written, &components, raw.manager.enrolment.as_ref());
     }
-    let places = PluginPlaces { handlers: handler_places, policies: policy_places, exchange: exchange_places };
+    let places = PluginPlaces {
+        handlers: handler_places,
+        policies: policy_places,
+        exchange: exchange_places,
+        collectors: collector_places,
+    };
     let manager = manager?;
     let tls = tls?;
     let config = Config {
@@ -76,6 +84,7 @@ pub fn check(raw: Raw, exchange: Vec<RawExchange>, sources: &Sources, found: &Fo
         components,
         handlers,
         policies,
+        collectors,
         subscriptions,
         exporters,
         federation,

@@ -22,6 +22,8 @@ pub struct PluginPlaces {
     pub handlers: HashMap<String, EntryPlaces>,
     /// Of `[[policies]]`.
     pub policies: HashMap<String, EntryPlaces>,
+    /// Of `[[collectors]]`.
+    pub collectors: HashMap<String, EntryPlaces>,
     /// Of the files of exchange policies.
     pub exchange: HashMap<String, EntryPlaces>,
 }

@@ -145,6 +145,53 @@ pub(super) static POLICY: TableSpec = TableSpec {
     ],
 };
 
+pub(super) static COLLECTOR: TableSpec = TableSpec {
+    name: "collectors",
+    about: "Plugins that ask devices which do not report by themselves, and report for them. Needs a restart.",
+    keys: &[
+        key("name", Text, Required, "Unique: letters, digits, -, _ and . ."),
+        key("components", Texts, Required, "Whom it reports for, as mk/kme-1; each stands in [[components]]."),
+        key("plugin", Text, Required, "The path of a .wasm file."),
+        SHA256,
+        key("http", Tables(&HOST), Means("it may ask nobody"), HOST.about),
+        key(
+            "interval",
+            Duration(SECOND / 10, DAY),
+            Default("\"30s\""),
+            "From one collection to the next, with a random tenth. A component without expected_interval is expected to be heard \
+             of in twice that time.",
+        ),
+        key(
+            "timeout",
+            Duration(SECOND / 10, 60 * SECOND),
+            Default("\"5s\""),
+            "One request, from dialling to the last byte of the answer.",
+        ),
+        key(
+            "retry_max",
+            Duration(SECOND / 10, DAY),
+            Means("5m, or interval where that is longer"),
+            "Longest wait after collections that failed; it doubles with each, from interval on.",
+        ),
+        CONFIG,
+        CONFIG_FILES,
+    ],
+};
+
+static HOST: TableSpec = TableSpec {
+    name: "collectors.http",
+    about: "A host that the plugin may have requests sent to, if it asks for one of that name: GET, and nothing that hands \
+            out keys.",
+    keys: &[
+        key("name", Text, Required, "The plugin's name for it; `qkdnm plugin inspect` shows which it asks for."),
+        key("url", Text, Required, "https:// or http://; a path stands before that of each request."),
+        key("trust_anchors", Paths, Means("required with https"), "CAs that may vouch for the host, in PEM."),
+        key("certificate", Path, Means("none is shown"), "Certificate that the manager shows to the host, in PEM."),
+        key("private_key", Path, Means("none"), "Its key, in PEM. The plugin sees neither."),
+        key("allow_tls12", Flag, Default("false"), "Whether TLS 1.2 will do; with https."),
+    ],
+};
+
 pub(super) static SUBSCRIPTION: TableSpec = TableSpec {
     name: "subscriptions",
     about: "What the manager subscribes at components.",

@@ -19,6 +19,7 @@ pub static TOP: TableSpec = TableSpec {
         key("components", Tables(&lists::COMPONENT), Means("none is listed"), lists::COMPONENT.about),
         key("handlers", Tables(&lists::HANDLER), Means("the standard handlers"), lists::HANDLER.about),
         key("policies", Tables(&lists::POLICY), Means("no policy"), lists::POLICY.about),
+        key("collectors", Tables(&lists::COLLECTOR), Means("none"), lists::COLLECTOR.about),
         key("subscriptions", Tables(&lists::SUBSCRIPTION), Means("none"), lists::SUBSCRIPTION.about),
         key("exporters", Tables(&lists::EXPORTER), Means("none"), lists::EXPORTER.about),
         key("federation", Table(&lists::FEDERATION), Means("no federation"), lists::FEDERATION.about),

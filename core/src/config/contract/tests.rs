@@ -11,7 +11,7 @@ use crate::config::{
     origin::Document,
     problem::Level,
     raw::keys,
-    raw_exporter, raw_federation,
+    raw_collector, raw_exporter, raw_federation,
     source::SourceText,
 };
 
@@ -25,6 +25,7 @@ certificate = "c"
 private_key = "k"
 trust_anchors = "a"
 [interfaces.mq]
+[interfaces.mu]
 [[components]]
 id = "net"
 reference_point = "mu"
@@ -42,6 +43,14 @@ name = "p"
 function = "fault"
 plugin = "builtin:state"
 [policies.applies_to]
+[[collectors]]
+name = "k"
+components = "mu/net"
+plugin = "c"
+[[collectors.http]]
+name = "h"
+url = "https://localhost/"
+trust_anchors = "a"
 [[subscriptions]]
 name = "s"
 method = "on-change"
@@ -173,6 +182,8 @@ fn it_has_the_keys_that_are_read() {
         ("handlers.match", keys::MATCH),
         ("policies", keys::POLICY),
         ("applies_to", keys::APPLIES_TO),
+        ("collectors", raw_collector::COLLECTOR),
+        ("collectors.http", raw_collector::HOST),
         ("subscriptions", keys::SUBSCRIPTION),
         ("subscriptions.events", keys::EVENT),
         ("subscriptions.thresholds", keys::THRESHOLD),
@@ -245,8 +256,8 @@ fn required_keys_are_missed_and_others_are_not() {
         }
         let is_missed = examined(folder.path(), &without.join("\n")).into_result().is_err();
         // Exactly one of the keys of `identity`, and anchors with https: required, and not by themselves.
-        let by_another =
-            header == "[components.identity]" || (header == "[[exporters]]" && key.name == "trust_anchors");
+        let by_another = header == "[components.identity]"
+            || (["[[exporters]]", "[[collectors.http]]"].contains(&header) && key.name == "trust_anchors");
         assert_eq!(is_missed, matches!(key.absent, Absent::Required) || by_another, "{header} {}", key.name);
     });
 }

@@ -7,9 +7,8 @@ use http::{HeaderMap, Request, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
     body::{Bytes, Incoming},
-    client::conn::http1::{SendRequest, handshake},
+    client::conn::http1::{self, SendRequest},
 };
-use hyper_util::rt::TokioIo;
 
 use super::credentials::Credentials;
 use crate::{
@@ -19,7 +18,7 @@ use crate::{
         limits::{EXPORTER_ANSWER_BYTES, EXPORTER_ERROR_CHARS},
     },
     export::answer::retry_after,
-    net::outgoing,
+    manager::web::{self, Opened},
 };
 
 /// What the target said.
@@ -62,23 +61,11 @@ impl HttpTarget {
             return Ok(answer);
         }
         let config = Arc::clone(&self.config);
-        let url = &config.url;
-        let stream = outgoing::connect(&url.host, url.port, self.credentials.tls.as_ref()).await;
-        let stream = stream.map_err(|error| format!("cannot connect to {}: {error}", url.authority()))?;
-        let (sender, connection) = handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| format!("no HTTP at {}: {error}", url.authority()))?;
-        // Ends with the sender, or when the target closes.
-        let driver = tokio::spawn(connection);
+        let Opened { sender, driver, .. } =
+            web::open(&config.url, self.credentials.tls.as_ref(), &http1::Builder::new()).await?;
         match self.exchange(sender, headers, body).await {
             Ok(answer) => Ok(answer),
-            Err(error) => {
-                // A request that found the connection broken does not know why; the connection does. (In TLS 1.3 a target
-                // refuses the manager's certificate only after the handshake.)
-                let broken = driver.await.ok().and_then(Result::err);
-                let why = broken.as_ref().map_or_else(|| chain(&error), |broken| chain(broken));
-                Err(format!("{}: {why}", url.authority()))
-            }
+            Err(error) => Err(web::why(&config.url, &error, driver).await),
         }
     }
 
@@ -127,14 +114,4 @@ async fn beginning(mut body: Incoming) -> (Vec<u8>, bool) {
         }
     }
     (bytes, true)
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        text = format!("{text}: {source}");
-        cause = source.source();
-    }
-    text
 }

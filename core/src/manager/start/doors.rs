@@ -17,6 +17,7 @@ use crate::{
         Running,
         alarms::AlarmDesk,
         backend::ManagerBackend,
+        collectors::Collectors,
         contexts::Contexts,
         doors::{Bound, Doors, bind},
         enrolment::Enrolling,
@@ -191,7 +192,7 @@ impl Shared {
         desk: AlarmDesk,
         parts: &Parts,
         outward: Arc<Outward>,
-        (exporters, enrolment): (&Arc<Exporters>, Enrolling),
+        (exporters, collectors, enrolment): (&Arc<Exporters>, &Arc<Collectors>, Enrolling),
         (reloader, doors): (&Arc<Reloader>, &Arc<Doors>),
         federation: Option<&Arc<Federation>>,
     ) -> ManagerBackend {
@@ -219,6 +220,7 @@ impl Shared {
             audit: parts.audit.clone(),
             outward,
             enrolment,
+            collectors: Arc::clone(collectors),
             exporters: Arc::clone(exporters),
             reloader: Arc::clone(reloader),
             doors: Arc::clone(doors),
@@ -286,7 +288,7 @@ impl Shared {
     pub(super) fn open(
         self,
         closed: ClosedDoors,
-        parts: Parts,
+        mut parts: Parts,
         wishes: mpsc::Receiver<PolicyRequest>,
         origin: Option<Origin>,
     ) -> Result<Running, StartError> {
@@ -310,6 +312,13 @@ impl Shared {
         let doors = Arc::new(Doors::new(sink, tasks.clone(), doors_cancel.clone()));
         interfaces.iter().zip(bound).for_each(|(interface, bound)| doors.open(interface, bound));
         connections.dial_these(in_force.dialled());
+        let collectors = Collectors::start(
+            std::mem::take(&mut parts.collectors),
+            &connections,
+            (&desk, &self.manager),
+            &self.metrics,
+            (&tasks, &closing),
+        );
         if let Some(federation) = &federation {
             federation.dial_by(&connections);
         }
@@ -334,7 +343,14 @@ impl Shared {
         tasks.spawn(Arc::clone(&reloader).watch(doors_cancel.clone()));
         let (api, backend) = (
             closed.api.address(),
-            self.backend(desk, &parts, outward, (&exporters, enrolment), (&reloader, &doors), federation.as_ref()),
+            self.backend(
+                desk,
+                &parts,
+                outward,
+                (&exporters, &collectors, enrolment),
+                (&reloader, &doors),
+                federation.as_ref(),
+            ),
         );
         tasks.spawn(Arc::clone(&parts.events).run(doors_cancel.clone()));
         tasks.spawn(closed.api.serve(Arc::new(backend), doors_cancel.clone()));

@@ -87,7 +87,9 @@ impl Sandbox {
         let standard = handler_config(&format!("{point}-standard"), &standard, point, &Value::Null);
         let (handlers, policies) = match role {
             PluginKind::Handler => (vec![handler_config(name, plugin, point, config), standard], Vec::new()),
-            PluginKind::Policy | PluginKind::Exchange => (vec![standard], vec![policy_config(name, plugin, config)]),
+            PluginKind::Policy | PluginKind::Exchange | PluginKind::Collector => {
+                (vec![standard], vec![policy_config(name, plugin, config)])
+            }
         };
         let mut plugins =
             plugins::load(&handlers, &policies, self.host(), &symbols, None).map_err(TrialError::not_loaded)?;

@@ -1,4 +1,4 @@
-//! The contract `wit/v0.1` as Rust: generated from the WIT files when the manager is built.
+//! The contract, `wit/v0.1` and `wit/v0.2`, as Rust: generated from the WIT files when the manager is built.
 //!
 //! What goes in is borrowed, so a call copies each array once, into the guest.
 
@@ -45,6 +45,19 @@ pub(super) mod exchange {
         with: {
             "qkdn:manager/types": super::handler::qkdn::manager::types,
             "qkdn:manager/host": super::handler::qkdn::manager::host,
+        },
+    });
+}
+
+/// World `device-collector` of version 0.2.
+pub(super) mod collector {
+    wasmtime::component::bindgen!({
+        path: ["../wit/v0.1", "../wit/v0.2"],
+        world: "qkdn:manager/device-collector@0.2.0",
+        ownership: Borrowing { duplicate_if_necessary: true },
+        with: {
+            "qkdn:manager/types@0.1.0": super::handler::qkdn::manager::types,
+            "qkdn:manager/host@0.1.0": super::handler::qkdn::manager::host,
         },
     });
 }

@@ -15,6 +15,7 @@ use wasmtime::{
 
 mod bindings;
 mod cache;
+mod collector;
 mod engine;
 mod exchange;
 mod handler;
@@ -22,10 +23,12 @@ mod instance;
 mod policy;
 
 use self::{
-    bindings::handler::qkdn::manager::host, cache::CodeCache, exchange::ExchangeProgram, handler::HandlerProgram,
-    instance::Guest, policy::PolicyProgram,
+    bindings::handler::qkdn::manager::host, cache::CodeCache, collector::CollectorProgram, exchange::ExchangeProgram,
+    handler::HandlerProgram, instance::Guest, policy::PolicyProgram,
 };
-use super::{artifact::Artifact, exchange::StartExchange, handler::StartHandler, policy::StartPolicy};
+use super::{
+    artifact::Artifact, collector::StartCollector, exchange::StartExchange, handler::StartHandler, policy::StartPolicy,
+};
 
 /// The records of the contract, as generated from the WIT: what native plugins speak in, too.
 pub(super) mod wit {
@@ -97,6 +100,17 @@ impl Runtime {
         }))
     }
 
+    /// Makes instances of a collector. The error is the rest of a sentence about the plugin.
+    pub(super) fn collector(&self, artifact: Artifact) -> Result<StartCollector, String> {
+        let compiled = self.compile(artifact)?;
+        let program =
+            CollectorProgram::new(self.link(&compiled)?).map_err(|error| compiled.lacks("collector", &error))?;
+        Ok(Box::new(move |setup| {
+            let _ = &compiled;
+            program.start(setup)
+        }))
+    }
+
     /// What a component imports and exports, whatever it is. The error is the rest of a sentence about the plugin.
     pub(super) fn shape(&self, artifact: Artifact) -> Result<Shape, String> {
         let compiled = self.compile(artifact)?;
@@ -148,8 +162,10 @@ impl Compiled {
             () if is("exchange") => {
                 ": it is an exchange policy and belongs into a file that `export` or `import` names"
             }
+            () if is("collector") => ": it is a collector and belongs into [[collectors]]",
             () => "",
         };
-        format!("does not export qkdn:manager/{wanted}@0.1.0; it exports {found}{hint} ({error:#})")
+        let version = if wanted == "collector" { "0.2.0" } else { "0.1.0" };
+        format!("does not export qkdn:manager/{wanted}@{version}; it exports {found}{hint} ({error:#})")
     }
 }

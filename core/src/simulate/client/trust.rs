@@ -6,6 +6,7 @@ use rustls::{
     RootCertStore,
     client::{Resumption, WebPkiServerVerifier},
     crypto::CryptoProvider,
+    server::WebPkiClientVerifier,
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 
@@ -16,6 +17,7 @@ use super::ClientError;
 pub struct Trust {
     provider: Arc<CryptoProvider>,
     verifier: Arc<WebPkiServerVerifier>,
+    anchors: Arc<RootCertStore>,
 }
 
 impl Trust {
@@ -28,8 +30,10 @@ impl Trust {
             }
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(store), Arc::clone(&provider)).build()?;
-        Ok(Self { provider, verifier })
+        let anchors = Arc::new(store);
+        let verifier =
+            WebPkiServerVerifier::builder_with_provider(Arc::clone(&anchors), Arc::clone(&provider)).build()?;
+        Ok(Self { provider, verifier, anchors })
     }
 
     /// TLS of a client that shows this chain. Sessions are not resumed: ten thousand clients would keep ten thousand tables of
@@ -45,6 +49,22 @@ impl Trust {
             .with_client_auth_cert(chain, key)?;
         tls.alpn_protocols = vec![b"qkdn/1".to_vec()];
         tls.resumption = Resumption::disabled();
+        Ok(Arc::new(tls))
+    }
+
+    /// TLS of a server that shows this chain and wants to know who asks.
+    pub fn server(
+        &self,
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+    ) -> Result<Arc<rustls::ServerConfig>, ClientError> {
+        let anchors = Arc::clone(&self.anchors);
+        let verifier = WebPkiClientVerifier::builder_with_provider(anchors, Arc::clone(&self.provider)).build()?;
+        let mut tls = rustls::ServerConfig::builder_with_provider(Arc::clone(&self.provider))
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(chain, key)?;
+        tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Arc::new(tls))
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    model::ComponentRef,
+    model::{ComponentId, ComponentRef, ReferencePoint},
     pki::{Authority, IssueRequest, PkiError},
     simulate::client::{ClientError, Trust},
 };
@@ -44,6 +44,30 @@ impl Certificates {
         let trust = Trust::from_files(&[folder.join("ca.pem")])?;
         let authority = if folder.join("ca.key").exists() { Some(Authority::open(folder)?) } else { None };
         Ok(Self { folder: folder.to_owned(), trust, authority })
+    }
+
+    /// TLS of a device that is asked: it shows a certificate of the authority's for this name and address, and wants one that the
+    /// authority vouches for.
+    pub fn of_server(
+        &self,
+        name: &str,
+        address: std::net::IpAddr,
+    ) -> Result<std::sync::Arc<rustls::ServerConfig>, CertificatesError> {
+        let id = ComponentId::new(name).map_err(PkiError::from)?;
+        let component = ComponentRef::new(ReferencePoint::Mk, id);
+        let Some(authority) = &self.authority else {
+            return Err(CertificatesError::None { component, file: self.folder.join("ca.key") });
+        };
+        let ips = if address.is_unspecified() { vec![] } else { vec![address] };
+        let request = IssueRequest {
+            components: vec![component],
+            dns: vec!["localhost".to_owned()],
+            ips,
+            days: DAYS,
+            name: None,
+        };
+        let held = authority.hold(&request)?;
+        Ok(self.trust.server(vec![held.certificate], held.private_key)?)
     }
 
     /// TLS of a component.

@@ -32,6 +32,7 @@ use self::fleet::Fleet;
 use super::{
     client::ClientError,
     description::{Description, Plan},
+    devices::{DeviceError, Devices, WantedDevice},
     world::{News, World},
 };
 use crate::model::ReferencePoint;
@@ -62,6 +63,10 @@ pub struct Options {
     pub telling: Duration,
     /// Time of the clock between two records of usage.
     pub billing: Duration,
+    /// Devices that are to be asked.
+    pub devices: Vec<WantedDevice>,
+    /// Whether components report; if not, no manager is needed.
+    pub reports: bool,
 }
 
 /// Why it cannot run.
@@ -113,6 +118,7 @@ pub struct Running {
     options: Options,
     world: World,
     fleet: Fleet,
+    devices: Option<Devices>,
     interval: Duration,
 }
 
@@ -125,7 +131,7 @@ impl Running {
         options: Options,
     ) -> Result<Self, RunningError> {
         for (point, _) in plan.numbers() {
-            if !options.managers.contains_key(&point) {
+            if options.reports && !options.managers.contains_key(&point) {
                 return Err(RunningError::NoManager(point));
             }
         }
@@ -134,7 +140,19 @@ impl Running {
         let tick = (virtual_interval / 10).clamp(Duration::from_millis(50), Duration::from_millis(500));
         let fleet = Fleet::new(Arc::clone(&plan), certificates, options.managers.clone(), interval);
         let world = World::new(plan, description, options.seed, tick);
-        Ok(Self { options, world, fleet, interval })
+        Ok(Self { options, world, fleet, devices: None, interval })
+    }
+
+    /// Opens the doors of devices that are to be asked; on a tokio runtime. Where each is, as `etsi014 NODE URL`.
+    ///
+    /// # Errors
+    /// If one cannot be offered.
+    pub async fn open_devices(&mut self, certificates: &Certificates) -> Result<Vec<String>, DeviceError> {
+        let plan = Arc::clone(self.world.plan());
+        let devices = Devices::open(&self.options.devices, &plan, &self.world, certificates).await?;
+        let addresses = devices.addresses();
+        self.devices = Some(devices);
+        Ok(addresses)
     }
 
     /// What is simulated, in a line.
@@ -175,7 +193,7 @@ impl Running {
                 break;
             }
             let progress = self.turn(elapsed, &mut tell)?;
-            if billed_at.elapsed() >= self.options.billing {
+            if self.options.reports && billed_at.elapsed() >= self.options.billing {
                 billed_at = Instant::now();
                 self.fleet.bill(&mut self.world, self.options.billing);
             }
@@ -201,7 +219,12 @@ impl Running {
             let name = self.world.plan().name_of(news.fault.target).to_owned();
             tell(&Told::News(news, name));
         }
-        self.fleet.turn(&self.world, elapsed)?;
+        if self.options.reports {
+            self.fleet.turn(&self.world, elapsed)?;
+        }
+        if let Some(devices) = &mut self.devices {
+            devices.tell(&self.world);
+        }
         let faults = self.world.active().len();
         Ok(Progress { elapsed, network: self.world.time(), faults, behind, totals: self.fleet.totals() })
     }

@@ -1,11 +1,13 @@
 //! Playing the manager, so that plugins are tested with `cargo test`.
 //!
 //! [`HandlerHost`] decodes extensions as the manager does and hands batches to a handler; [`PolicyHost`] keeps a policy's
-//! state, timers and alarms between calls and moves time on; [`ExchangeHost`] keeps an exchange policy's memory. All check every answer as the manager would and panic,
+//! state, timers and alarms between calls and moves time on; [`ExchangeHost`] keeps an exchange policy's memory;
+//! [`CollectorHost`] plays the devices that a collector asks. All check every answer as the manager would and panic,
 //! with a reason, where it would call the plugin failed. Nothing here exists in WebAssembly.
 
 #![expect(clippy::panic, reason = "a test kit fails tests")]
 
+mod collector;
 mod exchange;
 mod handler;
 mod policy;
@@ -14,6 +16,7 @@ mod symbols;
 use std::cell::RefCell;
 use std::mem;
 
+pub use collector::{Collected, CollectorHost, Served};
 pub use exchange::ExchangeHost;
 pub use handler::{Answer, HandlerHost};
 pub use policy::{AlarmKey, Event, PolicyHost, Reading};

@@ -1,0 +1,86 @@
+//! Plugins of `examples/` that are projects of their own, as a vendor would have them: their unit tests, their recordings, and
+//! their handler in a manager that chooses it by vendor.
+
+use std::fs;
+
+use harness::{
+    ManagerProcess, PATIENCE, Settings,
+    binary::{qkdnm, repository},
+    eventually,
+    examples::{author, project, said, unit_tests, wasm},
+    report,
+};
+use serde_json::json;
+
+#[test]
+fn the_unit_tests_of_the_examples_pass_where_a_vendor_runs_them() {
+    for name in ["etsi015-objects", "vendor-etsi015", "collector-etsi014", "collector-etsi015"] {
+        unit_tests(name, "unit-tests");
+    }
+}
+
+#[test]
+fn what_follows_from_the_recordings_of_the_vendor_is_what_it_wrote_down() {
+    let wasm = wasm("vendor-etsi015", "recordings");
+    let folder = project("vendor-etsi015", "recordings");
+    let tested = author(&folder, qkdnm(), &["plugin", "test", wasm.to_str().unwrap()]);
+    assert!(tested.status.success(), "{}", said(&tested));
+    let kept = repository().join("examples/vendor-etsi015/recordings/a-day-of-a-node.mq.decisions.txt");
+    let decisions = fs::read_to_string(kept).unwrap();
+    for told in [
+        "raises critical mq/qkd-alice 5f2c link-down",
+        "clears mq/qkd-alice 5f2c link-down",
+        "rejected: extension[0].phys_perf[0].value: a QBER of 4.1 is no share of bits",
+    ] {
+        assert!(decisions.contains(told), "{told}\n{decisions}");
+    }
+}
+
+#[test]
+fn a_manager_gives_the_reports_of_a_vendor_to_the_vendors_handler() {
+    let wasm = wasm("vendor-etsi015", "manager");
+    let handlers = format!(
+        "[[handlers]]\nname = \"mq-acme\"\nreference_point = \"mq\"\nmatch = {{ vendor = \"acme\" }}\nplugin = {wasm:?}\n\
+         config = {{ qber_unit = \"percent\" }}\n"
+    );
+    let settings = Settings::default().interface("mq", "");
+    let settings = settings.component("mq", "alice", "vendor = \"acme\"").component("mq", "bob", "").with(&handlers);
+    let manager = ManagerProcess::start(settings);
+    let api = manager.api();
+    let explained = api.get("/api/v1/components/mq/alice/explanation").json();
+    assert_eq!(explained["handlers"][0]["name"], "mq-acme");
+    assert_eq!(explained["handlers"][0]["applies"], true, "{explained:#}");
+
+    let link = json!({ "type": "etsi-qkd-sdn-node:qkd_link", "qkdl_id": "l1", "qkdl_status": "etsi-qkdn-types:ACTIVE",
+        "common_performance": { "skr": "4200", "phys_perf": [{ "perf_type": "QBER", "value": "2.100" }] } });
+    let mut alice = manager.connect("mq", "alice");
+    let answer = alice.ask(&report("alice", json!([link])));
+    assert_eq!(answer["response"], "success", "{answer}");
+    let value = |component: &str| {
+        let detail = api.get(&format!("/api/v1/components/{component}")).json();
+        let values = detail["values"].as_array().cloned().unwrap_or_default();
+        values.into_iter().find(|value| value["name"] == "qber_ratio")
+    };
+    let seen = eventually("the link's error ratio", PATIENCE, || value("mq/alice"));
+    assert_eq!((&seen["resource"], &seen["value"]), (&"l1".into(), &json!(0.021)));
+
+    // The same of somebody else is kept, and means nothing.
+    let mut bob = manager.connect("mq", "bob");
+    let answer = bob.ask(&report("bob", json!([link])));
+    assert_eq!(answer["response"], "success", "{answer}");
+    assert!(value("mq/bob").is_none());
+
+    let down = json!([{ "type": "etsi-qkd-sdn-node:sdqkdn_link_down", "qkdl_id": "l1", "reason": "fibre cut" }]);
+    assert_eq!(alice.ask(&report("alice", down))["response"], "success");
+    let alarm = eventually("the alarm of the notification", PATIENCE, || {
+        api.list("/api/v1/alarms").into_iter().find(|alarm| alarm["alarmTypeId"] == "link-down")
+    });
+    assert_eq!((&alarm["component"], &alarm["resource"]), (&"mq/alice".into(), &"l1".into()));
+    let wrong = json!([{ "type": "etsi-qkd-sdn-node:qkd_link", "qkdl_id": "l1", "skr": -5 }]);
+    let refused = alice.ask(&report("alice", wrong));
+    assert_eq!(refused["response"], "rejected: extension[0].skr: -5 is less than 0");
+    let keys = json!([{ "type": "etsi-qkd-sdn-node:qkd_link", "qkdl_id": "l1", "key": "c2VjcmV0" }]);
+    manager.expect_warnings();
+    let refused = alice.ask(&report("alice", keys));
+    assert!(refused["response"].as_str().unwrap().starts_with("rejected: "), "{refused}");
+}
