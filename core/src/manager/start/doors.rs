@@ -279,6 +279,7 @@ impl Shared {
             desk: desk.clone(),
             journal: Arc::clone(&parts.journal),
             metrics: Arc::clone(&self.metrics),
+            current: self.current.clone(),
         }
     }
 
