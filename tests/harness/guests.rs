@@ -35,3 +35,30 @@ fn build_all() -> Result<PathBuf, String> {
     let target = program.ancestors().nth(3).ok_or_else(|| format!("{} is in no target folder", program.display()))?;
     build::build(workspace, &target.join("guests"), &PACKAGES.map(str::to_owned))
 }
+
+/// The bytes of a guest with something else in its place: another version of it, without another build.
+///
+/// # Panics
+/// If what is to be replaced is not there, or is not as long as what is put there.
+#[must_use]
+#[expect(clippy::panic, reason = "a test cannot go on without its guests")]
+pub fn variant(package: &str, exchange: &[(&[u8], &[u8])]) -> Vec<u8> {
+    let mut bytes = std::fs::read(wasm(package)).unwrap_or_else(|error| panic!("{package}: {error}"));
+    for (from, to) in exchange {
+        assert_eq!(from.len(), to.len(), "offsets have to stay");
+        let places: Vec<usize> = (0..bytes.len().saturating_sub(from.len() - 1))
+            .filter(|place| bytes.get(*place..*place + from.len()) == Some(*from))
+            .collect();
+        assert!(!places.is_empty(), "{package} has no {:?}", String::from_utf8_lossy(from));
+        for place in places {
+            bytes.splice(place..place + to.len(), to.iter().copied());
+        }
+    }
+    bytes
+}
+
+/// A constant of the code: `f64.const`.
+#[must_use]
+pub fn constant(value: f64) -> Vec<u8> {
+    [&[0x44], value.to_le_bytes().as_slice()].concat()
+}

@@ -11,6 +11,7 @@
 
 mod alarms;
 mod audit;
+mod bad_plugins;
 mod commands;
 mod configuration;
 mod demo;

@@ -59,7 +59,7 @@ fn whatever_is_wrong_with_an_answer_nothing_passes() {
         }
     }
     let metrics = bench.metrics.plugins.get("policies/test.toml").unwrap();
-    assert_eq!((metrics.calls.get(), metrics.failures.get()), (16, 16));
+    assert_eq!((metrics.activity().calls(), metrics.activity().failures()), (16, 16));
 }
 
 #[test]

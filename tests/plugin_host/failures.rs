@@ -15,7 +15,7 @@ fn provoke(bench: &Bench, misbehaviour: &str) -> PluginFailure {
     let handled = handler.handle(&bench.reports(&[&[0.6], &[1.5]])).unwrap();
     assert_eq!((handled.alarms.len(), handled.refusals.len()), (1, 1), "the next call works");
     let metrics = bench.metrics.plugins.get("test-handler").unwrap();
-    assert_eq!((metrics.calls.get(), metrics.failures.get()), (3, 1));
+    assert_eq!((metrics.activity().calls(), metrics.activity().failures()), (3, 1));
     failure
 }
 
@@ -45,8 +45,35 @@ fn more_cpu_time_is_given_where_it_is_configured() {
     let bench = Bench::with(|plugins| plugins.cpu_time = Duration::from_millis(200));
     let failure = provoke(&bench, "loop");
     assert!(failure.detail().contains("200ms"), "{failure}");
-    let spent = bench.metrics.plugins.get("test-handler").unwrap().nanoseconds.get();
+    let spent = bench.metrics.plugins.get("test-handler").unwrap().activity().nanoseconds;
     assert!(spent >= 200_000_000, "{spent} ns");
+}
+
+#[test]
+fn a_call_that_is_not_over_in_time_is_ended_whatever_it_does() {
+    let failure = provoke(
+        &Bench::with(|plugins| {
+            plugins.cpu_time = Duration::from_secs(60);
+            plugins.wall_time = Duration::from_millis(100);
+        }),
+        "loop",
+    );
+    assert_eq!(failure.kind(), "wall-time");
+    assert!(failure.detail().contains("plugins.wall_time") && failure.detail().contains("100ms"), "{failure}");
+}
+
+#[test]
+fn honest_work_is_not_ended_by_the_clock_of_a_busy_machine() {
+    // Far more wall time than CPU time may pass here; only the latter counts.
+    let bench = Bench::with(|plugins| plugins.cpu_time = Duration::from_millis(500));
+    let mut handler = bench.handler(json!({ "misbehave": "slow" }));
+    for _ in 0..3 {
+        handler.handle(&bench.reports(&[&[MARKER]])).unwrap();
+    }
+    let activity = bench.metrics.plugins.get("test-handler").unwrap().activity();
+    assert_eq!((activity.calls(), activity.failures()), (3, 0));
+    assert!(activity.cpu() > Duration::ZERO && activity.quantile(500) >= Some(activity.cpu() / 4), "{activity:?}");
+    assert!(activity.memory > 1 << 20, "{activity:?}");
 }
 
 #[test]

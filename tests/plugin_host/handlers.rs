@@ -15,8 +15,8 @@ fn a_batch_comes_in_and_refusals_and_alarms_come_out() {
     assert_eq!((handled.alarms[0].report, handled.alarms[0].severity.as_str()), (3, "major"));
     assert_eq!(handled.alarms[0].text, "QBER is 0.6.");
     let metrics = bench.metrics.plugins.get("test-handler").unwrap();
-    assert_eq!((metrics.calls.get(), metrics.reports.get(), metrics.failures.get()), (1, 4, 0));
-    assert!(metrics.nanoseconds.get() > 0);
+    assert_eq!((metrics.activity().calls(), metrics.activity().reports, metrics.activity().failures()), (1, 4, 0));
+    assert!(metrics.activity().nanoseconds > 0);
 }
 
 fn with_texts() -> ReportBatch {
@@ -69,6 +69,6 @@ fn arrays_that_do_not_fit_together_reach_no_guest() {
     let mut batch = bench.reports(&[&[0.1], &[0.2]]);
     batch.flags.pop();
     assert_eq!(handler.handle(&batch).unwrap_err().kind(), "bad-question");
-    assert_eq!(bench.metrics.plugins.get("test-handler").unwrap().calls.get(), 0);
+    assert_eq!(bench.metrics.plugins.get("test-handler").unwrap().activity().calls(), 0);
     handler.handle(&bench.reports(&[&[0.1]])).unwrap();
 }

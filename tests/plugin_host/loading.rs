@@ -120,6 +120,17 @@ fn a_guest_larger_than_its_memory_does_not_start() {
 }
 
 #[test]
+fn a_guest_with_more_in_its_tables_than_it_may_have_does_not_start() {
+    let bench = Bench::with(|plugins| plugins.table_elements = 3);
+    let error = bench.load_handler(Value::Null).unwrap_err();
+    assert!(
+        matches!(&error, PluginError::Call { function: "start", failure, .. } if failure.kind() == "tables"),
+        "{error}"
+    );
+    assert!(error.to_string().contains("plugins.table_elements allows 3"), "{error}");
+}
+
+#[test]
 fn compiled_code_is_kept_and_a_damaged_file_is_replaced() {
     let bench = Bench::new();
     let settings = settings(bench.directory.path());

@@ -7,6 +7,7 @@ mod collectors;
 mod devices;
 mod exchange;
 mod failures;
+mod golden;
 mod handlers;
 mod loading;
 mod native;
@@ -113,7 +114,10 @@ fn settings(directory: &Path) -> PluginsConfig {
         allow_native: false,
         cache_dir: directory.join("cache"),
         cpu_time: Duration::from_millis(50),
+        wall_time: Duration::from_secs(60),
         memory: 32 << 20,
+        table_elements: 100_000,
+        answer_size: 1 << 20,
         state_per_component: 4096,
         log_lines_per_second: 20,
     }

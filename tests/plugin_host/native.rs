@@ -33,7 +33,7 @@ fn a_native_policy_keeps_its_state_with_the_manager() {
     let outcome = wayward(&bench, "order").evaluate(&bench.observations(2, &[5.0, 7.0], &[0.1, 0.2])).unwrap();
     assert_eq!(outcome.state, [6.0, 8.0]);
     assert_eq!((outcome.raised[0].step, outcome.cleared[0].step), (1, 2), "in the order of the calls");
-    assert_eq!(bench.metrics.plugins.get("test-policy").unwrap().calls.get(), 1);
+    assert_eq!(bench.metrics.plugins.get("test-policy").unwrap().activity().calls(), 1);
 }
 
 #[test]

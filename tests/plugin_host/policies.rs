@@ -48,7 +48,8 @@ fn objects_come_with_their_subject_and_place_and_evidence_goes_back() {
     };
     seen.objects = vec![object(1)];
     let outcome = policy.evaluate(&seen).unwrap();
-    assert_eq!(outcome.raised[0].evidence, [("observed".to_owned(), "0.6".to_owned())]);
+    let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(outcome.raised[0].evidence, [fact("observed", "0.6"), fact("count", "1")]);
     assert_eq!(outcome.raised[1].text, "event after 1 samples: {\"name\":\"x\"}");
     assert_eq!(outcome.raised[1].subject, 1);
     seen.objects = vec![object(2)];
@@ -84,7 +85,7 @@ fn bad_answers_are_refused_and_the_next_call_works() {
         assert!(failure.detail().contains(wanted), "{misbehaviour}: {failure}");
         let outcome = policy.evaluate(&bench.observations(2, &[0.0; 2], &[0.1])).unwrap();
         assert_eq!(outcome.state, [1.0, 0.0], "{misbehaviour}");
-        assert_eq!(bench.metrics.plugins.get("test-policy").unwrap().failures.get(), 1);
+        assert_eq!(bench.metrics.plugins.get("test-policy").unwrap().activity().failures(), 1);
     }
 }
 

@@ -11,6 +11,7 @@
 
 mod doors;
 mod load;
+mod plugins;
 mod refused;
 mod rules;
 mod signatures;

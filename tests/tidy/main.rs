@@ -10,6 +10,7 @@
 )]
 
 mod conformance;
+mod contract;
 mod dashboard;
 mod dependencies;
 mod files;

@@ -15,10 +15,10 @@ use super::{
     views::{
         AlarmView, AuditEntryView, AuditFilter, CollectorView, ComponentDetail, ComponentFilter, ComponentSummary,
         ConfigurationView, ExplanationView, Gauges, HandlerView, Health, HistoryError, HistoryFilter, HistoryView,
-        InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, PluginView,
-        PolicyView, ReloadStatusView, ReloadView, ReportCursor, ReportView, ResourceCursor, ResourceDetail,
-        ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter,
-        UsageTotalView, ValueCursor, ValueFilter,
+        InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter,
+        PluginActivityView, PluginView, PolicyView, QuarantineView, ReloadStatusView, ReloadView, ReportCursor,
+        ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery,
+        SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter,
     },
 };
 use crate::{
@@ -91,6 +91,9 @@ pub trait Backend: Send + Sync + 'static {
         page: &PageRequest<ReportCursor>,
     ) -> Answer<'_, Result<Page<ReportView>, ReportsError>>;
 
+    /// Reports that plugins could not take, the newest first.
+    fn quarantine(&self) -> Answer<'_, Result<Vec<QuarantineView>, ReportsError>>;
+
     /// Entries of the audit trail that meet the filter, the newest first; `after` is the number of the last one seen.
     fn audit(
         &self,
@@ -132,11 +135,26 @@ pub trait Backend: Send + Sync + 'static {
     /// Plugins that are loaded, handlers before policies.
     fn plugins(&self) -> Vec<PluginView>;
 
+    /// What calls of handlers, policies and exchange policies cost, in the order of the configuration.
+    fn plugin_activity(&self) -> Vec<PluginActivityView>;
+
     /// Interfaces that are served, in the order of `ReferencePoint::ALL`.
     fn interfaces(&self) -> Vec<InterfaceView>;
 
     /// Takes the configuration's files over, whole or not at all; with `dry_run` only says what would be done.
     fn reload(&self, operator: &str, dry_run: bool) -> Answer<'_, ReloadView>;
+
+    /// Takes the file of a plugin over, by its configured name or where it comes from.
+    fn reload_plugin(
+        &self,
+        name: &str,
+        operator: &str,
+        dry_run: bool,
+        anyway: bool,
+    ) -> Answer<'_, Result<ReloadView, PluginExchangeError>>;
+
+    /// Puts the former version of a plugin in force again.
+    fn roll_back_plugin(&self, name: &str, operator: &str) -> Answer<'_, Result<ReloadView, PluginExchangeError>>;
 
     /// How the configuration in force stands to the files.
     fn reload_status(&self) -> ReloadStatusView;
@@ -187,6 +205,17 @@ pub enum OperateAlarmError {
         /// Why.
         reason: String,
     },
+}
+
+/// Why a plugin was not exchanged.
+#[derive(Debug, thiserror::Error)]
+pub enum PluginExchangeError {
+    /// There is none of that name.
+    #[error("{0}; GET /api/v1/plugin-activity lists them")]
+    Unknown(String),
+    /// It cannot be done.
+    #[error("{0}")]
+    NotNow(String),
 }
 
 /// Why a status report request brought no status.

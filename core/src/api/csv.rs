@@ -13,8 +13,8 @@ use serde_json::Value;
 use super::views::{
     AlarmView, AuditEntryView, CollectorView, ComponentSummary, DisclosureView, DomainAlarmView, DomainComparisonView,
     DomainLinkView, DomainView, EnrolmentView, ExporterView, HandlerView, HistoryPoint, InterfaceView, LastValueView,
-    NetworkChangeView, NetworkEntryView, PeerRequestView, PeerView, PluginView, PolicyView, ReportView, ResourceView,
-    SubscriptionView, UsageTotalView,
+    NetworkChangeView, NetworkEntryView, PeerRequestView, PeerView, PluginActivityView, PluginView, PolicyView,
+    QuarantineView, ReportView, ResourceView, SubscriptionView, UsageTotalView,
 };
 
 /// What a list of it looks like as a table. Columns are added at the end, never renamed or removed.
@@ -91,6 +91,13 @@ tabular! {
         "counters.reports", "counters.seconds", "lastFailure.time", "lastFailure.text",
     ];
     PluginView: ["plugin", "role", "name", "version", "sha256", "usedBy", "summary", "signedBy", "signature"];
+    PluginActivityView: [
+        "name", "role", "plugin", "version", "sha256", "total.calls", "total.failures", "total.reports",
+        "total.reportsRefused", "total.seconds", "total.cpuSeconds", "total.p50Us", "total.p90Us", "total.p99Us",
+        "total.maxUs", "total.memoryBytes", "total.subjects", "total.stateBytes", "total.instancesMade",
+        "logLinesDropped", "verdictsDropped", "samplesNotShown", "lastFailure.time", "lastFailure.text",
+    ];
+    QuarantineView: ["time", "plugin", "component", "failure", "report"];
     InterfaceView: [
         "referencePoint", "listen", "keyExchange", "components.known", "components.connected", "connections",
         "maxConnections", "lines", "accepted", "refused",

@@ -8,20 +8,21 @@ use std::{
 
 use super::{
     Backend, Page, PageRequest,
-    backend::{Answer, OperateAlarmError, ReportsError, RequestError},
+    backend::{Answer, OperateAlarmError, PluginExchangeError, ReportsError, RequestError},
     enrolment_desk::EnrolmentDesk,
     event_log::EventLog,
     exporter_desk::ExporterDesk,
     fake_components::{component, values},
     federation_desk::FederationDesk,
     views::{
-        AlarmView, AuditEntryView, AuditFilter, CollectorView, ComponentCount, ComponentDetail, ComponentFilter,
-        ComponentMatchView, ComponentSummary, ConfigurationView, ExplanationView, FailureView, Gauges, HandlerView,
-        Health, HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView,
-        NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, NetworkLevel, PluginCounters, PluginView,
-        PolicyView, ReloadResult, ReloadStatusView, ReloadView, ReportCursor, ReportOutcome, ReportView,
-        ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer, StatusQuery, SubscriptionView,
-        UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter, ValueView,
+        ActivityView, AlarmView, AuditEntryView, AuditFilter, CollectorView, ComponentCount, ComponentDetail,
+        ComponentFilter, ComponentMatchView, ComponentSummary, ConfigurationView, ExplanationView, FailureView, Gauges,
+        HandlerView, Health, HistoryError, HistoryFilter, HistoryView, InstanceActivityView, InterfaceGauges,
+        InterfaceView, LastValueView, NetworkChangeView, NetworkCursor, NetworkEntryView, NetworkFilter, NetworkLevel,
+        PluginActivityView, PluginCounters, PluginView, PolicyView, QuarantineView, ReloadResult, ReloadStatusView,
+        ReloadView, ReportCursor, ReportOutcome, ReportView, ResourceCursor, ResourceDetail, ResourceFilter,
+        ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor,
+        ValueFilter, ValueView,
     },
 };
 use crate::{
@@ -101,8 +102,9 @@ impl Default for FakeBackend {
         metrics.interface(ReferencePoint::Mk).accepted.add(42);
         metrics.handshakes_refused.entry("expired").or_default().increment();
         let plugin = metrics.plugins.entry("say \"qber\"\\\n".into()).or_default();
-        plugin.calls.add(3);
-        plugin.nanoseconds.add(1_500_000_000);
+        let instance = plugin.instance();
+        (0..3).for_each(|_| instance.end(std::time::Duration::from_millis(500), 1, None));
+        instance.failed("trap");
         drop(plugin);
         Self {
             alarms: Mutex::new(alarms),
@@ -452,6 +454,30 @@ impl Backend for FakeBackend {
         }]
     }
 
+    fn plugin_activity(&self) -> Vec<PluginActivityView> {
+        self.policies()
+            .into_iter()
+            .map(|policy| PluginActivityView {
+                name: policy.name,
+                role: "policy".into(),
+                plugin: policy.plugin,
+                version: policy.version,
+                sha256: policy.sha256,
+                total: ActivityView { calls: 3, p50_us: Some(7.5), ..ActivityView::default() },
+                log_lines_dropped: 0,
+                capability_refusals: 0,
+                verdicts_dropped: 2,
+                samples_not_shown: 0,
+                last_failure: policy.last_failure,
+                instances: vec![InstanceActivityView {
+                    instance: "shard-0".into(),
+                    busy_ms: Some(12),
+                    activity: ActivityView { calls: 3, ..ActivityView::default() },
+                }],
+            })
+            .collect()
+    }
+
     fn interfaces(&self) -> Vec<InterfaceView> {
         vec![InterfaceView {
             reference_point: ReferencePoint::Mk,
@@ -481,8 +507,37 @@ impl Backend for FakeBackend {
             connections_closed: 0,
             took_ms: 1.5,
             held_ms: 0.1,
+            rehearsal: None,
         };
         Box::pin(std::future::ready(view))
+    }
+
+    fn quarantine(&self) -> Answer<'_, Result<Vec<QuarantineView>, ReportsError>> {
+        let kept = QuarantineView {
+            time: NOW,
+            plugin: "mk".into(),
+            component: "mk/km-1".into(),
+            failure: "trap: unreachable".into(),
+            report: "skr_bps = 1".into(),
+        };
+        Box::pin(async { Ok(vec![kept]) })
+    }
+
+    fn reload_plugin(
+        &self,
+        name: &str,
+        operator: &str,
+        dry_run: bool,
+        _anyway: bool,
+    ) -> Answer<'_, Result<ReloadView, PluginExchangeError>> {
+        let is_known = name == "qber";
+        let reload = self.reload(operator, dry_run);
+        let unknown = format!("no handler or policy is configured as `{name}`");
+        Box::pin(async move { if is_known { Ok(reload.await) } else { Err(PluginExchangeError::Unknown(unknown)) } })
+    }
+
+    fn roll_back_plugin(&self, name: &str, operator: &str) -> Answer<'_, Result<ReloadView, PluginExchangeError>> {
+        self.reload_plugin(name, operator, false, false)
     }
 
     fn reload_status(&self) -> ReloadStatusView {

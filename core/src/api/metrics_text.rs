@@ -1,11 +1,12 @@
 //! `/metrics`: what is counted, and the levels of the moment, as text for Prometheus (format 0.0.4).
 //!
 //! Names are `qkdn_<stage>_<noun>_<verb>_total` for what grows, the stages named as the modules. Labels are few and
-//! bounded: reference point, reason code, severity, shard, values of the catalogue, and plugins by their configured names;
+//! bounded: reference point, reason code, severity, shard, values of the catalogue, plugins by their configured names and threads;
 //! never a component, so that a large network has as many series as a small one. Everything is
 //! written from a snapshot on each scrape, so what is gone vanishes.
 
 mod federation;
+mod plugins;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -25,7 +26,7 @@ use crate::{
     telemetry::{
         collector::CollectorMetrics,
         exporter::ExporterMetrics,
-        metrics::{Counter, InterfaceMetrics, Metrics, PluginMetrics},
+        metrics::{Counter, InterfaceMetrics, Metrics},
         outward::OutwardMetrics,
     },
 };
@@ -84,15 +85,6 @@ const INTERFACE_COUNTERS: [(&str, &str, CounterOf<InterfaceMetrics>); 12] = [
     ("qkdn_wire_reports_without_state", "Reports and answers without a state object.", |m| &m.without_state),
     ("qkdn_wire_requests_sent", "Status report requests sent.", |m| &m.requests),
     ("qkdn_wire_requests_unanswered", "Status report requests not answered in time.", |m| &m.requests_unanswered),
-];
-
-/// Counters of each plugin.
-const PLUGIN_COUNTERS: [(&str, &str, CounterOf<PluginMetrics>); 5] = [
-    ("qkdn_plugin_calls_made", "Calls of a plugin.", |m| &m.calls),
-    ("qkdn_plugin_calls_failed", "Calls of a plugin that failed.", |m| &m.failures),
-    ("qkdn_plugin_reports_passed", "Reports passed to a plugin.", |m| &m.reports),
-    ("qkdn_plugin_log_lines_dropped", "Log lines of a plugin beyond its rate.", |m| &m.log_lines_dropped),
-    ("qkdn_plugin_verdicts_dropped", "Verdicts of a plugin that were not applied.", |m| &m.verdicts_dropped),
 ];
 
 /// Why requests of collectors are not sent; a test holds it against `collect`.
@@ -311,16 +303,6 @@ impl Snapshot {
         out.gauge("qkdn_exporter_events_parked_now", "Events that are parked.", parked)
     }
 
-    fn plugins(&self, out: &mut Writer<'_>) -> fmt::Result {
-        for (name, help, counter) in PLUGIN_COUNTERS {
-            let plugins = self.metrics.plugins.iter();
-            out.counter(name, help, plugins.map(|entry| (plugin(entry.key()), counter(entry.value()).get())))?;
-        }
-        let plugins = self.metrics.plugins.iter();
-        let spent = plugins.map(|entry| (plugin(entry.key()), seconds(entry.value().nanoseconds.get())));
-        out.seconds("qkdn_plugin_call_seconds", "Time spent in calls of a plugin.", spent)
-    }
-
     fn storage(&self, out: &mut Writer<'_>) -> fmt::Result {
         let spent = seconds(self.metrics.sync_nanoseconds.get());
         out.seconds("qkdn_storage_sync_seconds", "Time spent making commits durable.", [(Vec::new(), spent)])?;
@@ -333,10 +315,6 @@ type Labels = Vec<(&'static str, String)>;
 
 fn of(point: ReferencePoint) -> Labels {
     vec![("reference_point", point.to_string())]
-}
-
-fn plugin(name: &str) -> Labels {
-    vec![("plugin", name.to_owned())]
 }
 
 fn seconds(nanoseconds: u64) -> f64 {

@@ -23,7 +23,7 @@ use super::{
     problem::Problem,
     v1::{
         alarms, audit, collectors, components, configuration, domains, enrolment, events, exporters, federation,
-        history, manager, network, peer_requests, reports, resources, subscriptions,
+        history, manager, network, peer_requests, plugins, reports, resources, subscriptions,
     },
 };
 use crate::config::{Role, limits};
@@ -95,12 +95,7 @@ pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
         .routes(routes!(subscriptions::list))
         .routes(routes!(subscriptions::show))
         .routes(routes!(subscriptions::remove))
-        .routes(routes!(manager::policies))
-        .routes(routes!(manager::policy))
-        .routes(routes!(manager::handlers))
-        .routes(routes!(manager::handler))
-        .routes(routes!(manager::plugins))
-        .routes(routes!(manager::plugin))
+        .merge(of_plugins())
         .routes(routes!(manager::interfaces))
         .routes(routes!(manager::interface))
         .routes(routes!(manager::catalogue))
@@ -112,6 +107,21 @@ pub(crate) fn endpoints() -> OpenApiRouter<ApiState> {
         .routes(routes!(manager::metrics))
         .routes(routes!(manager::livez))
         .routes(routes!(manager::readyz))
+}
+
+/// Endpoints about plugins.
+fn of_plugins() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(manager::policies))
+        .routes(routes!(manager::policy))
+        .routes(routes!(manager::handlers))
+        .routes(routes!(manager::handler))
+        .routes(routes!(manager::plugins))
+        .routes(routes!(manager::plugin))
+        .routes(routes!(manager::plugin_activity))
+        .routes(routes!(plugins::quarantine))
+        .routes(routes!(plugins::reload))
+        .routes(routes!(plugins::roll_back))
 }
 
 /// All paths.

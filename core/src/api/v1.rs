@@ -14,6 +14,7 @@ pub(crate) mod history;
 pub(crate) mod manager;
 pub(crate) mod network;
 pub(crate) mod peer_requests;
+pub(crate) mod plugins;
 pub(crate) mod reports;
 pub(crate) mod resources;
 pub(crate) mod subscriptions;

@@ -18,6 +18,7 @@ pub mod network;
 pub mod outward;
 pub mod peer_request;
 pub mod plugin;
+pub mod plugin_activity;
 pub mod reload;
 pub mod report;
 pub mod resource;
@@ -50,7 +51,10 @@ pub use peer_request::{MaintenanceMark, PeerRequestView};
 pub use plugin::{
     ComponentMatchView, ExplanationView, FailureView, HandlerView, PluginCounters, PluginView, PolicyView, RuleView,
 };
-pub use reload::{ConfigurationView, ReloadResult, ReloadStatusView, ReloadView};
+pub use plugin_activity::{ActivityView, DurationsView, InstanceActivityView, PluginActivityView, QuarantineView};
+pub use reload::{
+    ConfigurationView, RehearsalDifferenceView, RehearsalView, ReloadResult, ReloadStatusView, ReloadView,
+};
 pub use report::{ReportCursor, ReportOutcome, ReportView, StatusAnswer, StatusQuery};
 pub use resource::{ResourceCursor, ResourceDetail, ResourceFilter, ResourceView};
 pub use subscription::SubscriptionView;

@@ -220,7 +220,7 @@ impl Client {
 }
 
 /// Calls of the API that its answers point to, and the commands that make them.
-const CALLS: [(&str, &str); 14] = [
+const CALLS: [(&str, &str); 15] = [
     ("GET /api/v1/alarms lists", "`qkdnm alarm list --all` lists"),
     ("GET /api/v1/components lists", "`qkdnm component list` lists"),
     ("GET /api/v1/domains lists", "`qkdnm domain list` lists"),
@@ -230,6 +230,7 @@ const CALLS: [(&str, &str); 14] = [
     ("GET /api/v1/handlers lists", "`qkdnm handler list` lists"),
     ("GET /api/v1/interfaces lists", "`qkdnm interface list` lists"),
     ("GET /api/v1/peers lists", "`qkdnm peer list` lists"),
+    ("GET /api/v1/plugin-activity lists", "`qkdnm plugin top --once` lists"),
     ("GET /api/v1/plugins lists", "`qkdnm plugin list` lists"),
     ("GET /api/v1/policies lists", "`qkdnm policy list` lists"),
     ("GET /api/v1/resources lists", "`qkdnm resource list` lists"),

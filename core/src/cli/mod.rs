@@ -33,6 +33,8 @@ pub mod pki;
 pub mod plugin;
 mod plugin_author;
 mod plugin_signature;
+mod plugin_top;
+mod plugin_versions;
 mod reload;
 pub mod report;
 pub mod resource;

@@ -43,6 +43,9 @@ fn reloaded(view: &ReloadView, output: &mut Output<'_>) -> CommandResult {
     for problem in &view.problems {
         output.line(&format!("  {}", super::client::problem_line(problem)))?;
     }
+    if let Some(rehearsal) = &view.rehearsal {
+        super::plugin_versions::rehearsed(rehearsal, output)?;
+    }
     Ok(Exit::Success)
 }
 

@@ -271,6 +271,8 @@ fn json_is_what_the_api_answers() {
         ("report list --component mk/km-1 -o json", "/items/3/outcome", "refused"),
         ("policy list -o json", "/items/0/plugin", "builtin:threshold"),
         ("handler list -o json", "/items/0/onFailure", "keep-raw"),
+        ("plugin top --once -o json", "/items/0/instances/0/instance", "shard-0"),
+        ("plugin quarantine -o json", "/items/0/failure", "trap: unreachable"),
     ] {
         let (result, printed) = run(&manager, line);
         assert_eq!(result, Ok(Exit::Success), "{line}");
@@ -389,6 +391,9 @@ mk/km-1    link-1    vienna  1       2026-11-26T07:59:55.000Z  0       -
         ("policy show qber", "trapped"),
         ("handler show mk", "onFailure"),
         ("plugin show threshold", "items.0.summary"),
+        ("plugin top --once", "1 plugins, since the manager started"),
+        ("plugin top --looks 2 --every 0.1 --instances", "shard-0"),
+        ("plugin quarantine", "mk/km-1    trap: unreachable  skr_bps = 1"),
         ("interface show mk", "Connections:      2 of at most 10000"),
         ("alarm summary", "critical"),
         ("health", "manager-east of domain east"),

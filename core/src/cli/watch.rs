@@ -71,6 +71,12 @@ fn round(cli: Cli) -> CommandResult {
         }
         Err(usage) => return Err(usage),
     };
+    paint(&printed, terminal)?;
+    Ok(exit)
+}
+
+/// Shows a round: over the one before on a terminal, behind it elsewhere.
+pub(super) fn paint(printed: &[u8], terminal: bool) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if terminal {
         // Home; each line is cleared behind its end, and what is below the last one.
@@ -83,10 +89,9 @@ fn round(cli: Cli) -> CommandResult {
         }
         out.write_all(b"\x1b[J")?;
     } else {
-        out.write_all(&printed)?;
+        out.write_all(printed)?;
     }
-    out.flush()?;
-    Ok(exit)
+    out.flush()
 }
 
 impl Wait {

@@ -358,6 +358,9 @@ fn taken_over(was: &Config, is: &Config) -> Vec<&'static str> {
     compare("plugins.require_signature", p.require_signature != q.require_signature);
     compare("plugins.trusted_keys", p.trusted_keys != q.trusted_keys);
     compare("plugins.cpu_time", p.cpu_time != q.cpu_time);
+    compare("plugins.wall_time", p.wall_time != q.wall_time);
+    compare("plugins.table_elements", p.table_elements != q.table_elements);
+    compare("plugins.answer_size", p.answer_size != q.answer_size);
     compare("plugins.memory", p.memory != q.memory);
     compare("plugins.state_per_component", p.state_per_component != q.state_per_component);
     compare("plugins.log_lines_per_second", p.log_lines_per_second != q.log_lines_per_second);

@@ -100,7 +100,7 @@ pub const DIAL_BACKOFF_MAX: Duration = Duration::from_secs(30);
 pub const TICK: Duration = Duration::from_secs(1);
 /// How often changed state goes to the state database.
 pub const STATE_FLUSH: Duration = Duration::from_secs(1);
-/// Bytes that a plugin's answer may take in one call.
+/// `plugins.answer_size`: bytes that a plugin's answer may take in one call.
 pub const PLUGIN_ANSWER_BYTES: usize = 1 << 20;
 /// Bytes of a plugin file: Python and JavaScript guests take up to 20 MiB.
 pub const PLUGIN_FILE_BYTES: u64 = 64 << 20;
@@ -116,7 +116,9 @@ pub const PLUGIN_CORE_INSTANCES: usize = 50;
 pub const PLUGIN_MEMORIES: usize = 4;
 /// Tables in one plugin instance.
 pub const PLUGIN_TABLES: usize = 20;
-/// Elements of all tables of one plugin instance together.
+/// Subjects of a policy whose state is migrated in one call.
+pub const MIGRATION_SUBJECTS: usize = 1_024;
+/// `plugins.table_elements`: elements of all tables of one plugin instance together.
 pub const PLUGIN_TABLE_ELEMENTS: usize = 100_000;
 /// How often the clock ticks by which a plugin's CPU time is looked at; a call may overrun by two ticks.
 pub const PLUGIN_EPOCH: Duration = Duration::from_millis(10);
@@ -283,6 +285,8 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub const PLUGIN_CACHE: &str = "plugin-cache";
 /// `plugins.cpu_time`
 pub const PLUGIN_CPU_TIME: Duration = Duration::from_millis(50);
+/// `plugins.wall_time`: far above `plugins.cpu_time`, since a busy machine makes healthy calls slow.
+pub const PLUGIN_WALL_TIME: Duration = Duration::from_secs(5);
 /// `plugins.memory`
 pub const PLUGIN_MEMORY: usize = 32 << 20;
 /// `plugins.state_per_component`

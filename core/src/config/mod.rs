@@ -391,8 +391,14 @@ pub struct PluginsConfig {
     pub cache_dir: PathBuf,
     /// CPU time of a call.
     pub cpu_time: Duration,
+    /// Time of a call, whatever it does.
+    pub wall_time: Duration,
     /// Linear memory, bytes.
     pub memory: usize,
+    /// Elements of all tables together.
+    pub table_elements: usize,
+    /// Answer of a call, bytes.
+    pub answer_size: usize,
     /// Policy state of one component, all its subjects together, bytes.
     pub state_per_component: usize,
     /// Log lines a second.

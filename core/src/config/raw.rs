@@ -109,7 +109,10 @@ pub mod keys {
         "trusted_keys",
         "cache_dir",
         "cpu_time",
+        "wall_time",
         "memory",
+        "table_elements",
+        "answer_size",
         "state_per_component",
         "log_lines_per_second",
     ];
@@ -251,7 +254,10 @@ pub struct RawPlugins {
     pub(super) trusted_keys: Option<Spot<Vec<Spot<String>>>>,
     pub(super) cache_dir: Option<Spot<String>>,
     pub(super) cpu_time: Option<Spot<Duration>>,
+    pub(super) wall_time: Option<Spot<Duration>>,
     pub(super) memory: Option<Spot<u64>>,
+    pub(super) table_elements: Option<Spot<u64>>,
+    pub(super) answer_size: Option<Spot<u64>>,
     pub(super) state_per_component: Option<Spot<u64>>,
     pub(super) log_lines_per_second: Option<Spot<u64>>,
 }
@@ -481,7 +487,10 @@ fn plugins(table: &TableReader<'_>) -> RawPlugins {
         trusted_keys: table.texts("trusted_keys"),
         cache_dir: table.text("cache_dir"),
         cpu_time: table.duration("cpu_time", Duration::from_millis(1)..=Duration::from_secs(60)),
+        wall_time: table.duration("wall_time", Duration::from_millis(100)..=Duration::from_secs(600)),
         memory: table.size("memory", 1 << 20..=4 << 30),
+        table_elements: table.number("table_elements", 1..=10_000_000),
+        answer_size: table.size("answer_size", 1 << 10..=64 << 20),
         state_per_component: table.size("state_per_component", 64..=16 << 20),
         log_lines_per_second: table.number("log_lines_per_second", 0..=100_000),
     }

@@ -129,6 +129,8 @@ fn defaults_are_those_of_the_contract() {
     assert!(!mq.tls.allow_tls12);
     assert_eq!(config.plugins.cache_dir, folder.path().join("data/plugin-cache"));
     assert_eq!((config.plugins.cpu_time, config.plugins.memory), (Duration::from_millis(50), 32 << 20));
+    assert_eq!((config.plugins.wall_time, config.plugins.answer_size), (Duration::from_secs(5), 1 << 20));
+    assert_eq!(config.plugins.table_elements, 100_000);
     assert_eq!((config.plugins.state_per_component, config.plugins.log_lines_per_second), (4096, 20));
     assert_eq!(config.storage.durability, Durability::Sync);
     assert_eq!(config.storage.journal_retention, Duration::from_secs(604_800));

@@ -11,7 +11,7 @@ use super::{
     explained, history,
     in_force::Current,
     judged, levels, network,
-    reload::{Reloader, Trigger},
+    reload::{How, Reloader, Trigger},
     requests::{self, NotSent},
     resources,
 };
@@ -19,7 +19,7 @@ use crate::{
     alarm::{AlarmBoard, AlarmFilter, AlarmSummary},
     api::{
         Answer, Backend, FederationDesk, NoFederation, Page, PageRequest, PeerRequestDesk,
-        backend::{OperateAlarmError, ReportsError, RequestError},
+        backend::{OperateAlarmError, PluginExchangeError, ReportsError, RequestError},
         enrolment_desk::EnrolmentDesk,
         event_log::EventLog,
         exporter_desk::ExporterDesk,
@@ -27,9 +27,10 @@ use crate::{
             AlarmView, AuditEntryView, AuditFilter, CollectorView, ComponentCount, ComponentDetail, ComponentFilter,
             ComponentSummary, ConfigurationView, ConnectionView, ExplanationView, Gauges, HandlerView, Health,
             HistoryError, HistoryFilter, HistoryView, InterfaceGauges, InterfaceView, LastValueView, NetworkChangeView,
-            NetworkCursor, NetworkEntryView, NetworkFilter, PluginView, PolicyView, ReloadStatusView, ReloadView,
-            ReportCursor, ReportView, ResourceCursor, ResourceDetail, ResourceFilter, ResourceView, StatusAnswer,
-            StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView, ValueCursor, ValueFilter, ValueView,
+            NetworkCursor, NetworkEntryView, NetworkFilter, PluginActivityView, PluginView, PolicyView, QuarantineView,
+            ReloadStatusView, ReloadView, ReportCursor, ReportView, ResourceCursor, ResourceDetail, ResourceFilter,
+            ResourceView, StatusAnswer, StatusQuery, SubscriptionView, UsageBy, UsageFilter, UsageTotalView,
+            ValueCursor, ValueFilter, ValueView,
         },
     },
     clock::Clock,
@@ -407,6 +408,10 @@ impl Backend for ManagerBackend {
         })
     }
 
+    fn quarantine(&self) -> Answer<'_, Result<Vec<QuarantineView>, ReportsError>> {
+        self.read_stored(described::quarantine)
+    }
+
     fn audit(
         &self,
         filter: &AuditFilter,
@@ -484,7 +489,11 @@ impl Backend for ManagerBackend {
     }
 
     fn plugins(&self) -> Vec<PluginView> {
-        described::plugins(&self.current.get().plugins)
+        described::plugins(&self.current.get().plugins, &self.collectors)
+    }
+
+    fn plugin_activity(&self) -> Vec<PluginActivityView> {
+        described::activity(&self.current.get().plugins, &self.collectors, &self.metrics)
     }
 
     fn interfaces(&self) -> Vec<InterfaceView> {
@@ -499,6 +508,20 @@ impl Backend for ManagerBackend {
             let reload = tokio::spawn(async move { reloader.reload(trigger, dry_run).await });
             reload.await.unwrap_or_else(|_| self.reloader.broke_off())
         })
+    }
+
+    fn reload_plugin(
+        &self,
+        name: &str,
+        operator: &str,
+        dry_run: bool,
+        anyway: bool,
+    ) -> Answer<'_, Result<ReloadView, PluginExchangeError>> {
+        self.reloader.reload_plugin_for(operator, name, How { dry_run, anyway })
+    }
+
+    fn roll_back_plugin(&self, name: &str, operator: &str) -> Answer<'_, Result<ReloadView, PluginExchangeError>> {
+        self.reloader.roll_back_for(operator, name)
     }
 
     fn reload_status(&self) -> ReloadStatusView {

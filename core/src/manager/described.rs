@@ -1,19 +1,27 @@
 //! Plugins and interfaces as the API shows them: what was configured, and what is loaded and served for it.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Instant};
 
-use super::plugins::Plugins;
+use super::{collectors::Collectors, plugins::Plugins};
 use crate::{
-    api::views::{ComponentCount, FailureView, HandlerView, InterfaceView, PluginCounters, PluginView, PolicyView},
+    api::views::{
+        ComponentCount, FailureView, HandlerView, InstanceActivityView, InterfaceView, PluginActivityView,
+        PluginCounters, PluginView, PolicyView, QuarantineView,
+    },
     config::{Config, KeyExchange},
     model::{ReferencePoint, Timestamp},
     plugin::{Identity, LoadedHandler, LoadedPolicy, PluginDescription, signature::Signature},
     shard::{ActiveHandler, ActivePolicy},
-    telemetry::metrics::Metrics,
+    storage::{
+        error::StorageError,
+        record::Quarantined,
+        state_db::{StateDb, state_db_path},
+    },
+    telemetry::{metrics::Metrics, plugin_calls::Activity},
 };
 
 /// Plugins that are loaded, each with who uses it.
-pub(super) fn plugins(plugins: &Plugins) -> Vec<PluginView> {
+pub(super) fn plugins(plugins: &Plugins, collectors: &Collectors) -> Vec<PluginView> {
     let mut views: Vec<PluginView> = Vec::new();
     let mut add = |role: &str, user: &str, plugin: String, identity: &Identity, description: &PluginDescription| {
         let known =
@@ -42,6 +50,9 @@ pub(super) fn plugins(plugins: &Plugins) -> Vec<PluginView> {
     }
     for loaded in &plugins.exchange {
         add("exchange", loaded.name(), loaded.plugin().to_owned(), loaded.identity(), loaded.description());
+    }
+    for (config, loaded) in collectors.loaded() {
+        add("collector", &config.name, config.plugin.to_string(), loaded.identity(), loaded.description());
     }
     views
 }
@@ -99,6 +110,70 @@ fn counters(metrics: &Metrics, plugin: &str) -> PluginCounters {
 fn last_failure(metrics: &Metrics, plugin: &str) -> Option<FailureView> {
     let (at, text) = metrics.plugins.get(plugin)?.last_failure.load_full()?.as_ref().clone();
     Some(FailureView { time: Timestamp::of(at), text })
+}
+
+/// What calls of plugins cost.
+pub(super) fn activity(plugins: &Plugins, collectors: &Collectors, metrics: &Metrics) -> Vec<PluginActivityView> {
+    let handlers = plugins.set.handlers.iter().zip(&plugins.handlers).map(|(active, loaded)| {
+        (
+            "handler",
+            active.config.name.as_str(),
+            active.config.plugin.to_string(),
+            loaded.description(),
+            loaded.digest(),
+        )
+    });
+    let policies = plugins.set.policies.iter().zip(&plugins.policies).map(|(active, loaded)| {
+        ("policy", active.config.name.as_str(), active.config.plugin.to_string(), loaded.description(), loaded.digest())
+    });
+    let exchange = plugins
+        .exchange
+        .iter()
+        .map(|loaded| ("exchange", loaded.name(), loaded.plugin().to_owned(), loaded.description(), loaded.digest()));
+    let collectors = collectors.loaded().map(|(config, loaded)| {
+        ("collector", config.name.as_str(), config.plugin.to_string(), loaded.description(), loaded.digest())
+    });
+    let now = Instant::now();
+    let view = |(role, name, plugin, description, digest): (&str, &str, String, &PluginDescription, &str)| {
+        let counted = metrics.plugins.get(name).map(|counted| Arc::clone(counted.value())).unwrap_or_default();
+        let (mut sum, mut instances) = (Activity::default(), Vec::new());
+        for (instance, numbers) in counted.instances() {
+            let activity = numbers.activity();
+            sum.add(&activity);
+            let busy_ms = numbers.busy(now).map(|busy| u64::try_from(busy.as_millis()).unwrap_or(u64::MAX));
+            instances.push(InstanceActivityView {
+                instance: instance.to_string(),
+                busy_ms,
+                activity: (&activity).into(),
+            });
+        }
+        PluginActivityView {
+            name: name.to_owned(),
+            role: role.to_owned(),
+            plugin,
+            version: description.version.clone(),
+            sha256: digest.to_owned(),
+            total: (&sum).into(),
+            log_lines_dropped: counted.log_lines_dropped.get(),
+            capability_refusals: counted.capability_refusals.get(),
+            verdicts_dropped: counted.verdicts_dropped.get(),
+            samples_not_shown: counted.samples_crowded_out.get(),
+            last_failure: last_failure(metrics, name),
+            instances,
+        }
+    };
+    handlers.chain(policies).chain(exchange).chain(collectors).map(view).collect()
+}
+
+/// Reports that plugins could not take, the newest first. What came a moment ago may be there a moment later.
+pub(super) fn quarantine(data_dir: &Path) -> Result<Vec<QuarantineView>, StorageError> {
+    let kept =
+        StateDb::open_read_only(&state_db_path(data_dir))?.map_or_else(|| Ok(Vec::new()), |db| db.quarantined())?;
+    let view = |kept: Quarantined| {
+        let Quarantined { plugin, component, time, failure, report } = kept;
+        QuarantineView { time, plugin, component, failure, report }
+    };
+    Ok(kept.into_iter().rev().map(view).collect())
 }
 
 /// Interfaces of the configuration with what came over them; `counts` by reference point in the order of all.

@@ -1,10 +1,14 @@
 //! What has to be looked at now and then: certificates that end, wall time that jumps, storage that fails.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_util::sync::CancellationToken;
 
-use super::{alarms::AlarmDesk, enrolment::Enrolling, live::Connections, watch::Watch};
+use super::{alarms::AlarmDesk, enrolment::Enrolling, in_force::Current, live::Connections, watch::Watch};
 use crate::{
     clock::{Clock, wall_time},
     model::AlarmKey,
@@ -18,6 +22,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const CHECK_EVERY: u64 = 30;
 /// A change of the difference between wall time and the manager's clock from one look to the next that counts as a jump.
 const JUMP_MS: i64 = 2_000;
+/// By so much a call may be late in being interrupted.
+const PLUGIN_GRACE: Duration = Duration::from_secs(1);
 /// The manager's own certificate is warned about when it ends within this.
 const CERTIFICATE_WARNING: Duration = Duration::from_secs(14 * 24 * 3600);
 
@@ -39,6 +45,8 @@ pub struct House {
     pub journal: Arc<Journal>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// The configuration in force.
+    pub current: Current,
 }
 
 #[derive(Default)]
@@ -50,6 +58,7 @@ struct Seen {
     expiring: bool,
     overloaded: u64,
     overload_raised: bool,
+    stuck: BTreeSet<String>,
 }
 
 impl House {
@@ -84,6 +93,7 @@ impl House {
             self.look_at_time(&mut seen);
             self.look_at_storage(&mut seen);
             self.look_at_load(&mut seen);
+            self.look_at_plugins(&mut seen);
             self.desk.retry();
             self.watch.look();
             self.enrolment.look();
@@ -110,6 +120,34 @@ impl House {
                 self.clear("clock-offset", "wall time", "wall time runs evenly again");
             }
         }
+    }
+
+    /// Calls that go on for longer than any may: native code, which nothing interrupts, or a function of the host that waits.
+    fn look_at_plugins(&self, seen: &mut Seen) {
+        let (now, wall_time) = (Instant::now(), self.current.get().config.plugins.wall_time);
+        let mut stuck = BTreeSet::new();
+        for plugin in &self.metrics.plugins {
+            let longest = plugin.instances().into_iter().filter_map(|(name, one)| Some((one.busy(now)?, name))).max();
+            // What is interrupted in time is told by the call's failure.
+            let Some((busy, instance)) = longest.filter(|(busy, _)| *busy > wall_time + PLUGIN_GRACE) else { continue };
+            stuck.insert(plugin.key().clone());
+            if !seen.stuck.contains(plugin.key()) {
+                let text = format!(
+                    "a call of {} on {instance} has been running for {} s, and cannot be ended; plugins.wall_time allows {} s",
+                    plugin.key(),
+                    busy.as_secs(),
+                    wall_time.as_secs_f64()
+                );
+                tracing::error!("{text}");
+                let repairs =
+                    &["The shard waits for it: take the plugin out of the configuration, and restart the manager."];
+                self.raise("plugin-stuck", &format!("plugin {}", plugin.key()), text, repairs);
+            }
+        }
+        for over in seen.stuck.difference(&stuck) {
+            self.clear("plugin-stuck", &format!("plugin {over}"), "the call is over");
+        }
+        seen.stuck = stuck;
     }
 
     fn look_at_storage(&self, seen: &mut Seen) {

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use super::plugin_versions::Versions;
 use crate::{
     config::{ExchangeConfig, HandlerConfig, PluginKind, PolicyConfig, PolicyMode},
     model::SymbolTable,
-    plugin::{LoadedExchange, LoadedHandler, LoadedPolicy, PluginError, PluginHost},
+    plugin::{Identity, LoadedExchange, LoadedHandler, LoadedPolicy, PluginError, PluginHost},
     shard::{ActiveHandler, ActivePolicy, PluginSet},
 };
 
@@ -20,6 +21,34 @@ pub struct Plugins {
     pub exchange: Vec<Arc<LoadedExchange>>,
     /// What shards get.
     pub set: PluginSet,
+    /// What was in force before, and what is not to be taken over.
+    pub versions: Versions,
+}
+
+/// What is in force, to be taken from where it is the same.
+#[derive(Clone, Copy, Debug)]
+pub struct Before<'a> {
+    /// It.
+    pub plugins: &'a Plugins,
+    /// Plugins whose files are looked at, also those that were gone back from; the others stay as they are. `None`: all files are looked
+    /// at, but for those that were gone back from.
+    pub only: Option<&'a [String]>,
+    /// Whether it was loaded under the same limits. Under others it is loaded again, but for what was gone back from, whose file has
+    /// something else.
+    pub same_limits: bool,
+}
+
+impl Before<'_> {
+    /// Whether a plugin of this name stays as it is, whatever its file is.
+    fn stays(&self, name: &str) -> bool {
+        self.only.is_some_and(|only| only.iter().all(|one| one != name))
+    }
+
+    /// Whether a plugin that is found like this is the one in force, or counts as it.
+    fn is_in_force(&self, name: &str, found: &Identity, in_force: &Identity) -> bool {
+        let is_held_back = self.only.is_none() && self.plugins.versions.holds_back(name, &found.digest);
+        is_held_back || self.same_limits && found == in_force
+    }
 }
 
 /// A plugin that cannot be used, and whose it is.
@@ -40,7 +69,7 @@ pub fn load(
     policies: &[PolicyConfig],
     host: &PluginHost,
     symbols: &SymbolTable,
-    before: Option<&Plugins>,
+    before: Option<Before<'_>>,
 ) -> Result<Plugins, Vec<NotLoaded>> {
     let mut problems = Vec::new();
     let mut active_handlers = Vec::new();
@@ -66,7 +95,7 @@ pub fn load(
     let (active_handlers, handlers) = active_handlers.into_iter().unzip();
     let (active_policies, policies) = active_policies.into_iter().unzip();
     let set = PluginSet { handlers: active_handlers, policies: active_policies };
-    Ok(Plugins { set, handlers, policies, exchange: Vec::new() })
+    Ok(Plugins { set, handlers, policies, exchange: Vec::new(), versions: Versions::default() })
 }
 
 /// Loads the policies at the border of the domain; every problem is reported. What is in `before` is taken from there if it is the
@@ -108,16 +137,17 @@ fn handler(
     fallback: usize,
     host: &PluginHost,
     symbols: &SymbolTable,
-    before: Option<&Plugins>,
+    before: Option<Before<'_>>,
 ) -> Result<(ActiveHandler, Arc<LoadedHandler>), PluginError> {
     let known = before.and_then(|before| {
-        let pairs = || before.set.handlers.iter().zip(&before.handlers);
-        pairs().find(|(active, _)| active.config.name == config.name)
+        let mut pairs = before.plugins.set.handlers.iter().zip(&before.plugins.handlers);
+        Some((before, pairs.find(|(active, _)| active.config.name == config.name)?))
     });
-    if let Some((active, loaded)) = known
+    if let Some((before, (active, loaded))) = known
         && (active.config.plugin == config.plugin && active.config.sha256 == config.sha256)
         && (active.config.reference_point == config.reference_point && active.config.config == config.config)
-        && host.identity(&config.name, &config.plugin)? == *loaded.identity()
+        && (before.stays(&config.name)
+            || before.is_in_force(&config.name, &host.identity(&config.name, &config.plugin)?, loaded.identity()))
     {
         return Ok((ActiveHandler { config: config.clone(), fallback, ..active.clone() }, Arc::clone(loaded)));
     }
@@ -136,16 +166,17 @@ fn policy(
     config: &PolicyConfig,
     host: &PluginHost,
     symbols: &SymbolTable,
-    before: Option<&Plugins>,
+    before: Option<Before<'_>>,
 ) -> Result<(ActivePolicy, Arc<LoadedPolicy>), PluginError> {
     let known = before.and_then(|before| {
-        let pairs = || before.set.policies.iter().zip(&before.policies);
-        pairs().find(|(active, _)| active.config.name == config.name)
+        let mut pairs = before.plugins.set.policies.iter().zip(&before.plugins.policies);
+        Some((before, pairs.find(|(active, _)| active.config.name == config.name)?))
     });
-    if let Some((active, loaded)) = known
+    if let Some((before, (active, loaded))) = known
         && (active.config.plugin == config.plugin && active.config.sha256 == config.sha256)
         && active.config.config == config.config
-        && host.identity(&config.name, &config.plugin)? == *loaded.identity()
+        && (before.stays(&config.name)
+            || before.is_in_force(&config.name, &host.identity(&config.name, &config.plugin)?, loaded.identity()))
     {
         return Ok((ActivePolicy { config: config.clone(), ..active.clone() }, Arc::clone(loaded)));
     }
@@ -155,6 +186,7 @@ fn policy(
         needs: loaded.needs().clone(),
         make: make_policy(&loaded),
         digest: loaded.digest().into(),
+        version: loaded.description().version.as_str().into(),
         config: config.clone(),
     };
     Ok((active, loaded))

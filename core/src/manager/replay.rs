@@ -121,7 +121,10 @@ pub(super) fn plugin_limits(cache_dir: &Path) -> PluginsConfig {
         trusted_keys: Vec::new(),
         cache_dir: cache_dir.to_path_buf(),
         cpu_time: limits::PLUGIN_CPU_TIME,
+        wall_time: limits::PLUGIN_WALL_TIME,
         memory: limits::PLUGIN_MEMORY,
+        table_elements: limits::PLUGIN_TABLE_ELEMENTS,
+        answer_size: limits::PLUGIN_ANSWER_BYTES,
         state_per_component: limits::PLUGIN_STATE_PER_COMPONENT,
         log_lines_per_second: limits::PLUGIN_LOG_LINES_PER_SECOND,
     }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::{
     PluginDescription, PluginError, PluginFailure,
     host::{self, Identity, Loading},
-    setup::{Setup, counted, shortened},
+    meter::Meter,
+    setup::{Setup, shortened},
     wasm::wit::types::{Description, Problem},
 };
 use crate::config::limits;
@@ -85,6 +86,8 @@ pub(super) trait CollectorGuest: Send {
     fn configure(&mut self, components: &[String], config: &str) -> Result<Result<(), Vec<Problem>>, PluginFailure>;
     /// Its step, not checked yet.
     fn collect(&mut self, turn: &Turn) -> Result<Step, PluginFailure>;
+    /// Bytes of memory that it has now.
+    fn memory(&self) -> Option<usize>;
 }
 
 /// Makes instances.
@@ -160,7 +163,7 @@ impl LoadedCollector {
     /// An instance; its guest is made at the first call.
     #[must_use]
     pub fn instance(self: &Arc<Self>) -> CollectorInstance {
-        CollectorInstance { loaded: Arc::clone(self), live: None }
+        CollectorInstance { loaded: Arc::clone(self), meter: None, live: None }
     }
 
     fn make(&self) -> Result<Box<dyn CollectorGuest>, PluginFailure> {
@@ -174,6 +177,8 @@ impl LoadedCollector {
 /// An instance: makes its guest again after a failure.
 pub struct CollectorInstance {
     loaded: Arc<LoadedCollector>,
+    /// Made at the first call.
+    meter: Option<Meter>,
     live: Option<Box<dyn CollectorGuest>>,
 }
 
@@ -183,16 +188,26 @@ impl CollectorInstance {
     /// # Errors
     /// If the call fails or its step does not fit. Then nothing of it counts.
     pub fn collect(&mut self, turn: &Turn) -> Result<Step, PluginFailure> {
-        let loaded = Arc::clone(&self.loaded);
-        counted(&loaded.loading.setup, 0, || {
-            let mut live = match self.live.take() {
-                Some(live) => live,
-                None => loaded.make()?,
-            };
-            let step = check(&loaded.components, live.collect(turn)?)?;
-            self.live = Some(live);
-            Ok(step)
-        })
+        let mut meter = self.meter.take().unwrap_or_else(|| Meter::new(&self.loaded.loading.setup));
+        let begun = meter.begin();
+        let result = self.call(turn, &meter);
+        let reports = result.as_ref().map_or(0, |step| step.reports.len());
+        meter.end(begun, reports, &result, self.live.as_ref().and_then(|live| live.memory()));
+        self.meter = Some(meter);
+        result
+    }
+
+    fn call(&mut self, turn: &Turn, meter: &Meter) -> Result<Step, PluginFailure> {
+        let mut live = match self.live.take() {
+            Some(live) => live,
+            None => {
+                meter.instance().made();
+                self.loaded.make()?
+            }
+        };
+        let step = check(&self.loaded.components, live.collect(turn)?)?;
+        self.live = Some(live);
+        Ok(step)
     }
 }
 

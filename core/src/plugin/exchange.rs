@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::{
     PluginDescription, PluginError, PluginFailure,
     host::{self, Identity, Loading},
-    setup::{Setup, counted},
+    meter::Meter,
+    setup::Setup,
     wasm::wit::types::{Description, Problem},
 };
 use crate::config::limits;
@@ -80,6 +81,10 @@ pub(super) trait ExchangeGuest: Send {
     fn configure(&mut self, config: &str) -> Result<Result<(), Vec<Problem>>, PluginFailure>;
     /// Its answer, not checked yet.
     fn pass(&mut self, passage: &Passage) -> Result<Passed, PluginFailure>;
+    /// Bytes of linear memory that it has.
+    fn memory(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// Makes instances.
@@ -144,7 +149,7 @@ impl LoadedExchange {
     /// An instance; its guest is made at the first call.
     #[must_use]
     pub fn instance(self: &Arc<Self>) -> ExchangeInstance {
-        ExchangeInstance { loaded: Arc::clone(self), live: None }
+        ExchangeInstance { loaded: Arc::clone(self), meter: None, live: None }
     }
 
     fn make(&self) -> Result<Box<dyn ExchangeGuest>, PluginFailure> {
@@ -157,6 +162,8 @@ impl LoadedExchange {
 /// An instance: makes its guest again after a failure.
 pub struct ExchangeInstance {
     loaded: Arc<LoadedExchange>,
+    /// Made at the first call, which is on the thread that goes on calling.
+    meter: Option<Meter>,
     live: Option<Box<dyn ExchangeGuest>>,
 }
 
@@ -166,17 +173,26 @@ impl ExchangeInstance {
     /// # Errors
     /// If the call fails, or the answer is more than there was. Then nothing passes.
     pub fn pass(&mut self, passage: &Passage) -> Result<Narrowed, PluginFailure> {
-        let loaded = Arc::clone(&self.loaded);
-        counted(&loaded.loading.setup, 1, || {
-            let mut live = match self.live.take() {
-                Some(live) => live,
-                None => loaded.make()?,
-            };
-            let told = live.pass(passage)?;
-            let narrowed = check(passage, told)?;
-            self.live = Some(live);
-            Ok(narrowed)
-        })
+        let mut meter = self.meter.take().unwrap_or_else(|| Meter::new(&self.loaded.loading.setup));
+        let begun = meter.begin();
+        let result = self.call(passage, &meter);
+        meter.end(begun, 1, &result, self.live.as_ref().and_then(|live| live.memory()));
+        self.meter = Some(meter);
+        result
+    }
+
+    fn call(&mut self, passage: &Passage, meter: &Meter) -> Result<Narrowed, PluginFailure> {
+        let mut live = match self.live.take() {
+            Some(live) => live,
+            None => {
+                meter.instance().made();
+                self.loaded.make()?
+            }
+        };
+        let told = live.pass(passage)?;
+        let narrowed = check(passage, told)?;
+        self.live = Some(live);
+        Ok(narrowed)
     }
 
     /// Of this policy from now on, if it was of one that was loaded otherwise.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use super::{
     Handled, InterfaceHandler, PluginDescription, PluginError, PluginFailure, answer,
     host::{self, Identity, Loading},
-    setup::{Setup, counted},
+    meter::Meter,
+    setup::Setup,
     vocabulary::{Resolver, did_you_mean},
     wasm::wit::{
         handler::{Fault, Needs, Object, Reports},
@@ -120,12 +121,24 @@ impl LoadedHandler {
 
     /// An instance, configured and bound.
     pub fn instantiate(self: &Arc<Self>) -> Result<Box<dyn InterfaceHandler>, PluginFailure> {
-        let live = Some(self.make()?);
-        Ok(Box::new(Instance { loaded: Arc::clone(self), live, components: Vec::new(), offsets: Vec::new() }))
+        self.instantiate_as(self.loading.setup.clone())
     }
 
-    fn make(&self) -> Result<Box<dyn HandlerGuest>, PluginFailure> {
-        let mut live = (self.start)(&self.loading.setup)?;
+    /// An instance beside those that work, which counts for itself: for a rehearsal.
+    pub fn instantiate_apart(self: &Arc<Self>) -> Result<Box<dyn InterfaceHandler>, PluginFailure> {
+        self.instantiate_as(self.loading.setup.apart())
+    }
+
+    fn instantiate_as(self: &Arc<Self>, setup: Setup) -> Result<Box<dyn InterfaceHandler>, PluginFailure> {
+        let meter = Meter::new(&setup);
+        let live = Some(self.make(&setup, &meter)?);
+        let loaded = Arc::clone(self);
+        Ok(Box::new(Instance { loaded, setup, meter, live, components: Vec::new(), offsets: Vec::new() }))
+    }
+
+    fn make(&self, setup: &Setup, meter: &Meter) -> Result<Box<dyn HandlerGuest>, PluginFailure> {
+        let mut live = (self.start)(setup)?;
+        meter.instance().made();
         live.configure(self.reference_point, &self.loading.config_text)?
             .map_err(|problems| host::refused_after_all(&problems))?;
         live.bind(&self.symbols)?;
@@ -154,6 +167,8 @@ fn resolve(loading: &Loading, needs: Needs, symbols: &SymbolTable) -> Result<(Ha
 /// An instance for one shard: makes its guest again after a failure.
 struct Instance {
     loaded: Arc<LoadedHandler>,
+    setup: Setup,
+    meter: Meter,
     live: Option<Box<dyn HandlerGuest>>,
     components: Vec<u32>,
     offsets: Vec<u32>,
@@ -165,16 +180,13 @@ impl InterfaceHandler for Instance {
             return Ok(Handled::default());
         }
         self.gather(reports)?;
-        let loaded = Arc::clone(&self.loaded);
-        counted(&loaded.loading.setup, reports.len(), || {
-            let mut live = match self.live.take() {
-                Some(live) => live,
-                None => loaded.make()?,
-            };
-            let handled = self.ask(live.as_mut(), reports)?;
-            self.live = Some(live);
-            Ok(handled)
-        })
+        let begun = self.meter.begin();
+        let result = self.call(reports);
+        self.meter.end(begun, reports.len(), &result, self.memory());
+        if let Ok(handled) = &result {
+            self.meter.instance().refused(handled.refusals.len());
+        }
+        result
     }
 
     fn memory(&self) -> Option<usize> {
@@ -183,6 +195,16 @@ impl InterfaceHandler for Instance {
 }
 
 impl Instance {
+    fn call(&mut self, reports: &ReportBatch) -> Result<Handled, PluginFailure> {
+        let mut live = match self.live.take() {
+            Some(live) => live,
+            None => self.loaded.make(&self.setup, &self.meter)?,
+        };
+        let handled = self.ask(live.as_mut(), reports)?;
+        self.live = Some(live);
+        Ok(handled)
+    }
+
     /// Fills the lists that a batch keeps in another shape; finds out whether its arrays fit together.
     fn gather(&mut self, reports: &ReportBatch) -> Result<(), PluginFailure> {
         self.components.clear();

@@ -240,7 +240,10 @@ impl PluginHost {
         let setup = Setup {
             name: Arc::clone(&name),
             cpu_time: self.config.cpu_time,
+            wall_time: self.config.wall_time,
             memory: self.config.memory,
+            table_elements: self.config.table_elements,
+            answer_size: self.config.answer_size,
             log: Arc::new(LogGate::new(self.config.log_lines_per_second)),
             counters,
         };

@@ -56,6 +56,11 @@ impl LogGate {
         Self { limit, since: Instant::now(), window: Mutex::default() }
     }
 
+    /// Lines a second.
+    pub(super) const fn limit(&self) -> u32 {
+        self.limit
+    }
+
     /// Whether a line may be written now.
     pub(super) fn admit(&self) -> Admission {
         let second = self.since.elapsed().as_secs();

@@ -16,7 +16,8 @@
 //!   policy     LoadedPolicy and its calls
 //!   exchange   LoadedExchange and its calls; WebAssembly alone
 //!   collector  LoadedCollector and its calls; WebAssembly alone
-//!     setup      what every instance has: name, limits, log, counters
+//!     setup      what every instance has: name, limits, log
+//!     meter      counts calls, their time and what became of them
 //!     signature  who approved a plugin's bytes
 //!     answer     checks that answers fit their questions
 //!     private_folder  files that are trusted as code
@@ -35,6 +36,7 @@ mod handler;
 mod host;
 mod inspect;
 mod log_gate;
+mod meter;
 mod native;
 mod policy;
 mod private_folder;
@@ -74,6 +76,13 @@ pub trait FcapsPolicy: Send {
     fn memory(&self) -> Option<usize> {
         None
     }
+    /// State of subjects as another version (which gave itself this one, with so many values a subject) kept it, as this one
+    /// keeps it; `None` if it has no migration.
+    fn migrate(&mut self, _from: &str, _width: usize, _state: &[f64]) -> Result<Option<Vec<f64>>, PluginFailure> {
+        Ok(None)
+    }
+    /// So many subjects have state, of so many bytes together: to be shown.
+    fn keeps(&self, _subjects: usize, _bytes: usize) {}
 }
 
 /// What became of a batch.
@@ -254,9 +263,13 @@ pub enum PluginFailure {
     Trap(String),
     /// More CPU time than `plugins.cpu_time`.
     CpuTime(String),
-    /// More memory or table space than allowed.
+    /// Not over after `plugins.wall_time`.
+    WallTime(String),
+    /// More memory than `plugins.memory`.
     Memory(String),
-    /// The answer was larger than [`crate::config::limits::PLUGIN_ANSWER_BYTES`] or had too many verdicts.
+    /// More elements in its tables than `plugins.table_elements`.
+    Tables(String),
+    /// The answer was larger than `plugins.answer_size`, or had too many verdicts.
     AnswerTooLarge(String),
     /// The answer does not fit the question.
     BadAnswer(String),
@@ -275,7 +288,9 @@ impl PluginFailure {
         match self {
             Self::Trap(_) => "trap",
             Self::CpuTime(_) => "cpu-time",
+            Self::WallTime(_) => "wall-time",
             Self::Memory(_) => "memory",
+            Self::Tables(_) => "tables",
             Self::AnswerTooLarge(_) => "answer-too-large",
             Self::BadAnswer(_) => "bad-answer",
             Self::BadQuestion(_) => "bad-question",
@@ -290,7 +305,9 @@ impl PluginFailure {
         match self {
             Self::Trap(text)
             | Self::CpuTime(text)
+            | Self::WallTime(text)
             | Self::Memory(text)
+            | Self::Tables(text)
             | Self::AnswerTooLarge(text)
             | Self::BadAnswer(text)
             | Self::BadQuestion(text)

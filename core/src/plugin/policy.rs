@@ -5,7 +5,8 @@ use std::sync::Arc;
 use super::{
     FcapsPolicy, Observations, Outcome, PluginDescription, PluginError, PluginFailure, PolicyNeeds, answer,
     host::{self, Identity, Loading},
-    setup::{Setup, counted},
+    meter::Meter,
+    setup::Setup,
     vocabulary::Resolver,
     wasm::wit::{
         policy::{Needs, Symbols},
@@ -28,11 +29,18 @@ pub(super) trait PolicyGuest: Send {
     fn bind(&mut self, symbols: Symbols<'_>) -> Result<(), PluginFailure>;
     /// Its answer, not checked yet.
     fn ask(&mut self, question: Question, seen: &Observations) -> Result<Outcome, PluginFailure>;
+    /// State of another version's subjects as this one keeps it; `None`: it does not export the interface.
+    fn migrate(&mut self, _from: &str, _width: u32, _state: &[f64]) -> Result<Option<Migrated>, PluginFailure> {
+        Ok(None)
+    }
     /// Bytes of linear memory that it has; `None` where it has none of its own.
     fn memory(&self) -> Option<usize> {
         None
     }
 }
+
+/// State, or why it is not taken over.
+pub(super) type Migrated = Result<Vec<f64>, String>;
 
 /// Which of the policy's two functions.
 #[derive(Clone, Copy)]
@@ -122,12 +130,23 @@ impl LoadedPolicy {
 
     /// An instance, configured and bound.
     pub fn instantiate(self: &Arc<Self>) -> Result<Box<dyn FcapsPolicy>, PluginFailure> {
-        let live = Some(self.make()?);
-        Ok(Box::new(Instance { loaded: Arc::clone(self), live }))
+        self.instantiate_as(self.loading.setup.clone())
     }
 
-    fn make(&self) -> Result<Box<dyn PolicyGuest>, PluginFailure> {
-        let mut live = (self.start)(&self.loading.setup)?;
+    /// An instance beside those that work, which counts for itself: for a rehearsal.
+    pub fn instantiate_apart(self: &Arc<Self>) -> Result<Box<dyn FcapsPolicy>, PluginFailure> {
+        self.instantiate_as(self.loading.setup.apart())
+    }
+
+    fn instantiate_as(self: &Arc<Self>, setup: Setup) -> Result<Box<dyn FcapsPolicy>, PluginFailure> {
+        let meter = Meter::new(&setup);
+        let live = Some(self.make(&setup, &meter)?);
+        Ok(Box::new(Instance { loaded: Arc::clone(self), setup, meter, live }))
+    }
+
+    fn make(&self, setup: &Setup, meter: &Meter) -> Result<Box<dyn PolicyGuest>, PluginFailure> {
+        let mut live = (self.start)(setup)?;
+        meter.instance().made();
         live.configure(&self.loading.config_text)?.map_err(|problems| host::refused_after_all(&problems))?;
         live.bind(self.bound.symbols())?;
         Ok(live)
@@ -169,6 +188,8 @@ fn numbers(symbols: &[Symbol]) -> Vec<u32> {
 /// An instance for one shard: makes its guest again after a failure.
 struct Instance {
     loaded: Arc<LoadedPolicy>,
+    setup: Setup,
+    meter: Meter,
     live: Option<Box<dyn PolicyGuest>>,
 }
 
@@ -184,6 +205,21 @@ impl FcapsPolicy for Instance {
     fn memory(&self) -> Option<usize> {
         self.live.as_ref()?.memory()
     }
+
+    fn migrate(&mut self, from: &str, width: usize, state: &[f64]) -> Result<Option<Vec<f64>>, PluginFailure> {
+        let width = u32::try_from(width).unwrap_or(u32::MAX);
+        let begun = self.meter.begin();
+        let result = self.live.as_mut().map_or(Ok(None), |live| live.migrate(from, width, state));
+        self.meter.end(begun, 0, &result, self.memory());
+        if result.is_err() {
+            self.live = None;
+        }
+        result?.transpose().map_err(PluginFailure::BadAnswer)
+    }
+
+    fn keeps(&self, subjects: usize, bytes: usize) {
+        self.meter.instance().keeps(subjects, bytes);
+    }
 }
 
 impl Instance {
@@ -191,18 +227,22 @@ impl Instance {
         if seen.components.is_empty() && seen.values.is_empty() && seen.objects.is_empty() {
             return Ok(Outcome { state: seen.state.clone(), ..Outcome::default() });
         }
-        let loaded = Arc::clone(&self.loaded);
-        check_question(seen, loaded.needs.state_width)?;
-        counted(&loaded.loading.setup, seen.components.len(), || {
-            let mut live = match self.live.take() {
-                Some(live) => live,
-                None => loaded.make()?,
-            };
-            let told = live.ask(question, seen)?;
-            answer::check_outcome(&told, seen.components.len(), seen.state.len())?;
-            self.live = Some(live);
-            Ok(told)
-        })
+        check_question(seen, self.loaded.needs.state_width)?;
+        let begun = self.meter.begin();
+        let result = self.call(seen, question);
+        self.meter.end(begun, seen.components.len(), &result, self.memory());
+        result
+    }
+
+    fn call(&mut self, seen: &Observations, question: Question) -> Result<Outcome, PluginFailure> {
+        let mut live = match self.live.take() {
+            Some(live) => live,
+            None => self.loaded.make(&self.setup, &self.meter)?,
+        };
+        let told = live.ask(question, seen)?;
+        answer::check_outcome(&told, seen.components.len(), seen.state.len())?;
+        self.live = Some(live);
+        Ok(told)
     }
 }
 

@@ -1,17 +1,9 @@
-//! What every instance of a configured plugin has in common, in whichever form it comes: its name, what it may spend, its
-//! log, and the count of its calls.
+//! What every instance of a configured plugin has in common, in whichever form it comes: its name, what it may spend, and its
+//! log.
 
-use std::{
-    collections::VecDeque,
-    fmt::Write as _,
-    sync::Arc,
-    time::{Duration, Instant, SystemTime},
-};
+use std::{collections::VecDeque, fmt::Write as _, sync::Arc, time::Duration};
 
-use super::{
-    PluginFailure,
-    log_gate::{Admission, LogGate},
-};
+use super::log_gate::{Admission, LogGate};
 use crate::{config::limits, telemetry::metrics::PluginMetrics};
 
 /// What every instance of a configured plugin has in common.
@@ -21,12 +13,26 @@ pub(super) struct Setup {
     pub(super) name: Arc<str>,
     /// CPU time a call.
     pub(super) cpu_time: Duration,
+    /// Time a call, whatever it does.
+    pub(super) wall_time: Duration,
     /// Bytes of linear memory.
     pub(super) memory: usize,
+    /// Elements of all tables.
+    pub(super) table_elements: usize,
+    /// Bytes of an answer.
+    pub(super) answer_size: usize,
     /// Lines a second.
     pub(super) log: Arc<LogGate>,
     /// Where its calls and dropped lines are counted.
     pub(super) counters: Arc<PluginMetrics>,
+}
+
+impl Setup {
+    /// For an instance beside those that work: it counts for itself, and its log lines say that it is a rehearsal.
+    pub(super) fn apart(&self) -> Self {
+        let log = Arc::new(LogGate::new(self.log.limit()));
+        Self { name: format!("{} (rehearsal)", self.name).into(), log, counters: Arc::default(), ..self.clone() }
+    }
 }
 
 /// The log of one instance. Its last error lines explain a failed call.
@@ -91,26 +97,6 @@ pub(super) fn shortened(mut text: String, bytes: usize) -> String {
         text.push('…');
     }
     text
-}
-
-/// Counts a call with its time and what became of it.
-pub(super) fn counted<T>(
-    setup: &Setup,
-    reports: usize,
-    function: impl FnOnce() -> Result<T, PluginFailure>,
-) -> Result<T, PluginFailure> {
-    let started = Instant::now();
-    let result = function();
-    let time = started.elapsed();
-    setup.counters.calls.increment();
-    setup.counters.nanoseconds.add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX));
-    setup.counters.reports.add(reports as u64);
-    if let Err(failure) = &result {
-        setup.counters.failures.increment();
-        let text = shortened(failure.to_string(), limits::PLUGIN_FAILURE_BYTES);
-        setup.counters.last_failure.store(Some(Arc::new((SystemTime::now(), text))));
-    }
-    result
 }
 
 #[cfg(test)]

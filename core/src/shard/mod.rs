@@ -11,6 +11,7 @@ pub mod core;
 pub mod handling;
 mod judging;
 pub mod mailbox;
+mod migration;
 pub mod observing;
 pub mod owed;
 pub mod plugins;

@@ -42,6 +42,8 @@ pub struct PolicySlot {
     local: Vec<u32>,
     /// Samples not shown because the component has more subjects than its state may hold, not counted yet.
     crowded_out: u64,
+    /// Subjects that were told to who counts them.
+    told: usize,
 }
 
 /// What all policies need of a batch beside its reports.
@@ -129,6 +131,7 @@ impl PolicySlot {
             seen: Observations::default(),
             local: Vec::new(),
             crowded_out: 0,
+            told: 0,
         }
     }
 
@@ -182,17 +185,20 @@ impl PolicySlot {
     }
 
     /// State and timer from before a restart.
-    pub fn restore(&mut self, component: u32, resource: u32, state: &[f64], timer: u64) {
+    ///
+    /// False: it keeps another state, or there is no room for it.
+    pub fn restore(&mut self, component: u32, resource: u32, state: &[f64], timer: u64) -> bool {
         if !state.is_empty() && state.len() != self.width() {
-            return; // Another version of the policy kept another state: it starts afresh.
+            return false; // Another version of the policy kept another state: it starts afresh.
         }
-        let Some(subject) = self.subject(component, resource) else { return };
+        let Some(subject) = self.subject(component, resource) else { return false };
         if !state.is_empty() {
             self.state_mut(subject).copy_from_slice(state);
         }
         if timer != 0 {
             self.set_timer(subject, timer);
         }
+        true
     }
 
     fn state(&self, subject: u32) -> &[f64] {
@@ -430,6 +436,10 @@ impl PolicySlot {
             none => none.insert((self.active.make)().inspect_err(|_| self.pause.failed(now))?),
         };
         let result = if due { instance.on_time(&self.seen) } else { instance.evaluate(&self.seen) };
+        if self.told != self.keys.len() {
+            self.told = self.keys.len();
+            instance.keeps(self.told, size_of_val(self.states.as_slice()));
+        }
         match result {
             Ok(outcome) => {
                 let recovered = self.pause.succeeded();

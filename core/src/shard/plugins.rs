@@ -37,6 +37,8 @@ pub struct ActivePolicy {
     pub needs: PolicyNeeds,
     /// SHA-256 of its plugin.
     pub digest: Arc<str>,
+    /// The version that its plugin gives itself.
+    pub version: Arc<str>,
     /// Makes an instance.
     pub make: Make<dyn FcapsPolicy>,
 }

@@ -5,8 +5,8 @@
 //! new one, in life and when recorded traffic is run again. What goes on and what ends:
 //!
 //! - A policy goes on with its state, timers and alarms if it has the same name and the same plugin. Its `config` may
-//!   have changed: what it thinks of it, it says at its next look. One that is new, has another plugin, or leaves shadow
-//!   mode begins without state.
+//!   have changed: what it thinks of it, it says at its next look. With another plugin it goes on if that takes the state over
+//!   (`shard/migration`). One that is new, has another plugin, or leaves shadow mode begins without state.
 //! - State, timers and alarms of a component that a policy does not see any more end.
 //! - Alarms end, each with its reason, that nobody could end any more: of policies that are gone or in shadow mode, of
 //!   components that may not report any more, of a type that the changed `config` of their policy no longer names.
@@ -27,6 +27,7 @@ use crate::{
     shard::{
         alarms::AlarmChanges,
         judging::SILENT,
+        migration::Subject,
         observing::PolicySlot,
         plugins::{ActivePolicy, ShardConfig},
     },
@@ -37,7 +38,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 pub struct Switched {
     note: Arc<str>,
-    /// Subjects that their policies keep no state of any more.
+    /// Subjects that their policies keep no state of any more, and state of those that another version took over.
     pub forgotten: Vec<PolicyStates>,
     /// Their timers.
     pub timers: Vec<TimerChange>,
@@ -60,13 +61,25 @@ impl ShardCore {
         let mut switched = Switched { note: Arc::clone(&to.note), ..Switched::default() };
         let symbols = Arc::clone(&self.around.symbols);
         let expected = to.expected.iter().map(|(component, _)| component.0).collect();
-        let mut cards = Cards { rules: &to.rules, symbols: &symbols, known: HashMap::new(), expected };
+        let mut migrated = self.migrate(to);
+        let go_on = migrated.keys().copied().collect();
+        let mut cards = Cards { rules: &to.rules, symbols: &symbols, known: HashMap::new(), expected, migrated: go_on };
         let ended = self.end_alarms(to, &mut cards, &mut switched);
         let (mut before, mut exchanged) = (std::mem::take(&mut self.policies), Vec::new());
         for (position, active) in to.plugins.policies.iter().enumerate() {
             let old = before.iter().position(|slot| slot.active.goes_on_as(active)).map(|at| before.remove(at));
             let Some(old) = old else {
-                self.policies.push(PolicySlot::new(active.clone(), to.state_per_component));
+                let mut slot = PolicySlot::new(active.clone(), to.state_per_component);
+                if let Some(subjects) = migrated.remove(&active.symbol) {
+                    before.retain(|slot| slot.active.symbol != active.symbol);
+                    exchanged.push(active.config.name.clone());
+                    let keep = |subject: &Subject| {
+                        let id = (active.symbol, subject.component, subject.resource);
+                        !(active.is_active() && ended.contains(&id)) && cards.sees(subject.component, position)
+                    };
+                    switched.restored(&mut slot, subjects, keep);
+                }
+                self.policies.push(slot);
                 continue;
             };
             if !old.active.is_same_plugin(active) {
@@ -147,7 +160,7 @@ impl ShardCore {
             return (!cards.expected.contains(&component.0)).then(reason);
         }
         let name = alarm.raised_by.strip_prefix("policy:")?;
-        match self.future(name, to) {
+        match self.future(name, to, &cards.migrated) {
             Future::Gone => Some(format!("policy {name} is not in force any more")),
             Future::Afresh => Some(format!("policy {name} begins afresh: it is new, or has another plugin")),
             Future::GoesOn(active, ..) if !active.is_active() => {
@@ -164,12 +177,12 @@ impl ShardCore {
         }
     }
 
-    fn future<'a>(&self, name: &str, to: &'a ShardConfig) -> Future<'a> {
+    fn future<'a>(&self, name: &str, to: &'a ShardConfig, migrated: &HashSet<u32>) -> Future<'a> {
         let found = to.plugins.policies.iter().enumerate().find(|(_, active)| active.config.name == name);
         let Some((position, active)) = found else { return Future::Gone };
         let old = self.config.plugins.policies.iter().find(|old| old.config.name == name);
         match old {
-            Some(old) if old.goes_on_as(active) => {
+            Some(old) if old.goes_on_as(active) || migrated.contains(&active.symbol) => {
                 let (mut was, mut is) = (BTreeSet::new(), BTreeSet::new());
                 words(&old.config.config, &mut was);
                 words(&active.config.config, &mut is);
@@ -198,6 +211,26 @@ impl ShardCore {
 }
 
 impl Switched {
+    /// Subjects whose state another version took over.
+    fn restored(&mut self, slot: &mut PolicySlot, subjects: Vec<Subject>, mut keep: impl FnMut(&Subject) -> bool) {
+        let policy = slot.active.symbol;
+        let (mut states, mut forgotten) = (PolicyStates { policy, ..PolicyStates::default() }, Vec::new());
+        for subject in subjects {
+            let (component, resource) = (subject.component, subject.resource);
+            if !keep(&subject) || !slot.restore(component, resource, &subject.state, subject.timer) {
+                forgotten.push((policy, component, resource, subject.timer));
+                continue;
+            }
+            states.components.push(component);
+            states.resources.push(resource);
+            states.values.extend(subject.state);
+        }
+        self.forget(&forgotten);
+        if !states.values.is_empty() {
+            self.forgotten.push(states);
+        }
+    }
+
     fn forget(&mut self, subjects: &[(u32, u32, u32, u64)]) {
         let Some(&(policy, ..)) = subjects.first() else { return };
         self.forgotten.push(PolicyStates {
@@ -223,6 +256,8 @@ struct Cards<'a> {
     symbols: &'a SymbolTable,
     known: HashMap<u32, Option<ComponentCard>>,
     expected: HashSet<u32>,
+    /// Policies whose state goes on in another version.
+    migrated: HashSet<u32>,
 }
 
 impl Cards<'_> {

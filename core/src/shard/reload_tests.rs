@@ -124,6 +124,7 @@ fn policy(name: &str, plan: PolicyPlan, symbols: &SymbolTable) -> ActivePolicy {
         symbol: symbols.intern(name).0,
         needs: PolicyNeeds { names: vec![symbols.intern("fill")], state_width: 1, ..PolicyNeeds::default() },
         digest: digest.to_string().into(),
+        version: "1".into(),
         make: Arc::new(move || Ok(Box::new(Level { level: f64::from(level), alarm_type: TYPES[kind] }))),
     }
 }

@@ -106,7 +106,7 @@ impl ShardCore {
             let Some(slot) = self.policies.get_mut(position) else { continue };
             let undo = &mut worked.undo.subjects;
             let evaluated = slot.evaluate(batch, shown.iter().copied(), &context, now, undo, position);
-            self.around.metrics.samples_crowded_out.add(slot.take_crowded_out());
+            self.count_crowded_out(position);
             match evaluated {
                 None => {}
                 Some(Ok(evaluated)) => self.verdicts(position, evaluated, now, worked, changes),
@@ -142,6 +142,26 @@ impl ShardCore {
                 }
             }
         }
+    }
+
+    /// Samples of parts of components that a policy may keep no more state of.
+    fn count_crowded_out(&mut self, position: usize) {
+        let Some(slot) = self.policies.get_mut(position) else { return };
+        let samples = slot.take_crowded_out();
+        if samples == 0 {
+            return;
+        }
+        self.around.metrics.samples_crowded_out.add(samples);
+        let counted = self.around.metrics.plugins.entry(slot.active.config.name.clone()).or_default();
+        if counted.samples_crowded_out.get() == 0 {
+            tracing::warn!(
+                target: "plugin",
+                plugin = slot.active.config.name,
+                "Samples are not shown to it: a component has more parts than plugins.state_per_component has room for the \
+                 state of. They are counted."
+            );
+        }
+        counted.samples_crowded_out.add(samples);
     }
 
     pub(super) fn policy_failed(

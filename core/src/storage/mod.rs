@@ -16,6 +16,7 @@ pub mod feed;
 pub mod follow;
 pub mod history;
 pub mod journal;
+pub mod latest;
 pub mod network_read;
 pub mod read;
 pub mod record;

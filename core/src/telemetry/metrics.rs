@@ -4,11 +4,10 @@ use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
 };
-use std::time::SystemTime;
 
-use arc_swap::ArcSwapOption;
 use dashmap::DashMap;
 
+pub use super::plugin_calls::PluginMetrics;
 use crate::model::{ReasonCode, ReferencePoint};
 
 /// A number that grows (or, used as a gauge, is set).
@@ -74,27 +73,6 @@ pub struct InterfaceMetrics {
     pub requests: Counter,
     /// Of those, not answered in time.
     pub requests_unanswered: Counter,
-}
-
-/// Counters of one plugin as configured.
-#[derive(Debug, Default)]
-pub struct PluginMetrics {
-    /// Calls.
-    pub calls: Counter,
-    /// Nanoseconds of wall clock in calls.
-    pub nanoseconds: Counter,
-    /// Reports passed to it.
-    pub reports: Counter,
-    /// Failed calls.
-    pub failures: Counter,
-    /// Log lines dropped.
-    pub log_lines_dropped: Counter,
-    /// Times that a capability was refused that it had not asked for or was not granted.
-    pub capability_refusals: Counter,
-    /// Verdicts not applied (shadow mode, limits).
-    pub verdicts_dropped: Counter,
-    /// The last call that failed: when, and why.
-    pub last_failure: ArcSwapOption<(SystemTime, String)>,
 }
 
 /// Everything counted.

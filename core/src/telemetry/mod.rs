@@ -7,6 +7,7 @@ pub mod federation;
 pub mod logs;
 pub mod metrics;
 pub mod outward;
+pub mod plugin_calls;
 pub mod refusals;
 pub mod reloads;
 pub mod vital;

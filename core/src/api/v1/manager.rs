@@ -16,7 +16,7 @@ use crate::{
         params::{FormatOnly, NoParameters, Parameters},
         problem::Problem,
         router::ApiState,
-        views::{HandlerView, Health, InterfaceView, PluginView, PolicyView},
+        views::{HandlerView, Health, InterfaceView, PluginActivityView, PluginView, PolicyView},
     },
     model::{Catalogue, ReferencePoint},
 };
@@ -97,6 +97,17 @@ pub(crate) async fn plugin(
     let mut found = state.backend.plugins();
     found.retain(|plugin| plugin.name == name || plugin.plugin == name);
     if found.is_empty() { Err(none_of("plugin", &name, "plugins")) } else { Ok(Json(Page::whole(found))) }
+}
+
+/// Lists handlers, policies and exchange policies as configured, with what their calls cost and what became of them.
+#[utoipa::path(get, path = "/plugin-activity", tag = "plugins", operation_id = "listPluginActivity", params(FormatOnly),
+    responses((status = 200, description = "All of them.", body = Page<PluginActivityView>)))]
+pub(crate) async fn plugin_activity(
+    State(state): State<ApiState>,
+    Parameters(query): Parameters<FormatOnly>,
+    listing: Listing,
+) -> Result<Response, Problem> {
+    listing.answer(query.format, Page::whole(state.backend.plugin_activity()))
 }
 
 /// Lists the reference points that are served.

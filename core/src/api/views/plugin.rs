@@ -134,17 +134,26 @@ pub struct PluginCounters {
     pub log_lines_dropped: u64,
     /// Verdicts that were not applied (shadow mode, limits).
     pub verdicts_dropped: u64,
+    /// Reports that it said no to, as a handler.
+    #[serde(default)]
+    pub reports_refused: u64,
+    /// Samples that it was not shown, as a policy: their component has as much state as `plugins.state_per_component` allows.
+    #[serde(default)]
+    pub samples_not_shown: u64,
 }
 
 impl From<&PluginMetrics> for PluginCounters {
     fn from(metrics: &PluginMetrics) -> Self {
+        let activity = metrics.activity();
         Self {
-            calls: metrics.calls.get(),
-            failures: metrics.failures.get(),
-            reports: metrics.reports.get(),
-            seconds: std::time::Duration::from_nanos(metrics.nanoseconds.get()).as_secs_f64(),
+            calls: activity.calls(),
+            failures: activity.failures(),
+            reports: activity.reports,
+            seconds: std::time::Duration::from_nanos(activity.nanoseconds).as_secs_f64(),
             log_lines_dropped: metrics.log_lines_dropped.get(),
             verdicts_dropped: metrics.verdicts_dropped.get(),
+            reports_refused: activity.refused,
+            samples_not_shown: metrics.samples_crowded_out.get(),
         }
     }
 }

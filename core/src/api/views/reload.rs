@@ -50,6 +50,69 @@ pub struct ReloadView {
     pub took_ms: f64,
     /// For how long of that no connection was read, milliseconds.
     pub held_ms: f64,
+    /// Where plugins are other ones: what is different with them, tried with the last reports.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rehearsal: Option<RehearsalView>,
+}
+
+/// Plugins in another version, tried with the last reports of the journal beside those in force. Both begin without state.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RehearsalView {
+    /// Handlers and policies that have another plugin.
+    pub plugins: Vec<String>,
+    /// Reports that they were tried with.
+    pub reports: usize,
+    /// When the first of them came.
+    pub from: Option<Timestamp>,
+    /// When the last of them came.
+    pub until: Option<Timestamp>,
+    /// Reports that something else follows from.
+    pub different: usize,
+    /// Failed calls of what is in force.
+    pub failures_before: usize,
+    /// Failed calls of what would be.
+    pub failures_now: usize,
+    /// The first of those.
+    pub first_failure: Option<String>,
+    /// The first differences.
+    pub differences: Vec<RehearsalDifferenceView>,
+    /// Whether it took too long and was ended.
+    pub cut_short: bool,
+    /// How long it took, milliseconds.
+    pub took_ms: f64,
+}
+
+/// A report that something else follows from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RehearsalDifferenceView {
+    /// Whose report.
+    pub component: String,
+    /// When it was taken in.
+    pub time: Timestamp,
+    /// Its number, if it had one.
+    pub sequence: Option<u64>,
+    /// How it is answered, and what follows, with what is in force.
+    pub before: Vec<String>,
+    /// The same with what would be.
+    pub now: Vec<String>,
+}
+
+impl RehearsalView {
+    /// In a sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let plugins = self.plugins.join(", ");
+        let ended = if self.cut_short { " before it took too long" } else { "" };
+        if self.reports == 0 {
+            return format!("{plugins}: no report in the journal to try the other version with");
+        }
+        format!(
+            "{plugins}: of the last {} reports{ended}, something else follows from {}; {} calls fail, {} did",
+            self.reports, self.different, self.failures_now, self.failures_before
+        )
+    }
 }
 
 /// How the configuration in force stands to the files.

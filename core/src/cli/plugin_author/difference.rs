@@ -6,7 +6,7 @@ const CONTEXT: usize = 2;
 const MOST_PAIRED: usize = 1_000;
 
 /// Lines that were, that are, and a few around them that stayed.
-pub(super) fn lines(before: &[&str], now: &[&str]) -> Vec<String> {
+pub(in crate::cli) fn lines(before: &[&str], now: &[&str]) -> Vec<String> {
     let mut marked: Vec<(char, &str)> = Vec::new();
     let start = before.iter().zip(now).take_while(|(a, b)| a == b).count();
     let rest = before.len().min(now.len()) - start;

@@ -5,7 +5,7 @@
 
 mod bench;
 mod build;
-mod difference;
+pub(super) mod difference;
 mod inspect;
 mod new;
 mod test;

@@ -191,7 +191,10 @@ impl Checker<'_> {
                 |spot| self.sources.resolve(&spot.value, spot.place),
             ),
             cpu_time: raw.cpu_time.as_ref().map_or(limits::PLUGIN_CPU_TIME, |spot| spot.value),
+            wall_time: raw.wall_time.as_ref().map_or(limits::PLUGIN_WALL_TIME, |spot| spot.value),
             memory: bytes(raw.memory.as_ref(), limits::PLUGIN_MEMORY),
+            table_elements: bytes(raw.table_elements.as_ref(), limits::PLUGIN_TABLE_ELEMENTS),
+            answer_size: bytes(raw.answer_size.as_ref(), limits::PLUGIN_ANSWER_BYTES),
             state_per_component: bytes(raw.state_per_component.as_ref(), limits::PLUGIN_STATE_PER_COMPONENT),
             log_lines_per_second: raw
                 .log_lines_per_second

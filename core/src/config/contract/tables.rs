@@ -220,7 +220,15 @@ static PLUGINS: TableSpec = TableSpec {
             "Compiled plugins. Needs a restart.",
         ),
         key("cpu_time", Duration(1, 60 * SECOND), Default("\"50ms\""), "Processor time of one call."),
+        key(
+            "wall_time",
+            Duration(100, 600 * SECOND),
+            Default("\"5s\""),
+            "Time of one call, whatever it does: a call that waits, or a machine that is overloaded.",
+        ),
         key("memory", Size(1 << 20, 4 << 30), Default("\"32MiB\""), "Memory of one instance."),
+        key("table_elements", Whole(1, 10_000_000), Default("100000"), "Elements in the tables of one instance."),
+        key("answer_size", Size(1 << 10, 64 << 20), Default("\"1MiB\""), "What a plugin may answer in one call."),
         key(
             "state_per_component",
             Size(64, 16 << 20),

@@ -149,6 +149,11 @@ impl Collectors {
         self.0.iter().map(Shown::view).collect()
     }
 
+    /// How each is configured, and its plugin.
+    pub(super) fn loaded(&self) -> impl Iterator<Item = (&CollectorConfig, &LoadedCollector)> {
+        self.0.iter().map(|one| (&*one.config, &*one.loaded))
+    }
+
     /// The name of the collector that reports for a component.
     #[must_use]
     pub fn of(&self, component: &ComponentRef) -> Option<String> {

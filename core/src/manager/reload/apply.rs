@@ -64,13 +64,7 @@ impl Reloader {
         }
         self.parts.exporters.learn(&in_force.config.policies);
         let held = self.change_over(&in_force, for_shards, &interfaces);
-        // Shards find the change by themselves at the first report that was taken in under it; those without reports here.
-        let shards = self.shards().iter().map(|mailbox| {
-            let (told, tell) = oneshot::channel();
-            mailbox.put_waiting(ShardMessage::Switch(told));
-            tell
-        });
-        let shards = shards.collect();
+        let shards = self.switch_shards();
         self.parts.connections.set_interfaces(interfaces);
         bound.into_iter().for_each(|(interface, bound)| self.parts.doors.open(&interface, bound));
         self.parts.doors.close_all_but(&in_force.config.interfaces);
@@ -96,6 +90,24 @@ impl Reloader {
             tracing::error!(%error, "The log's filter could not be changed.");
         }
         Applied { closed, held, shards }
+    }
+
+    /// Puts other plugins in force and leaves everything else as it is. Blocks for a moment.
+    pub(super) fn exchange(&self, in_force: &Arc<InForce>) -> Applied {
+        let for_shards = in_force.for_shards(&self.parts.contexts.symbols);
+        let interfaces = self.parts.connections.interfaces();
+        let held = self.change_over(in_force, for_shards, &interfaces);
+        Applied { closed: 0, held, shards: self.switch_shards() }
+    }
+
+    /// Shards find a change by themselves at the first report that was taken in under it; those without reports here.
+    fn switch_shards(&self) -> Vec<oneshot::Receiver<()>> {
+        let switch = |mailbox: &crate::shard::Mailbox| {
+            let (told, tell) = oneshot::channel();
+            mailbox.put_waiting(ShardMessage::Switch(told));
+            tell
+        };
+        self.shards().iter().map(switch).collect()
     }
 
     /// The one moment: no connection is in a turn while everything that reports are taken in by is exchanged.

@@ -113,8 +113,13 @@ impl FileSet {
     /// A thorough look.
     #[must_use]
     pub fn contents(&self) -> Contents {
-        let hash = |path: &PathBuf| fs::read(path).ok().map(|bytes| xxhash_rust::xxh3::xxh3_128(&bytes));
-        self.paths().into_iter().map(|path| (path.clone(), hash(&path))).collect()
+        self.paths().into_iter().map(|path| (path.clone(), Self::content(&path))).collect()
+    }
+
+    /// A thorough look at one file.
+    #[must_use]
+    pub fn content(path: &Path) -> Option<u128> {
+        fs::read(path).ok().map(|bytes| xxhash_rust::xxh3::xxh3_128(&bytes))
     }
 }
 

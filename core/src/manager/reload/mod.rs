@@ -10,6 +10,7 @@
 
 mod apply;
 pub mod files;
+mod plugin;
 mod prepare;
 mod watching;
 
@@ -21,8 +22,10 @@ use std::{
 
 use tokio::sync::oneshot;
 
+pub use self::plugin::{How, NotExchanged};
 use self::{
     files::{Contents, FileSet},
+    plugin::without_reports,
     prepare::{Prepared, Refused},
 };
 use super::{
@@ -77,6 +80,8 @@ pub enum Trigger {
     Files,
     /// A token's owner asked for it.
     Operator(String),
+    /// The manager itself, for what it saw.
+    Manager,
 }
 
 impl Trigger {
@@ -85,6 +90,7 @@ impl Trigger {
             Self::Signal => "SIGHUP",
             Self::Files => "files",
             Self::Operator(name) => name,
+            Self::Manager => "manager",
         }
     }
 }
@@ -262,6 +268,7 @@ impl Reloader {
             connections_closed: 0,
             took_ms: 0.0,
             held_ms: 0.0,
+            rehearsal: None,
         }
     }
 
@@ -272,9 +279,10 @@ impl Reloader {
     }
 
     fn refuse(&self, refused: Refused, trigger: &Trigger, dry_run: bool) -> ReloadView {
-        let Refused { problems, needs_restart, files } = refused;
+        let Refused { problems, needs_restart, files, rehearsal } = refused;
         let mut view = self.view(ReloadResult::Refused, trigger, summary(&problems));
         view.problems = list(&problems);
+        view.rehearsal = rehearsal;
         view.needs_restart = serde_json::to_value(needs_restart).unwrap_or_default();
         if !dry_run {
             for line in lines(&problems) {
@@ -296,6 +304,7 @@ impl Reloader {
         let mut view = self.view(result, trigger, prepared.change.to_string());
         view.change = serde_json::to_value(&prepared.change).unwrap_or_default();
         view.problems = list(&prepared.warnings);
+        view.rehearsal.clone_from(&prepared.rehearsal);
         view
     }
 
@@ -322,6 +331,9 @@ impl Reloader {
         let mut view = self.accepted(ReloadResult::Applied, &prepared, trigger);
         for line in lines(&prepared.warnings) {
             tracing::warn!("{line}");
+        }
+        if let Some(rehearsal) = &prepared.rehearsal {
+            tracing::info!("Other versions of plugins: {}.", rehearsal.sentence());
         }
         let (files, document) = (prepared.files.clone(), prepared.document.clone());
         // Waits for turns of connections, and perhaps for room in the shards' mailboxes: not on a thread of the runtime.
@@ -368,7 +380,8 @@ impl Reloader {
         let mut state = self.state();
         metrics.differ.set(u64::from(state.differ));
         // Everybody may read it: without what stands in the files.
-        state.last = Some(ReloadView { problems: places(&view.problems), ..view.clone() });
+        let rehearsal = view.rehearsal.as_ref().map(without_reports);
+        state.last = Some(ReloadView { problems: places(&view.problems), rehearsal, ..view.clone() });
         let key = AlarmKey {
             component: self.parts.manager.clone(),
             resource: "configuration".to_owned(),

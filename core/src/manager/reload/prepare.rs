@@ -6,9 +6,10 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use super::{
     Reloader,
     files::{Contents, FileSet, tls_files},
+    plugin::fails_more,
 };
 use crate::{
-    api::auth::Tokens,
+    api::{auth::Tokens, views::RehearsalView},
     clock::wall_time,
     config::{
         Change, Config, Examined, InterfaceConfig, Loaded, Problems,
@@ -26,6 +27,7 @@ use crate::{
         },
         in_force::{InForce, in_use},
         live::Interface,
+        plugin_versions::Versions,
         plugins,
     },
     net::{InterfaceTrust, PreparedTrust, TrustWarning},
@@ -59,6 +61,8 @@ pub(super) struct Prepared {
     pub(super) files: (FileSet, Contents),
     /// To be shown.
     pub(super) document: Document,
+    /// What is different with other versions of plugins.
+    pub(super) rehearsal: Option<RehearsalView>,
 }
 
 /// Why it is refused.
@@ -67,6 +71,8 @@ pub(super) struct Refused {
     pub(super) needs_restart: Vec<Setting>,
     /// What was looked at, so that the same is not tried again by itself.
     pub(super) files: (FileSet, Contents),
+    /// What is different with other versions of plugins.
+    pub(super) rehearsal: Option<RehearsalView>,
 }
 
 /// What was read, with the problems so far.
@@ -76,6 +82,7 @@ struct Read {
     change: Change,
     problems: Vec<Problem>,
     plugins: Option<plugins::Plugins>,
+    rehearsal: Option<RehearsalView>,
     host: Arc<PluginHost>,
     tokens: Option<Tokens>,
     trusts: Vec<(InterfaceConfig, Option<Trust>)>,
@@ -107,11 +114,11 @@ impl Reloader {
                 }
             }
         }
-        let Read { loaded, config, change, problems, plugins, host, tokens, membership, files, .. } = read;
+        let Read { loaded, config, change, problems, plugins, rehearsal, host, tokens, membership, files, .. } = read;
         let document = super::shown(&loaded);
         let problems = Problems::new(loaded.sources, problems);
         let (Some(plugins), Some(tokens), 0) = (plugins, tokens, problems.count(Level::Error)) else {
-            return Err(Box::new(Refused { problems, needs_restart: change.needs_restart, files }));
+            return Err(Box::new(Refused { problems, needs_restart: change.needs_restart, files, rehearsal }));
         };
         let generation = self.parts.current.get().generation + 1;
         let in_force = Arc::new(InForce::new(generation, self.parts.contexts.clock.now(), config, plugins));
@@ -125,6 +132,7 @@ impl Reloader {
             membership,
             files,
             document,
+            rehearsal,
         }))
     }
 
@@ -132,7 +140,7 @@ impl Reloader {
         let problems = Problems::new(Default::default(), problems);
         let set = self.file_set().unwrap_or_else(|| FileSet::only(main));
         let contents = set.contents();
-        Box::new(Refused { problems, needs_restart: Vec::new(), files: (set, contents) })
+        Box::new(Refused { problems, needs_restart: Vec::new(), files: (set, contents), rehearsal: None })
     }
 
     /// Reads and checks; an error only where there is nothing to go on with.
@@ -141,7 +149,8 @@ impl Reloader {
         let before = known.contents();
         let Examined { problems, loaded } = load::examine(main);
         let Some(loaded) = loaded else {
-            return Err(Box::new(Refused { problems, needs_restart: Vec::new(), files: (known, before) }));
+            let files = (known, before);
+            return Err(Box::new(Refused { problems, needs_restart: Vec::new(), files, rehearsal: None }));
         };
         let set = FileSet::of(main, &loaded);
         let contents = set.contents();
@@ -155,7 +164,7 @@ impl Reloader {
         let same_limits = was.config.plugins == config.plugins;
         let host = self.host();
         let host = if same_limits { host } else { host.with_limits(&config.plugins) };
-        let before = same_limits.then_some(&was.plugins);
+        let before = Some(plugins::Before { plugins: &was.plugins, only: None, same_limits });
         let plugins = plugins::load(&config.handlers, &config.policies, &host, &self.parts.contexts.symbols, before);
         let before = same_limits.then_some((was.config.exchange.as_slice(), &was.plugins));
         let exchange = plugins::load_exchange(&config.exchange, &host, before);
@@ -168,6 +177,13 @@ impl Reloader {
                 errors.iter().flat_map(|problem| problem.error.complaints(problem.kind, &problem.name)).collect();
             problems.extend(loaded.complaints(&complaints));
         });
+        let plugins = plugins.ok().map(|mut plugins| {
+            plugins.versions = Versions::after(&was.plugins, &plugins, &self.parts.contexts.metrics);
+            plugins
+        });
+        let is_sound = problems.iter().all(|problem| problem.level != Level::Error);
+        let rehearsal = plugins.as_ref().filter(|_| is_sound).and_then(|next| self.rehearse(&was, next));
+        problems.extend(rehearsal.as_ref().and_then(fails_more));
         let tokens = Tokens::new(&config.api.tokens);
         let tokens = tokens.map_err(|error| problems.push(Problem::nowhere(error.to_string())));
         let membership = membership(&config);
@@ -185,7 +201,8 @@ impl Reloader {
             config,
             change,
             problems,
-            plugins: plugins.ok(),
+            plugins,
+            rehearsal,
             host,
             tokens: tokens.ok(),
             trusts,

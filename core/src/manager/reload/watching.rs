@@ -1,4 +1,5 @@
-//! Looking at the files now and then, and taking them over once they have changed and stand still.
+//! Looking at the files now and then, and taking them over once they have changed and stand still; looking at new versions of plugins,
+//! and going back from those that fail more often than the ones before.
 
 use std::sync::Arc;
 
@@ -14,9 +15,6 @@ impl Reloader {
     /// Looks at the files until `cancel`. They are looked at also where a change is not taken over by itself: whether they
     /// differ from what is in force is told in any case.
     pub async fn watch(self: Arc<Self>, cancel: CancellationToken) {
-        if self.main.is_none() {
-            return;
-        }
         // Settled on nothing, so that what was changed between reading and the first look is found like any change.
         let mut debounce = Debounce::new(Stamps::new());
         let mut ticks = tokio::time::interval(RELOAD_LOOK);
@@ -25,6 +23,7 @@ impl Reloader {
                 () = cancel.cancelled() => return,
                 _ = ticks.tick() => {}
             }
+            self.look_at_versions().await;
             if let Some(stamps) = self.stamps().await
                 && debounce.look(stamps)
             {

@@ -281,6 +281,7 @@ impl Shared {
             desk: desk.clone(),
             journal: Arc::clone(&parts.journal),
             metrics: Arc::clone(&self.metrics),
+            current: self.current.clone(),
         }
     }
 

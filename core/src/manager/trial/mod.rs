@@ -7,7 +7,8 @@
 mod forgetful;
 mod measure;
 mod run;
-mod words;
+pub(super) mod stage;
+pub(super) mod words;
 
 use std::sync::Arc;
 

@@ -3,16 +3,14 @@
 //! A policy stands behind the standard handler of the reference point, a handler before it, as in a manager. The time is that
 //! of the reports; on the way from one to the next, timers fire when they are due.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, atomic::AtomicU64},
-};
+use std::sync::{Arc, atomic::AtomicU64};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{
     Sandbox, TrialError, forgetful,
+    stage::Stage,
     words::{self, Followed},
 };
 use crate::{
@@ -20,21 +18,18 @@ use crate::{
     dispatch::{ComponentEntry, Registry, Rules},
     manager::plugins::{self, Plugins},
     model::{
-        Alarm, AlarmKey, Catalogue, ComponentId, ComponentRef, ReasonCode, ReferencePoint, Refusal, ReportBatch,
-        SymbolTable, Timestamp,
+        Catalogue, ComponentId, ComponentRef, ReasonCode, ReferencePoint, Refusal, ReportBatch, SymbolTable, Timestamp,
     },
     plugin::{handler_config, policy_config},
     shard::{
         ShardConfig,
-        core::{ShardCore, Surroundings, Worked},
+        core::{ShardCore, Surroundings},
     },
     wire::{DecodeOptions, Decoded, Decoder, decode::key_material_refusal},
 };
 
 /// Where a recording begins that has no times: 2026-01-01T00:00:00Z.
 const START: Timestamp = Timestamp(1_767_225_600_000);
-/// Timers that may fire between two reports.
-const MOST_TIMERS: usize = 100_000;
 
 /// What is tried.
 #[derive(Clone, Copy, Debug)]
@@ -59,18 +54,15 @@ pub struct Trial {
     pub(super) symbols: Arc<SymbolTable>,
     registry: Arc<Registry>,
     config: Arc<ShardConfig>,
-    core: ShardCore,
+    stage: Stage,
     decoder: Decoder,
     point: ReferencePoint,
     keep_raw: bool,
-    now: Timestamp,
-    timers: BTreeMap<(u32, u32, u32), u64>,
-    alarms: HashMap<AlarmKey, Arc<Alarm>>,
 }
 
 impl std::fmt::Debug for Trial {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Trial").field("point", &self.point).field("now", &self.now).finish_non_exhaustive()
+        f.debug_struct("Trial").field("point", &self.point).field("now", &self.stage.now()).finish_non_exhaustive()
     }
 }
 
@@ -117,7 +109,7 @@ impl Sandbox {
             shards: 1,
         };
         Ok(Trial {
-            core: ShardCore::new(0, around, Arc::clone(&config)),
+            stage: Stage::new(ShardCore::new(0, around, Arc::clone(&config)), Arc::clone(&symbols), START),
             keep_raw: plugins.handlers.first().is_some_and(|handler| handler.needs().raw),
             plugins,
             symbols,
@@ -125,9 +117,6 @@ impl Sandbox {
             config,
             decoder: Decoder::new(),
             point,
-            now: START,
-            timers: BTreeMap::new(),
-            alarms: HashMap::new(),
         })
     }
 }
@@ -144,30 +133,31 @@ impl Trial {
     pub fn line(&mut self, number: usize, line: &str) -> Followed {
         let mut followed = Followed::default();
         let time = serde_json::from_str::<Timed>(line).ok().and_then(|timed| timed.time);
-        let time = time.and_then(|time| Timestamp::parse(&time)).map_or(self.now, |time| time.max(self.now));
-        self.timers_until(time, &mut followed);
-        self.now = time;
+        let time = time.and_then(|time| Timestamp::parse(&time)).unwrap_or(self.stage.now());
+        self.stage.until(time, &mut followed);
+        let now = self.stage.now();
         let mut batch = ReportBatch::default();
         match self.decode(line, &mut batch) {
             Ok(entry) => {
                 let handler = entry.card.load().handler;
                 let unknown: Vec<_> = self.decoder.notes().unknown.iter().map(|word| word.text.clone()).collect();
-                let worked = self.core.reports(batch, handler, self.now);
+                let worked = self.stage.report(batch, handler);
                 let answer = words::answer(&worked.record);
-                followed.line(format!("{} line {number}, {}: {answer}", self.now, entry.component));
+                followed.line(format!("{now} line {number}, {}: {answer}", entry.component));
                 if !unknown.is_empty() {
                     followed.detail(format!("not in the catalogue, kept as text: {}", unknown.join(", ")));
                 }
-                self.tell(worked, &mut followed);
+                self.stage.tell(worked, &mut followed);
             }
-            Err(refusal) => followed.line(format!("{} line {number}: {refusal}", self.now)),
+            Err(refusal) => followed.line(format!("{now} line {number}: {refusal}")),
         }
         followed
     }
 
     /// Reads a report into a batch, as a connection does.
     pub(super) fn decode(&mut self, line: &str, batch: &mut ReportBatch) -> Result<Arc<ComponentEntry>, Refusal> {
-        let options = DecodeOptions { symbols: &self.symbols, now: self.now, keep_raw: self.keep_raw, exchange: false };
+        let options =
+            DecodeOptions { symbols: &self.symbols, now: self.stage.now(), keep_raw: self.keep_raw, exchange: false };
         let decoded = self.decoder.decode(line.as_bytes(), batch, &options);
         let component_id = match decoded {
             Decoded::Report { component_id, .. } => component_id,
@@ -190,34 +180,5 @@ impl Trial {
         }
         self.decoder.bind_resources(batch, &mut |text| entry.resource(text, &self.symbols));
         Ok(entry)
-    }
-
-    /// Fires the timers that are due on the way to a time.
-    fn timers_until(&mut self, until: Timestamp, followed: &mut Followed) {
-        for _ in 0..MOST_TIMERS {
-            let next = self.timers.values().min().copied();
-            let Some(at) = next.filter(|at| i64::try_from(*at).is_ok_and(|at| at <= until.0)) else { return };
-            self.now = self.now.max(Timestamp(i64::try_from(at).unwrap_or(i64::MAX)));
-            self.timers.retain(|_, due| *due > at);
-            if let Some(worked) = self.core.tick(self.now, |_| true) {
-                followed.line(format!("{} timer", self.now));
-                self.tell(worked, followed);
-            }
-        }
-        followed.line(format!("{} more than {MOST_TIMERS} timers between two reports; the rest is left out", self.now));
-    }
-
-    fn tell(&mut self, worked: Worked, followed: &mut Followed) {
-        for timer in &worked.record.effects.timers {
-            let key = (timer.policy, timer.component, timer.resource);
-            match timer.at {
-                0 => drop(self.timers.remove(&key)),
-                at => drop(self.timers.insert(key, at)),
-            }
-        }
-        words::effects(&worked, &self.symbols, &self.alarms, followed);
-        for alarm in worked.alarms {
-            self.alarms.insert(alarm.key.clone(), alarm);
-        }
     }
 }

@@ -19,17 +19,17 @@ pub struct Followed {
 }
 
 impl Followed {
-    pub(super) fn line(&mut self, line: String) {
+    pub(in crate::manager) fn line(&mut self, line: String) {
         self.lines.push(line);
     }
 
-    pub(super) fn detail(&mut self, line: String) {
+    pub(in crate::manager) fn detail(&mut self, line: String) {
         self.lines.push(format!("    {}", line.replace('\n', "\n      ")));
     }
 }
 
 /// How a report that is alone in its batch was answered.
-pub(super) fn answer(record: &BatchRecord) -> String {
+pub(in crate::manager) fn answer(record: &BatchRecord) -> String {
     let code = record.answers.first().copied().unwrap_or(AnswerCode::Refused as u8);
     match record.refusals.first() {
         Some((_, refusal)) => refusal.to_string(),
@@ -40,7 +40,7 @@ pub(super) fn answer(record: &BatchRecord) -> String {
 }
 
 /// What followed from a batch, beside the answers; `before` has the alarms as they were.
-pub(super) fn effects(
+pub(in crate::manager) fn effects(
     worked: &Worked,
     symbols: &SymbolTable,
     before: &HashMap<AlarmKey, Arc<Alarm>>,

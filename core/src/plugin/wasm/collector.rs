@@ -86,4 +86,8 @@ impl CollectorGuest for Live {
             failure: step.failure,
         })
     }
+
+    fn memory(&self) -> Option<usize> {
+        Some(self.store.data().memory())
+    }
 }

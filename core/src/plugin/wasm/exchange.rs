@@ -70,4 +70,8 @@ impl ExchangeGuest for Live {
         let sections = told.sections.into_iter().map(|section| (section.name, section.content)).collect();
         Ok(Passed { sections, memory: told.memory })
     }
+
+    fn memory(&self) -> Option<usize> {
+        Some(self.store.data().memory())
+    }
 }

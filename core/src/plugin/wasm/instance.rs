@@ -8,7 +8,10 @@ use std::fmt::Write as _;
 
 use wasmtime::{Engine, ResourceLimiter, Store, Trap};
 
-use super::{bindings::handler::qkdn::manager::host, engine::CpuBudget};
+use super::{
+    bindings::handler::qkdn::manager::host,
+    engine::{Overdue, TimeBudget},
+};
 use crate::{
     config::limits,
     plugin::{
@@ -20,7 +23,7 @@ use crate::{
 /// What the host knows beside a guest.
 pub(super) struct Guest {
     setup: Setup,
-    cpu: CpuBudget,
+    time: TimeBudget,
     spending: Spending,
     log: PluginLog,
 }
@@ -30,16 +33,32 @@ pub(super) struct Guest {
 struct Spending {
     memory_limit: usize,
     memory: usize,
+    table_limit: usize,
     table_elements: usize,
-    refused: Option<String>,
+    refused: Option<Refused>,
+}
+
+/// What it asked for in vain.
+#[derive(Debug)]
+enum Refused {
+    Memory(String),
+    Tables(String),
+}
+
+impl Spending {
+    const fn new(memory_limit: usize, table_limit: usize) -> Self {
+        Self { memory_limit, memory: 0, table_limit, table_elements: 0, refused: None }
+    }
 }
 
 impl ResourceLimiter for Spending {
     fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let sum = self.memory.saturating_add(desired.saturating_sub(current));
         if sum > self.memory_limit {
-            self.refused =
-                Some(format!("asked for {sum} bytes of memory; plugins.memory allows {} bytes", self.memory_limit));
+            self.refused = Some(Refused::Memory(format!(
+                "asked for {sum} bytes of memory; plugins.memory allows {} bytes",
+                self.memory_limit
+            )));
             return Ok(false);
         }
         if maximum.is_some_and(|maximum| desired > maximum) {
@@ -51,11 +70,11 @@ impl ResourceLimiter for Spending {
 
     fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
         let sum = self.table_elements.saturating_add(desired.saturating_sub(current));
-        if sum > limits::PLUGIN_TABLE_ELEMENTS {
-            self.refused = Some(format!(
-                "asked for {sum} elements in its tables; the manager allows {}",
-                limits::PLUGIN_TABLE_ELEMENTS
-            ));
+        if sum > self.table_limit {
+            self.refused = Some(Refused::Tables(format!(
+                "asked for {sum} elements in its tables; plugins.table_elements allows {}",
+                self.table_limit
+            )));
             return Ok(false);
         }
         if maximum.is_some_and(|maximum| desired > maximum) {
@@ -93,13 +112,13 @@ impl host::Host for Guest {
 
 /// A store with every limit set.
 pub(super) fn new_store(engine: &Engine, setup: &Setup) -> Store<Guest> {
-    let spending = Spending { memory_limit: setup.memory, memory: 0, table_elements: 0, refused: None };
-    let guest =
-        Guest { cpu: CpuBudget::new(setup.cpu_time), log: PluginLog::new(setup), setup: setup.clone(), spending };
+    let spending = Spending::new(setup.memory, setup.table_elements);
+    let time = TimeBudget::new(setup.cpu_time, setup.wall_time);
+    let guest = Guest { time, log: PluginLog::new(setup), setup: setup.clone(), spending };
     let mut store = Store::new(engine, guest);
     store.limiter(|guest| &mut guest.spending);
-    store.set_hostcall_fuel(limits::PLUGIN_ANSWER_BYTES);
-    store.epoch_deadline_callback(|mut store| store.data_mut().cpu.tick());
+    store.set_hostcall_fuel(setup.answer_size);
+    store.epoch_deadline_callback(|mut store| store.data_mut().time.tick());
     store
 }
 
@@ -109,7 +128,7 @@ pub(super) fn call<T>(
     function: impl FnOnce(&mut Store<Guest>) -> wasmtime::Result<T>,
 ) -> Result<T, PluginFailure> {
     let guest = store.data_mut();
-    guest.cpu.begin();
+    guest.time.begin();
     guest.spending.refused = None;
     guest.log.forget_errors();
     store.set_epoch_deadline(1);
@@ -133,18 +152,26 @@ fn failure(guest: &mut Guest, error: &wasmtime::Error) -> PluginFailure {
     let _ = write!(trace, "{error:?}");
     let with = |sentence: String| shortened(format!("{sentence}\n{trace}"), limits::PLUGIN_TRACE_BYTES);
     if trap == Some(&Trap::Interrupt) {
-        return PluginFailure::CpuTime(with(format!(
-            "took more than {:?} of CPU time in one call, which is what plugins.cpu_time allows",
-            guest.setup.cpu_time
-        )));
+        return match guest.time.overdue() {
+            Some(Overdue::Wall) => PluginFailure::WallTime(with(format!(
+                "was not over after {:?}, which is what plugins.wall_time allows",
+                guest.setup.wall_time
+            ))),
+            _ => PluginFailure::CpuTime(with(format!(
+                "took more than {:?} of CPU time in one call, which is what plugins.cpu_time allows",
+                guest.setup.cpu_time
+            ))),
+        };
     }
-    if let Some(refused) = guest.spending.refused.take() {
-        return PluginFailure::Memory(with(refused));
+    match guest.spending.refused.take() {
+        Some(Refused::Memory(refused)) => return PluginFailure::Memory(with(refused)),
+        Some(Refused::Tables(refused)) => return PluginFailure::Tables(with(refused)),
+        None => {}
     }
     if error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls")) {
         return PluginFailure::AnswerTooLarge(with(format!(
-            "answered with more than {} bytes in one call",
-            limits::PLUGIN_ANSWER_BYTES
+            "answered with more than {} bytes in one call, which is what plugins.answer_size allows",
+            guest.setup.answer_size
         )));
     }
     PluginFailure::Trap(shortened(trace, limits::PLUGIN_TRACE_BYTES))
@@ -156,11 +183,21 @@ mod tests {
 
     #[test]
     fn memories_are_bounded_in_sum() {
-        let mut spending = Spending { memory_limit: 100, memory: 0, table_elements: 0, refused: None };
+        let mut spending = Spending::new(100, 10);
         assert!(spending.memory_growing(0, 60, None).unwrap());
         assert!(!spending.memory_growing(0, 41, None).unwrap());
-        assert!(spending.refused.take().unwrap().contains("plugins.memory allows 100 bytes"));
+        let Some(Refused::Memory(refused)) = spending.refused.take() else { panic!("a refusal of memory") };
+        assert!(refused.contains("plugins.memory allows 100 bytes"));
         assert!(spending.memory_growing(60, 100, None).unwrap());
         assert!(!spending.memory_growing(100, 101, None).unwrap());
+    }
+
+    #[test]
+    fn tables_are_bounded_in_sum() {
+        let mut spending = Spending::new(100, 10);
+        assert!(spending.table_growing(0, 6, None).unwrap());
+        assert!(!spending.table_growing(0, 5, None).unwrap());
+        let Some(Refused::Tables(refused)) = spending.refused.take() else { panic!("a refusal of tables") };
+        assert!(refused.contains("asked for 11") && refused.contains("plugins.table_elements allows 10"));
     }
 }

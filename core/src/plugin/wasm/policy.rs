@@ -1,6 +1,9 @@
 //! A policy as a WebAssembly component: its calls, and its answers in the manager's own types.
 
-use wasmtime::{Store, component::InstancePre};
+use wasmtime::{
+    Store,
+    component::{Instance, InstancePre, TypedFunc},
+};
 
 use super::{
     bindings::{
@@ -14,7 +17,7 @@ use super::{
 };
 use crate::plugin::{
     ClearedAlarm, Observations, Outcome, PluginFailure, RaisedAlarm, SeenObject,
-    policy::{PolicyGuest, Question},
+    policy::{Migrated, PolicyGuest, Question},
     setup::Setup,
 };
 
@@ -30,8 +33,10 @@ impl PolicyProgram {
     /// An instance.
     pub(super) fn start(&self, setup: &Setup) -> Result<Box<dyn PolicyGuest>, PluginFailure> {
         let mut store = new_store(self.0.engine(), setup);
-        let world = instantiate(&mut store, |store| self.0.instantiate(store))?;
-        Ok(Box::new(Live { store, world }))
+        let instance = instantiate(&mut store, |store| self.0.instance_pre().instantiate(store))?;
+        let world = instantiate(&mut store, |store| World::new(store, &instance))?;
+        let migrate = instantiate(&mut store, |store| migration(store, &instance))?;
+        Ok(Box::new(Live { store, world, migrate }))
     }
 }
 
@@ -39,6 +44,21 @@ impl PolicyProgram {
 struct Live {
     store: Store<Guest>,
     world: World,
+    migrate: Option<Migrate>,
+}
+
+/// `migrate` of the interface `qkdn:migration/state`.
+type Migrate = TypedFunc<(String, u32, Vec<f64>), (Migrated,)>;
+
+/// The migration that it exports, found by the name and type of its function: whatever else it exports, and in whichever version of the
+/// contract it is a policy.
+fn migration(store: &mut Store<Guest>, instance: &Instance) -> wasmtime::Result<Option<Migrate>> {
+    let Some(interface) = instance.get_export_index(&mut *store, None, "qkdn:migration/state@0.1.0") else {
+        return Ok(None);
+    };
+    let function = instance.get_export_index(&mut *store, Some(&interface), "migrate");
+    let Some(function) = function else { return Ok(None) };
+    instance.get_typed_func(&mut *store, function).map(Some)
 }
 
 impl PolicyGuest for Live {
@@ -65,6 +85,13 @@ impl PolicyGuest for Live {
             Question::OnTime => guest.call_on_time(store, observations(seen, &objects)),
         })?;
         Ok(told.into())
+    }
+
+    fn migrate(&mut self, from: &str, width: u32, state: &[f64]) -> Result<Option<Migrated>, PluginFailure> {
+        let Some(migrate) = self.migrate.clone() else { return Ok(None) };
+        let question = (from.to_owned(), width, state.to_vec());
+        let (migrated,) = call(&mut self.store, |store| migrate.call(store, question))?;
+        Ok(Some(migrated))
     }
 
     fn memory(&self) -> Option<usize> {

@@ -200,6 +200,11 @@ impl StateDb {
         statement.query_row([key], |row| row.get::<_, i64>(0).map(i64::cast_unsigned)).optional()
     }
 
+    /// Reads what plugins could not take, the oldest first.
+    pub fn quarantined(&self) -> Result<Vec<Quarantined>, StorageError> {
+        rows::quarantined(&self.connection).map_err(|error| self.row("quarantine", error))
+    }
+
     /// Reads everything.
     pub fn load(&self) -> Result<StoredState, StorageError> {
         let mut state = StoredState {

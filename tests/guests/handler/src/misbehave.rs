@@ -42,6 +42,8 @@ pub(crate) enum Misbehaviour {
     PanicInBind,
     /// Never returns from `configure`.
     LoopInConfigure,
+    /// Computes for some milliseconds, as an honest handler with much to do may.
+    Slow,
 }
 
 impl Misbehaviour {
@@ -62,6 +64,7 @@ impl Misbehaviour {
     pub(crate) fn in_handle(self, handled: &mut Handled) {
         match self {
             Self::Nothing | Self::PanicInBind | Self::LoopInConfigure => {}
+            Self::Slow => work(),
             Self::Panic => panic!("the beast was in the batch"),
             Self::Loop => spin(),
             Self::EatMemory => eat(),
@@ -95,6 +98,15 @@ fn spin() {
     while std::hint::black_box(n) != u64::MAX {
         n = n.wrapping_add(2);
     }
+}
+
+/// Some milliseconds of honest work.
+fn work() {
+    let mut sum: u64 = 0;
+    for n in 0..4_000_000_u64 {
+        sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(n));
+    }
+    std::hint::black_box(sum);
 }
 
 fn eat() {

@@ -1,16 +1,25 @@
 //! A small FCAPS policy for tests. Left alone it counts the samples of each subject in its state and raises an alarm
-//! above a limit. Its configuration names a misbehaviour, which happens where a sample has the value 666.
+//! above a limit. Its configuration names a misbehaviour, which happens where a sample has the value 666. It takes over the state of
+//! versions that keep one value, the count.
 
-/// Generated from `wit/v0.1`.
+/// Generated from `wit/v0.1` and `wit/migration-v0.1`.
 #[allow(missing_docs, unsafe_code, clippy::all, reason = "generated code")]
 mod bindings {
-    wit_bindgen::generate!({ path: "../../../wit/v0.1", world: "fcaps-policy" });
+    wit_bindgen::generate!({
+        path: ["../../../wit/v0.1", "../../../wit/migration-v0.1"],
+        inline: "package qkdn:guest; world migrating-policy { include qkdn:manager/fcaps-policy@0.1.0; export qkdn:migration/state@0.1.0; }",
+        world: "qkdn:guest/migrating-policy",
+        generate_all,
+    });
 }
 
 use std::cell::RefCell;
 
-use bindings::exports::qkdn::manager::policy::{
-    Alarm, Clearance, Description, Guest, Needs, Observations, Outcome, Problem, Request, Symbols, Timer,
+use bindings::exports::qkdn::{
+    manager::policy::{
+        Alarm, Clearance, Description, Guest, Needs, Observations, Outcome, Problem, Request, Symbols, Timer,
+    },
+    migration::state::Guest as Migration,
 };
 use serde::Deserialize;
 
@@ -42,6 +51,8 @@ enum Misbehaviour {
     TooManyVerdicts,
     UnknownSeverity,
     NanState,
+    /// Wants a state that no subject may have.
+    HoardState,
 }
 
 #[derive(Deserialize)]
@@ -101,7 +112,11 @@ impl Guest for Policy {
             words: Vec::new(),
             components: config.components.clone(),
             resources: Vec::new(),
-            state_width: config.state_width,
+            state_width: if matches!(config.misbehave, Misbehaviour::HoardState) {
+                1 << 20
+            } else {
+                config.state_width
+            },
             per_component: false,
             objects: config.objects.clone(),
             object_resource: config.object_resource.clone(),
@@ -131,6 +146,17 @@ impl Guest for Policy {
     }
 }
 
+impl Migration for Policy {
+    fn migrate(version: String, state_width: u32, state: Vec<f64>) -> Result<Vec<f64>, String> {
+        let width = STATE.with_borrow(|own| own.config.state_width as usize);
+        if state_width != 1 || width == 0 {
+            return Err(format!("version {version} kept {state_width} values and not the count alone"));
+        }
+        let kept = |count: &f64| std::iter::once(*count).chain(std::iter::repeat_n(0.0, width - 1)).collect::<Vec<_>>();
+        Ok(state.iter().flat_map(kept).collect())
+    }
+}
+
 impl State {
     #[allow(clippy::panic, reason = "what the test wants")]
     fn evaluate(&self, seen: Observations) -> Outcome {
@@ -149,7 +175,9 @@ impl State {
             }
             outcome.state[subject as usize * width] += 1.0;
             if seen.values[sample] > self.config.limit {
-                outcome.raised.push(alarm(subject, seen.values[sample], self.config.limit));
+                let mut raised = alarm(subject, seen.values[sample], self.config.limit);
+                raised.evidence.push(("count".to_owned(), outcome.state[subject as usize * width].to_string()));
+                outcome.raised.push(raised);
                 outcome.timers.push(Timer { subject, at: seen.now + 1_000 });
                 outcome.requests.push(Request { subject, names: vec![self.config.value.clone()] });
             }
@@ -169,7 +197,7 @@ impl State {
     #[allow(clippy::panic, reason = "what the test wants")]
     fn misbehave(&self, outcome: &mut Outcome, values: &[f64]) {
         match self.config.misbehave {
-            Misbehaviour::Nothing => {}
+            Misbehaviour::Nothing | Misbehaviour::HoardState => {}
             Misbehaviour::Panic => panic!("nobody logs this"),
             Misbehaviour::ShortState => outcome.state.truncate(outcome.state.len() - 1),
             Misbehaviour::SubjectOutOfRange => outcome.timers = vec![Timer { subject: 9, at: 1 }],
