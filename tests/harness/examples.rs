@@ -45,15 +45,13 @@ pub fn wasm(name: &str, whose: &str) -> PathBuf {
 /// If one fails.
 pub fn unit_tests(name: &str, whose: &str) {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    // The profile of the plugins: what the macros of the SDK are made of is there already.
-    let tested =
-        author(&project(name, whose), Path::new(&cargo), &["test", "--quiet", "--lib", "--profile", profile(name)]);
+    // The profile of the plugins: what the macros of the SDK are made of is there already. Native code is only tried, so it is
+    // made quickly.
+    let quickly = ["lto=false", "opt-level=0", "codegen-units=16"].map(|setting| format!("profile.guest.{setting}"));
+    let mut arguments = vec!["test", "--quiet", "--lib", "--profile", "guest"];
+    quickly.iter().for_each(|setting| arguments.extend(["--config", setting]));
+    let tested = author(&project(name, whose), Path::new(&cargo), &arguments);
     assert!(tested.status.success(), "the unit tests of {name}:\n{}", said(&tested));
-}
-
-/// A library has no profile of its own.
-fn profile(name: &str) -> &'static str {
-    if name == SHARED { "release" } else { "guest" }
 }
 
 /// Runs a command in a project.

@@ -128,6 +128,7 @@ fn answering(bytes: &'static [u8]) -> (String, std::sync::mpsc::Receiver<String>
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (asked, heard) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
+        let mut kept = Vec::new();
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let (mut request, mut part) = (Vec::new(), [0; 1024]);
@@ -139,28 +140,39 @@ fn answering(bytes: &'static [u8]) -> (String, std::sync::mpsc::Receiver<String>
             }
             let _ = asked.send(String::from_utf8_lossy(&request).into_owned());
             let _ = stream.write_all(bytes);
+            // Whoever waits for more waits.
+            kept.push(stream);
         }
     });
     (url, heard)
 }
 
-fn wayward(url: &str, config: &str) -> ManagerProcess {
-    let tables = collector("odd", &["mk/odd"], &guests::wasm("guest-collector"), config)
-        + &format!("timeout = \"1s\"\n[[collectors.http]]\nname = \"device\"\nurl = {url:?}\n");
-    let settings = Settings::default().interface("mk", "").component("mk", "odd", "");
-    let mut manager = ManagerProcess::prepare(settings.with(&tables));
+/// A manager with a collector for each of these: where its device is, and what it does.
+fn wayward(cases: &[(&str, &str)]) -> ManagerProcess {
+    let mut settings = Settings::default().interface("mk", "");
+    for (place, (url, config)) in cases.iter().enumerate() {
+        let name = format!("odd-{place}");
+        let table = collector(&name, &[&format!("mk/{name}")], &guests::wasm("guest-collector"), config);
+        let granted = format!("timeout = \"1s\"\n[[collectors.http]]\nname = \"device\"\nurl = {url:?}\n");
+        settings = settings.component("mk", &name, "").with(&(table + &granted));
+    }
+    let mut manager = ManagerProcess::prepare(settings);
     manager.expect_warnings();
     manager.launch();
     manager
 }
 
-fn last_error(api: &Api) -> String {
-    eventually("a failed collection", PATIENCE, || collector_view(api, "odd")["lastError"].as_str().map(str::to_owned))
+fn last_error(api: &Api, place: usize) -> String {
+    eventually("a failed collection", PATIENCE, || {
+        collector_view(api, &format!("odd-{place}"))["lastError"].as_str().map(str::to_owned)
+    })
 }
+
+const EMPTY: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 #[test]
 fn keys_are_never_asked_for_and_only_granted_hosts_are_asked() {
-    let (url, asked) = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
+    let (url, asked) = answering(EMPTY);
     let paths = [
         "[\"device\", \"/api/v1/keys/sae-b/enc_keys\"]",
         "[\"device\", \"/api/v1/keys/sae-b/%64ec_keys\"]",
@@ -168,86 +180,99 @@ fn keys_are_never_asked_for_and_only_granted_hosts_are_asked() {
         "[\"stranger\", \"/status\"]",
         "[\"device\", \"/status\"]",
     ];
-    let manager = wayward(&url, &format!("{{ gets = [{}] }}", paths.join(", ")));
+    let manager = wayward(&[(&url, &format!("{{ gets = [{}] }}", paths.join(", ")))]);
     let api = manager.api();
-    let error = last_error(&api);
+    let error = last_error(&api, 0);
     assert_eq!(error.matches("refused by the manager: this path may hand out keys").count(), 2, "{error}");
     assert!(error.contains("other/status: 0 refused by the manager: the configuration does not grant"), "{error}");
-    assert!(
-        error.contains("stranger/status: 0 refused by the manager: the plugin's description does not ask"),
-        "{error}"
-    );
-    assert!(error.contains("device/status: 200 "), "{error}");
-    let view = collector_view(&api, "odd");
+    let not_asked = "stranger/status: 0 refused by the manager: the plugin's description does not ask";
+    assert!(error.contains(not_asked) && error.contains("device/status: 200 "), "{error}");
+    let view = collector_view(&api, "odd-0");
     assert_eq!(view["notGranted"], json!(["other"]));
     let refused = |why: &str| {
         let list = view["requestsRefused"].as_array().unwrap();
         list.iter().find(|one| one["why"] == why).map(|one| one["requests"].as_u64().unwrap())
     };
-    assert!(
-        refused("keys") >= Some(2) && refused("not-granted") >= Some(1) && refused("not-asked") >= Some(1),
-        "{view:#}"
-    );
+    let (keys, granted, asked_for) = (refused("keys"), refused("not-granted"), refused("not-asked"));
+    assert!(keys >= Some(2) && granted >= Some(1) && asked_for >= Some(1), "{view:#}");
     assert!(asked.try_iter().all(|request| request.starts_with("GET /status HTTP/1.1\r\n")));
 }
 
 #[test]
 fn answers_are_bounded_and_redirects_are_not_followed() {
     let get = "{ gets = [[\"device\", \"/status\"]] }";
-    let (elsewhere, followed) = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-    let redirect =
+    let (elsewhere, followed) = answering(EMPTY);
+    let head =
         format!("HTTP/1.1 302 Found\r\nlocation: {elsewhere}/\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-    let (url, _asked) = answering(redirect.leak().as_bytes());
-    assert!(last_error(&wayward(&url, get).api()).contains("status 302; redirects are not followed"));
+    let (redirect, _asked) = answering(head.leak().as_bytes());
+    let (slow, _asked) = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\nthe beginning");
+    let large = [b"HTTP/1.1 200 OK\r\ncontent-length: 2097152\r\n\r\n".to_vec(), vec![b'x'; 2 << 20]].concat();
+    let (large, _asked) = answering(large.leak());
+    let many = format!("HTTP/1.1 200 OK\r\nx-long: {}\r\ncontent-length: 0\r\n\r\n", "x".repeat(40_000));
+    let (many, _asked) = answering(many.leak().as_bytes());
+    let manager = wayward(&[(&redirect, get), (&slow, get), (&large, get), (&many, get)]);
+    let api = manager.api();
+    let told = |place, wanted: &str| {
+        let error = last_error(&api, place);
+        assert!(error.contains(wanted), "{error}");
+    };
+    told(0, "status 302; redirects are not followed");
     assert!(followed.try_recv().is_err());
-
-    let (url, _asked) = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 5000000\r\n\r\n");
-    assert!(last_error(&wayward(&url, get).api()).contains("no answer within 1s"));
-    let large = [b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n".to_vec(), vec![b'x'; 2 << 20]].concat();
-    let (url, _asked) = answering(large.leak());
-    assert!(last_error(&wayward(&url, get).api()).contains("more than 1048576 bytes"));
-    let many = format!("HTTP/1.1 200 OK\r\nx-long: {}\r\n\r\n", "x".repeat(40_000));
-    let (url, _asked) = answering(many.leak().as_bytes());
-    let error = last_error(&wayward(&url, get).api());
-    assert!(error.contains("device/status: 0 ") && !error.contains("no answer within"), "{error}");
+    told(1, "no answer within 1s");
+    told(2, "more than 1048576 bytes");
+    told(3, "device/status: 0 ");
 }
 
 #[test]
 fn key_material_in_a_collected_report_is_refused_as_everywhere() {
-    let (url, _asked) = answering(b"");
-    let manager = wayward(&url, r#"{ report = '[{"type":"x.store","keys":[{"key_ID":"1","key":"c2VjcmV0"}]}]' }"#);
+    let (url, _asked) = answering(EMPTY);
+    let report = r#"{ report = '[{"type":"x.store","keys":[{"key_ID":"1","key":"c2VjcmV0"}]}]' }"#;
+    let manager = wayward(&[(&url, report)]);
     let api = manager.api();
-    assert!(last_error(&api).contains("mk/odd: the manager answered rejected: "), "{}", last_error(&api));
-    assert_eq!(alarm(&api, "key-material-refused", false)["component"], "mk/odd");
+    let error = last_error(&api, 0);
+    assert!(error.contains("mk/odd-0: the manager answered rejected: "), "{error}");
+    assert_eq!(alarm(&api, "key-material-refused", false)["component"], "mk/odd-0");
     assert!(!manager.log().contains("c2VjcmV0"));
-    assert_eq!(api.get("/api/v1/components/mk/odd").json()["reports"], 0);
+    assert_eq!(api.get("/api/v1/components/mk/odd-0").json()["reports"], 0);
 }
 
 #[test]
 fn a_collector_that_breaks_is_told_and_harms_nobody() {
-    for (config, told) in [
-        ("{ do = \"panic\" }", "the plugin fails: trap"),
-        ("{ do = \"loop\" }", "the plugin fails: cpu-time"),
-        ("{ do = \"hoard\" }", "the plugin fails: bad-answer: the memory has 1048576 bytes"),
-        ("{ report = \"[] and more\" }", "the plugin fails: bad-answer: mk/odd: the extension is no JSON array"),
-        ("{ report = \"[]\", for = \"mk/other\" }", "a report is for a component that is not among its own: mk/odd"),
-        ("{ do = \"ask-for-ever\", gets = [[\"device\", \"/status\"]] }", "and this one asks for more"),
-    ] {
-        let (url, _asked) = answering(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
-        let manager = wayward(&url, config);
-        manager.expect_errors();
-        let api = manager.api();
-        // A collection that asks for ever hands its failures in first; the reason of the end comes last.
-        let error = last_error(&api);
-        if config.contains("ask-for-ever") {
-            assert!(error.contains(told) || error.contains("device/status: 200"), "{config}: {error}");
-            continue;
-        }
+    let (url, _asked) = answering(EMPTY);
+    let bad = "the plugin fails: bad-answer: ";
+    let cases = [
+        ("{ do = \"panic\" }", "the plugin fails: trap".to_owned()),
+        ("{ do = \"loop\" }", "the plugin fails: cpu-time".to_owned()),
+        ("{ do = \"hoard\" }", format!("{bad}the memory has 1048576 bytes")),
+        ("{ report = \"[] and more\" }", format!("{bad}mk/odd-3: the extension is no JSON array")),
+        (
+            "{ report = \"[]\", for = \"mk/other\" }",
+            format!("{bad}a report is for a component that is not among its own: mk/odd-4"),
+        ),
+        (
+            "{ do = \"ask-for-ever\", gets = [[\"device\", \"/status\"]] }",
+            format!("{bad}a collection may have 8 calls"),
+        ),
+        ("{ report = \"[]\" }", String::new()),
+    ];
+    let all: Vec<(&str, &str)> = cases.iter().map(|(config, _)| (url.as_str(), *config)).collect();
+    let manager = wayward(&all);
+    manager.expect_errors();
+    let api = manager.api();
+    for (place, (config, told)) in cases.iter().enumerate().filter(|(_, (_, told))| !told.is_empty()) {
+        let error = last_error(&api, place);
         assert!(error.contains(told), "{config}: {error}");
-        let raised = alarm(&api, "plugin-failed", false);
-        assert_eq!(raised["resource"], "plugin odd");
-        assert_eq!(api.get("/readyz").status, 200);
+        eventually("an alarm about the plugin", PATIENCE, || {
+            let mut alarms = api.list("/api/v1/alarms").into_iter();
+            let resource = format!("plugin odd-{place}");
+            alarms.find(|alarm| alarm["alarmTypeId"] == "plugin-failed" && alarm["resource"] == resource)
+        });
     }
+    // The one that behaves goes on beside them.
+    let reports = || api.get("/api/v1/components/mk/odd-6").json()["reports"].as_u64().unwrap();
+    let before = reports();
+    eventually("further reports", PATIENCE, || (reports() > before).then_some(()));
+    assert_eq!(api.get("/readyz").status, 200);
 }
 
 /// The doctor of qkdsec, a client of ETSI GS QKD 014 that shares nothing with this project, installed once below the target folder.

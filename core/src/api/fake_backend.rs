@@ -254,11 +254,11 @@ impl Backend for FakeBackend {
 
     fn collectors(&self) -> Vec<CollectorView> {
         let text = r#"{"name":"kme-1","components":["mk/kme-1"],"plugin":"plugins/collector-etsi014.wasm","sha256":"ab",
-            "state":"failing","hosts":[{"name":"kme","url":"https://kme-1.example.net:443/","askedFor":true}],
+            "state":"working","hosts":[{"name":"kme","url":"https://kme-1.example.net:443/","askedFor":true}],
             "notGranted":[],"intervalMs":10000,"collections":9,"collectionsFailed":2,"requests":9,"requestsFailed":2,
             "requestsRefused":[{"why":"keys","requests":1}],"reports":7,"reportsRefused":0,
-            "lastSuccess":"2026-11-26T07:59:00Z","failingSince":"2026-11-26T07:59:30Z","lastError":"status 503",
-            "lastErrorTime":"2026-11-26T07:59:30Z","lastRefusal":null,"nextCollection":"2026-11-26T08:00:01Z"}"#;
+            "lastSuccess":"2026-11-26T07:59:00Z","failingSince":null,"lastError":"status 503",
+            "lastErrorTime":"2026-11-26T07:50:30Z","lastRefusal":null,"nextCollection":"2026-11-26T08:00:01Z"}"#;
         vec![serde_json::from_str(text).unwrap()]
     }
 

@@ -81,7 +81,7 @@ impl Collector for Wayward {
         if !self.config.report.is_empty() && step.gets.is_empty() {
             let component = if self.config.r#for.is_empty() { &self.component } else { &self.config.r#for };
             step.reports.push(Report { component: component.clone(), extension: self.config.report.clone() });
-        } else if !told.is_empty() {
+        } else if !told.is_empty() && step.gets.is_empty() {
             step.fail(told.join("; "));
         }
         step
