@@ -463,6 +463,8 @@ impl Backend for FakeBackend {
                 plugin: policy.plugin,
                 version: policy.version,
                 sha256: policy.sha256,
+                former_version: Some("0.0.9".into()),
+                held_back_sha256: None,
                 total: ActivityView { calls: 3, p50_us: Some(7.5), ..ActivityView::default() },
                 log_lines_dropped: 0,
                 capability_refusals: 0,

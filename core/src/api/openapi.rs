@@ -205,6 +205,7 @@ mod tests {
                 let role = if path.ends_with("/approve")
                     || path.ends_with("/reject")
                     || place.starts_with("post /api/v1/configuration")
+                    || place.starts_with("post /api/v1/plugins/")
                 {
                     "admin"
                 } else if method == "post" || path.ends_with("/audit") || path.ends_with("/configuration") {

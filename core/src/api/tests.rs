@@ -465,7 +465,10 @@ fn metrics_are_well_formed() {
         } else {
             let (sample, value) = line.rsplit_once(' ').unwrap();
             assert!(value.parse::<f64>().is_ok_and(f64::is_finite), "{line}");
-            assert_eq!(sample.split('{').next(), Some(help), "{line}");
+            let name = sample.split('{').next().unwrap();
+            let parts = ["_bucket", "_sum", "_count"].iter().filter(|_| families.get(help) == Some(&"histogram"));
+            let family = parts.filter_map(|part| name.strip_suffix(part)).next().unwrap_or(name);
+            assert_eq!(family, help, "{line}");
             assert!(samples.insert(sample), "{sample} occurs twice");
         }
     }
@@ -475,6 +478,10 @@ fn metrics_are_well_formed() {
         r#"qkdn_net_handshakes_refused_total{cause="expired"} 1"#,
         r#"qkdn_plugin_calls_made_total{plugin="say \"qber\"\\\n"} 3"#,
         r#"qkdn_plugin_call_seconds_total{plugin="say \"qber\"\\\n"} 1.5"#,
+        r#"qkdn_plugin_failures_seen_total{plugin="say \"qber\"\\\n",kind="trap"} 1"#,
+        r#"qkdn_plugin_call_duration_seconds_bucket{plugin="say \"qber\"\\\n",le="0.064"} 0"#,
+        r#"qkdn_plugin_call_duration_seconds_bucket{plugin="say \"qber\"\\\n",le="+Inf"} 3"#,
+        r#"qkdn_plugin_call_duration_seconds_count{plugin="say \"qber\"\\\n"} 3"#,
         r#"qkdn_state_components_connected{reference_point="mk"} 2.0"#,
         r#"qkdn_network_value_least{reference_point="mk",value="key_store_fill_ratio",unit="ratio"} 0.1"#,
         "qkdn_manager_ready 1.0",

@@ -103,7 +103,9 @@ fn table(
             before.and_then(|(page, _)| page.items.iter().find(|was| was.name == one.name && was.role == one.role));
         let span = before.map(|(_, span)| span);
         let busy = one.instances.iter().filter_map(|instance| instance.busy_ms).max();
-        let id = [one.name.clone(), one.role.clone(), String::new()];
+        // Its file has something else.
+        let mark = if one.held_back_sha256.is_some() { " (rolled back)" } else { "" };
+        let id = [format!("{}{mark}", one.name), one.role.clone(), String::new()];
         rows.push((one.total.seconds, row(id, &one.total, was.map(|was| &was.total), span, busy)));
         for instance in one.instances.iter().filter(|_| instances) {
             let was = was.and_then(|was| was.instances.iter().find(|was| was.instance == instance.instance));

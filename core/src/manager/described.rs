@@ -153,6 +153,8 @@ pub(super) fn activity(plugins: &Plugins, collectors: &Collectors, metrics: &Met
             plugin,
             version: description.version.clone(),
             sha256: digest.to_owned(),
+            former_version: plugins.versions.former.get(name).map(|former| former.version.number().to_owned()),
+            held_back_sha256: plugins.versions.held_back.get(name).cloned(),
             total: (&sum).into(),
             log_lines_dropped: counted.log_lines_dropped.get(),
             capability_refusals: counted.capability_refusals.get(),

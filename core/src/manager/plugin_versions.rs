@@ -77,15 +77,6 @@ impl Version {
             Self::Policy(_, loaded) => &loaded.description().version,
         }
     }
-
-    /// SHA-256.
-    #[must_use]
-    pub fn digest(&self) -> &str {
-        match self {
-            Self::Handler(_, loaded) => loaded.digest(),
-            Self::Policy(_, loaded) => loaded.digest(),
-        }
-    }
 }
 
 /// What was in force before.

@@ -245,6 +245,7 @@ impl PluginHost {
             table_elements: self.config.table_elements,
             answer_size: self.config.answer_size,
             log: Arc::new(LogGate::new(self.config.log_lines_per_second)),
+            is_rehearsing: false,
             counters,
         };
         let loading = Loading {

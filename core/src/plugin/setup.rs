@@ -23,6 +23,8 @@ pub(super) struct Setup {
     pub(super) answer_size: usize,
     /// Lines a second.
     pub(super) log: Arc<LogGate>,
+    /// Whether it works beside those that count: then its lines are for who looks for them.
+    pub(super) is_rehearsing: bool,
     /// Where its calls and dropped lines are counted.
     pub(super) counters: Arc<PluginMetrics>,
 }
@@ -31,7 +33,8 @@ impl Setup {
     /// For an instance beside those that work: it counts for itself, and its log lines say that it is a rehearsal.
     pub(super) fn apart(&self) -> Self {
         let log = Arc::new(LogGate::new(self.log.limit()));
-        Self { name: format!("{} (rehearsal)", self.name).into(), log, counters: Arc::default(), ..self.clone() }
+        let name = format!("{} (rehearsal)", self.name).into();
+        Self { name, log, is_rehearsing: true, counters: Arc::default(), ..self.clone() }
     }
 }
 
@@ -55,10 +58,11 @@ impl PluginLog {
         match self.setup.log.admit() {
             Admission::Drop => self.setup.counters.log_lines_dropped.increment(),
             Admission::Write { dropped } => {
-                if dropped > 0 {
+                if dropped > 0 && !self.setup.is_rehearsing {
                     tracing::warn!(target: "plugin", plugin, dropped, "Log lines above plugins.log_lines_per_second were dropped.");
                 }
                 match level {
+                    _ if self.setup.is_rehearsing => tracing::debug!(target: "plugin", plugin, "{message}"),
                     "error" => tracing::error!(target: "plugin", plugin, "{message}"),
                     "warn" => tracing::warn!(target: "plugin", plugin, "{message}"),
                     "debug" => tracing::debug!(target: "plugin", plugin, "{message}"),

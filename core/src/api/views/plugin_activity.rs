@@ -25,6 +25,12 @@ pub struct PluginActivityView {
     pub version: String,
     /// SHA-256 of what is in force, lower-case hex.
     pub sha256: String,
+    /// The version that was in force before, to which `rollback` goes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_version: Option<String>,
+    /// SHA-256 of the file, where that was gone back from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back_sha256: Option<String>,
     /// All instances together.
     pub total: ActivityView,
     /// Log lines beyond `plugins.log_lines_per_second`.

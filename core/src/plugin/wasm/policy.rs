@@ -88,7 +88,7 @@ impl PolicyGuest for Live {
     }
 
     fn migrate(&mut self, from: &str, width: u32, state: &[f64]) -> Result<Option<Migrated>, PluginFailure> {
-        let Some(migrate) = self.migrate.clone() else { return Ok(None) };
+        let Some(migrate) = self.migrate else { return Ok(None) };
         let question = (from.to_owned(), width, state.to_vec());
         let (migrated,) = call(&mut self.store, |store| migrate.call(store, question))?;
         Ok(Some(migrated))
