@@ -38,7 +38,9 @@ fn text(path: &Path) -> &str {
 fn a_peer_is_added_seen_and_removed_by_commands() {
     let cluster = strangers();
     let address = cluster.address(1);
-    for (at, more) in [(0, vec!["--address", &address]), (1, vec![])] {
+    let list = cluster.managers[1].pki.revoke(&[]);
+    let what_counts = ["--min-epoch", "1", "--revocation-list", text(&list)];
+    for (at, more) in [(0, [&["--address", &address][..], &what_counts].concat()), (1, vec![])] {
         let done = add(&cluster, at, &more);
         assert!(done.status.success(), "{done:?}");
         cluster.managers[at].reload();
@@ -49,6 +51,10 @@ fn a_peer_is_added_seen_and_removed_by_commands() {
     assert!(told.contains("our session") && told.contains("1 connection"), "{told}");
     let show = String::from_utf8(cluster.managers[0].command(&["peer", "show", "manager-west"]).stdout).unwrap();
     assert!(show.contains("we dialled") && show.contains("s ago"), "{show}");
+    let least = show.lines().find(|line| line.starts_with("Least epoch")).unwrap();
+    assert!(least.ends_with(" 1"), "{show}");
+    let copied = cluster.managers[0].root().join("peers/manager-west-crl.pem");
+    assert_eq!(std::fs::read(copied).unwrap(), std::fs::read(&list).unwrap());
     let metrics = cluster.managers[0].api().get("/metrics");
     for line in ["qkdn_federation_domains{seen=\"fresh\"} 1", "qkdn_federation_peers_connected 1"] {
         assert!(metrics.text.contains(line), "{line}: {}", metrics.text);
@@ -60,6 +66,25 @@ fn a_peer_is_added_seen_and_removed_by_commands() {
     eventually("no peer", patience(), || cluster.managers[0].api().list("/api/v1/peers").is_empty().then_some(()));
     let again = cluster.managers[0].command(&["peer", "remove", "manager-west", "--config", text(&config)]);
     assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("peer add"), "{again:?}");
+}
+
+#[test]
+fn why_a_peer_is_not_reached_is_told() {
+    let cluster = strangers();
+    let done = add(&cluster, 0, &["--address", "127.0.0.1:1"]);
+    assert!(done.status.success(), "{done:?}");
+    let east = &cluster.managers[0];
+    east.reload();
+    let failed = eventually("a dial that failed", patience(), || {
+        let peer = east.api().get("/api/v1/peers/manager-west").json();
+        peer["failedDials"].is_object().then(|| peer["failedDials"].clone())
+    });
+    let why = failed["why"].as_str().unwrap();
+    assert!(why.contains("127.0.0.1:1") && why.contains("refused"), "{failed}");
+    for words in [&["peer", "show", "manager-west"][..], &["doctor"]] {
+        let told = String::from_utf8(east.command(words).stdout).unwrap();
+        assert!(told.contains(why), "{told}");
+    }
 }
 
 #[test]

@@ -447,7 +447,7 @@ fn what_was_asked_is_withdrawn_by_the_one_who_asked_and_told_on_both_sides() {
     assert!(!theirs.status.success() && text.contains("domain east asked this"), "{text}");
     let path = format!("/api/v1/peer-requests/{id}/withdraw");
     assert_eq!(east.api().post(&path, None, &json!({})).status, 401);
-    let done = tell(east, &["peer", "request", "withdraw", id]);
+    let done = tell(east, &["peer", "requests", "withdraw", id]);
     assert_eq!((&done["state"], &done["by"]), (&"withdrawn".into(), &"admin-test".into()), "{done}");
     await_state(west, id, "withdrawn");
     west.api().await_alarm("peer-request-waiting", |alarm| alarm["isCleared"] == true);

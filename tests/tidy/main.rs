@@ -14,5 +14,6 @@ mod dashboard;
 mod dependencies;
 mod files;
 mod licences;
+mod mutants;
 mod networks;
 mod sources;

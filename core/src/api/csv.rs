@@ -65,7 +65,7 @@ tabular! {
     ];
     PeerView: [
         "id", "domain", "address", "connected", "since", "dialled", "peerAddress", "tellsUs", "roundTripMs", "sent",
-        "answered", "freshness", "mayAsk", "keyGeneration", "minEpoch",
+        "answered", "freshness", "mayAsk", "keyGeneration", "minEpoch", "failedDials",
     ];
     PeerRequestView: [
         "id", "direction", "peer", "domain", "kind", "state", "reason", "links", "link", "from", "until", "effect", "cause",

@@ -36,8 +36,8 @@ pub use crossing::{
 pub use enrolment::{EnrolmentState, EnrolmentView};
 pub use exporter::{ExporterState, ExporterView, ParkedEventView, RetryView, TestView};
 pub use federation::{
-    BottleneckView, DisclosureView, DocumentView, DomainConnectionView, DomainLinkView, DomainView, GraphView,
-    KnownThroughView, PeerView, PreviewView, RollupSourceView, RollupView, SectionView,
+    BottleneckView, DisclosureView, DocumentView, DomainConnectionView, DomainLinkView, DomainView, FailedDialsView,
+    GraphView, KnownThroughView, PeerView, PreviewView, RollupSourceView, RollupView, SectionView,
 };
 pub use health::{ComponentCount, Gauges, Health, InterfaceGauges, NetworkLevel, SilentCount};
 pub use history::{HistoryError, HistoryFilter, HistoryPoint, HistoryView, LastValueView, ValueCursor, ValueFilter};

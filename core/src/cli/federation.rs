@@ -7,7 +7,8 @@ use super::{
 use crate::api::{
     Page,
     views::{
-        DisclosureView, DocumentView, DomainLinkView, DomainView, KnownThroughView, PeerView, PreviewView, SectionView,
+        DisclosureView, DocumentView, DomainLinkView, DomainView, FailedDialsView, KnownThroughView, PeerView,
+        PreviewView, SectionView,
     },
 };
 
@@ -87,7 +88,9 @@ pub enum DomainCommand {
     )]
     Links,
     /// List key relations, services and settlements with other domains, as both sides tell them.
-    #[command(after_help = "Examples:\n  qkdnm domain compare\n  qkdnm domain compare west")]
+    #[command(
+        after_help = "STATE is the worse of both. While the other domain is not heard, what it said counts no more: then it is what we\nsay, and one-sided instead of up or met. Of a settlement it says whether both books agree.\n\nExamples:\n  qkdnm domain compare\n  qkdnm domain compare west"
+    )]
     Compare {
         /// With this domain alone.
         domain: Option<String>,
@@ -188,6 +191,7 @@ fn show_peer(one: &PeerView, output: &mut Output<'_>) -> CommandResult {
         ("Least epoch", if one.min_epoch == 0 { "none".to_owned() } else { one.min_epoch.to_string() }),
         ("Address", one.address.clone().unwrap_or_else(|| "none: it dials us".to_owned())),
         ("Session", if one.connected { "up" } else { "none" }.to_owned()),
+        ("Dials", one.failed_dials.as_ref().map(failed_dials).unwrap_or_default()),
         ("Since", one.since.map(|at| at.to_string()).unwrap_or_default()),
         ("Direction", direction.unwrap_or_default()),
         ("Other side", one.peer_address.clone().unwrap_or_default()),
@@ -200,6 +204,16 @@ fn show_peer(one: &PeerView, output: &mut Output<'_>) -> CommandResult {
         ("May ask us for", if one.may_ask.is_empty() { NOTHING.to_owned() } else { one.may_ask.join(", ") }),
     ])?;
     Ok(Exit::Success)
+}
+
+/// That a peer was not reached, and why.
+fn failed_dials(failed: &FailedDialsView) -> String {
+    let FailedDialsView { since, at, times, why } = failed;
+    if *times == 1 {
+        format!("failed at {at}: {why}")
+    } else {
+        format!("{times} failed since {since}, the last at {at}: {why}")
+    }
 }
 
 /// What a peer may ask for that may ask for nothing.

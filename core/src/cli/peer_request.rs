@@ -100,12 +100,6 @@ pub enum AskCommand {
         after_help = "Examples:\n  qkdnm peer request incident manager-west --link vienna-brno --alarm 12\n  qkdnm peer request incident manager-west --link vienna-brno --severity major --type link-down --since 2026-11-26T08:00:00Z"
     )]
     Incident(IncidentArgs),
-    /// Take back what was asked; as `peer requests withdraw`.
-    #[command(hide = true)]
-    Withdraw {
-        /// Its ID.
-        id: String,
-    },
 }
 
 /// Which incident.
@@ -214,7 +208,6 @@ pub(super) fn ask(command: AskCommand, client: &Client, output: &mut Output<'_>)
             (peer, body)
         }
         AskCommand::Incident(args) => incident(args),
-        AskCommand::Withdraw { id } => return withdraw(&id, client, output),
     };
     let done: PeerRequestView = client.post(&format!("/api/v1/peers/{peer}/requests"), &body)?;
     if output.is_data() {

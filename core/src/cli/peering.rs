@@ -44,6 +44,12 @@ pub struct AddArgs {
     /// Generation of its keys
     #[arg(long, value_name = "N")]
     key_generation: Option<u32>,
+    /// Least epoch of its documents that counts: nothing from before a key was lost, or from a restored backup
+    #[arg(long, value_name = "EPOCH")]
+    min_epoch: Option<u64>,
+    /// File of a revocation list (CRL) of an authority in --trust-anchor
+    #[arg(long = "revocation-list", value_name = "FILE", requires = "trust_anchors")]
+    revocation_lists: Vec<PathBuf>,
     /// The main file of this manager's configuration
     #[arg(long, env = "QKDNM_CONFIG", default_value = "manager.toml", value_name = "FILE")]
     config: PathBuf,
@@ -108,8 +114,15 @@ impl Drop for Written {
     }
 }
 
+/// What was copied, as seen from the folder of further files.
+struct Files {
+    signing_keys: Vec<String>,
+    trust_anchors: Vec<String>,
+    revocation_lists: Vec<String>,
+}
+
 /// The table, with paths as seen from the folder of further files.
-fn table(args: &AddArgs, signing_keys: &[String], trust_anchors: &[String]) -> String {
+fn table(args: &AddArgs, Files { signing_keys, trust_anchors, revocation_lists }: &Files) -> String {
     let text = |text: &str| toml::Value::from(text).to_string();
     let list = |list: &[String]| list.iter().map(|one| text(one)).collect::<Vec<_>>().join(", ");
     let mut table = format!("[[peers]]\nid = {}\ndomain = {}\n", text(&args.id), text(&args.domain));
@@ -121,6 +134,9 @@ fn table(args: &AddArgs, signing_keys: &[String], trust_anchors: &[String]) -> S
     if !trust_anchors.is_empty() {
         line("trust_anchors", format!("[{}]", list(trust_anchors)));
     }
+    if !revocation_lists.is_empty() {
+        line("revocation_lists", format!("[{}]", list(revocation_lists)));
+    }
     if let Some(area) = &args.area {
         line("area", text(area));
     }
@@ -129,6 +145,9 @@ fn table(args: &AddArgs, signing_keys: &[String], trust_anchors: &[String]) -> S
     }
     if let Some(generation) = args.key_generation {
         line("key_generation", generation.to_string());
+    }
+    if let Some(epoch) = args.min_epoch {
+        line("min_epoch", epoch.to_string());
     }
     table
 }
@@ -168,8 +187,10 @@ pub(super) fn add(args: &AddArgs, output: &mut Output<'_>) -> CommandResult {
     let key = |pem: &[u8]| no_private_key(pem).and_then(|()| membership::is_signing_key(pem));
     let signing_keys = copy(&args.signing_keys, (&folder, stem, ".pub"), key, &mut written)?;
     let trust_anchors = copy(&args.trust_anchors, (&folder, stem, "-ca.pem"), no_private_key, &mut written)?;
+    let revocation_lists = copy(&args.revocation_lists, (&folder, stem, "-crl.pem"), no_private_key, &mut written)?;
+    let files = Files { signing_keys, trust_anchors, revocation_lists };
     let file = folder.join(FILES).join(format!("peer-{stem}.toml"));
-    let text = table(args, &signing_keys, &trust_anchors);
+    let text = table(args, &files);
     // The keys are named as seen from this folder, which may not be there yet.
     let further = folder.join(FILES);
     fs::create_dir_all(&further).with_context(|| format!("cannot make the folder {}", further.display()))?;
@@ -187,10 +208,16 @@ pub(super) fn add(args: &AddArgs, output: &mut Output<'_>) -> CommandResult {
     written.write(&file, text.as_bytes())?;
     written.stay();
     if output.is_data() {
-        output.document(
-            &serde_json::json!({ "file": file, "signingKeys": signing_keys, "trustAnchors": trust_anchors }),
-        )?;
+        output.document(&serde_json::json!({
+            "file": file, "signingKeys": files.signing_keys, "trustAnchors": files.trust_anchors,
+            "revocationLists": files.revocation_lists,
+        }))?;
         return Ok(Exit::Success);
+    }
+    // What the check has to say beside: a warning does not keep the peer out.
+    let warned = verdict.stderr.trim_end();
+    if !warned.is_empty() {
+        output.line(warned)?;
     }
     output.line(&format!("{} is a peer now: {}", args.id, file.display()))?;
     output.line("")?;

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::PluginSource;
 use crate::model::{ComponentRef, disclosure::Topic, peer_request::RequestKind};
 
+/// An epoch is the second since 1970 in which a life of a domain began, and below it so many random bits.
+pub const EPOCH_RANDOM_BITS: u32 = 20;
+
 /// `federation.role`, `peers.role`, `federation.origins.role`
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

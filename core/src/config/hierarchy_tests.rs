@@ -84,6 +84,10 @@ fn a_least_epoch_is_written_for_each_domain_and_what_was_changed_is_told() {
     assert_eq!((without.federation.as_ref().unwrap().min_epoch, without.peers[0].origin.min_epoch), (0, 0));
     let told = Change::between(&without, &loaded.config).to_string();
     assert!(told.contains("peer w changed (min_epoch") && told.contains("federation changed"), "{told}");
+    let of_a_past_second = "min_epoch = 1782579199999999";
+    assert!(warnings(of_a_past_second, of_a_past_second).is_empty());
+    let yet_to_come = ["`min_epoch` is of a time that is yet to come"; 2];
+    assert_eq!(warnings("min_epoch = 9007199254740991", "min_epoch = 9007199254740991"), yet_to_come);
     let shown = load("min_epoch = 9007199254740992", "").unwrap_err().render(false);
     assert!(shown.contains("`min_epoch` is out of range") && shown.contains("9007199254740991"), "{shown}");
 }

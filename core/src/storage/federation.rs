@@ -20,7 +20,7 @@ use crate::model::Timestamp;
 pub use requests::StoredRequest;
 
 const FILE: &str = "federation.db";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE IF NOT EXISTS publishing (
@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS document (
     protected TEXT NOT NULL,           -- header, manifest and signature of a JWS (RFC 7515)
     payload   TEXT NOT NULL,
     signature TEXT NOT NULL,
+    via       TEXT NOT NULL DEFAULT '[]', -- relays on its way, a JSON array
     PRIMARY KEY (origin, audience)
 ) STRICT;
 CREATE TABLE IF NOT EXISTS section (
@@ -64,6 +65,8 @@ pub struct StoredDocument {
     pub audience: String,
     /// Header, manifest and signature.
     pub jws: [String; 3],
+    /// Relays on its way.
+    pub via: Vec<String>,
     /// Name, salt and bytes of each section.
     pub sections: Vec<(String, Vec<u8>, Vec<u8>)>,
 }
@@ -108,7 +111,10 @@ impl FederationDb {
             return Err(StorageError::Version { path, found, known: VERSION });
         }
         let (requests, services) = (requests::SCHEMA, services::SCHEMA);
-        let make = format!("BEGIN IMMEDIATE;{SCHEMA}{requests}{services}PRAGMA user_version = {VERSION};COMMIT;");
+        let of_version_1 = "ALTER TABLE document ADD COLUMN via TEXT NOT NULL DEFAULT '[]';";
+        let raise = if found == 1 { of_version_1 } else { "" };
+        let make =
+            format!("BEGIN IMMEDIATE;{raise}{SCHEMA}{requests}{services}PRAGMA user_version = {VERSION};COMMIT;");
         connection.execute_batch(&make).map_err(StorageError::database("make its tables", &path))?;
         Ok(Self { path, connection })
     }
@@ -136,10 +142,12 @@ impl FederationDb {
     pub fn documents(&self) -> Result<Vec<StoredDocument>, StorageError> {
         let read = || -> rusqlite::Result<Vec<StoredDocument>> {
             let mut statement =
-                self.connection.prepare("SELECT origin, audience, protected, payload, signature FROM document")?;
+                self.connection.prepare("SELECT origin, audience, protected, payload, signature, via FROM document")?;
             let rows = statement.query_map([], |row| {
                 let jws = [row.get(2)?, row.get(3)?, row.get(4)?];
-                Ok(StoredDocument { origin: row.get(0)?, audience: row.get(1)?, jws, sections: Vec::new() })
+                // Who stood between only excuses a silence: what cannot be read excuses none.
+                let via = serde_json::from_str(&row.get::<_, String>(5)?).unwrap_or_default();
+                Ok(StoredDocument { origin: row.get(0)?, audience: row.get(1)?, jws, via, sections: Vec::new() })
             })?;
             let mut documents = rows.collect::<rusqlite::Result<Vec<_>>>()?;
             let sql = "SELECT name, salt, data FROM section WHERE origin = ?1 AND audience = ?2";
@@ -165,9 +173,10 @@ impl FederationDb {
     ) -> Result<(), StorageError> {
         let mut write = || -> rusqlite::Result<()> {
             let transaction = self.connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-            for StoredDocument { origin, audience, jws: [protected, payload, signature], sections } in documents {
-                let sql = "INSERT OR REPLACE INTO document VALUES (?1, ?2, ?3, ?4, ?5)";
-                let row = params![origin, audience, protected, payload, signature];
+            for StoredDocument { origin, audience, jws: [protected, payload, signature], via, sections } in documents {
+                let sql = "INSERT OR REPLACE INTO document VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+                let via = serde_json::json!(via).to_string();
+                let row = params![origin, audience, protected, payload, signature, via];
                 transaction.prepare_cached(sql)?.execute(row)?;
                 let sql = "DELETE FROM section WHERE origin = ?1 AND audience = ?2";
                 transaction.prepare_cached(sql)?.execute(params![origin, audience])?;
@@ -228,6 +237,7 @@ mod tests {
             origin: "west".to_owned(),
             audience: audience.to_owned(),
             jws: ["p".to_owned(), audience.to_owned(), "s".to_owned()],
+            via: vec!["hub".to_owned(), "a, \"b\"".to_owned()],
             sections: sections.collect(),
         }
     }
@@ -248,6 +258,20 @@ mod tests {
         let mut found = db.documents().unwrap();
         found.sort_by(|a, b| b.audience.cmp(&a.audience));
         assert_eq!(found, [second, other]);
+    }
+
+    #[test]
+    fn a_file_of_the_version_before_is_taken_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = Connection::open(dir.path().join(FILE)).unwrap();
+        let without_via: String = SCHEMA.lines().filter(|line| !line.contains("via ")).collect::<Vec<_>>().join("\n");
+        old.execute_batch(&format!("{without_via}PRAGMA user_version = 1;")).unwrap();
+        old.execute_batch("INSERT INTO document VALUES ('west', 'federation', 'p', 'b', 's')").unwrap();
+        drop(old);
+        for _ in 0..2 {
+            let found = FederationDb::open(dir.path()).unwrap().documents().unwrap();
+            assert_eq!((found.len(), found[0].via.as_slice(), found[0].jws[1].as_str()), (1, &[][..], "b"));
+        }
     }
 
     #[test]

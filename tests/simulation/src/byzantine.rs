@@ -379,8 +379,13 @@ fn huge(world: &mut World, document: Document, manifest: &Manifest) -> Vec<Item>
         large.version.epoch = MAX_COUNT + 1;
     }
     let jws = sign(world, &large, keys::ALGORITHM, manifest.version.key_gen);
+    // Who says that it holds for ever would be fresh for ever.
+    let valid_for_ms = world.settings.longest_valid_for + 1;
+    let for_ever = sign(world, &Manifest { valid_for_ms, ..next(manifest) }, keys::ALGORITHM, manifest.version.key_gen);
+    let for_ever = Document { jws: for_ever, ..document.clone() };
     let long = Document { via: vec!["nobody".into(); 1_000], hops: u32::MAX, ..document };
-    vec![Item::Document(Document { jws, sections: bodies, via: Vec::new(), ..long.clone() }), Item::Document(long)]
+    let large = Document { jws, sections: bodies, via: Vec::new(), ..long.clone() };
+    [large, long, for_ever].into_iter().map(Item::Document).collect()
 }
 
 fn claims(world: &mut World, machine: MachineId) -> Vec<Item> {

@@ -290,6 +290,9 @@ fn document(world: &World, machine: MachineId, slot: &Slot, held: &Held, history
     }
     let size: usize = held.sections.values().map(|body| body.data.len()).sum();
     let largest = held.sections.values().map(|body| body.data.len()).max().unwrap_or(0);
+    if held.manifest.valid_for_ms > world.settings.longest_valid_for {
+        wrong.push(format!("I10: {slot} is held to be valid for {} ms", held.manifest.valid_for_ms));
+    }
     if largest > world.settings.section_bytes {
         wrong.push(format!("I10: a section of {slot} has {largest} bytes"));
     }

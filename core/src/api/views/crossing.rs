@@ -16,7 +16,8 @@ pub struct DomainComparisonView {
     /// The other domain.
     pub domain: String,
     /// The worse of what both say: `up`, `degraded`, `down`, `unknown`; of a service `met`, `missed`, `unknown`; of a settlement whether
-    /// both books say the same: `agreed`, `differs`, `one-sided`.
+    /// both books say the same: `agreed`, `differs`, `one-sided`. While the other domain is not heard (`freshness` is neither `fresh` nor
+    /// `indirect`) what it said of a relation or a service counts no more: then it is what ours says, and `one-sided` instead of `up` or `met`.
     pub state: String,
     /// What we tell; absent: nothing.
     #[schema(value_type = Option<Object>)]

@@ -22,6 +22,8 @@ pub struct PeerView {
     pub min_epoch: u64,
     /// Where it is dialled; absent: it dials us.
     pub address: Option<String>,
+    /// Dials that failed since there was a session; absent: none did.
+    pub failed_dials: Option<FailedDialsView>,
     /// Whether there is a session with it now.
     pub connected: bool,
     /// Since when.
@@ -49,6 +51,21 @@ pub struct PeerView {
     /// What its operators may ask of us (`peers.requests`): `maintenance`, `emergency-priority`, `incident`; empty: nothing.
     #[serde(default)]
     pub may_ask: Vec<String>,
+}
+
+/// Dials of a peer that failed, one after the other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FailedDialsView {
+    /// When the first did.
+    pub since: Timestamp,
+    /// When the last did.
+    pub at: Timestamp,
+    /// How many.
+    #[schema(example = 3)]
+    pub times: u64,
+    /// What the network or TLS said of the last.
+    #[schema(example = "cannot reach mx/manager-west at west:7107: Connection refused (os error 111)")]
+    pub why: String,
 }
 
 /// How domains are connected, as far as it is known here: there may be connections that nobody told us of.

@@ -12,13 +12,16 @@ pub(super) fn of_peers(peers: &[PeerView], domains: &[DomainView]) -> Vec<Findin
     let (withdrawn, away): (Vec<&PeerView>, Vec<&PeerView>) =
         peers.iter().filter(|peer| !peer.connected).partition(|peer| peer.freshness.as_deref() == Some("withdrawn"));
     if let Some(first) = away.first() {
-        let advice = match &first.address {
-            Some(address) => format!(
+        let advice = match (&first.failed_dials, &first.address) {
+            (Some(failed), _) => {
+                format!("of {} the last dial says: {}; `qkdnm peer show {}`", first.id, failed.why, first.id)
+            }
+            (None, Some(address)) => format!(
                 "is {} up, and {address} reached from here? A refused certificate is told in the logs of both managers; \
                  `qkdnm peer show {}`",
                 first.id, first.id
             ),
-            None => format!(
+            (None, None) => format!(
                 "{} dials us: is it up, and does it have our address? A refused certificate is told in the logs of both \
                  managers; `qkdnm peer show {}`",
                 first.id, first.id
@@ -90,6 +93,9 @@ mod tests {
         serde_json::from_value(serde_json::json!({
             "id": id, "domain": "west", "keyGeneration": 1, "minEpoch": 0, "address": "192.0.2.9:7107", "connected": connected, "since": null, "dialled": null,
             "mayAsk": if id == "m-1" { vec!["maintenance", "incident"] } else { Vec::new() },
+            "failedDials": if connected { serde_json::Value::Null } else { serde_json::json!({
+                "since": "2026-01-01T00:00:00Z", "at": "2026-01-01T00:01:00Z", "times": 7, "why": "no such name",
+            }) },
             "peerAddress": null, "tellsUs": null, "roundTripMs": null, "sent": 0, "answered": 0, "freshness": freshness,
             "heardBeforeMs": null, "relays": true, "dropped": 0,
         }))
@@ -115,6 +121,7 @@ mod tests {
                 "left in good order, which raises no alarm: m-3 (domain west, withdrawn)"
             ]
         );
+        assert!(found[0].advice.contains("no such name") && found[0].advice.contains("peer show m-2"), "{found:?}");
         assert!(found.iter().all(|finding| finding.grade == Grade::Attention));
         assert_eq!(of_peers(&[away], &[])[0].grade, Grade::Wrong, "nobody is there");
     }

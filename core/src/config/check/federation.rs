@@ -1,19 +1,23 @@
 //! Checks of `[federation]` and `[[peers]]`: that every domain and manager is named once, that those who sign have keys,
 //! and that peers can be spoken with.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use super::{Checker, crossing::Crossing};
 use crate::{
     config::{
         ComponentConfig, IdentityRule, InterfaceConfig, ManagerConfig,
-        federation::{FederationConfig, FederationRole, OriginConfig, PeerConfig},
+        federation::{EPOCH_RANDOM_BITS, FederationConfig, FederationRole, OriginConfig, PeerConfig},
         limits,
         problem::Problem,
         raw_federation::{RawFederation, RawOrigin, RawPeer},
         source::Spot,
     },
-    model::{ComponentId, ComponentRef, ReferencePoint, disclosure::Topic, peer_request::RequestKind},
+    model::{ComponentId, ComponentRef, ReferencePoint, Timestamp, disclosure::Topic, peer_request::RequestKind},
 };
 
 impl Checker<'_> {
@@ -47,7 +51,7 @@ impl Checker<'_> {
             role: raw.role.as_ref().map_or(FederationRole::Member, |spot| spot.value),
             signing_key: signing_key?,
             key_generation: generation(raw.key_generation.as_ref()),
-            min_epoch: raw.min_epoch.as_ref().map_or(0, |spot| spot.value),
+            min_epoch: self.least_epoch(raw.min_epoch.as_ref()),
             refresh: raw.refresh.as_ref().map_or(limits::FEDERATION_REFRESH, |spot| spot.value),
             disclose: disclosed(raw.disclose.as_ref().map_or(&Topic::DEFAULT[..], |topics| &topics.value)),
             disclose_area: beyond(raw.disclose_area.as_ref()),
@@ -60,6 +64,21 @@ impl Checker<'_> {
             services,
             settlements,
         })
+    }
+
+    /// An epoch says when a life of a domain began: a least one that is yet to come keeps out what the domain says until then.
+    fn least_epoch(&self, raw: Option<&Spot<u64>>) -> u64 {
+        let Some(spot) = raw else { return 0 };
+        let begins = spot.value >> EPOCH_RANDOM_BITS;
+        if begins > SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs() {
+            let begins = Timestamp(i64::try_from(begins).unwrap_or(i64::MAX).saturating_mul(1_000));
+            let problem = Problem::warning(spot.place, "`min_epoch` is of a time that is yet to come");
+            let label = format!("nothing counts that the domain publishes in an epoch begun before {begins}");
+            self.found.add(problem.label(label).help(
+                "take the epoch of a document that the domain signed after the one to be left out; `qkdnm domain show DOMAIN` shows it",
+            ));
+        }
+        spot.value
     }
 
     fn origin(&self, raw: &RawOrigin, signs: bool) -> Option<OriginConfig> {
@@ -76,7 +95,7 @@ impl Checker<'_> {
             area: text(&raw.area),
             role: raw.role.as_ref().map_or(FederationRole::Member, |spot| spot.value),
             key_generation: generation(raw.key_generation.as_ref()),
-            min_epoch: raw.min_epoch.as_ref().map_or(0, |spot| spot.value),
+            min_epoch: self.least_epoch(raw.min_epoch.as_ref()),
             signing_keys: keys.iter().map(|spot| self.file(spot, "signing key")).collect(),
         })
     }

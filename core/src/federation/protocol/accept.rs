@@ -77,8 +77,7 @@ impl Node {
     ) -> Result<Taken, Fault> {
         // What is said of its way decides nothing here: a relay can lie about it. Names that nobody of the roster has are no way.
         document.hops = document.hops.min(self.settings.hops);
-        let ways = document.via.iter().take(self.settings.hops as usize);
-        document.via = ways.filter_map(|name| self.roster.name_of(name)).collect();
+        document.via = self.known_ways(&document.via);
         self.within_limits(&document, &manifest)?;
         let direct = manifest.origin == *from;
         if !direct && (!self.may_relay(from, now.mono) || matches!(manifest.audience, Audience::Adjacent(_))) {
@@ -246,7 +245,8 @@ impl Node {
     }
 
     fn replace(&mut self, slot: &Slot, next: Held, now: u64) {
-        let stored = Stored { jws: next.jws.clone(), sections: next.sections.values().cloned().collect() };
+        let (jws, via) = (next.jws.clone(), next.via.clone());
+        let stored = Stored { jws, via, sections: next.sections.values().cloned().collect() };
         let (version, hash, from) = (next.manifest.version, next.hash, next.from.clone());
         let repaired = next.repaired;
         let state = self.slots.entry(slot.clone()).or_default();
@@ -274,10 +274,16 @@ impl Node {
         self.spread(slot, changed && !repaired, now);
     }
 
+    /// Those that the roster has of the relays that are said to be on the way of a document.
+    fn known_ways(&self, said: &[OriginId]) -> Vec<OriginId> {
+        said.iter().take(self.settings.hops as usize).filter_map(|name| self.roster.name_of(name)).collect()
+    }
+
     /// What is stored from before: believed like anything else, and old until something newer comes.
     pub(super) fn restore(&mut self, stored: Stored, now: Now) {
-        let Stored { jws, sections } = stored;
+        let Stored { jws, via, sections } = stored;
         let Ok(manifest) = jws.manifest() else { return };
+        let via = self.known_ways(&via);
         // What an origin said that is out of the roster now, or under replaced keys, was believed when it was stored: kept,
         // so that nothing older of it is believed should it come back. It is shown as excluded.
         let member = self.roster.members.get(&manifest.origin);
@@ -297,8 +303,8 @@ impl Node {
             jws,
             received_at: now.mono,
             age_at_receipt: manifest.valid_for_ms.saturating_add(1),
-            hops: 0,
-            via: Vec::new(),
+            hops: u32::try_from(via.len()).unwrap_or(self.settings.hops),
+            via,
             from: self.me.clone(),
             repaired: true,
             sections,
@@ -339,6 +345,7 @@ impl Node {
         self.pulling.proven(slot);
         self.event(Event::Disputed { slot: slot.clone(), version });
         self.spread_proof(slot, from, now);
+        self.spread(slot, false, now);
     }
 
     /// Takes what is said to be a proof; believed only if both manifests are the origin's.

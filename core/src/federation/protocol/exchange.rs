@@ -143,9 +143,12 @@ impl Node {
 
     /// A document is new here: to whom it goes at once, and to whom it is announced. `eager` if it says something new.
     pub(super) fn spread(&mut self, slot: &Slot, eager: bool, now: u64) {
-        let Some(held) = self.slots.get(slot).and_then(|state| state.held.as_ref()) else { return };
+        let Some(state) = self.slots.get(slot) else { return };
+        let Some(held) = state.held.as_ref() else { return };
         let (version, hash, from) = (held.manifest.version, held.hash, held.from.clone());
         let own = slot.origin == self.me;
+        // Whoever has signed two manifests of one version may tell each of us another: being told by it is not being told the same.
+        let disputed = state.is_disputed();
         for session in self.sessions.values_mut() {
             let Some(wishes) = &session.subscription else { continue };
             let known = session.holds(slot, version, hash) || session.peer == from || session.peer == slot.origin;
@@ -156,7 +159,7 @@ impl Node {
             if own || (eager && !first_hand) {
                 let not_before = session.outbox.last_sent.get(slot).map_or(0, |sent| sent + wishes.min_interval_ms);
                 session.outbox.documents.insert(slot.clone(), not_before.max(now));
-            } else if eager || !first_hand {
+            } else if eager || !first_hand || disputed {
                 session.outbox.announce(slot.clone(), now);
             }
         }

@@ -47,6 +47,8 @@ pub trait Epochs {
 pub struct Stored {
     /// The manifest, as signed.
     pub jws: Jws,
+    /// Relays on its way, as they said.
+    pub via: Vec<OriginId>,
     /// All its sections.
     pub sections: Vec<SectionBody>,
 }

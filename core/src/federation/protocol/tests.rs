@@ -304,6 +304,30 @@ fn two_manifests_of_one_version_are_proven_to_all_and_the_lower_hash_stays() {
 }
 
 #[test]
+fn of_who_has_signed_two_a_refresh_is_compared_by_those_who_hear_it_themselves() {
+    let mut net = Net::of(&["a", "b", "c"]);
+    let (_, at_b) = net.join("a", "b");
+    let (_, at_c) = net.join("a", "c");
+    net.join("b", "c");
+    for seq in 1..=4 {
+        // Each has the session with the origin, and is told another word by it.
+        let (one, other) = (signed("a", 9 << 20, seq, 1), signed("a", 9 << 20, seq, 2));
+        let lower = one.jws.hash().min(other.jws.hash());
+        net.give("b", Input::Report { session: at_b, items: vec![Item::Document(one)] });
+        net.give("c", Input::Report { session: at_c, items: vec![Item::Document(other)] });
+        net.sent.clear();
+        net.pass(600);
+        let held = |name: &str| {
+            net.nodes[name].documents().find(|(slot, _)| slot.origin == id("a")).map(|(_, held)| held.hash)
+        };
+        assert_eq!((held("b"), held("c")), (Some(lower), Some(lower)), "{seq}");
+        let compared = net.sent.iter().any(|(from, item)| *from != "a" && matches!(item, Item::Digest { .. }));
+        // At first all that is held is compared, and in five seconds again.
+        assert!(seq == 1 || !compared, "{seq}: it was announced, and did not have to be found out");
+    }
+}
+
+#[test]
 fn who_hears_itself_takes_a_higher_epoch_and_the_third_time_stops() {
     let mut net = Net::of(&["a", "b"]);
     let (at_a, _) = net.join("a", "b");
@@ -385,6 +409,18 @@ fn a_lie_about_the_way_keeps_no_document_from_anybody() {
     net.give("b", Input::Report { session: at_b, items: vec![Item::Document(document)] });
     let (_, held) = net.nodes["c"].documents().find(|(slot, _)| slot.origin == id("a")).expect("it came through");
     assert!(held.via.len() <= 16 && held.hops <= 16);
+}
+
+#[test]
+fn the_way_of_a_document_is_known_after_a_restart() {
+    let mut net = Net::of(&["a", "b", "c"]);
+    net.join("a", "b");
+    net.join("b", "c");
+    net.publish("a", "well");
+    let way = |net: &Net| net.nodes["c"].documents().next().map(|(_, held)| (held.hops, held.via.clone()));
+    assert_eq!(way(&net), Some((1, vec![id("b")])));
+    net.start("c");
+    assert_eq!(way(&net), Some((1, vec![id("b")])));
 }
 
 #[test]

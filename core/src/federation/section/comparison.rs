@@ -5,6 +5,8 @@
 
 use serde_json::Value;
 
+use super::two_ends::ONE_SIDED;
+
 /// What is compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
@@ -121,21 +123,26 @@ impl Comparison {
         ids.into_iter().map(|id| Self { kind, id: id.clone(), ours: of(&ours, id), theirs: of(&theirs, id) }).collect()
     }
 
-    /// The worse of what both say of its state; of a settlement, `agreed`, `differs` or `one-sided`.
+    /// The worse of what both say of its state; of a settlement, `agreed`, `differs` or `one-sided`. Where the other domain `is_silent`,
+    /// what it once said says nothing about now: then it is ours alone, and `one-sided` instead of `up` or `met`. Books that are closed
+    /// stay as they were told.
     #[must_use]
-    pub fn state(&self) -> String {
+    pub fn state(&self, is_silent: bool) -> String {
         if self.kind == Kind::Settlement {
             return match (&self.ours, &self.theirs) {
                 (Some(_), Some(_)) if self.differences().is_empty() => "agreed",
                 (Some(_), Some(_)) => "differs",
-                _ => "one-sided",
+                _ => ONE_SIDED,
             }
             .to_owned();
         }
         const RANK: [&str; 6] = ["up", "met", "unknown", "degraded", "down", "missed"];
-        let states = self.ours.iter().chain(&self.theirs).filter_map(|side| side["state"].as_str());
-        let worst = states.max_by_key(|state| RANK.iter().position(|known| known == state));
-        worst.unwrap_or("unknown").to_owned()
+        let theirs = self.theirs.iter().filter(|_| !is_silent);
+        let states = self.ours.iter().chain(theirs).filter_map(|side| side["state"].as_str());
+        match states.max_by_key(|state| RANK.iter().position(|known| known == state)) {
+            Some("up" | "met") if is_silent => ONE_SIDED.to_owned(),
+            worst => worst.unwrap_or("unknown").to_owned(),
+        }
     }
 
     /// What the two sides say differently, in words.
@@ -186,7 +193,8 @@ mod tests {
         let joined = Comparison::join(Kind::KeyRelation, Some(&ours), Some(&theirs));
         assert_eq!(joined.iter().map(|one| one.id.as_str()).collect::<Vec<_>>(), ["ours", "r"]);
         assert_eq!(joined[0].differences(), ["the other domain says nothing of it"]);
-        assert_eq!(joined[1].state(), "down");
+        assert_eq!(joined[1].state(false), "down");
+        assert_eq!(joined[1].state(true), "one-sided", "what they said is old, and ours is up");
         assert_eq!(joined[1].differences(), ["we say up, they say down", "key rate 1000 here, 500 there (+500)"]);
     }
 
@@ -194,7 +202,7 @@ mod tests {
     fn what_was_agreed_of_a_service_is_the_same_on_both_sides_or_told() {
         let service = |objective: f64, state: &str| json!({ "services": [{ "id": "s", "state": state, "keyRateBps": { "objective": objective, "measured": 900.0, "state": state } }] });
         let joined = Comparison::join(Kind::Service, Some(&service(1_000.0, "missed")), Some(&service(800.0, "met")));
-        assert_eq!(joined[0].state(), "missed");
+        assert_eq!((joined[0].state(false), joined[0].state(true)), ("missed".to_owned(), "missed".to_owned()));
         assert_eq!(
             joined[0].differences(),
             ["we say missed, they say met", "agreed key rate 1000 here, 800 there (+200)"]
@@ -213,7 +221,7 @@ mod tests {
         let (one, two) = ("2026-01-01T12:00:00Z", "2026-01-01T13:00:00Z");
         let state = |theirs: &Value| {
             let joined = Comparison::join(Kind::Settlement, Some(&books(2_560.0, &[one])), Some(theirs));
-            joined.into_iter().map(|one| (one.id.clone(), one.state(), one.differences())).collect::<Vec<_>>()
+            joined.into_iter().map(|one| (one.id.clone(), one.state(true), one.differences())).collect::<Vec<_>>()
         };
         let id = format!("hour {one}");
         assert_eq!(state(&books(2_561.0, &[one])), [(id.clone(), "agreed".to_owned(), vec![])]);

@@ -13,11 +13,16 @@ use crate::federation::protocol::{Freshness, OriginId};
 /// After a time apart: how long domains have to be heard of again before they are complained about.
 const PATIENCE: Duration = Duration::from_secs(15);
 
+/// How long nothing may be heard of a peer from the beginning: time to set up a federation, manager by manager.
+const SET_UP: Duration = Duration::from_secs(180);
+
 /// What is to be done about alarms of a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Complaint {
     /// It is stale or unreachable.
     Raise(OriginId, Freshness),
+    /// A peer, of which nothing was ever heard.
+    NeverHeard(OriginId),
     /// It is not, for this reason.
     Clear(OriginId, Freshness, &'static str),
 }
@@ -31,6 +36,8 @@ pub(super) struct Complaints {
     held_back: BTreeMap<OriginId, Freshness>,
     /// Who is heard by way of others, and since when these are heard and it is not.
     behind: BTreeMap<OriginId, (Freshness, Option<Instant>)>,
+    /// Peers of whom nothing was ever heard: since when, and whether it was said.
+    unheard: BTreeMap<OriginId, (Instant, bool)>,
 }
 
 impl Complaints {
@@ -61,7 +68,8 @@ impl Complaints {
                 }
                 told
             }
-            (None, _) => Vec::new(),
+            // It may have been complained about before it was heard for the first time, also in a former life of this manager.
+            (None, _) => vec![Complaint::Clear(origin.clone(), Freshness::Unreachable, "heard of for the first time")],
             (Some(_), _) => {
                 self.behind.remove(origin);
                 self.stale.remove(origin);
@@ -106,6 +114,24 @@ impl Complaints {
     pub(super) fn tick(&mut self, now: Instant, behind: &BTreeSet<OriginId>) -> Vec<Complaint> {
         let mut told = self.at_fault_after_all(now, behind);
         told.extend(self.after_isolation(now));
+        told
+    }
+
+    /// Time passes for peers of whom nothing was ever heard, which are these now.
+    pub(super) fn unheard(&mut self, now: Instant, unheard: &BTreeSet<OriginId>) -> Vec<Complaint> {
+        let mut told = Vec::new();
+        for (origin, (_, was_told)) in self.unheard.extract_if(.., |origin, _| !unheard.contains(origin)) {
+            if was_told {
+                told.push(Complaint::Clear(origin, Freshness::Unreachable, "heard of, or no peer any more"));
+            }
+        }
+        for origin in unheard {
+            let (since, was_told) = self.unheard.entry(origin.clone()).or_insert((now, false));
+            if !*was_told && now.saturating_duration_since(*since) >= SET_UP {
+                *was_told = true;
+                told.push(Complaint::NeverHeard(origin.clone()));
+            }
+        }
         told
     }
 
@@ -165,6 +191,23 @@ mod tests {
         for before in [None, Some(Freshness::Excluded)] {
             assert_eq!(complaints.standing(&id("west"), (before, Freshness::Stale), false), []);
         }
+    }
+
+    #[test]
+    fn a_peer_of_whom_nothing_was_ever_heard_is_complained_about_after_a_while_and_once() {
+        let (mut complaints, start, none) = (Complaints::default(), Instant::now(), BTreeSet::new());
+        let west = BTreeSet::from([id("west")]);
+        assert_eq!(complaints.unheard(start, &west), []);
+        assert_eq!(complaints.unheard(start + SET_UP / 2, &west), []);
+        assert_eq!(complaints.unheard(start + SET_UP, &west), [Complaint::NeverHeard(id("west"))]);
+        assert_eq!(complaints.unheard(start + SET_UP * 2, &west), []);
+        let is_cleared = |told: &[Complaint]| matches!(told, [Complaint::Clear(west, Freshness::Unreachable, _)] if *west == id("west"));
+        assert!(is_cleared(&complaints.unheard(start + SET_UP * 2, &none)), "it is no peer any more, or heard");
+        assert_eq!(complaints.unheard(start + SET_UP * 3, &none), []);
+        // Who never was silent for so long was not complained about; in a former life he may have been.
+        complaints.unheard(start, &west);
+        assert_eq!(complaints.unheard(start + SET_UP / 2, &none), []);
+        assert!(is_cleared(&complaints.standing(&id("west"), (None, Freshness::Fresh), false)));
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Desk {
                 views.extend(joined.into_iter().map(|one| DomainComparisonView {
                     kind: kind.as_str().to_owned(),
                     domain: other.domain.to_string(),
-                    state: one.state(),
+                    state: one.state(other.is_silent()),
                     freshness: other.freshness().to_owned(),
                     differences: one.differences(),
                     id: one.id,

@@ -18,7 +18,8 @@ use crate::{
         FederationDesk,
         views::{
             BottleneckView, DisclosureView, DocumentView, DomainAlarmView, DomainComparisonView, DomainConnectionView,
-            DomainLinkView, DomainPathView, DomainView, GraphView, PeerView, PreviewView, RollupView, SectionView,
+            DomainLinkView, DomainPathView, DomainView, FailedDialsView, GraphView, PeerView, PreviewView, RollupView,
+            SectionView,
         },
     },
     federation::{
@@ -193,6 +194,12 @@ impl FederationDesk for Desk {
                 key_generation: member.map_or(1, |member| member.key_gen),
                 min_epoch: member.map_or(0, |member| member.min_epoch),
                 address: peer.address.clone(),
+                failed_dials: core.unreached.of(domain).map(|failed| FailedDialsView {
+                    since: failed.since,
+                    at: failed.at,
+                    times: failed.times,
+                    why: failed.why.clone(),
+                }),
                 connected: session.is_some(),
                 since: session.map(|session| session.since),
                 dialled: session.map(|session| session.connection.dialled),

@@ -16,6 +16,7 @@ use super::{
     announced::Announced,
     behind::Way,
     border::Border,
+    dials::Unreached,
     locked,
     mailbox::Letter,
     ports::{Ports, from_row, to_row},
@@ -99,6 +100,8 @@ pub(super) struct Core {
     pub(super) dropped: BTreeMap<OriginId, u64>,
     /// When it was learnt how ends of links are.
     pub(super) sightings: Sightings,
+    /// Dials that came to no session.
+    pub(super) unreached: Unreached,
     begun: Instant,
 }
 
@@ -181,6 +184,7 @@ pub fn start(parts: Parts) -> Result<Arc<Federation>, StorageError> {
             book,
             dropped: BTreeMap::new(),
             sightings,
+            unreached: Unreached::default(),
             begun,
         })),
         mailbox: post.0,
@@ -260,8 +264,9 @@ impl Driver {
         let core = locked(&self.federation.core);
         let waiting = self.teller.waiting();
         let behind = waiting.into_iter().filter(|domain| core.silent_way(domain).is_some()).collect();
+        let unheard = core.unheard();
         drop(core);
-        self.teller.tick(&behind);
+        self.teller.tick(&behind, &unheard);
     }
 
     /// Sees what the domain has to say now.
@@ -304,8 +309,9 @@ impl Driver {
                 locked(&self.federation.core).sessions.remove(&SessionId(outlet));
                 outputs
             }
-            Letter::DialFailed(domain) => {
+            Letter::DialFailed(domain, why) => {
                 self.federation.metrics.federation.dials_failed.increment();
+                locked(&self.federation.core).dial_failed(&domain, why);
                 self.handle(Input::DialFailed(domain))
             }
             Letter::Told { outlet, items } => self.handle(Input::Report { session: SessionId(outlet), items }),
@@ -338,6 +344,7 @@ impl Driver {
                 let Core { node, sightings, .. } = &mut *core;
                 sightings.keep_only(|slot| node.document(slot).is_some());
                 core.membership = *membership;
+                core.forget_dials();
                 drop(core);
                 outputs.extend(self.handle(Input::Neighbours(neighbours)));
                 self.end_connections_of_new_peers();
@@ -379,6 +386,7 @@ impl Driver {
             round_trip: None,
             messages: (0, 0),
         };
+        core.unreached.reached(&domain);
         core.sessions.insert(session, entered);
         let now = core.now();
         core.node.handle(Input::Connected { session, peer: domain, dialled }, now)
@@ -519,7 +527,7 @@ impl Driver {
         let peer = locked(&self.federation.core).membership.peers.get(&domain).cloned();
         match peer {
             Some(peer) => self.federation.dial(domain, peer),
-            None => drop(self.federation.mailbox.put(Letter::DialFailed(domain))),
+            None => drop(self.federation.mailbox.put(Letter::DialFailed(domain, None))),
         }
     }
 

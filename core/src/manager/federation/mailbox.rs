@@ -47,7 +47,8 @@ pub(super) enum Wish {
 pub(super) enum Letter {
     Opened(PeerConnection),
     Closed(u64),
-    DialFailed(OriginId),
+    /// Why; absent: no dial was made.
+    DialFailed(OriginId, Option<String>),
     Told {
         outlet: u64,
         items: Vec<Item>,

@@ -181,3 +181,14 @@ pub fn trust_sources(config: &Config, point: ReferencePoint) -> Vec<TrustSource>
     };
     config.peers.iter().filter_map(source).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{config::federation::EPOCH_RANDOM_BITS, federation::protocol::epoch};
+
+    #[test]
+    fn the_configuration_reads_the_second_of_an_epoch_as_the_protocol_writes_it() {
+        let taken = epoch(0, 1_700_000_000_000, u64::MAX).unwrap();
+        assert_eq!(taken >> EPOCH_RANDOM_BITS, 1_700_000_000);
+    }
+}

@@ -18,6 +18,7 @@ pub mod border;
 mod complaints;
 mod crossing;
 mod desk;
+mod dials;
 mod driver;
 mod mailbox;
 mod measured;
@@ -174,14 +175,14 @@ impl Federation {
     fn dial(&self, domain: OriginId, peer: Peer) {
         let connections = self.connections.get().and_then(std::sync::Weak::upgrade);
         let (Some(connections), Some(address)) = (connections, peer.address) else {
-            self.mailbox.put(Letter::DialFailed(domain));
+            self.mailbox.put(Letter::DialFailed(domain, None));
             return;
         };
         let mailbox = Arc::clone(&self.mailbox);
         self.runtime.spawn(async move {
             if let Err(error) = connections.dial_peer(&peer.manager, &address).await {
                 tracing::debug!(peer = %peer.manager, address, error, "Dialling a peer failed.");
-                mailbox.put(Letter::DialFailed(domain));
+                mailbox.put(Letter::DialFailed(domain, Some(error)));
             }
         });
     }

@@ -6,7 +6,7 @@ use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 
 use super::locked;
 use crate::{
-    federation::protocol::{Epochs, Jws, SectionBody, Slot, Stored},
+    federation::protocol::{Epochs, Jws, OriginId, SectionBody, Slot, Stored},
     storage::federation::{FederationDb, StoredDocument},
 };
 
@@ -37,12 +37,13 @@ impl Epochs for Ports {
 
 /// A document as the database has it.
 pub(super) fn to_row(slot: &Slot, stored: Stored) -> StoredDocument {
-    let Stored { jws: Jws { protected, payload, signature }, sections } = stored;
+    let Stored { jws: Jws { protected, payload, signature }, via, sections } = stored;
     let section = |body: SectionBody| (body.name.to_string(), body.salt.to_vec(), body.data.to_vec());
     StoredDocument {
         origin: slot.origin.to_string(),
         audience: slot.audience.to_string(),
         jws: [protected, payload, signature],
+        via: via.iter().map(ToString::to_string).collect(),
         sections: sections.into_iter().map(section).collect(),
     }
 }
@@ -55,6 +56,7 @@ pub(super) fn from_row(row: StoredDocument) -> Stored {
     };
     Stored {
         jws: Jws { protected, payload, signature },
+        via: row.via.iter().map(|name| OriginId::from(name.as_str())).collect(),
         sections: row.sections.into_iter().filter_map(section).collect(),
     }
 }

@@ -260,9 +260,13 @@ impl Teller {
         locked(&self.complaints).behind_others()
     }
 
-    /// Time passes; these are behind a silent one still.
-    pub(super) fn tick(&self, behind: &BTreeSet<OriginId>) {
-        let complaints = locked(&self.complaints).tick(Instant::now(), behind);
+    /// Time passes; these are behind a silent one still, and of those nothing was ever heard.
+    pub(super) fn tick(&self, behind: &BTreeSet<OriginId>, unheard: &BTreeSet<OriginId>) {
+        let now = Instant::now();
+        let complaints = {
+            let mut complaints = locked(&self.complaints);
+            [complaints.tick(now, behind), complaints.unheard(now, unheard)].concat()
+        };
         self.complain(complaints);
     }
 
@@ -282,6 +286,16 @@ impl Teller {
                         _ => format!("nothing new of domain {domain} for longer than it said it would take"),
                     };
                     self.raise(alarm_type(seen), domain.as_str(), text, &repairs);
+                }
+                Complaint::NeverHeard(domain) => {
+                    let text = format!(
+                        "there is no session with the manager of domain {domain}, and nothing was ever heard of it"
+                    );
+                    let repairs = [
+                        "See why with `qkdnm peer list` and `qkdnm peer show`: address, certificates, keys.",
+                        "Ask the operators of that domain whether their manager runs and has this one among its peers.",
+                    ];
+                    self.raise(alarm_type(Freshness::Unreachable), domain.as_str(), text, &repairs);
                 }
                 Complaint::Clear(domain, seen, why) => self.clear(alarm_type(seen), domain.as_str(), why),
             }
