@@ -17,7 +17,7 @@ use crate::{
         Running,
         alarms::AlarmDesk,
         backend::ManagerBackend,
-        collectors::{Collectors, Prepared},
+        collectors::Collectors,
         contexts::Contexts,
         doors::{Bound, Doors, bind},
         enrolment::Enrolling,
@@ -287,11 +287,12 @@ impl Shared {
     /// Starts asking devices that do not report.
     fn start_collectors(
         &self,
-        prepared: Vec<Prepared>,
+        parts: &mut Parts,
         connections: &Arc<Connections>,
         desk: &AlarmDesk,
         (tasks, closing): (&TaskTracker, &CancellationToken),
     ) -> Arc<Collectors> {
+        let prepared = std::mem::take(&mut parts.collectors);
         Collectors::start(prepared, connections, (desk, &self.manager), &self.metrics, (tasks, closing))
     }
 
@@ -329,8 +330,7 @@ impl Shared {
         let doors = Arc::new(Doors::new(sink, tasks.clone(), doors_cancel.clone()));
         interfaces.iter().zip(bound).for_each(|(interface, bound)| doors.open(interface, bound));
         connections.dial_these(in_force.dialled());
-        let prepared = std::mem::take(&mut parts.collectors);
-        let collectors = self.start_collectors(prepared, &connections, &desk, (&tasks, &closing));
+        let collectors = self.start_collectors(&mut parts, &connections, &desk, (&tasks, &closing));
         if let Some(federation) = &federation {
             federation.dial_by(&connections);
         }
