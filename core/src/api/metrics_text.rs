@@ -88,12 +88,15 @@ const INTERFACE_COUNTERS: [(&str, &str, CounterOf<InterfaceMetrics>); 12] = [
 ];
 
 /// Why requests of collectors are not sent; a test holds it against `collect`.
-const COLLECTOR_REFUSALS: [&str; 5] = ["not-asked", "not-granted", "keys", "malformed", "too-many"];
+pub(crate) const COLLECTOR_REFUSALS: [&str; 5] = ["not-asked", "not-granted", "keys", "malformed", "too-many"];
 
 /// Counters of each collector.
-const COLLECTOR_COUNTERS: [(&str, &str, CounterOf<CollectorMetrics>); 7] = [
+const COLLECTOR_COUNTERS: [(&str, &str, CounterOf<CollectorMetrics>); 8] = [
     ("qkdn_collector_collections_begun", "Collections begun.", |m| &m.collections),
     ("qkdn_collector_collections_failed", "Of those, failed.", |m| &m.collections_failed),
+    ("qkdn_collector_collections_waited", "Of those, begun late because too many were under way.", |m| {
+        &m.collections_waited
+    }),
     ("qkdn_collector_requests_sent", "Requests to the collector's hosts.", |m| &m.requests),
     ("qkdn_collector_requests_failed", "Of those, without an answer that can be used.", |m| &m.requests_failed),
     ("qkdn_collector_bytes_received", "Bytes of bodies received.", |m| &m.bytes),

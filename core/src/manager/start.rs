@@ -83,13 +83,11 @@ struct Shared {
 /// on a tokio runtime.
 pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, StartError> {
     let (metrics, data_dir): (_, PathBuf) = (Arc::new(Metrics::default()), config.manager.data_dir.clone());
-    let config = in_use(config);
-    let lock = DataDir::lock(&data_dir)?;
+    let (config, lock) = (in_use(config), DataDir::lock(&data_dir)?);
     let faults = Faults::from_env().map_err(StartError::Faults)?;
     let (audit, audit_writer) = Audit::open(&data_dir, Arc::clone(&metrics))?;
     let mut recovered = recover(&data_dir, &faults)?;
-    let clock = Clock::start(latest(&recovered));
-    let symbols = Arc::clone(&recovered.symbols);
+    let (clock, symbols) = (Clock::start(latest(&recovered)), Arc::clone(&recovered.symbols));
     let host = PluginHost::new(&config.plugins, Arc::clone(&metrics)).map_err(StartError::Engine)?;
     let plugins = load_plugins(&config, &host, &symbols)?;
     let collectors = collectors::prepare(&config.collectors, &host)?;

@@ -9,6 +9,8 @@ pub struct CollectorMetrics {
     pub collections: Counter,
     /// Of those, failed.
     pub collections_failed: Counter,
+    /// Of those, begun later than they were due: as many as there may be at once were under way.
+    pub collections_waited: Counter,
     /// Requests sent.
     pub requests: Counter,
     /// Of those, without an answer that can be used.

@@ -44,6 +44,9 @@ impl Keeper {
                 () = self.wait(Instant::now() + wait) => {}
             }
             let turns = Arc::clone(&self.turns);
+            if turns.available_permits() == 0 {
+                self.means.metrics.collections_waited.increment();
+            }
             let turn = tokio::select! {
                 () = stop.cancelled() => return,
                 turn = turns.acquire() => turn,

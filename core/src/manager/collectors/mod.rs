@@ -32,7 +32,7 @@ use crate::{
 pub struct Prepared {
     config: Arc<CollectorConfig>,
     loaded: Arc<LoadedCollector>,
-    tls: Vec<Option<OutgoingTls>>,
+    tls: HostsTls,
 }
 
 /// Why collectors do not start.
@@ -46,8 +46,11 @@ pub enum CollectorsError {
     Hosts(Vec<String>),
 }
 
-/// TLS of a collector's hosts, in their order, or every problem; and warnings.
-pub fn load_hosts(config: &CollectorConfig) -> (Result<Vec<Option<OutgoingTls>>, Vec<String>>, Vec<String>) {
+/// TLS of a collector's hosts, in their order; `None` for one without TLS.
+type HostsTls = Vec<Option<OutgoingTls>>;
+
+/// TLS of a collector's hosts, or every problem; and warnings.
+pub fn load_hosts(config: &CollectorConfig) -> (Result<HostsTls, Vec<String>>, Vec<String>) {
     let (mut all, mut problems, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for host in &config.http {
         let of = |text: String| format!("host {}: {text}", host.name);
@@ -204,5 +207,17 @@ impl Shown {
             last_refusal: lately.last_refusal.map(|(_, what)| what),
             next_collection: lately.next,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_counted_under_the_names_that_metrics_have() {
+        assert_eq!(Refusal::NAMES, crate::api::metrics_text::COLLECTOR_REFUSALS);
+        let all = [Refusal::NotAsked, Refusal::NotGranted, Refusal::Keys, Refusal::Malformed(""), Refusal::TooMany];
+        assert_eq!(all.map(|refusal| refusal.index()), [0, 1, 2, 3, 4]);
     }
 }

@@ -285,6 +285,24 @@ impl Shared {
         }
     }
 
+    /// Starts asking devices that do not report.
+    fn start_collectors(
+        &self,
+        parts: &mut Parts,
+        connections: &Arc<Connections>,
+        desk: &AlarmDesk,
+        (tasks, closing): (&TaskTracker, &CancellationToken),
+    ) -> Arc<Collectors> {
+        let prepared = std::mem::take(&mut parts.collectors);
+        Collectors::start(prepared, connections, (desk, &self.manager), &self.metrics, (tasks, closing))
+    }
+
+    /// Sends the status report requests of policies. Ends with the shards, which hold the sending ends.
+    fn serve_policies(&self, wishes: mpsc::Receiver<PolicyRequest>) {
+        let (registry, metrics) = (Arc::clone(&self.registry), Arc::clone(&self.metrics));
+        tokio::spawn(requests::serve_policies(registry, self.clock, metrics, wishes));
+    }
+
     /// Serves what is bound.
     pub(super) fn open(
         self,
@@ -313,23 +331,11 @@ impl Shared {
         let doors = Arc::new(Doors::new(sink, tasks.clone(), doors_cancel.clone()));
         interfaces.iter().zip(bound).for_each(|(interface, bound)| doors.open(interface, bound));
         connections.dial_these(in_force.dialled());
-        let collectors = Collectors::start(
-            std::mem::take(&mut parts.collectors),
-            &connections,
-            (&desk, &self.manager),
-            &self.metrics,
-            (&tasks, &closing),
-        );
+        let collectors = self.start_collectors(&mut parts, &connections, &desk, (&tasks, &closing));
         if let Some(federation) = &federation {
             federation.dial_by(&connections);
         }
-        // Ends with the shards, which hold the sending ends.
-        tokio::spawn(requests::serve_policies(
-            Arc::clone(&self.registry),
-            self.clock,
-            Arc::clone(&self.metrics),
-            wishes,
-        ));
+        self.serve_policies(wishes);
         let enrolment = self.enrolling(&connections, &desk, &parts);
         let house = self.house(&enrolment, &connections, Arc::clone(&watch), &desk, &parts);
         tasks.spawn(house.run(doors_cancel.clone()));

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::{NodeView, etsi014::Reply};
+use super::{LinkView, NodeView, etsi014::Reply};
 use crate::model::Timestamp;
 
 /// Where RESTCONF has its data.
@@ -51,72 +51,12 @@ fn decimal(number: f64) -> String {
 }
 
 fn tree(view: &NodeView, now: Timestamp) -> Value {
-    let interfaces: Vec<Value> = view.links.iter().enumerate().map(|(place, link)| {
-        json!({
-            "qkdi_id": place + 1,
-            "qkdi_status": format!("etsi-qkdn-types:{}", if link.module_works { "ENABLED" } else { "FAILED" }),
-            "qkdi_model": "simulated/decoy-bb84",
-            "qkdi_type": "etsi-qkdn-types:DV-QKD",
-            "qkdi_att_point": { "device": link.module, "port": 1 },
-            "qkdi_capabilities": {
-                "role_support": format!("etsi-qkdn-types:{}", link.role), "wavelength_range": "34", "max_absorption": "25.000",
-            },
-        })
-    }).collect();
-    let links: Vec<Value> = view
-        .links
-        .iter()
-        .enumerate()
-        .map(|(place, link)| {
-            let mut performance = vec![];
-            if let Some(qber) = link.qber_ratio.filter(|_| link.module_works) {
-                performance.push(json!({ "perf_type": "etsi-qkdn-types:QBER", "value": decimal(qber) }));
-            }
-            if let Some(snr) = link.snr_db.filter(|_| link.module_works) {
-                performance.push(json!({ "perf_type": "etsi-qkdn-types:SNR", "value": decimal(snr) }));
-            }
-            let mut value = json!({
-                "qkdl_id": uuid_of(&link.id),
-                "qkdl_status": format!("etsi-qkdn-types:{}", link.status),
-                "qkdl_enable": true,
-                "qkdl_local": { "qkdn_id": uuid_of(&view.id), "qkdi_id": place + 1 },
-                "qkdl_remote": { "qkdn_id": uuid_of(&link.other) },
-                "qkdl_type": "etsi-qkdn-types:PHYS",
-                "phys_qkd_role": format!("etsi-qkdn-types:{}", link.role),
-                // Rates of a whole number of bits.
-                "skr": link.secret_key_rate_bps.max(0.0) as u64,
-                "eskr": (link.keys_a_second * 256.0).max(0.0) as u64,
-                "phys_perf": performance,
-            });
-            if let Some(loss) = link.loss_db {
-                value["phys_channel_att"] = decimal(loss).into();
-            }
-            value
-        })
-        .collect();
+    let places = || view.links.iter().enumerate();
+    let interfaces: Vec<Value> = places().map(|(place, link)| interface(place, link)).collect();
+    let links: Vec<Value> = places().map(|(place, link)| link_of(view, place, link)).collect();
     let end = Timestamp(now.0.div_euclid(PERIOD_MS) * PERIOD_MS);
-    let applications: Vec<Value> = view
-        .demands
-        .iter()
-        .map(|(other, bps)| {
-            let name = if view.id < *other { format!("{}-{other}", view.id) } else { format!("{other}-{}", view.id) };
-            let consumed = if view.is_served { bps * 60.0 } else { 0.0 };
-            json!({
-                "app_id": uuid_of(&name),
-                "app_status": format!("etsi-qkdn-types:{}", if view.is_served { "ON" } else { "DISCONNECTED" }),
-                "app_type": "etsi-qkdn-types:CLIENT",
-                "server_app_id": format!("urn:sae:sae-{}", view.id),
-                "client_app_id": [format!("urn:sae:sae-{other}")],
-                "local_qkdn_id": uuid_of(&view.id),
-                "remote_qkdn_id": uuid_of(other),
-                "app_statistics": { "statistics": [{
-                    "start_time": Timestamp(end.0 - PERIOD_MS).to_string(),
-                    "end_time": end.to_string(),
-                    "consumed_bits": consumed as u64,
-                }] },
-            })
-        })
-        .collect();
+    let applications: Vec<Value> =
+        view.demands.iter().map(|(other, bps)| application(view, other, *bps, end)).collect();
     json!({
         "qkdn_id": uuid_of(&view.id),
         "qkdn_status": format!("etsi-qkdn-types:{}", if view.works { "OPERATING" } else { "FAILURE" }),
@@ -131,10 +71,67 @@ fn tree(view: &NodeView, now: Timestamp) -> Value {
     })
 }
 
+fn interface(place: usize, link: &LinkView) -> Value {
+    json!({
+        "qkdi_id": place + 1,
+        "qkdi_status": format!("etsi-qkdn-types:{}", if link.module_works { "ENABLED" } else { "FAILED" }),
+        "qkdi_model": "simulated/decoy-bb84",
+        "qkdi_type": "etsi-qkdn-types:DV-QKD",
+        "qkdi_att_point": { "device": link.module, "port": 1 },
+        "qkdi_capabilities": {
+            "role_support": format!("etsi-qkdn-types:{}", link.role), "wavelength_range": "34", "max_absorption": "25.000",
+        },
+    })
+}
+
+fn link_of(view: &NodeView, place: usize, link: &LinkView) -> Value {
+    let figures = [("QBER", link.qber_ratio), ("SNR", link.snr_db)];
+    let shown = figures.into_iter().filter_map(|(name, value)| Some((name, value.filter(|_| link.module_works)?)));
+    let performance: Vec<Value> = shown
+        .map(|(name, value)| json!({ "perf_type": format!("etsi-qkdn-types:{name}"), "value": decimal(value) }))
+        .collect();
+    let mut value = json!({
+        "qkdl_id": uuid_of(&link.id),
+        "qkdl_status": format!("etsi-qkdn-types:{}", link.status),
+        "qkdl_enable": true,
+        "qkdl_local": { "qkdn_id": uuid_of(&view.id), "qkdi_id": place + 1 },
+        "qkdl_remote": { "qkdn_id": uuid_of(&link.other) },
+        "qkdl_type": "etsi-qkdn-types:PHYS",
+        "phys_qkd_role": format!("etsi-qkdn-types:{}", link.role),
+        // Rates of a whole number of bits.
+        "skr": link.secret_key_rate_bps.max(0.0) as u64,
+        "eskr": (link.keys_a_second * 256.0).max(0.0) as u64,
+        "phys_perf": performance,
+    });
+    if let Some(loss) = link.loss_db {
+        value["phys_channel_att"] = decimal(loss).into();
+    }
+    value
+}
+
+/// An application, with what it consumed in the period that ended then.
+fn application(view: &NodeView, other: &str, bps: f64, end: Timestamp) -> Value {
+    let name = if view.id.as_str() < other { format!("{}-{other}", view.id) } else { format!("{other}-{}", view.id) };
+    let consumed = if view.is_served { bps * 60.0 } else { 0.0 };
+    json!({
+        "app_id": uuid_of(&name),
+        "app_status": format!("etsi-qkdn-types:{}", if view.is_served { "ON" } else { "DISCONNECTED" }),
+        "app_type": "etsi-qkdn-types:CLIENT",
+        "server_app_id": format!("urn:sae:sae-{}", view.id),
+        "client_app_id": [format!("urn:sae:sae-{other}")],
+        "local_qkdn_id": uuid_of(&view.id),
+        "remote_qkdn_id": uuid_of(other),
+        "app_statistics": { "statistics": [{
+            "start_time": Timestamp(end.0 - PERIOD_MS).to_string(),
+            "end_time": end.to_string(),
+            "consumed_bits": consumed as u64,
+        }] },
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::devices::LinkView;
 
     #[test]
     fn the_tree_and_its_parts_can_be_read_and_nothing_else() {
