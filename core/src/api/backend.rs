@@ -145,16 +145,10 @@ pub trait Backend: Send + Sync + 'static {
     fn reload(&self, operator: &str, dry_run: bool) -> Answer<'_, ReloadView>;
 
     /// Takes the file of a plugin over, by its configured name or where it comes from.
-    fn reload_plugin(
-        &self,
-        name: &str,
-        operator: &str,
-        dry_run: bool,
-        anyway: bool,
-    ) -> Answer<'_, Result<ReloadView, PluginExchangeError>>;
+    fn reload_plugin(&self, name: &str, operator: &str, dry_run: bool, anyway: bool) -> Answer<'_, PluginExchanged>;
 
     /// Puts the former version of a plugin in force again.
-    fn roll_back_plugin(&self, name: &str, operator: &str) -> Answer<'_, Result<ReloadView, PluginExchangeError>>;
+    fn roll_back_plugin(&self, name: &str, operator: &str) -> Answer<'_, PluginExchanged>;
 
     /// How the configuration in force stands to the files.
     fn reload_status(&self) -> ReloadStatusView;
@@ -206,6 +200,9 @@ pub enum OperateAlarmError {
         reason: String,
     },
 }
+
+/// What came of an exchange of one plugin.
+pub type PluginExchanged = Result<ReloadView, PluginExchangeError>;
 
 /// Why a plugin was not exchanged.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Backend, Page, PageRequest,
-    backend::{Answer, OperateAlarmError, PluginExchangeError, ReportsError, RequestError},
+    backend::{Answer, OperateAlarmError, PluginExchangeError, PluginExchanged, ReportsError, RequestError},
     enrolment_desk::EnrolmentDesk,
     event_log::EventLog,
     exporter_desk::ExporterDesk,
@@ -525,20 +525,14 @@ impl Backend for FakeBackend {
         Box::pin(async { Ok(vec![kept]) })
     }
 
-    fn reload_plugin(
-        &self,
-        name: &str,
-        operator: &str,
-        dry_run: bool,
-        _anyway: bool,
-    ) -> Answer<'_, Result<ReloadView, PluginExchangeError>> {
+    fn reload_plugin(&self, name: &str, operator: &str, dry_run: bool, _anyway: bool) -> Answer<'_, PluginExchanged> {
         let is_known = name == "qber";
         let reload = self.reload(operator, dry_run);
         let unknown = format!("no handler or policy is configured as `{name}`");
         Box::pin(async move { if is_known { Ok(reload.await) } else { Err(PluginExchangeError::Unknown(unknown)) } })
     }
 
-    fn roll_back_plugin(&self, name: &str, operator: &str) -> Answer<'_, Result<ReloadView, PluginExchangeError>> {
+    fn roll_back_plugin(&self, name: &str, operator: &str) -> Answer<'_, PluginExchanged> {
         self.reload_plugin(name, operator, false, false)
     }
 

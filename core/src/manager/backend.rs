@@ -19,7 +19,7 @@ use crate::{
     alarm::{AlarmBoard, AlarmFilter, AlarmSummary},
     api::{
         Answer, Backend, FederationDesk, NoFederation, Page, PageRequest, PeerRequestDesk,
-        backend::{OperateAlarmError, PluginExchangeError, ReportsError, RequestError},
+        backend::{OperateAlarmError, PluginExchanged, ReportsError, RequestError},
         enrolment_desk::EnrolmentDesk,
         event_log::EventLog,
         exporter_desk::ExporterDesk,
@@ -510,17 +510,11 @@ impl Backend for ManagerBackend {
         })
     }
 
-    fn reload_plugin(
-        &self,
-        name: &str,
-        operator: &str,
-        dry_run: bool,
-        anyway: bool,
-    ) -> Answer<'_, Result<ReloadView, PluginExchangeError>> {
+    fn reload_plugin(&self, name: &str, operator: &str, dry_run: bool, anyway: bool) -> Answer<'_, PluginExchanged> {
         self.reloader.reload_plugin_for(operator, name, How { dry_run, anyway })
     }
 
-    fn roll_back_plugin(&self, name: &str, operator: &str) -> Answer<'_, Result<ReloadView, PluginExchangeError>> {
+    fn roll_back_plugin(&self, name: &str, operator: &str) -> Answer<'_, PluginExchanged> {
         self.reloader.roll_back_for(operator, name)
     }
 
@@ -565,10 +559,7 @@ impl Backend for ManagerBackend {
     }
 
     fn federation(&self) -> &dyn FederationDesk {
-        match &self.federation {
-            Some(desk) => desk,
-            None => &NoFederation,
-        }
+        self.federation.as_ref().map_or(&NoFederation, |desk| desk as _)
     }
 
     fn collectors(&self) -> Vec<CollectorView> {

@@ -11,7 +11,7 @@ use super::{Reloader, Trigger, files::FileSet, list, taken_over};
 use crate::{
     api::{
         Answer,
-        backend::PluginExchangeError,
+        backend::{PluginExchangeError, PluginExchanged},
         views::{RehearsalView, ReloadResult, ReloadView},
     },
     config::{
@@ -62,7 +62,7 @@ pub enum NotExchanged {
 /// What became of it; in a task of its own: who asked may go away, and half an exchange is none.
 async fn exchanged(
     exchange: impl Future<Output = Result<ReloadView, NotExchanged>> + Send + 'static,
-) -> Result<ReloadView, PluginExchangeError> {
+) -> PluginExchanged {
     let done = tokio::spawn(exchange).await.unwrap_or(Err(NotExchanged::BrokeOff));
     done.map_err(|error| match error {
         NotExchanged::Unknown(_) => PluginExchangeError::Unknown(error.to_string()),
@@ -77,17 +77,13 @@ impl Reloader {
         operator: &str,
         name: &str,
         how: How,
-    ) -> Answer<'static, Result<ReloadView, PluginExchangeError>> {
+    ) -> Answer<'static, PluginExchanged> {
         let (itself, name, trigger) = (Arc::clone(self), name.to_owned(), Trigger::Operator(operator.to_owned()));
         Box::pin(exchanged(async move { itself.reload_plugin(&name, trigger, how).await }))
     }
 
     /// [`Self::roll_back`], for an operator.
-    pub fn roll_back_for(
-        self: &Arc<Self>,
-        operator: &str,
-        name: &str,
-    ) -> Answer<'static, Result<ReloadView, PluginExchangeError>> {
+    pub fn roll_back_for(self: &Arc<Self>, operator: &str, name: &str) -> Answer<'static, PluginExchanged> {
         let (itself, name, trigger) = (Arc::clone(self), name.to_owned(), Trigger::Operator(operator.to_owned()));
         Box::pin(exchanged(async move { itself.roll_back(&name, trigger, None).await }))
     }
