@@ -2,7 +2,7 @@
 //! GS QKD 015 over RESTCONF. Over HTTP and mutual TLS, with figures of the network as it is, faults included.
 //!
 //! In: which node is offered how and where, and the network now and then. Out: answers. What is answered is decided by
-//! [`etsi014`] and [`etsi015`], which are pure; [`serving`] speaks TLS and HTTP.
+//! [`etsi014`] and [`etsi015`], which are pure; `serving` speaks TLS and HTTP.
 
 pub mod etsi014;
 pub mod etsi015;
