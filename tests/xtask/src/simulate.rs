@@ -133,14 +133,26 @@ fn copy_tree(tree: &Path) -> Result<(), String> {
         copy(&root().join(part), &tree.join(part))?;
     }
     let manifest = fs::read_to_string(root().join("Cargo.toml")).map_err(|error| format!("Cargo.toml: {error}"))?;
-    let members = |line: &str| match line.split(" = ").next() {
-        Some("members") => "members = [\"tests/simulation\"]".to_owned(),
-        Some("default-members" | "exclude") => String::new(),
-        _ => line.to_owned(),
-    };
-    write(&tree.join("Cargo.toml"), &manifest.lines().map(members).collect::<Vec<_>>().join("\n"))?;
+    write(&tree.join("Cargo.toml"), &of_the_simulation_alone(&manifest))?;
     let lock = fs::read(root().join("Cargo.lock")).map_err(|error| format!("Cargo.lock: {error}"))?;
     fs::write(tree.join("Cargo.lock"), lock).map_err(|error| format!("Cargo.lock: {error}"))
+}
+
+/// The manifest of the workspace with no other member; its lists may be over several lines.
+fn of_the_simulation_alone(manifest: &str) -> String {
+    let (mut kept, mut within) = (Vec::new(), false);
+    for line in manifest.lines() {
+        let begins = matches!(line.split(" = ").next(), Some("members" | "default-members" | "exclude"));
+        if begins || within {
+            within = !line.contains(']');
+        } else {
+            kept.push(line);
+        }
+        if line == "[workspace]" {
+            kept.push("members = [\"tests/simulation\"]");
+        }
+    }
+    kept.join("\n")
 }
 
 fn copy(from: &Path, to: &Path) -> Result<(), String> {
@@ -156,4 +168,17 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::of_the_simulation_alone;
+
+    #[test]
+    fn lists_over_one_line_and_over_several_are_replaced() {
+        let manifest = "[workspace]\nresolver = \"3\"\nmembers = [\"core\", \"tests\"]\nexclude = [\n  \"a\",\n  \"b\",\n]\n\n[workspace.package]\nversion = \"1\"";
+        let alone =
+            "[workspace]\nmembers = [\"tests/simulation\"]\nresolver = \"3\"\n\n[workspace.package]\nversion = \"1\"";
+        assert_eq!(of_the_simulation_alone(manifest), alone);
+    }
 }
