@@ -383,7 +383,7 @@ fn huge(world: &mut World, document: Document, manifest: &Manifest) -> Vec<Item>
     let valid_for_ms = world.settings.longest_valid_for + 1;
     let for_ever = sign(world, &Manifest { valid_for_ms, ..next(manifest) }, keys::ALGORITHM, manifest.version.key_gen);
     let for_ever = Document { jws: for_ever, ..document.clone() };
-    let long = Document { via: vec!["nobody".into(); 1_000], hops: u32::MAX, ..document };
+    let long = Document { via: vec![manifest.origin.clone(); 1_000], hops: u32::MAX, ..document };
     let large = Document { jws, sections: bodies, via: Vec::new(), ..long.clone() };
     [large, long, for_ever].into_iter().map(Item::Document).collect()
 }
