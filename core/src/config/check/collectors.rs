@@ -1,8 +1,8 @@
 //! Checks of `[[collectors]]`: whom they report for, whom they may ask, and that it can be spoken with as written.
 
-use std::{collections::HashMap, path::PathBuf, time::Duration};
+use std::{collections::HashMap, time::Duration};
 
-use super::{Checker, exporters::read_url, plugins::EntryPlaces};
+use super::{Checker, exporters::read_url, outgoing_tls::RawOutgoingTls, plugins::EntryPlaces};
 use crate::{
     config::{
         ComponentConfig, InterfaceConfig,
@@ -156,41 +156,16 @@ impl Checker<'_> {
     }
 
     fn host_tls(&self, raw: &RawHost, url: &ExporterUrl) -> Option<ExporterTls> {
-        if !url.https {
-            let given = [
-                ("trust_anchors", raw.trust_anchors.as_ref().map(|spot| spot.place)),
-                ("certificate", raw.certificate.as_ref().map(|spot| spot.place)),
-                ("private_key", raw.private_key.as_ref().map(|spot| spot.place)),
-                ("allow_tls12", raw.allow_tls12.as_ref().map(|spot| spot.place)),
-            ];
-            for (key, place) in given.into_iter().filter_map(|(key, place)| Some((key, place?))) {
-                let problem = Problem::error(place, format!("`{key}` means nothing without TLS"));
-                self.found.add(problem.help("write the `url` with https://"));
-            }
-            return None;
-        }
-        let anchors: Vec<PathBuf> =
-            raw.trust_anchors.iter().flat_map(|list| &list.value).map(|spot| self.file(spot, "trust anchor")).collect();
-        if anchors.is_empty() {
-            let problem = Problem::error(raw.place, "[[collectors.http]] with https has no `trust_anchors`");
-            self.found.add(
-                problem
-                    .help("add trust_anchors = [\"pki/devices-ca.pem\"], the authorities that may vouch for the host"),
-            );
-        }
-        let client = match (&raw.certificate, &raw.private_key) {
-            (Some(certificate), Some(key)) => {
-                Some((self.file(certificate, "certificate"), self.file(key, "private key")))
-            }
-            (Some(spot), None) | (None, Some(spot)) => {
-                let problem = Problem::error(spot.place, "`certificate` and `private_key` come together");
-                self.found.add(problem.help("add the other one, or leave both out"));
-                None
-            }
-            (None, None) => None,
+        let keys = RawOutgoingTls {
+            trust_anchors: raw.trust_anchors.as_ref(),
+            certificate: raw.certificate.as_ref(),
+            private_key: raw.private_key.as_ref(),
+            allow_tls12: raw.allow_tls12.as_ref(),
         };
-        let allow_tls12 = raw.allow_tls12.as_ref().is_some_and(|spot| spot.value);
-        Some(ExporterTls { trust_anchors: anchors, client, allow_tls12 })
+        self.outgoing_tls(&keys, url.https, || {
+            Problem::error(raw.place, "[[collectors.http]] with https has no `trust_anchors`")
+                .help("add trust_anchors = [\"pki/devices-ca.pem\"], the authorities that may vouch for the host")
+        })
     }
 }
 

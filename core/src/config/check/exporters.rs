@@ -1,8 +1,6 @@
 //! Checks of `[[exporters]]`: that the target can be spoken to as it is written, and that no secret goes where it should not.
 
-use std::path::PathBuf;
-
-use super::Checker;
+use super::{Checker, outgoing_tls::RawOutgoingTls};
 use crate::config::{
     exporter::{ExporterConfig, ExporterFilter, ExporterKind, ExporterTls, ExporterUrl, SecretSource},
     limits,
@@ -118,45 +116,18 @@ impl Checker<'_> {
     }
 
     fn exporter_tls(&self, raw: &RawExporter, url: &ExporterUrl) -> Option<ExporterTls> {
-        if !url.https {
-            let given = [
-                ("trust_anchors", raw.trust_anchors.as_ref().map(|spot| spot.place)),
-                ("certificate", raw.certificate.as_ref().map(|spot| spot.place)),
-                ("private_key", raw.private_key.as_ref().map(|spot| spot.place)),
-                ("allow_tls12", raw.allow_tls12.as_ref().map(|spot| spot.place)),
-            ];
-            for (key, place) in given.into_iter().filter_map(|(key, place)| Some((key, place?))) {
-                let problem = Problem::error(place, format!("`{key}` means nothing without TLS"));
-                self.found.add(problem.help("write the `url` with https://"));
-            }
-            return None;
-        }
-        let anchors: Vec<PathBuf> = match &raw.trust_anchors {
-            Some(list) if !list.value.is_empty() => {
-                list.value.iter().map(|spot| self.file(spot, "trust anchor")).collect()
-            }
-            _ => {
-                let problem = Problem::error(raw.place, "[[exporters]] with https has no `trust_anchors`");
-                self.found.add(problem.help(
-                    "add trust_anchors = [\"pki/noc-ca.pem\"], the authorities that may vouch for the target; those of \
-                     the machine are in /etc/ssl/certs/ca-certificates.crt on Debian",
-                ));
-                Vec::new()
-            }
+        let keys = RawOutgoingTls {
+            trust_anchors: raw.trust_anchors.as_ref(),
+            certificate: raw.certificate.as_ref(),
+            private_key: raw.private_key.as_ref(),
+            allow_tls12: raw.allow_tls12.as_ref(),
         };
-        let client = match (&raw.certificate, &raw.private_key) {
-            (Some(certificate), Some(key)) => {
-                Some((self.file(certificate, "certificate"), self.file(key, "private key")))
-            }
-            (Some(spot), None) | (None, Some(spot)) => {
-                let problem = Problem::error(spot.place, "`certificate` and `private_key` come together");
-                self.found.add(problem.help("add the other one, or leave both out"));
-                None
-            }
-            (None, None) => None,
-        };
-        let allow_tls12 = raw.allow_tls12.as_ref().is_some_and(|spot| spot.value);
-        Some(ExporterTls { trust_anchors: anchors, client, allow_tls12 })
+        self.outgoing_tls(&keys, url.https, || {
+            Problem::error(raw.place, "[[exporters]] with https has no `trust_anchors`").help(
+                "add trust_anchors = [\"pki/noc-ca.pem\"], the authorities that may vouch for the target; those of \
+                 the machine are in /etc/ssl/certs/ca-certificates.crt on Debian",
+            )
+        })
     }
 
     /// Keys that contradict each other, or mean nothing with a kind.

@@ -13,6 +13,7 @@ mod exchange;
 mod exporters;
 mod federation;
 mod hierarchy;
+mod outgoing_tls;
 mod plugins;
 mod subscriptions;
 mod transport;
