@@ -30,7 +30,7 @@ use crate::{
     dispatch::{Enrolments, Registry, registry::ComponentView},
     model::{ComponentRef, Symbol, SymbolTable, Timestamp, Verdict},
     plugin::PluginHost,
-    shard::{Mailbox, commit::Audience},
+    shard::{commit::Audience, thread::ShardThread},
     storage::{
         JournalPosition,
         data_dir::DataDir,
@@ -122,6 +122,8 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let post = Post::default();
     let audience = Audience {
         progress: Arc::default(),
+        // Each shard has its own.
+        answered: mpsc::unbounded_channel().0,
         board: Arc::clone(&shared.board),
         state: Arc::clone(&state),
         feed: Arc::clone(&followers.feed),
@@ -193,7 +195,7 @@ struct Parts {
     audit: Audit,
     audit_writer: crate::telemetry::audit::AuditWriter,
     lock: DataDir,
-    shards: Vec<(Mailbox, std::thread::JoinHandle<()>)>,
+    shards: Vec<ShardThread>,
 }
 
 impl Shared {
