@@ -117,9 +117,8 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let followers = shared.start_history(&data_dir, reached)?;
     let (requester, wishes) = mpsc::channel(POLICY_REQUEST_QUEUE);
     let subscriptions = shared.start_subscriptions(&data_dir, &audit, reached)?;
-    let judge = judged::by(shared.current.clone(), shared.announced.clone());
+    let (judge, post) = (judged::by(shared.current.clone(), shared.announced.clone()), Post::default());
     let events = Events::new(reached, Arc::clone(&shared.board), Arc::clone(&shared.symbols), judge);
-    let post = Post::default();
     let audience = Audience {
         progress: Arc::default(),
         // Each shard has its own.
