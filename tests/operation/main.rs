@@ -26,3 +26,4 @@ mod policies;
 mod readme;
 mod silence;
 mod simulate;
+mod storage;

@@ -22,7 +22,7 @@ pub struct TopArgs {
     /// Seconds between two looks.
     #[arg(long, value_name = "SECONDS", default_value_t = 2.0)]
     every: f64,
-    /// A line for each instance too: a plugin has one in each shard.
+    /// A line below each plugin for each of its instances: a plugin has one in each shard.
     #[arg(long)]
     instances: bool,
     /// End after so many looks.
@@ -93,10 +93,8 @@ fn table(
 ) -> io::Result<()> {
     let calls = if before.is_some() { "CALLS/S" } else { "CALLS" };
     let reports = if before.is_some() { "REPORTS/S" } else { "REPORTS" };
-    let headings = [
-        "PLUGIN", "ROLE", "INSTANCE", calls, reports, "P50", "P99", "CPU", "MEMORY", "STATE", "FAILED", "REFUSED",
-        "NOW",
-    ];
+    let headings =
+        ["PLUGIN", "ROLE", calls, reports, "P50", "P99", "CPU", "MEMORY", "STATE", "FAILED", "REFUSED", "NOW"];
     let mut rows = Vec::new();
     for one in &now.items {
         let was =
@@ -105,11 +103,11 @@ fn table(
         let busy = one.instances.iter().filter_map(|instance| instance.busy_ms).max();
         // Its file has something else.
         let mark = if one.held_back_sha256.is_some() { " (rolled back)" } else { "" };
-        let id = [format!("{}{mark}", one.name), one.role.clone(), String::new()];
+        let id = [format!("{}{mark}", one.name), one.role.clone()];
         rows.push((one.total.seconds, row(id, &one.total, was.map(|was| &was.total), span, busy)));
         for instance in one.instances.iter().filter(|_| instances) {
             let was = was.and_then(|was| was.instances.iter().find(|was| was.instance == instance.instance));
-            let id = [String::new(), String::new(), instance.instance.clone()];
+            let id = [format!("  {}", instance.instance), String::new()];
             let was = was.map(|was| &was.activity);
             rows.push((one.total.seconds, row(id, &instance.activity, was, span, instance.busy_ms)));
         }
@@ -125,19 +123,18 @@ fn table(
 }
 
 fn row(
-    id: [String; 3],
+    id: [String; 2],
     now: &ActivityView,
     before: Option<&ActivityView>,
     span: Option<Duration>,
     busy: Option<u64>,
-) -> [String; 13] {
+) -> [String; 12] {
     let done = before.map_or_else(|| now.clone(), |before| now.since(before));
-    let [name, role, instance] = id;
+    let [name, role] = id;
     let failed: Vec<String> = now.failures_by_kind.iter().map(|(kind, calls)| format!("{calls} {kind}")).collect();
     [
         name,
         role,
-        instance,
         number(done.calls, span),
         number(done.reports, span),
         duration(done.p50_us),
@@ -205,9 +202,9 @@ mod tests {
             failures_by_kind: [("trap".to_owned(), 2)].into(),
             ..ActivityView::default()
         };
-        let id = ["a".to_owned(), "policy".to_owned(), String::new()];
+        let id = ["a".to_owned(), "policy".to_owned()];
         let row = row(id, &now, Some(&before), Some(Duration::from_secs(2)), Some(250));
-        assert_eq!((row[3].as_str(), row[7].as_str(), row[10].as_str()), ("100", "25.0 %", "2 trap"));
-        assert_eq!(row[12], "in a call for 250 ms");
+        assert_eq!((row[2].as_str(), row[6].as_str(), row[9].as_str()), ("100", "25.0 %", "2 trap"));
+        assert_eq!(row[11], "in a call for 250 ms");
     }
 }

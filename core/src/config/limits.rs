@@ -34,8 +34,14 @@ pub const CARRY_KEPT_BYTES: usize = 8 * 1024;
 pub const WRITE_BUFFER_BYTES: usize = 256 * 1024;
 /// Messages waiting for a shard: one is what a turn of a connection brought. A full mailbox answers `overloaded`.
 pub const SHARD_MAILBOX: usize = 1_024;
-/// Batches waiting for the journal's next commit, all shards together.
-pub const JOURNAL_QUEUE: usize = 256;
+/// Batches that a shard hands to the journal together; between two such groups the connections of its thread have their turns.
+pub const SEALED_GROUP: usize = 16;
+/// A group of so many reports says that more follow at once: their commit waits a moment for them.
+pub const SEALED_MANY: u32 = 32;
+/// Bytes of sealed batches that are handed in without waiting for a whole group.
+pub const SEALED_GROUP_BYTES: usize = 1 << 20;
+/// Groups of batches waiting for the journal's next commit, all shards together.
+pub const JOURNAL_QUEUE: usize = 64;
 /// Wait told to a sender that met a full queue.
 pub const RETRY_OVERLOADED_MS: u32 = 250;
 /// Wait told to a sender while storage cannot commit.

@@ -14,7 +14,9 @@ use arc_swap::ArcSwap;
 use dashmap::DashMap;
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream},
+    runtime::Handle,
     sync::mpsc,
+    task::JoinHandle,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -31,7 +33,7 @@ use crate::{
         intake::Intake,
         task::{ConnectionTask, End, REQUEST_QUEUE},
     },
-    dispatch::{ComponentEntry, Connected},
+    dispatch::{ComponentEntry, Connected, registry::shard_of},
     model::{ComponentRef, ReasonCode, ReferencePoint, Refusal, Timestamp},
     net::{Accepted, Backoff, ConnectionRegistry, ConnectionSink, DialError, Identity, InterfaceTrust, Refused, dial},
 };
@@ -125,6 +127,34 @@ struct Entered {
     turned_away: Option<TurnedAway>,
 }
 
+/// Where connections are served.
+pub struct Spawning {
+    /// What the manager waits for when it stops.
+    pub tasks: TaskTracker,
+    /// The threads of the shards, in their order.
+    pub homes: Vec<Handle>,
+}
+
+impl Spawning {
+    /// Runs something that serves connections but is none.
+    fn aside(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(task);
+    }
+
+    /// Runs what serves a connection of this identity on the thread of the shard that has its first component.
+    fn at_home<T: Send + 'static>(
+        &self,
+        identity: &Identity,
+        task: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        let shard = |component: &ComponentRef| shard_of(&component.to_string(), self.homes.len());
+        match identity.components.first().and_then(|component| self.homes.get(shard(component))) {
+            Some(home) => self.tasks.spawn_on(task, home),
+            None => self.tasks.spawn(task),
+        }
+    }
+}
+
 /// All connections that are up.
 pub struct Connections {
     interfaces: ArcSwap<Vec<Interface>>,
@@ -132,7 +162,7 @@ pub struct Connections {
     next: AtomicU64,
     /// Connections that the manager keeps to components that only listen: where, and what ends it.
     dialled: Mutex<Vec<(ComponentRef, String, CancellationToken)>>,
-    tasks: TaskTracker,
+    spawning: Spawning,
     cancel: CancellationToken,
     watch: Arc<dyn SecurityWatch>,
     clock: Clock,
@@ -143,7 +173,7 @@ impl Connections {
     #[must_use]
     pub fn new(
         interfaces: Vec<Interface>,
-        tasks: TaskTracker,
+        spawning: Spawning,
         cancel: CancellationToken,
         watch: Arc<dyn SecurityWatch>,
         clock: Clock,
@@ -153,7 +183,7 @@ impl Connections {
             live: DashMap::new(),
             next: AtomicU64::new(1),
             dialled: Mutex::default(),
-            tasks,
+            spawning,
             cancel,
             watch,
             clock,
@@ -177,8 +207,20 @@ impl Connections {
         self.interfaces.load().iter().find(|interface| interface.point == point).cloned()
     }
 
+    /// Serves a connection where it is at home.
+    fn serve_at_home(
+        self: &Arc<Self>,
+        accepted: Accepted,
+        dialled: bool,
+        cancel: CancellationToken,
+    ) -> JoinHandle<Option<End>> {
+        let identity = Arc::clone(&accepted.identity);
+        self.spawning.at_home(&identity, Arc::clone(self).serve(accepted, dialled, cancel))
+    }
+
     /// Serves a connection until it ends; `cancel` closes it in good order.
-    async fn serve(self: Arc<Self>, accepted: Accepted, dialled: bool, cancel: CancellationToken) -> Option<End> {
+    async fn serve(self: Arc<Self>, mut accepted: Accepted, dialled: bool, cancel: CancellationToken) -> Option<End> {
+        accepted.move_here();
         let Accepted { stream, peer, identity, reference_point: point, permit, agreed, trust_changes } = accepted;
         let key_exchange = agreed.key_exchange.to_owned();
         let arrived =
@@ -213,7 +255,9 @@ impl Connections {
             trust_changes: None,
             dialled: false,
         };
-        self.tasks.spawn(Arc::clone(self).run(arrived, self.cancel.child_token()));
+        let identity = Arc::clone(&arrived.identity);
+        // However it ends, its collector notices.
+        drop(self.spawning.at_home(&identity, Arc::clone(self).run(arrived, self.cancel.child_token())));
         let idle_timeout = interface.slot.hold().config.idle_timeout;
         Ok((theirs, idle_timeout))
     }
@@ -454,7 +498,7 @@ impl Connections {
                 None => {
                     let cancel = self.cancel.child_token();
                     let keeping = Arc::clone(self).keep_dialled(component.clone(), address.clone(), cancel.clone());
-                    self.tasks.spawn(keeping);
+                    self.spawning.aside(keeping);
                     cancel
                 }
             };
@@ -479,7 +523,7 @@ impl Connections {
         };
         match dialled {
             Ok(accepted) => {
-                self.tasks.spawn(Arc::clone(self).serve(accepted, true, cancel));
+                drop(self.serve_at_home(accepted, true, cancel));
                 Ok(())
             }
             Err(error) => {
@@ -506,7 +550,8 @@ impl Connections {
                 Ok(accepted) => {
                     let since = Instant::now();
                     tracing::info!(%component, address, "Dialled.");
-                    Arc::clone(&self).serve(accepted, true, cancel.child_token()).await;
+                    // However it ended, it is dialled again.
+                    let _ended = self.serve_at_home(accepted, true, cancel.child_token()).await;
                     backoff.connection_ended(since.elapsed());
                 }
                 Err(DialError::Refused { refused, .. }) => self.refused_dialled(&component, &address, &refused),
@@ -526,11 +571,8 @@ pub struct Sink(pub Arc<Connections>);
 
 impl ConnectionSink for Sink {
     fn accepted(&self, connection: Accepted) {
-        let connections = Arc::clone(&self.0);
-        self.0.tasks.spawn(async move {
-            let cancel = connections.cancel.child_token();
-            connections.serve(connection, false, cancel).await;
-        });
+        let cancel = self.0.cancel.child_token();
+        drop(self.0.serve_at_home(connection, false, cancel));
     }
 
     fn refused(&self, point: ReferencePoint, peer: SocketAddr, refused: &Refused) {

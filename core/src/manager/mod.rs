@@ -50,7 +50,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     model::ReferencePoint,
-    shard::{Mailbox, ShardMessage},
+    shard::{ShardMessage, thread::ShardThread},
     storage::{
         data_dir::DataDir, feed::Feed, history::writer::HistoryWriter, journal::Journal, state_db::writer::StateWriter,
     },
@@ -68,7 +68,7 @@ pub struct Running {
     doors: CancellationToken,
     closing: CancellationToken,
     tasks: TaskTracker,
-    shards: Vec<(Mailbox, std::thread::JoinHandle<()>)>,
+    shards: Vec<ShardThread>,
     journal: Arc<Journal>,
     state: Arc<StateWriter>,
     followers: Followers,
@@ -162,11 +162,11 @@ impl Running {
         self.exporters.stop().await;
         let (journal, state, subscriptions) = (self.journal, self.state, self.subscriptions);
         let stopped = tokio::task::spawn_blocking(move || {
-            for (mailbox, _) in &self.shards {
-                mailbox.put_waiting(ShardMessage::Stop);
+            for shard in &self.shards {
+                shard.mailbox.put_waiting(ShardMessage::Stop);
             }
-            for (_, thread) in self.shards {
-                if thread.join().is_err() {
+            for shard in self.shards {
+                if !shard.join() {
                     tracing::error!("A shard ended with a panic.");
                 }
             }

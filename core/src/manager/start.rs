@@ -30,7 +30,7 @@ use crate::{
     dispatch::{Enrolments, Registry, registry::ComponentView},
     model::{ComponentRef, Symbol, SymbolTable, Timestamp, Verdict},
     plugin::PluginHost,
-    shard::{Mailbox, commit::Audience},
+    shard::{commit::Audience, thread::ShardThread},
     storage::{
         JournalPosition,
         data_dir::DataDir,
@@ -116,11 +116,12 @@ pub async fn start(config: Config, origin: Option<Origin>) -> Result<Running, St
     let followers = shared.start_history(&data_dir, reached)?;
     let (requester, wishes) = mpsc::channel(POLICY_REQUEST_QUEUE);
     let subscriptions = shared.start_subscriptions(&data_dir, &audit, reached)?;
-    let judge = judged::by(shared.current.clone(), shared.announced.clone());
+    let (judge, post) = (judged::by(shared.current.clone(), shared.announced.clone()), Post::default());
     let events = Events::new(reached, Arc::clone(&shared.board), Arc::clone(&shared.symbols), judge);
-    let post = Post::default();
     let audience = Audience {
         progress: Arc::default(),
+        // Each shard has its own.
+        answered: mpsc::unbounded_channel().0,
         board: Arc::clone(&shared.board),
         state: Arc::clone(&state),
         feed: Arc::clone(&followers.feed),
@@ -195,7 +196,7 @@ struct Parts {
     lock: DataDir,
     /// To be started once everything stands.
     collectors: Vec<collectors::Prepared>,
-    shards: Vec<(Mailbox, std::thread::JoinHandle<()>)>,
+    shards: Vec<ShardThread>,
 }
 
 impl Shared {

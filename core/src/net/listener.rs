@@ -9,6 +9,7 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
+    os::fd::AsFd as _,
     sync::Arc,
     time::Duration,
 };
@@ -44,6 +45,22 @@ pub struct Accepted {
     pub agreed: Agreed,
     /// [`InterfaceTrust::changes`] before the identity was checked.
     pub trust_changes: u64,
+}
+
+impl Accepted {
+    /// Has the runtime that this is called on tell when there is something to read, instead of the one that did the handshake:
+    /// who serves a connection is not to be woken from another thread. Where that cannot be had (no file descriptor is
+    /// left for the moment of the change), it is served all the same.
+    pub fn move_here(&mut self) {
+        let (tcp, _) = self.stream.get_mut();
+        let again = tcp.as_fd().try_clone_to_owned().and_then(|same| TcpStream::from_std(same.into()));
+        match again {
+            Ok(here) => *tcp = here,
+            Err(error) => {
+                tracing::debug!(peer = %self.peer, %error, "A connection is served from where it was accepted.")
+            }
+        }
+    }
 }
 
 /// Who takes over. Both are called on a task of the runtime and must not block.

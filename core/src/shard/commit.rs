@@ -1,6 +1,7 @@
 //! What happens once a shard's batch is durable, or is known not to be: answers, views, alarms, state database.
 //!
-//! Runs on the journal's thread, so it only hands things over. Nothing of a batch is visible to anybody before.
+//! Runs on the journal's thread, so it only hands things over; answers go by the shard, on whose thread the connections are
+//! that wait for them. Nothing of a batch is visible to anybody before.
 
 use std::sync::{
     Arc,
@@ -19,7 +20,7 @@ use crate::{
         JournalPosition, Tell,
         feed::Feed,
         follow::Follower,
-        record::BatchRecord,
+        record::{AnswerCode, BatchRecord},
         state_db::{StateFlush, writer::StateWriter},
     },
     telemetry::metrics::Metrics,
@@ -61,6 +62,8 @@ pub type PolicyRequest = (u32, Vec<String>);
 pub struct Audience {
     /// Told to the shard.
     pub progress: Arc<Progress>,
+    /// Answers on their way through the shard: as many as there are batches that it has not seen committed.
+    pub answered: mpsc::UnboundedSender<Vec<AnswersOf>>,
     /// Alarm list.
     pub board: Arc<AlarmBoard>,
     /// State database.
@@ -96,6 +99,38 @@ impl OperatorReply {
 
 /// Answers of a batch for one connection.
 pub type AnswersOf = (Arc<AnswerBox>, Answers);
+
+/// Reports of one connection within a batch: whose, and the places of the messages.
+pub type Portion = (Arc<AnswerBox>, Vec<u32>);
+
+/// Puts answers where their connections find them.
+pub fn answer(answers: Vec<AnswersOf>) {
+    for (to, mut answers) in answers {
+        to.put(&mut answers);
+    }
+}
+
+/// Answers by connection, in the order of the reports, and the number of repeats.
+pub(super) fn answers(record: &BatchRecord, portions: Vec<Portion>) -> (Vec<AnswersOf>, u64) {
+    let mut codes = record.answers.iter().enumerate();
+    let mut refusals = record.refusals.iter().peekable();
+    let mut repeats = 0;
+    let answers = portions
+        .into_iter()
+        .map(|(to, slots)| {
+            let mut answers = Answers { accepted: slots, refused: Vec::new() };
+            answers.accepted.retain(|&slot| {
+                let Some((index, &code)) = codes.next() else { return false };
+                repeats += u64::from(code == AnswerCode::Repeat as u8);
+                let refusal = refusals.next_if(|(report, _)| *report as usize == index);
+                answers.refused.extend(refusal.map(|(_, refusal)| (slot, refusal.clone())));
+                refusal.is_none()
+            });
+            (to, answers)
+        })
+        .collect();
+    (answers, repeats)
+}
 
 /// Whom a batch has to tell.
 pub struct Told {
@@ -169,9 +204,6 @@ impl Tell for Told {
         for alarm in &self.alarms {
             self.publish(alarm);
         }
-        for (to, answers) in &mut self.answers {
-            to.put(answers);
-        }
         self.audience.feed.publish(position, &self.record);
         if let Some(mut flush) = self.flush.take() {
             flush.position = position;
@@ -186,6 +218,12 @@ impl Tell for Told {
         self.audience.follower.committed(position, &self.record);
         if let Some(reply) = self.operator.take() {
             reply.tell(true);
+        }
+        if !self.answers.is_empty()
+            && let Err(mpsc::error::SendError(answers)) = self.audience.answered.send(std::mem::take(&mut self.answers))
+        {
+            // The shard has ended.
+            answer(answers);
         }
         self.audience.progress.position.store(position.0, Ordering::Release);
         self.audience.progress.committed.store(self.number, Ordering::Release);

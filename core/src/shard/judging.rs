@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use hashbrown::hash_map::Entry;
+
 use super::core::{Known, ShardCore, Worked};
 use crate::{
     model::{
@@ -83,11 +85,13 @@ impl ShardCore {
     }
 
     fn known(&mut self, component: u32) -> Option<&mut Known> {
-        if !self.components.contains_key(&component) {
-            let entry = self.around.registry.by_symbol(component)?;
-            self.components.insert(component, Known::new(ComponentState::default(), entry));
-        }
-        let known = self.components.get_mut(&component)?;
+        let known = match self.components.entry(component) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let entry = self.around.registry.by_symbol(component)?;
+                place.insert(Known::new(ComponentState::default(), entry))
+            }
+        };
         if known.seen_by.0 != self.config.generation {
             known.seen_by = (self.config.generation, self.config.rules.card(&known.entry.component).policies);
         }

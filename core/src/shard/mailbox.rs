@@ -1,8 +1,8 @@
 //! What reaches a shard, and its bounded mailbox.
 
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     alarm::OperateError,
@@ -82,13 +82,13 @@ pub enum ShardMessage {
 
 /// The sending end. Never waits: a full mailbox gives the message back.
 #[derive(Clone, Debug)]
-pub struct Mailbox(mpsc::SyncSender<ShardMessage>);
+pub struct Mailbox(mpsc::Sender<ShardMessage>);
 
 impl Mailbox {
     /// A mailbox and its receiving end.
     #[must_use]
     pub fn new() -> (Self, mpsc::Receiver<ShardMessage>) {
-        let (sender, receiver) = mpsc::sync_channel(SHARD_MAILBOX);
+        let (sender, receiver) = mpsc::channel(SHARD_MAILBOX);
         (Self(sender), receiver)
     }
 
@@ -96,13 +96,13 @@ impl Mailbox {
     #[expect(clippy::result_large_err, reason = "the refused message goes back to where it came from, unboxed")]
     pub fn put(&self, message: ShardMessage) -> Result<(), ShardMessage> {
         self.0.try_send(message).map_err(|error| match error {
-            mpsc::TrySendError::Full(message) | mpsc::TrySendError::Disconnected(message) => message,
+            mpsc::error::TrySendError::Full(message) | mpsc::error::TrySendError::Closed(message) => message,
         })
     }
 
-    /// Puts a message in, waiting for room: for the start, a reload and the stop of the manager only.
+    /// Puts a message in, waiting for room: for a reload and the stop of the manager only, on a thread that may block.
     pub fn put_waiting(&self, message: ShardMessage) {
         // A shard that has ended needs no message any more.
-        let _ended = self.0.send(message);
+        let _ended = self.0.blocking_send(message);
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     config::limits::RESOURCE_CHARS,
     model::{ReportBatch, Timestamp, report_batch::ObjectText},
     plugin::{FcapsPolicy, Observations, Outcome, PluginFailure, SeenObject},
-    shard::{handling::Pause, plugins::ActivePolicy, undo::SubjectBefore},
+    shard::{handling::Pause, plugins::ActivePolicy, text_member::text_member, undo::SubjectBefore},
     storage::record::{PolicyStates, TimerChange},
 };
 
@@ -392,9 +392,7 @@ impl PolicySlot {
 
     /// The resource that an object is about; `None`: the component has as many as it may.
     fn resource_of(&self, text: &str, component: u32, context: &BatchContext<'_>) -> Option<u32> {
-        let member = self.active.needs.object_resource.as_str();
-        let object: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-        match object.get(member).and_then(serde_json::Value::as_str) {
+        match text_member(text, &self.active.needs.object_resource).as_deref() {
             None | Some("") => Some(0),
             Some(long) if long.chars().count() > RESOURCE_CHARS => Some(0),
             Some(name) => (context.resource)(component, name),

@@ -1,25 +1,33 @@
-//! A shard's thread: takes what waits in the mailbox, has [`ShardCore`] work through it, seals it for the journal.
+//! A shard at work: takes what waits in the mailbox, has [`ShardCore`] work through it, seals it for the journal.
+//!
+//! It is a task of its thread's runtime, beside the connections of its components (`thread`), and never blocks it: what it has
+//! to wait for it awaits. What connections have brought in one round of the runtime is worked through in one go and
+//! handed to the journal together.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
-    sync::{
-        Arc,
-        mpsc::{Receiver, RecvTimeoutError},
-    },
+    collections::{HashMap, VecDeque},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use arc_swap::ArcSwap;
-use tokio::sync::oneshot;
+use tokio::sync::{
+    mpsc::{Receiver, UnboundedReceiver},
+    oneshot,
+};
 
 use crate::{
     clock::Clock,
-    config::limits::{BATCH_REPORTS, BATCH_SAMPLES, RETRY_UNAVAILABLE_MS, STATE_FLUSH, TICK},
-    connection::answers::{AnswerBox, Answers},
+    config::limits::{
+        BATCH_REPORTS, BATCH_SAMPLES, RETRY_UNAVAILABLE_MS, SEALED_GROUP, SEALED_GROUP_BYTES, SEALED_MANY, STATE_FLUSH,
+        TICK,
+    },
+    connection::answers::Answers,
     dispatch::registry::ComponentView,
-    model::{Alarm, EnrolmentDecision, ReasonCode, ReferencePoint, Refusal, ReportBatch, Timestamp},
+    model::{ReasonCode, ReferencePoint, Refusal, ReportBatch, Timestamp},
     shard::{
-        commit::{AnswersOf, Audience, OperatorReply, Told},
+        changed::Changed,
+        commit::{AnswersOf, Audience, OperatorReply, Portion, Told, answer, answers},
         core::{ShardCore, Worked},
         mailbox::{AlarmRequest, DecideRequest, Delivery, Mailbox, ShardMessage},
         observing::SubjectImage,
@@ -28,12 +36,11 @@ use crate::{
         reload::Switched,
         undo::UndoLog,
     },
-    state::{NetworkChange, UsageEntry},
     storage::{
         SealedBatch, Tell as _,
         encode::Encoder,
-        journal::{Journal, JournalHealth},
-        record::{AnswerCode, PolicyStates, Quarantined, TimerChange},
+        journal::{Journal, JournalHealth, NotTaken},
+        record::{PolicyStates, TimerChange},
         state_db::StateFlush,
     },
 };
@@ -41,48 +48,14 @@ use crate::{
 /// How long a stopping shard waits for its last batches to be committed.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// How often a shard that changes its configuration looks whether everything before is committed.
-const SETTLING: Duration = Duration::from_micros(200);
+/// Why a batch is not stored that comes after the journal has ended.
+const STOPPING: &str = "the manager is stopping";
+
+/// How often a shard looks again for what it waits for: that everything is committed before it changes its configuration or ends,
+/// and that the journal has room.
+const SETTLING: Duration = Duration::from_millis(1);
 /// How long it waits for the commit of the change itself before it goes on and looks now and then.
 const SETTLED_WITHIN: Duration = Duration::from_millis(20);
-
-/// What changed since the state database was last told.
-#[derive(Clone, Debug, Default)]
-struct Changed {
-    components: HashSet<u32>,
-    subjects: HashSet<(usize, u32)>,
-    alarms: HashMap<u64, Arc<Alarm>>,
-    /// With the number of the batch that brought each.
-    quarantined: Vec<(u64, Quarantined)>,
-    network: Vec<(u64, NetworkChange)>,
-    usage: Vec<(u64, UsageEntry)>,
-    decisions: Vec<(u64, EnrolmentDecision)>,
-    /// Subjects without a state any more, and their timers.
-    forgotten: Vec<(u64, Vec<PolicyStates>, Vec<TimerChange>)>,
-}
-
-impl Changed {
-    fn is_empty(&self) -> bool {
-        self.components.is_empty()
-            && self.subjects.is_empty()
-            && self.alarms.is_empty()
-            && self.quarantined.is_empty()
-            && self.forgotten.is_empty()
-            && self.decisions.is_empty()
-        // Changes of the network and usage come with a component that changed.
-    }
-
-    fn add(&mut self, other: Self) {
-        self.components.extend(other.components);
-        self.subjects.extend(other.subjects);
-        self.alarms.extend(other.alarms);
-        self.quarantined.extend(other.quarantined);
-        self.network.extend(other.network);
-        self.usage.extend(other.usage);
-        self.decisions.extend(other.decisions);
-        self.forgotten.extend(other.forgotten);
-    }
-}
 
 /// A change of configuration that is not known to be committed.
 struct Switching {
@@ -102,6 +75,8 @@ pub struct Worker {
     pub core: ShardCore,
     /// What comes in.
     pub mailbox: Receiver<ShardMessage>,
+    /// Answers of committed batches.
+    pub answered: UnboundedReceiver<Vec<AnswersOf>>,
     /// Mailbox of the shard that has the manager's own alarms.
     pub manager_mailbox: Mailbox,
     /// Where batches go.
@@ -127,17 +102,17 @@ struct Running {
     /// Last batch that a flush told the database of.
     reflected: u64,
     held: Option<ShardMessage>,
+    /// Batches to be handed to the journal together, and their bytes.
+    sealed: Vec<SealedBatch>,
+    sealed_bytes: usize,
     outbox: Vec<AlarmRequest>,
     owed: OwedAlarms,
     switching: Option<Switching>,
 }
 
-/// Reports of one connection within a batch: whose, and the places of the messages.
-type Portion = (Arc<AnswerBox>, Vec<u32>);
-
 impl Worker {
     /// Runs until [`ShardMessage::Stop`]. `note`, if given, is journalled first (the first shard notes the start).
-    pub fn run(self, note: Option<String>) {
+    pub async fn run(self, note: Option<String>) {
         let _vital = self.audience.metrics.vital.enter(format!("shard-{}", self.number));
         let mut running = Running {
             epoch: self.journal.epoch(),
@@ -149,6 +124,8 @@ impl Worker {
             last_flush: Instant::now(),
             reflected: 0,
             held: None,
+            sealed: Vec::new(),
+            sealed_bytes: 0,
             outbox: Vec::new(),
             owed: OwedAlarms::default(),
             switching: None,
@@ -162,33 +139,85 @@ impl Worker {
         if let Some((worked, switched)) = running.worker.core.begin_with_configuration(now) {
             running.seal_switch(worked, switched, Vec::new());
         }
-        running.serve();
+        running.serve().await;
     }
 }
 
 impl Running {
-    fn serve(&mut self) {
+    async fn serve(&mut self) {
         let mut next_tick = Instant::now() + TICK;
         loop {
             self.follow_journal();
-            let message = match self.held.take() {
-                Some(message) => Ok(message),
-                None => self.worker.mailbox.recv_timeout(next_tick.saturating_duration_since(Instant::now())),
+            let message = match self.next_message() {
+                Some(message) => Some(message),
+                None => {
+                    self.hand_in().await;
+                    let Worker { mailbox, answered, .. } = &mut self.worker;
+                    tokio::select! {
+                        biased;
+                        answers = answered.recv() => {
+                            answers.into_iter().for_each(answer);
+                            None
+                        }
+                        message = mailbox.recv() => match message {
+                            None => break,
+                            message => message,
+                        },
+                        () = tokio::time::sleep_until(next_tick.into()) => None,
+                    }
+                }
             };
             match message {
-                Ok(ShardMessage::Stop) | Err(RecvTimeoutError::Disconnected) => break,
-                Ok(message) => {
+                Some(ShardMessage::Stop) => break,
+                Some(message) => {
                     self.follow_journal();
-                    self.take(message);
+                    self.take(message).await;
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                None => {}
+            }
+            if self.sealed.len() >= SEALED_GROUP || self.sealed_bytes >= SEALED_GROUP_BYTES {
+                self.hand_in().await;
+                tokio::task::yield_now().await;
             }
             if Instant::now() >= next_tick {
                 next_tick = Instant::now() + TICK;
                 self.tick();
             }
         }
-        self.stop();
+        self.stop().await;
+    }
+
+    /// Has connections find the answers to what was committed.
+    fn deliver(&mut self) {
+        while let Ok(answers) = self.worker.answered.try_recv() {
+            answer(answers);
+        }
+    }
+
+    /// Hands what is sealed to the journal; while that has no room, nothing more is taken.
+    async fn hand_in(&mut self) {
+        let reports: u32 = self.sealed.iter().map(|batch| batch.reports).sum();
+        if let Some(last) = self.sealed.last_mut() {
+            // Whoever sent many at once sends more.
+            last.is_followed = reports >= SEALED_MANY || !self.worker.mailbox.is_empty();
+        }
+        self.sealed_bytes = 0;
+        let mut batches = std::mem::take(&mut self.sealed);
+        while !batches.is_empty() {
+            match self.worker.journal.offer(batches) {
+                Ok(()) => return,
+                Err(NotTaken::Full(back)) => {
+                    batches = back;
+                    self.deliver();
+                    tokio::time::sleep(SETTLING).await;
+                }
+                // Then nothing is accepted any more.
+                Err(NotTaken::Stopped(back)) => {
+                    let epoch = self.epoch;
+                    return back.into_iter().for_each(|batch| batch.tell.failed(epoch, STOPPING));
+                }
+            }
+        }
     }
 
     /// Learns what was committed; takes back what was not, if the journal has given up an epoch.
@@ -229,15 +258,17 @@ impl Running {
             // Nothing of ours is in flight: an epoch that others lost is over for us too.
             self.epoch = self.epoch.max(self.worker.journal.epoch());
         }
+        // Behind the look at what is committed: its answers were handed over before it counted.
+        self.deliver();
     }
 
-    fn take(&mut self, message: ShardMessage) {
+    async fn take(&mut self, message: ShardMessage) {
         self.switch_again();
         let now = self.worker.clock.now();
         match message {
             ShardMessage::Reports(delivery) => {
                 if delivery.generation > self.worker.core.generation() {
-                    self.switch(None);
+                    self.switch(None).await;
                 }
                 if delivery.generation < self.worker.core.generation() {
                     self.refuse_late(&delivery);
@@ -245,7 +276,7 @@ impl Running {
                     self.reports(delivery, now);
                 }
             }
-            ShardMessage::Switch(told) => self.switch(Some(told)),
+            ShardMessage::Switch(told) => self.switch(Some(told)).await,
             ShardMessage::Alarm(request) if self.owed.is_waiting() => {
                 if let Err(request) = self.owed.wait(request) {
                     self.worker.audience.metrics.alarms_dropped.increment();
@@ -286,7 +317,7 @@ impl Running {
     }
 
     /// Takes over the latest configuration, unless that was done already.
-    fn switch(&mut self, told: Option<oneshot::Sender<()>>) {
+    async fn switch(&mut self, told: Option<oneshot::Sender<()>>) {
         let to = self.worker.latest.load_full();
         if to.generation <= self.worker.core.generation() {
             match (&mut self.switching, told) {
@@ -296,8 +327,9 @@ impl Running {
             return;
         }
         // What is undone and what the database is told speak of policies by their places: nothing of it may be open.
+        self.hand_in().await;
         while !self.undo.is_empty() {
-            std::thread::sleep(SETTLING);
+            tokio::time::sleep(SETTLING).await;
             self.follow_journal();
         }
         if !self.changed.is_empty() {
@@ -308,10 +340,11 @@ impl Running {
         let (worked, switched) = self.worker.core.switch(&to, self.worker.clock.now());
         self.worker.points = to.points();
         self.seal_switch(worked, switched, told.into_iter().collect());
+        self.hand_in().await;
         // Without load nothing would look for its commit before the next tick.
         let deadline = Instant::now() + SETTLED_WITHIN;
         while self.switching.is_some() && Instant::now() < deadline {
-            std::thread::sleep(SETTLING);
+            tokio::time::sleep(SETTLING).await;
             self.follow_journal();
         }
     }
@@ -452,11 +485,13 @@ impl Running {
         match self.encoder.encode(&record) {
             Ok(bytes) => {
                 self.undo.keep(undo);
-                let (shard, is_followed) = (self.worker.number, self.has_more_reports());
-                let sealed = SealedBatch { bytes, reports, epoch, shard, is_followed, tell: Box::new(told) };
-                // It comes back only when the journal has been stopped: then nothing is accepted any more.
-                if let Err(batch) = self.worker.journal.submit(sealed) {
-                    batch.tell.failed(epoch, "the manager is stopping");
+                let (shard, size) = (self.worker.number, bytes.len());
+                let sealed = SealedBatch { bytes, reports, epoch, shard, is_followed: true, tell: Box::new(told) };
+                if self.worker.journal.admits(&sealed) {
+                    self.sealed_bytes += size;
+                    self.sealed.push(sealed);
+                } else {
+                    sealed.tell.failed(epoch, STOPPING);
                 }
             }
             Err(error) => {
@@ -470,12 +505,6 @@ impl Running {
     /// The next message, if one waits.
     fn next_message(&mut self) -> Option<ShardMessage> {
         self.held.take().or_else(|| self.worker.mailbox.try_recv().ok())
-    }
-
-    /// Whether reports are what comes next.
-    fn has_more_reports(&mut self) -> bool {
-        self.held = self.next_message();
-        matches!(self.held, Some(ShardMessage::Reports(_)))
     }
 
     fn view(&self, symbol: u32) -> Option<(Arc<crate::dispatch::ComponentEntry>, Arc<ComponentView>)> {
@@ -538,18 +567,22 @@ impl Running {
     }
 
     /// Works through what is left, waits for the journal, and leaves the state database up to date.
-    fn stop(&mut self) {
+    async fn stop(&mut self) {
         while let Some(message) = self.next_message() {
-            self.take(message);
+            self.take(message).await;
+            if self.sealed.len() >= SEALED_GROUP {
+                self.hand_in().await;
+            }
         }
         self.alarms_again();
+        self.hand_in().await;
         let deadline = Instant::now() + STOP_PATIENCE;
         loop {
             self.follow_journal();
             if self.undo.is_empty() || Instant::now() >= deadline {
                 break;
             }
-            std::thread::sleep(Duration::from_millis(1));
+            tokio::time::sleep(SETTLING).await;
         }
         if self.undo.is_empty() && !self.changed.is_empty() {
             let mut flush = self.flush_now();
@@ -562,26 +595,4 @@ impl Running {
 fn tell(waiting: oneshot::Sender<()>) {
     // Whoever waits for it may have gone.
     let _gone = waiting.send(());
-}
-
-/// Answers by connection, in the order of the reports, and the number of repeats.
-fn answers(record: &crate::storage::record::BatchRecord, portions: Vec<Portion>) -> (Vec<AnswersOf>, u64) {
-    let mut codes = record.answers.iter().enumerate();
-    let mut refusals = record.refusals.iter().peekable();
-    let mut repeats = 0;
-    let answers = portions
-        .into_iter()
-        .map(|(to, slots)| {
-            let mut answers = Answers { accepted: slots, refused: Vec::new() };
-            answers.accepted.retain(|&slot| {
-                let Some((index, &code)) = codes.next() else { return false };
-                repeats += u64::from(code == AnswerCode::Repeat as u8);
-                let refusal = refusals.next_if(|(report, _)| *report as usize == index);
-                answers.refused.extend(refusal.map(|(_, refusal)| (slot, refusal.clone())));
-                refusal.is_none()
-            });
-            (to, answers)
-        })
-        .collect();
-    (answers, repeats)
 }

@@ -29,8 +29,8 @@ pub enum StorageError {
     },
     /// The journal does not check before its end.
     #[error(
-        "{} is damaged at byte {offset}: {what}. Restore the data directory from a copy, or move this file and the later \
-         segments away to start from what precedes the damage",
+        "{} is damaged at byte {offset}: {what}. Restore a backup (`qkdnm storage restore`), or have `qkdnm storage repair` \
+         say what it would cut off and what is lost by it",
         path.display()
     )]
     Damaged {
@@ -51,8 +51,8 @@ pub enum StorageError {
         /// Ours.
         known: u32,
     },
-    /// The state database could not be read or written.
-    #[error("state database {}: cannot {what}", path.display())]
+    /// A database could not be read or written.
+    #[error("database {}: cannot {what}", path.display())]
     Database {
         /// The database.
         path: PathBuf,
@@ -63,7 +63,7 @@ pub enum StorageError {
         source: rusqlite::Error,
     },
     /// The state database holds something that cannot be.
-    #[error("state database {}: {what}. Restore it from a copy (checkpoints/ holds earlier ones)", path.display())]
+    #[error("state database {}: {what}. `qkdnm storage repair` says what can be had back", path.display())]
     BadState {
         /// The database.
         path: PathBuf,
@@ -80,6 +80,28 @@ pub enum StorageError {
         /// Why not.
         #[source]
         source: super::decode::DecodeError,
+    },
+    /// A folder that is to be filled has something in it.
+    #[error("{} is not empty; name a folder that is not there yet, or move away what is in it", path.display())]
+    NotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A backup is not what was written.
+    #[error("the backup is damaged: {}: {what}. Use another backup", path.display())]
+    BadBackup {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        what: String,
+    },
+    /// A database does not check.
+    #[error("{} is damaged: {what}. `qkdnm storage repair` makes a plan of what can be had back, or restore a backup", path.display())]
+    BadDatabase {
+        /// The database.
+        path: PathBuf,
+        /// What was found.
+        what: String,
     },
     /// What was asked for is not there.
     #[error("{0}")]

@@ -4,6 +4,7 @@
 //! batch that it is durable. What a batch holds is [`record::BatchRecord`]. Recovery loads the state database and
 //! applies the journal's tail: effects only, plugins are never run. Nothing here knows connections or plugins.
 
+pub mod backup;
 mod columns;
 pub mod data_dir;
 pub mod decode;
@@ -21,6 +22,7 @@ pub mod network_read;
 pub mod read;
 pub mod record;
 pub mod recovery;
+pub mod repair;
 pub mod replay;
 pub mod retention;
 pub mod state_db;

@@ -1,9 +1,12 @@
-//! `qkdnm storage check`: reads all of a journal and says what is in it.
+//! `qkdnm storage verify`: reads all of a journal and of the databases behind it, and says what is in them.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
+
+use rusqlite::{Connection, OpenFlags};
 
 use super::{
     JournalPosition,
+    backup::DATABASES,
     decode::decode,
     error::StorageError,
     journal::reader::{JournalReader, ReadMode},
@@ -47,9 +50,14 @@ pub struct Verified {
     pub checkpoints: Vec<u64>,
 }
 
-/// Checks every block and batch of a data directory, and that the state database fits. With `mode` live, a manager may be
-/// running.
+/// Checks every block and batch of a data directory, every page of its databases, and that the state database fits. With `mode`
+/// live, a manager may be running.
 pub fn verify(data_dir: &Path, mode: ReadMode) -> Result<Verified, StorageError> {
+    for name in DATABASES {
+        if let Some(what) = fault_of(&data_dir.join(name)) {
+            return Err(StorageError::BadDatabase { path: data_dir.join(name), what });
+        }
+    }
     let path = state_db_path(data_dir);
     let db = StateDb::open_read_only(&path)?;
     let positions = db.as_ref().map_or_else(|| Ok(Positions::default()), StateDb::positions)?;
@@ -89,4 +97,22 @@ pub fn verify(data_dir: &Path, mode: ReadMode) -> Result<Verified, StorageError>
     found.state_position = positions.highest();
     found.checkpoints = list_checkpoints(&checkpoints_dir(data_dir))?.into_iter().map(|(block, _)| block).collect();
     Ok(found)
+}
+
+/// What is wrong with a database, if there is one and anything is.
+pub(super) fn fault_of(path: &Path) -> Option<String> {
+    if !path.exists() {
+        return None;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let look = || -> rusqlite::Result<String> {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+    };
+    match look() {
+        Ok(told) if told == "ok" => None,
+        Ok(told) => Some(told.replace('\n', " ")),
+        Err(error) => Some(error.to_string()),
+    }
 }

@@ -11,8 +11,7 @@ pub(super) fn of_manager(health: &Health) -> Finding {
     if health.ready {
         return Finding::good("manager", format!("{who}, takes reports and stores them"));
     }
-    let advice =
-        "look at the manager's log; `df -h` for the disk of `manager.data_dir`; `qkdnm storage check` on a copy of it";
+    let advice = "look at the manager's log; `df -h` for the disk of `manager.data_dir`; `qkdnm storage verify`";
     Finding::new(Grade::Wrong, "manager", format!("{who}, is not ready: {}", health.reasons.join(" ")), advice)
 }
 

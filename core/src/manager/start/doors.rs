@@ -33,7 +33,7 @@ use crate::{
             speaking::Speaking,
         },
         housekeeping::House,
-        live::{Connections, Interface, Sink},
+        live::{Connections, Interface, Sink, Spawning},
         outward::Outward,
         reload::{self, Origin, Reloader},
         requests,
@@ -85,7 +85,7 @@ impl Shared {
             registry: Arc::clone(&self.registry),
             enrolments: Arc::clone(&self.enrolments),
             symbols: Arc::clone(&self.symbols),
-            shards: parts.shards.iter().map(|(mailbox, _)| mailbox.clone()).collect(),
+            shards: parts.shards.iter().map(|shard| shard.mailbox.clone()).collect(),
             clock: self.clock,
             metrics: Arc::clone(&self.metrics),
             watch: Arc::clone(watch) as _,
@@ -312,7 +312,7 @@ impl Shared {
         origin: Option<Origin>,
     ) -> Result<Running, StartError> {
         let in_force = self.current.get();
-        let desk = AlarmDesk::new(parts.shards.iter().map(|(mailbox, _)| mailbox.clone()).collect());
+        let desk = AlarmDesk::new(parts.shards.iter().map(|shard| shard.mailbox.clone()).collect());
         desk.clear_those_before(&self.board, &self.manager);
         let exporters = self.start_exporters(&desk, &parts)?;
         let watch = Arc::new(Watch::new(self.clock, parts.audit.clone(), desk.clone(), self.manager.clone()));
@@ -326,7 +326,9 @@ impl Shared {
             bound.push(listeners);
         }
         let security = Arc::clone(&watch) as _;
-        let connections = Connections::new(interfaces.clone(), tasks.clone(), closing.clone(), security, self.clock);
+        let homes = parts.shards.iter().map(|shard| shard.runtime.clone()).collect();
+        let spawning = Spawning { tasks: tasks.clone(), homes };
+        let connections = Connections::new(interfaces.clone(), spawning, closing.clone(), security, self.clock);
         let sink = Arc::new(Sink(Arc::clone(&connections)));
         let doors = Arc::new(Doors::new(sink, tasks.clone(), doors_cancel.clone()));
         interfaces.iter().zip(bound).for_each(|(interface, bound)| doors.open(interface, bound));

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, atomic::AtomicU64},
 };
 
+use tokio::sync::mpsc;
+
 use super::{Shared, StartError};
 use crate::{
     dispatch::registry::shard_of,
@@ -12,8 +14,9 @@ use crate::{
     model::{Alarm, Symbol},
     shard::{
         Mailbox,
-        commit::{Audience, Progress},
+        commit::Audience,
         core::{ShardCore, Surroundings},
+        thread::ShardThread,
         worker::Worker,
     },
     state::ComponentState,
@@ -37,7 +40,7 @@ impl Shared {
         journal: &Arc<Journal>,
         audience: &Audience,
         audit: &Audit,
-    ) -> Result<Vec<(Mailbox, std::thread::JoinHandle<()>)>, StartError> {
+    ) -> Result<Vec<ShardThread>, StartError> {
         let in_force = self.current.get();
         let (count, config) = (in_force.config.manager.shards, self.current.shards().load_full());
         let around = Surroundings {
@@ -61,23 +64,21 @@ impl Shared {
         let mut started = Vec::new();
         for (core, (number, (mailbox, receiver))) in cores.into_iter().zip(mailboxes.iter().zip(receivers).enumerate())
         {
+            let (answered, waiting) = mpsc::unbounded_channel();
             let worker = Worker {
                 number: u16::try_from(number).unwrap_or(u16::MAX),
                 core,
                 mailbox: receiver,
+                answered: waiting,
                 manager_mailbox: managers.clone().unwrap_or_else(|| mailbox.clone()),
                 journal: Arc::clone(journal),
-                audience: Arc::new(Audience { progress: Arc::new(Progress::default()), ..audience.clone() }),
+                audience: Arc::new(Audience { progress: Arc::default(), answered, ..audience.clone() }),
                 clock: self.clock,
                 latest: Arc::clone(self.current.shards()),
                 points: config.points(),
             };
             let note = note.take();
-            let thread = std::thread::Builder::new()
-                .name(format!("shard-{number}"))
-                .spawn(move || worker.run(note))
-                .map_err(StartError::Thread)?;
-            started.push((mailbox.clone(), thread));
+            started.push(ShardThread::start(worker, mailbox.clone(), note).map_err(StartError::Thread)?);
         }
         Ok(started)
     }

@@ -1,8 +1,9 @@
 //! Samples and rollups as bytes.
 //!
 //! A sample is the change of the distance to the one before (most are 0, one byte) and those bits of the value that differ
-//! from the one before: nothing at all for a value that stays, few bytes for one that moves a little. Exact for every
-//! double. Rollups are compressed as they stand.
+//! from the one before: nothing at all for a value that stays, few bytes for one that moves a little. Samples of which neither
+//! moves are counted, however many there are: a value that stays costs next to nothing. Exact for every double. Rollups are
+//! compressed as they stand.
 
 use super::Rollup;
 
@@ -11,19 +12,30 @@ use super::Rollup;
 #[error("the chunk's bytes are damaged")]
 pub struct Damaged;
 
+/// Instead of the bits of a value: as many samples as the number behind it are as far apart as the last two, with the same value.
+const RUN: u8 = 0xff;
+
+/// A run of fewer samples is not shorter when it is counted.
+const SHORTEST_RUN: u64 = 3;
+
+/// Most samples of a chunk: few bytes of it stand for many.
+const MOST_SAMPLES: u64 = 1 << 20;
+
 /// Packs samples (time in milliseconds, value), in any order of time.
 #[must_use]
 pub fn pack(samples: &[(i64, f64)]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(samples.len() * 3 + 16);
     let (mut time, mut step, mut bits) = (0_i64, 0_i64, 0_u64);
+    let mut alike = 0;
     for &(at, value) in samples {
         let new_step = at.wrapping_sub(time);
         if new_step == step && bits == value.to_bits() {
             // Nothing moved: most samples of most values.
             time = at;
-            bytes.extend_from_slice(&[0, 0]);
+            alike += 1;
             continue;
         }
+        put_run(&mut bytes, std::mem::take(&mut alike));
         put_varint(&mut bytes, zigzag(new_step.wrapping_sub(step)));
         (time, step) = (at, new_step);
         let changed = bits ^ value.to_bits();
@@ -38,7 +50,18 @@ pub fn pack(samples: &[(i64, f64)]) -> Vec<u8> {
             bytes.extend_from_slice((changed >> (low * 8)).to_le_bytes().get(..count as usize).unwrap_or_default());
         }
     }
+    put_run(&mut bytes, alike);
     bytes
+}
+
+/// Samples of which nothing moved.
+fn put_run(bytes: &mut Vec<u8>, samples: u64) {
+    if samples < SHORTEST_RUN {
+        (0..samples).for_each(|_| bytes.extend_from_slice(&[0, 0]));
+    } else {
+        bytes.extend_from_slice(&[0, RUN]);
+        put_varint(bytes, samples);
+    }
 }
 
 /// What [`pack`] packed.
@@ -49,6 +72,19 @@ pub fn unpack(mut bytes: &[u8]) -> Result<Vec<(i64, f64)>, Damaged> {
         step = step.wrapping_add(unzigzag(take_varint(&mut bytes)?));
         time = time.wrapping_add(step);
         let (&head, rest) = bytes.split_first().ok_or(Damaged)?;
+        if head == RUN {
+            bytes = rest;
+            let more = take_varint(&mut bytes)?;
+            if more == 0 || more > MOST_SAMPLES.saturating_sub(samples.len() as u64) {
+                return Err(Damaged);
+            }
+            samples.push((time, f64::from_bits(bits)));
+            for _ in 1..more {
+                time = time.wrapping_add(step);
+                samples.push((time, f64::from_bits(bits)));
+            }
+            continue;
+        }
         let (count, low) = (usize::from(head >> 4), u32::from(head & 0xf));
         if count + low as usize > 8 {
             return Err(Damaged);
@@ -118,15 +154,47 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_stays_takes_two_bytes() {
+    fn a_value_that_stays_takes_next_to_nothing() {
         let samples: Vec<(i64, f64)> = (0..1_000).map(|n| (1_790_000_000_000 + n * 10_000, 0.021)).collect();
-        assert!(pack(&samples).len() < 2_050, "{}", pack(&samples).len());
+        assert!(pack(&samples).len() < 40, "{}", pack(&samples).len());
+        assert_eq!(unpack(&pack(&samples)).unwrap(), samples);
+    }
+
+    #[test]
+    fn samples_written_one_by_one_are_still_read() {
+        // Two samples of 1.0 at 5 ms and 10 ms, and a third at 15 ms, as chunks had them before runs were counted.
+        let bytes = [10, 0x26, 0xf0, 0x3f, 0, 0, 0, 0];
+        assert_eq!(unpack(&bytes).unwrap(), [(5, 1.0), (10, 1.0), (15, 1.0)]);
+    }
+
+    #[test]
+    fn few_bytes_do_not_become_any_number_of_samples() {
+        let mut bytes = vec![0, RUN];
+        put_varint(&mut bytes, MOST_SAMPLES + 1);
+        assert_eq!(unpack(&bytes), Err(Damaged));
+        bytes.truncate(2);
+        put_varint(&mut bytes, MOST_SAMPLES);
+        bytes.extend_from_slice(&[0, 0]);
+        assert_eq!(unpack(&bytes).map(|samples| samples.len() as u64), Ok(MOST_SAMPLES + 1));
     }
 
     proptest! {
         #[test]
         fn every_sample_comes_back_bit_for_bit(samples in prop::collection::vec((any::<i64>(), any::<f64>()), 0..60)) {
             prop_assert_eq!(bits(&unpack(&pack(&samples)).unwrap()), bits(&samples));
+        }
+
+        #[test]
+        fn runs_come_back(start in 0_i64..1 << 42, runs in prop::collection::vec((0_i64..3, -2_i32..2, 1_usize..9), 0..40)) {
+            let mut at = start;
+            let mut samples = Vec::new();
+            for (step, value, count) in runs {
+                for _ in 0..count {
+                    at += step;
+                    samples.push((at, f64::from(value)));
+                }
+            }
+            prop_assert_eq!(unpack(&pack(&samples)).unwrap(), samples);
         }
 
         #[test]

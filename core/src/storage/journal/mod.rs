@@ -24,7 +24,7 @@ use std::{
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
-        mpsc::{SyncSender, sync_channel},
+        mpsc::{SyncSender, TrySendError, sync_channel},
     },
     thread::JoinHandle,
 };
@@ -93,8 +93,16 @@ pub(crate) struct Shared {
 }
 
 pub(crate) enum Message {
-    Batch(SealedBatch),
+    Batches(Vec<SealedBatch>),
     Stop,
+}
+
+/// Batches that the journal did not take; nobody was told.
+pub enum NotTaken {
+    /// It has as many waiting as it takes; there will be room.
+    Full(Vec<SealedBatch>),
+    /// It was stopped.
+    Stopped(Vec<SealedBatch>),
 }
 
 /// The running journal.
@@ -128,15 +136,33 @@ impl Journal {
         Ok(Self { queue, shared, faults, thread: Mutex::new(Some(thread)) })
     }
 
-    /// Hands in a batch; waits while [`JOURNAL_QUEUE`] batches wait. The batch comes back if the journal was stopped
+    /// Hands in a batch; waits while [`JOURNAL_QUEUE`] groups of batches wait. The batch comes back if the journal was stopped
     /// or the batch is larger than [`MAX_BATCH_BYTES`]; its `tell` is not called then.
     pub fn submit(&self, batch: SealedBatch) -> Result<(), SealedBatch> {
-        if batch.bytes.len() > MAX_BATCH_BYTES || self.faults.hit("before_submit").is_err() {
+        if !self.admits(&batch) {
             return Err(batch);
         }
-        self.queue.send(Message::Batch(batch)).map_err(|refused| match refused.0 {
-            Message::Batch(batch) => batch,
-            Message::Stop => unreachable!("a batch was sent"),
+        self.queue.send(Message::Batches(vec![batch])).map_err(|refused| match refused.0 {
+            Message::Batches(mut batches) if batches.len() == 1 => batches.swap_remove(0),
+            _ => unreachable!("one batch was sent"),
+        })
+    }
+
+    /// Whether a batch is one that may be handed in.
+    #[must_use]
+    pub fn admits(&self, batch: &SealedBatch) -> bool {
+        batch.bytes.len() <= MAX_BATCH_BYTES && self.faults.hit("before_submit").is_ok()
+    }
+
+    /// Hands in batches together, in their order, each of which it [admits](Self::admits); never waits.
+    pub fn offer(&self, batches: Vec<SealedBatch>) -> Result<(), NotTaken> {
+        let back = |message| match message {
+            Message::Batches(batches) => batches,
+            Message::Stop => Vec::new(),
+        };
+        self.queue.try_send(Message::Batches(batches)).map_err(|error| match error {
+            TrySendError::Full(message) => NotTaken::Full(back(message)),
+            TrySendError::Disconnected(message) => NotTaken::Stopped(back(message)),
         })
     }
 

@@ -24,7 +24,7 @@ use super::{
     segment::{SegmentFile, SegmentHeader, journal_dir},
 };
 use crate::{
-    config::Durability,
+    config::{Durability, limits::SEALED_GROUP},
     model::{SymbolTable, Timestamp},
     storage::{JournalPosition, SealedBatch, decode::BatchEnvelope},
     telemetry::metrics::Metrics,
@@ -39,9 +39,11 @@ const BLOCK_BYTES: usize = 4 << 20;
 /// How long a block waits for batches that follow at once.
 const GATHER: Duration = Duration::from_millis(1);
 /// How often it looks for them.
-const GATHER_LOOK: Duration = Duration::from_micros(200);
+const GATHER_LOOK: Duration = Duration::from_micros(400);
 /// So many batches do not wait for more.
 const GATHER_BATCHES: usize = 16;
+/// A block is closed with so many batches: a group more fits behind them.
+const MOST_BATCHES: usize = MAX_BATCHES - SEALED_GROUP;
 /// Buffer kept between blocks.
 const KEPT_BUFFER: usize = 8 << 20;
 
@@ -114,8 +116,8 @@ impl Writer {
                 self.waiting.recv_timeout(IDLE_RETRY)
             };
             match message {
-                Ok(Message::Batch(batch)) => {
-                    self.collect(batch);
+                Ok(Message::Batches(batches)) => {
+                    self.collect(batches);
                     self.gather();
                     if !self.batches.is_empty() {
                         self.commit();
@@ -133,27 +135,30 @@ impl Writer {
     }
 
     /// Takes everything waiting, up to a bound; what belongs to an earlier epoch fails here.
-    fn collect(&mut self, first: SealedBatch) {
+    fn collect(&mut self, first: Vec<SealedBatch>) {
         let epoch = self.shared.epoch.load(Ordering::Acquire);
         let mut bytes = 0;
         let mut next = Some(first);
-        while let Some(batch) = next.take() {
-            if batch.is_followed {
-                self.followed.insert(batch.shard);
-            } else {
-                self.followed.remove(&batch.shard);
+        while let Some(batches) = next.take() {
+            for batch in batches {
+                if batch.is_followed {
+                    self.followed.insert(batch.shard);
+                } else {
+                    self.followed.remove(&batch.shard);
+                }
+                if batch.epoch == epoch {
+                    bytes += batch.bytes.len();
+                    self.batches.push(batch);
+                } else {
+                    batch.tell.failed(epoch, "computed on state that a failed commit took back");
+                }
             }
-            if batch.epoch == epoch {
-                bytes += batch.bytes.len();
-                self.batches.push(batch);
-            } else {
-                batch.tell.failed(epoch, "computed on state that a failed commit took back");
-            }
-            if bytes >= BLOCK_BYTES || self.batches.len() >= MAX_BATCHES {
+            // A group is far smaller than what a block may still hold.
+            if bytes >= BLOCK_BYTES || self.batches.len() >= MOST_BATCHES {
                 return;
             }
             match self.waiting.try_recv() {
-                Ok(Message::Batch(batch)) => next = Some(batch),
+                Ok(Message::Batches(batches)) => next = Some(batches),
                 Ok(Message::Stop) | Err(TryRecvError::Disconnected) => self.is_stopping = true,
                 Err(TryRecvError::Empty) => {}
             }
@@ -174,7 +179,7 @@ impl Writer {
             // Looking now and then is cheaper than a wake-up for each batch, for the shards as well.
             std::thread::sleep(GATHER_LOOK);
             match self.waiting.try_recv() {
-                Ok(Message::Batch(batch)) => self.collect(batch),
+                Ok(Message::Batches(batches)) => self.collect(batches),
                 Ok(Message::Stop) => self.is_stopping = true,
                 Err(_) => {}
             }
@@ -339,8 +344,8 @@ impl Writer {
     /// Ends in good order: what still waits is committed or told, the room allocated ahead is given back.
     fn close(mut self) {
         while let Ok(message) = self.waiting.try_recv() {
-            let Message::Batch(batch) = message else { continue };
-            self.collect(batch);
+            let Message::Batches(batches) = message else { continue };
+            self.collect(batches);
             if !self.batches.is_empty() {
                 self.commit();
             }
