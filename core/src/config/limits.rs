@@ -36,8 +36,6 @@ pub const WRITE_BUFFER_BYTES: usize = 256 * 1024;
 pub const SHARD_MAILBOX: usize = 1_024;
 /// Batches that a shard hands to the journal together; between two such groups the connections of its thread have their turns.
 pub const SEALED_GROUP: usize = 16;
-/// A group of so many reports says that more follow at once: their commit waits a moment for them.
-pub const SEALED_MANY: u32 = 32;
 /// Bytes of sealed batches that are handed in without waiting for a whole group.
 pub const SEALED_GROUP_BYTES: usize = 1 << 20;
 /// Groups of batches waiting for the journal's next commit, all shards together.

@@ -19,8 +19,7 @@ use tokio::sync::{
 use crate::{
     clock::Clock,
     config::limits::{
-        BATCH_REPORTS, BATCH_SAMPLES, RETRY_UNAVAILABLE_MS, SEALED_GROUP, SEALED_GROUP_BYTES, SEALED_MANY, STATE_FLUSH,
-        TICK,
+        BATCH_REPORTS, BATCH_SAMPLES, RETRY_UNAVAILABLE_MS, SEALED_GROUP, SEALED_GROUP_BYTES, STATE_FLUSH, TICK,
     },
     connection::answers::Answers,
     dispatch::registry::ComponentView,
@@ -196,10 +195,8 @@ impl Running {
 
     /// Hands what is sealed to the journal; while that has no room, nothing more is taken.
     async fn hand_in(&mut self) {
-        let reports: u32 = self.sealed.iter().map(|batch| batch.reports).sum();
         if let Some(last) = self.sealed.last_mut() {
-            // Whoever sent many at once sends more.
-            last.is_followed = reports >= SEALED_MANY || !self.worker.mailbox.is_empty();
+            last.is_followed = !self.worker.mailbox.is_empty();
         }
         self.sealed_bytes = 0;
         let mut batches = std::mem::take(&mut self.sealed);

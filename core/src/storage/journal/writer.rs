@@ -39,7 +39,7 @@ const BLOCK_BYTES: usize = 4 << 20;
 /// How long a block waits for batches that follow at once.
 const GATHER: Duration = Duration::from_millis(1);
 /// How often it looks for them.
-const GATHER_LOOK: Duration = Duration::from_micros(400);
+const GATHER_LOOK: Duration = Duration::from_micros(200);
 /// So many batches do not wait for more.
 const GATHER_BATCHES: usize = 16;
 /// A block is closed with so many batches: a group more fits behind them.
