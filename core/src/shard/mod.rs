@@ -6,6 +6,9 @@
 //! be committed. Nobody else ever touches its state; readers get views after the commit.
 
 pub mod alarms;
+mod chain;
+#[cfg(test)]
+mod chain_tests;
 pub mod commit;
 pub mod core;
 pub mod handling;

@@ -21,6 +21,7 @@ pub(super) static COMPONENT: TableSpec = TableSpec {
         ),
         key("vendor", Text, Default("\"\""), "For handlers, policies and people."),
         key("model", Text, Default("\"\""), "For handlers, policies and people."),
+        key("version", Text, Default("\"\""), "Of what it runs. For handlers, policies and people."),
         key("site", Text, Default("\"\""), "For handlers, policies and people."),
         key("tags", Texts, Default("[]"), "For handlers, policies and people."),
         key(
@@ -88,6 +89,13 @@ pub(super) static HANDLER: TableSpec = TableSpec {
             "When it fails: the report is answered internal, stored as received, or given to the standard handler.",
         ),
         key(
+            "then",
+            Text,
+            Means("what it accepts is accepted"),
+            "The handler that what it accepts goes through next, with what it made of it: another of the same reference point, \
+             such as mq-standard. At most 4 one after the other.",
+        ),
+        key(
             "allow_key_names",
             Texts,
             Default("[]"),
@@ -100,6 +108,11 @@ pub(super) static HANDLER: TableSpec = TableSpec {
 
 const ABOUT_GLOB: &str = "A pattern or a list of them; * and ? are special.";
 
+const ABOUT_TAGS: &str = "A pattern or a list of them; one tag that matches is enough.";
+const ABOUT_ANY: &str = "Tables with the keys above: at least one has to match as well.";
+const ABOUT_NOT: &str = "Tables with the keys above: a component that one matches is left out.";
+const ABOUT_PART: &str = "Everything that is given in one table has to match.";
+
 static MATCH: TableSpec = TableSpec {
     name: "handlers.match",
     about: "Which components; everything that is given has to match.",
@@ -107,8 +120,24 @@ static MATCH: TableSpec = TableSpec {
         key("id", Texts, Means("all"), ABOUT_GLOB),
         key("vendor", Texts, Means("all"), ABOUT_GLOB),
         key("model", Texts, Means("all"), ABOUT_GLOB),
+        key("version", Texts, Means("all"), ABOUT_GLOB),
         key("site", Texts, Means("all"), ABOUT_GLOB),
-        key("tags", Texts, Means("all"), "A pattern or a list of them; one tag that matches is enough."),
+        key("tags", Texts, Means("all"), ABOUT_TAGS),
+        key("any", Tables(&MATCH_PART), Means("no more is asked"), ABOUT_ANY),
+        key("not", Tables(&MATCH_PART), Means("nobody is left out"), ABOUT_NOT),
+    ],
+};
+
+static MATCH_PART: TableSpec = TableSpec {
+    name: "handlers.match.any",
+    about: ABOUT_PART,
+    keys: &[
+        key("id", Texts, Means("all"), ABOUT_GLOB),
+        key("vendor", Texts, Means("all"), ABOUT_GLOB),
+        key("model", Texts, Means("all"), ABOUT_GLOB),
+        key("version", Texts, Means("all"), ABOUT_GLOB),
+        key("site", Texts, Means("all"), ABOUT_GLOB),
+        key("tags", Texts, Means("all"), ABOUT_TAGS),
     ],
 };
 
@@ -120,8 +149,25 @@ static APPLIES_TO: TableSpec = TableSpec {
         key("id", Texts, Means("all"), ABOUT_GLOB),
         key("vendor", Texts, Means("all"), ABOUT_GLOB),
         key("model", Texts, Means("all"), ABOUT_GLOB),
+        key("version", Texts, Means("all"), ABOUT_GLOB),
         key("site", Texts, Means("all"), ABOUT_GLOB),
-        key("tags", Texts, Means("all"), "A pattern or a list of them; one tag that matches is enough."),
+        key("tags", Texts, Means("all"), ABOUT_TAGS),
+        key("any", Tables(&APPLIES_TO_PART), Means("no more is asked"), ABOUT_ANY),
+        key("not", Tables(&APPLIES_TO_PART), Means("nobody is left out"), ABOUT_NOT),
+    ],
+};
+
+static APPLIES_TO_PART: TableSpec = TableSpec {
+    name: "applies_to.any",
+    about: ABOUT_PART,
+    keys: &[
+        key("reference_point", Words(POINTS), Means("all"), "A reference point or a list of them."),
+        key("id", Texts, Means("all"), ABOUT_GLOB),
+        key("vendor", Texts, Means("all"), ABOUT_GLOB),
+        key("model", Texts, Means("all"), ABOUT_GLOB),
+        key("version", Texts, Means("all"), ABOUT_GLOB),
+        key("site", Texts, Means("all"), ABOUT_GLOB),
+        key("tags", Texts, Means("all"), ABOUT_TAGS),
     ],
 };
 
