@@ -94,6 +94,7 @@ fn the_standard_handler_checks_what_a_vendors_handler_has_no_opinion_of() {
     );
     let settings = Settings::default().interface("mq", "").component("mq", "alice", "vendor = \"acme\"");
     let mut manager = ManagerProcess::start(settings.with(&handlers));
+    manager.expect_warnings();
     let mut alice = manager.connect("mq", "alice");
     let mut answer = |second: serde_json::Value| {
         let link = json!({ "type": "etsi-qkd-sdn-node:qkd_link", "qkdl_id": "l1", "qkdl_status": "etsi-qkdn-types:ACTIVE",

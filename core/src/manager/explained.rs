@@ -36,19 +36,29 @@ pub(super) fn explanation(in_force: &InForce, component: &ComponentRef, is_known
     };
     let of_point = |(_, handler): &(usize, &HandlerConfig)| handler.reference_point == component.reference_point;
     let handlers = configured.iter().enumerate().filter(of_point).map(handler).collect();
-    let mut policies_before = 0;
-    let policy = |policy: &PolicyConfig| {
+    let mut before: Vec<&PolicyConfig> = Vec::new();
+    let mut rules = Vec::new();
+    for policy in &in_force.config.policies {
         let mismatch = Matcher::new(&policy.applies_to).mismatch(component, &card);
         let (applies, why) = match (mismatch, policy.mode) {
             (Some(mismatch), _) => (false, mismatch.to_string()),
             (None, PolicyMode::Off) => (false, "its mode is off".to_owned()),
             (None, PolicyMode::Shadow) => (true, "it matches; in mode shadow its verdicts are only logged".to_owned()),
-            (None, PolicyMode::Active) => (true, "it matches".to_owned()),
+            (None, PolicyMode::Active) => match before.iter().find(|one| one.plugin == policy.plugin) {
+                None => (true, "it matches".to_owned()),
+                Some(one) => (
+                    true,
+                    format!(
+                        "it matches, as does `{}` of the same plugin: an alarm that both name alike is shared",
+                        one.name
+                    ),
+                ),
+            },
         };
-        policies_before += usize::from(applies);
-        let step = applies.then_some(policies_before);
-        RuleView { name: policy.name.clone(), plugin: policy.plugin.to_string(), applies, step, why }
-    };
+        before.extend(applies.then_some(policy));
+        let step = applies.then_some(before.len());
+        rules.push(RuleView { name: policy.name.clone(), plugin: policy.plugin.to_string(), applies, step, why });
+    }
     ExplanationView {
         component: component.clone(),
         is_known,
@@ -65,6 +75,6 @@ pub(super) fn explanation(in_force: &InForce, component: &ComponentRef, is_known
             .find(|collector| collector.components.contains(component))
             .map(|collector| format!("{} ({})", collector.name, collector.plugin)),
         handlers,
-        policies: in_force.config.policies.iter().map(policy).collect(),
+        policies: rules,
     }
 }

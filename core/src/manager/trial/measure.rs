@@ -38,7 +38,7 @@ pub struct Cost {
 }
 
 /// An instance with what it is asked: one report, and many.
-enum Measured {
+pub(super) enum Measured {
     Handler(Box<dyn InterfaceHandler>, [ReportBatch; 2]),
     Policy(Box<dyn FcapsPolicy>, [Observations; 2]),
 }
@@ -88,26 +88,33 @@ impl Sandbox {
         let plugin = PluginSource::Builtin(name.to_owned());
         let empty = Setting { plugin: &plugin, name, config: &config, ..*setting };
         let empty = self.trial(&empty)?;
-        let mut pair = [measured(trial, lines)?, measured(empty, lines)?];
-        let mut times: [[Vec<f64>; 2]; 2] = Default::default();
-        for _ in 0..ROUNDS {
-            for (one, times) in pair.iter_mut().zip(&mut times) {
-                for (size, times) in times.iter_mut().enumerate() {
-                    times.push(one.time(size).map_err(TrialError::Failed)?);
-                }
+        time_in_turn([(setting.name, measured(trial, lines)?), (name, measured(empty, lines)?)])
+    }
+}
+
+/// Measures each of them in turn, several times.
+pub(super) fn time_in_turn<const N: usize>(all: [(&str, Measured); N]) -> Result<[Cost; N], TrialError> {
+    let mut all = all.map(|(name, one)| (name, one, [Vec::new(), Vec::new()]));
+    for _ in 0..ROUNDS {
+        for (_, one, times) in &mut all {
+            for (size, times) in times.iter_mut().enumerate() {
+                times.push(one.time(size).map_err(TrialError::Failed)?);
             }
         }
-        let [own, empty] = times;
-        let [measured, floor] = pair;
-        #[expect(clippy::cast_precision_loss, reason = "64")]
-        let cost = |plugin: &str, [alone, together]: [Vec<f64>; 2], one: &Measured| Cost {
-            plugin: plugin.to_owned(),
-            alone_ns: median(alone),
-            together_ns: median(together) / BATCH_REPORTS as f64,
-            memory: one.memory(),
-        };
-        Ok([cost(setting.name, own, &measured), cost(name, empty, &floor)])
     }
+    #[expect(clippy::cast_precision_loss, reason = "64")]
+    let cost = |(plugin, one, [alone, together]): (&str, Measured, [Vec<f64>; 2])| Cost {
+        plugin: plugin.to_owned(),
+        alone_ns: median(alone),
+        together_ns: median(together) / BATCH_REPORTS as f64,
+        memory: one.memory(),
+    };
+    Ok(all.map(cost))
+}
+
+/// Whether a handler, or this policy, has something to do with a report.
+pub(super) fn is_for(policy: Option<&Arc<LoadedPolicy>>, report: &ReportBatch) -> bool {
+    policy.is_none_or(|policy| !observations(policy.needs(), std::slice::from_ref(report)).components.is_empty())
 }
 
 /// The empty plugin is to be given what the measured one is given.
@@ -123,16 +130,12 @@ fn empty_config(trial: &Trial) -> serde_json::Value {
 }
 
 /// An instance, and the recording's first report alone and its reports up to 64, from the beginning again if there are fewer.
-fn measured(mut trial: Trial, lines: &[String]) -> Result<Measured, TrialError> {
+pub(super) fn measured(mut trial: Trial, lines: &[String]) -> Result<Measured, TrialError> {
     let mut reports = Vec::new();
     let policy = trial.plugins.policies.first().cloned();
-    let is_for_it = |report: &ReportBatch| {
-        let seen = |policy: &Arc<LoadedPolicy>| observations(policy.needs(), std::slice::from_ref(report));
-        policy.as_ref().is_none_or(|policy| !seen(policy).components.is_empty())
-    };
     for line in lines {
         let mut report = ReportBatch::default();
-        if trial.decode(line, &mut report).is_ok() && is_for_it(&report) {
+        if trial.decode(line, &mut report).is_ok() && is_for(policy.as_ref(), &report) {
             reports.push(report);
         }
         if reports.len() == BATCH_REPORTS {
