@@ -60,7 +60,9 @@ fn what_one_handler_made_is_checked_by_the_next_and_each_step_answers_for_itself
         .component("mk", "km-1", "");
     let more = format!(
         "{}{}[[policies]]\nname = \"watch\"\nfunction = \"performance\"\nplugin = \"builtin:threshold\"\n\
-         config = {{ value = \"qber_ratio\", raise_above = 0.9, alarm_type = \"qber-threshold-exceeded\" }}\n",
+         config = {{ value = \"qber_ratio\", raise_above = 0.9, alarm_type = \"qber-threshold-exceeded\" }}\n\
+         [[policies]]\nname = \"drift\"\nfunction = \"configuration\"\nplugin = \"builtin:configuration-drift\"\n\
+         config = {{ baseline = {{ everywhere = {{ software_version = \"2.4.1\" }} }} }}\n",
         vendor("then = \"mq-standard\"\n"),
         checked_twice()
     );
@@ -92,6 +94,12 @@ fn what_one_handler_made_is_checked_by_the_next_and_each_step_answers_for_itself
     );
     let alarm = manager.api().await_alarm("qber-threshold-exceeded", |alarm| alarm["isCleared"] == false);
     assert!(alarm["resource"].as_str().unwrap().starts_with("event "), "what was made is seen by policies: {alarm}");
+
+    let mut both = said("a-1", json!({ "link_loss_db": 3.0 }), 1);
+    let inventory = json!({ "type": "inventory", "values": { "software_version": "2.3.0" } });
+    both["extension"].as_array_mut().unwrap().push(inventory);
+    assert_eq!(answers(&mut client, &[both]), ["success"]);
+    manager.api().await_alarm("configuration-drift", |alarm| alarm["component"] == "mq/a-1");
 
     // The second step fails: the first one's word counts no less for that, and the report is kept as received.
     let mut km = manager.connect("mk", "km-1");

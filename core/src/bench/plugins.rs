@@ -308,7 +308,7 @@ mod tests {
     use super::*;
 
     fn cost(together_ns: f64, alone_ns: f64) -> Cost {
-        Cost { plugin: String::new(), alone_ns, together_ns, memory: Some(2_048) }
+        Cost { alone_ns, together_ns, memory: Some(2_048), ..Cost::default() }
     }
 
     fn row(what: &str, point: ReferencePoint, shown: usize, together_ns: f64) -> Row {

@@ -21,10 +21,10 @@ use crate::{
 /// Time of one measurement.
 const SPAN: Duration = Duration::from_millis(60);
 /// Measurements of each; medians are told.
-const ROUNDS: usize = 5;
+pub(super) const ROUNDS: usize = 5;
 
 /// What a plugin costs.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
     /// The plugin.
@@ -61,7 +61,7 @@ impl Measured {
     }
 
     /// Nanoseconds of a call.
-    fn time(&mut self, size: usize) -> Result<f64, PluginFailure> {
+    pub(super) fn time(&mut self, size: usize) -> Result<f64, PluginFailure> {
         let (started, mut calls) = (Instant::now(), 0_u32);
         loop {
             for _ in 0..16 {
@@ -88,33 +88,26 @@ impl Sandbox {
         let plugin = PluginSource::Builtin(name.to_owned());
         let empty = Setting { plugin: &plugin, name, config: &config, ..*setting };
         let empty = self.trial(&empty)?;
-        time_in_turn([(setting.name, measured(trial, lines)?), (name, measured(empty, lines)?)])
-    }
-}
-
-/// Measures each of them in turn, several times.
-pub(super) fn time_in_turn<const N: usize>(all: [(&str, Measured); N]) -> Result<[Cost; N], TrialError> {
-    let mut all = all.map(|(name, one)| (name, one, [Vec::new(), Vec::new()]));
-    for _ in 0..ROUNDS {
-        for (_, one, times) in &mut all {
-            for (size, times) in times.iter_mut().enumerate() {
-                times.push(one.time(size).map_err(TrialError::Failed)?);
+        let mut pair = [measured(trial, lines)?, measured(empty, lines)?];
+        let mut times: [[Vec<f64>; 2]; 2] = Default::default();
+        for _ in 0..ROUNDS {
+            for (one, times) in pair.iter_mut().zip(&mut times) {
+                for (size, times) in times.iter_mut().enumerate() {
+                    times.push(one.time(size).map_err(TrialError::Failed)?);
+                }
             }
         }
+        let [own, empty] = times;
+        let [measured, floor] = pair;
+        #[expect(clippy::cast_precision_loss, reason = "64")]
+        let cost = |plugin: &str, [alone, together]: [Vec<f64>; 2], one: &Measured| Cost {
+            plugin: plugin.to_owned(),
+            alone_ns: median(alone),
+            together_ns: median(together) / BATCH_REPORTS as f64,
+            memory: one.memory(),
+        };
+        Ok([cost(setting.name, own, &measured), cost(name, empty, &floor)])
     }
-    #[expect(clippy::cast_precision_loss, reason = "64")]
-    let cost = |(plugin, one, [alone, together]): (&str, Measured, [Vec<f64>; 2])| Cost {
-        plugin: plugin.to_owned(),
-        alone_ns: median(alone),
-        together_ns: median(together) / BATCH_REPORTS as f64,
-        memory: one.memory(),
-    };
-    Ok(all.map(cost))
-}
-
-/// Whether a handler, or this policy, has something to do with a report.
-pub(super) fn is_for(policy: Option<&Arc<LoadedPolicy>>, report: &ReportBatch) -> bool {
-    policy.is_none_or(|policy| !observations(policy.needs(), std::slice::from_ref(report)).components.is_empty())
 }
 
 /// The empty plugin is to be given what the measured one is given.
@@ -155,6 +148,11 @@ pub(super) fn measured(mut trial: Trial, lines: &[String]) -> Result<Measured, T
     };
     let instance = handler.instantiate().map_err(TrialError::Failed)?;
     Ok(Measured::Handler(instance, [joined(&one), joined(&many)]))
+}
+
+/// Whether a handler, or this policy, has something to do with a report.
+pub(super) fn is_for(policy: Option<&Arc<LoadedPolicy>>, report: &ReportBatch) -> bool {
+    policy.is_none_or(|policy| !observations(policy.needs(), std::slice::from_ref(report)).components.is_empty())
 }
 
 fn policy_of(
@@ -206,7 +204,7 @@ fn subject(seen: &mut Observations, component: u32, resource: u32) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
+pub(super) fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or(0.0)
 }
