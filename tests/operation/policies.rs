@@ -115,3 +115,56 @@ fn each_letter_of_fcaps_has_a_policy_that_raises_and_clears() {
     let replayed = manager.command(&["storage", "replay", "--check", data.to_str().unwrap()]);
     assert!(replayed.status.success(), "{replayed:?}");
 }
+
+/// Entries of one policy over one component: each with its own file and state, asked in the order of the configuration.
+#[test]
+fn one_policy_stands_there_as_often_as_wanted_with_other_files() {
+    let manager = ManagerProcess::start_with(|_, folder| {
+        let baseline = |name: &str, values: &str| {
+            std::fs::write(folder.join(name), format!("[everywhere]\n{values}\n")).unwrap();
+        };
+        baseline("site.toml", "software_version = \"2.4.1\"");
+        baseline("vendor.toml", "model = \"q2\"");
+        baseline("trial.toml", "software_version = \"2.5.0\"");
+        let entry = |name: &str, file: &str| {
+            format!(
+                "[[policies]]\nname = \"{name}\"\nfunction = \"configuration\"\nplugin = \"builtin:configuration-drift\"\n\
+                 applies_to = {{ not = [{{ id = \"qm-2\" }}] }}\nconfig_files = {{ baseline = \"{file}\" }}\n"
+            )
+        };
+        let text = entry("site", "site.toml") + &entry("vendor", "vendor.toml") + &entry("trial", "trial.toml");
+        Settings::one("mq", &["qm-1", "qm-2"]).with(&text)
+    });
+    manager.expect_warnings();
+    let mut module = manager.connect("mq", "qm-1");
+    say(&mut module, "qm-1", json!([{"type": "inventory", "values": {"software_version": "2.3.0", "model": "q1"}}]));
+    let alarm = |of: &str| {
+        manager.api().await_alarm("configuration-drift", |alarm| {
+            alarm["alarmTypeQualifier"] == of && alarm["isCleared"] == false
+        })
+    };
+    assert_eq!(
+        (evidence(&alarm("model"), "intended"), &alarm("model")["raisedBy"]),
+        ("q2".into(), &json!("policy:vendor"))
+    );
+    // Both of the others mean the same alarm: they share it, and the first in the file raised it.
+    let version = alarm("software_version");
+    assert_eq!((evidence(&version, "intended"), &version["raisedBy"]), ("2.4.1".into(), &json!("policy:site")));
+    assert_eq!(manager.api().list("/api/v1/alarms").len(), 2);
+    // What is right for the one, which ends it, is wrong for the other, which comes later.
+    say(&mut module, "qm-1", json!([{"type": "inventory", "values": {"software_version": "2.4.1"}}]));
+    let version = manager.api().await_alarm("configuration-drift", |alarm| alarm["raisedBy"] == "policy:trial");
+    assert_eq!((evidence(&version, "reported"), evidence(&version, "intended")), ("2.4.1".into(), "2.5.0".into()));
+
+    let explained = manager.api().get("/api/v1/components/mq/qm-1/explanation").json();
+    let told: Vec<String> = explained["policies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| format!("{} {}: {}", rule["step"], rule["name"].as_str().unwrap(), rule["why"].as_str().unwrap()))
+        .collect();
+    let shared = "it matches, as does `site` of the same plugin: an alarm that both name alike is shared";
+    assert_eq!(told, ["1 site: it matches".into(), format!("2 vendor: {shared}"), format!("3 trial: {shared}")]);
+    let other = manager.api().get("/api/v1/components/mq/qm-2/explanation").json();
+    assert_eq!(other["policies"][0]["why"], "`not` leaves it out: id qm-2", "{other:#}");
+}

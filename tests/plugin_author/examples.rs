@@ -84,3 +84,40 @@ fn a_manager_gives_the_reports_of_a_vendor_to_the_vendors_handler() {
     let refused = alice.ask(&report("alice", keys));
     assert!(refused["response"].as_str().unwrap().starts_with("rejected: "), "{refused}");
 }
+
+#[test]
+fn the_standard_handler_checks_what_a_vendors_handler_has_no_opinion_of() {
+    let wasm = wasm("vendor-etsi015", "chain");
+    let handlers = format!(
+        "[[handlers]]\nname = \"mq-acme\"\nreference_point = \"mq\"\nmatch = {{ vendor = \"acme\" }}\nplugin = {wasm:?}\n\
+         then = \"mq-standard\"\n"
+    );
+    let settings = Settings::default().interface("mq", "").component("mq", "alice", "vendor = \"acme\"");
+    let mut manager = ManagerProcess::start(settings.with(&handlers));
+    manager.expect_warnings();
+    let mut alice = manager.connect("mq", "alice");
+    let mut answer = |second: serde_json::Value| {
+        let link = json!({ "type": "etsi-qkd-sdn-node:qkd_link", "qkdl_id": "l1", "qkdl_status": "etsi-qkdn-types:ACTIVE",
+            "common_performance": { "phys_perf": [{ "perf_type": "QBER", "value": "0.021" }] } });
+        alice.ask(&report("alice", json!([link, second])))["response"].as_str().unwrap().to_owned()
+    };
+    let performance = |value: f64| json!({ "type": "performance", "values": { "link_loss_db": value } });
+    assert_eq!(answer(performance(3.5)), "success");
+    let refused = "rejected: mq-standard: extension[1].values.link_loss_db: -3.5 is less than 0";
+    assert_eq!(answer(performance(-3.5)), refused, "the vendor's handler knows the vendor's objects alone");
+    let wrong = json!({ "type": "etsi-qkd-sdn-node:qkd_link", "qkdl_id": "l1", "skr": -5 });
+    assert_eq!(answer(wrong), "rejected: mq-acme: extension[1].skr: -5 is less than 0");
+    let alarm = json!({ "type": "alarm", "alarmTypeId": "x", "severity": "terrible" });
+    let refused = "rejected: mq-standard: extension[1].severity: \"terrible\" is not one of warning, minor, major, critical, \
+                   indeterminate";
+    assert_eq!(answer(alarm), refused);
+    let down = json!({ "type": "etsi-qkd-sdn-node:sdqkdn_link_down", "qkdl_id": "l1", "reason": "fibre cut" });
+    assert_eq!(answer(down), "success");
+    let raised = manager.api().await_alarm("link-down", |alarm| alarm["isCleared"] == false);
+    assert_eq!(raised["resource"], "l1", "the vendor's alarm went through the standard handler: {raised}");
+    drop(alice);
+    manager.stop();
+    let data = manager.data_dir();
+    let replayed = manager.command(&["storage", "replay", "--check", data.to_str().unwrap()]);
+    assert!(replayed.status.success(), "{}", said(&replayed));
+}

@@ -131,6 +131,7 @@ fn handler_config(config: Value) -> HandlerConfig {
         plugin: PluginSource::File(guests::wasm("guest-handler")),
         sha256: None,
         on_failure: OnFailure::Reject,
+        then: None,
         allow_key_names: Vec::new(),
         config,
     }

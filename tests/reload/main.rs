@@ -9,6 +9,7 @@
     reason = "a test fails by panicking, and may be long"
 )]
 
+mod chains;
 mod doors;
 mod load;
 mod plugins;

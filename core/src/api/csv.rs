@@ -34,7 +34,7 @@ macro_rules! tabular {
 
 tabular! {
     ComponentSummary: [
-        "component", "referencePoint", "id", "kind", "vendor", "model", "site", "tags", "configured", "connectionCount",
+        "component", "referencePoint", "id", "kind", "vendor", "model", "version", "site", "tags", "configured", "connectionCount",
         "lastReport", "reports", "worstAlarm", "raisedAlarms", "expectedIntervalMs", "silentSince",
         "likelySlips",
     ];
@@ -87,7 +87,7 @@ tabular! {
         "counters.reports", "counters.seconds", "counters.verdictsDropped", "lastFailure.time", "lastFailure.text",
     ];
     HandlerView: [
-        "name", "referencePoint", "onFailure", "plugin", "version", "sha256", "counters.calls", "counters.failures",
+        "name", "referencePoint", "onFailure", "then", "plugin", "version", "sha256", "counters.calls", "counters.failures",
         "counters.reports", "counters.seconds", "lastFailure.time", "lastFailure.text",
     ];
     PluginView: ["plugin", "role", "name", "version", "sha256", "usedBy", "summary", "signedBy", "signature"];

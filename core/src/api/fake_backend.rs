@@ -434,6 +434,7 @@ impl Backend for FakeBackend {
             version: "0.1.0".into(),
             sha256: "cd".repeat(32),
             on_failure: OnFailure::KeepRaw,
+            then: None,
             counters: PluginCounters::default(),
             last_failure: None,
         }]

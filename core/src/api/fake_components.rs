@@ -84,6 +84,7 @@ pub(super) fn explanation(component: &ComponentRef, is_known: bool) -> Explanati
         name: component.reference_point.to_string(),
         plugin: format!("builtin:{}", component.reference_point),
         applies: true,
+        step: Some(1),
         why: "the first that matches".into(),
     };
     ExplanationView {
@@ -93,6 +94,7 @@ pub(super) fn explanation(component: &ComponentRef, is_known: bool) -> Explanati
         configured: is_known,
         vendor: if is_known { "acme".into() } else { String::new() },
         model: String::new(),
+        version: String::new(),
         site: String::new(),
         tags: Vec::new(),
         handlers: vec![handler],

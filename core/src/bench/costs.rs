@@ -36,10 +36,29 @@ impl SixPolicies {
     /// As a `[[policies]]` table.
     #[must_use]
     pub fn table(&self) -> String {
-        let Self { name, function, config } = self;
+        self.entry(self.name, &format!("builtin:{}", self.name))
+    }
+
+    /// The same under another name and with another plugin.
+    #[must_use]
+    pub fn entry(&self, name: &str, plugin: &str) -> String {
+        let Self { function, config, .. } = self;
         format!(
-            "[[policies]]\nname = \"{name}\"\nfunction = \"{function}\"\nplugin = \"builtin:{name}\"\nconfig = {config}\n"
+            "[[policies]]\nname = \"{name}\"\nfunction = \"{function}\"\nplugin = \"{plugin}\"\nconfig = {config}\n"
         )
+    }
+
+    /// As tables call it.
+    #[must_use]
+    pub fn called(&self) -> String {
+        format!("policy `{}`", self.name)
+    }
+
+    /// Its name, and what it is configured with.
+    pub fn parts(&self) -> anyhow::Result<(&'static str, serde_json::Value)> {
+        let table: std::collections::BTreeMap<String, serde_json::Value> =
+            toml::from_str(&format!("config = {}", self.config))?;
+        Ok((self.name, table.into_values().next().unwrap_or_default()))
     }
 }
 

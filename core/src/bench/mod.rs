@@ -15,6 +15,7 @@ pub mod ingest;
 pub mod latency;
 pub mod lines;
 pub mod load;
+pub mod plugins;
 pub mod reload;
 pub mod server;
 pub mod site;

@@ -25,7 +25,7 @@ use super::{
 /// Between two reloads.
 const PAUSE: Duration = Duration::from_millis(100);
 /// A token of the role admin, and its SHA-256 (of FIPS 180-2).
-const TOKEN: (&str, &str) = ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+pub(super) const TOKEN: (&str, &str) = ("abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 
 /// What came of it.
 #[derive(Clone, Debug, Serialize)]
@@ -142,19 +142,24 @@ fn setup(options: &Options, more: usize, number: usize) -> Setup {
     }
 }
 
-/// Has the manager reload; how long it took, and for how long of that nobody was read, in milliseconds.
-fn reload(api: SocketAddr) -> anyhow::Result<(f64, f64)> {
+/// What a manager answers to a request of an administrator without a body to speak of.
+pub(super) fn post(api: SocketAddr, path: &str) -> anyhow::Result<serde_json::Value> {
     let mut stream = TcpStream::connect(api)?;
     write!(
         stream,
-        "POST /api/v1/configuration/reload HTTP/1.1\r\nHost: {api}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
+        "POST {path} HTTP/1.1\r\nHost: {api}\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\
          Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{{}}",
         TOKEN.0
     )?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    let told: serde_json::Value = serde_json::from_str(body).with_context(|| format!("no JSON: {answer}"))?;
+    serde_json::from_str(body).with_context(|| format!("no JSON: {answer}"))
+}
+
+/// Has the manager reload; how long it took, and for how long of that nobody was read, in milliseconds.
+fn reload(api: SocketAddr) -> anyhow::Result<(f64, f64)> {
+    let told = post(api, "/api/v1/configuration/reload")?;
     match (told["result"].as_str(), told["tookMs"].as_f64(), told["heldMs"].as_f64()) {
         (Some("applied"), Some(took), Some(held)) => Ok((took, held)),
         _ => bail!("not reloaded: {told}"),

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{CommandResult, Exit, Output};
-use crate::bench::{against, api, federation, floor, ingest, reload, site::Site};
+use crate::bench::{against, api, federation, floor, ingest, plugins, reload, site::Site};
 
 /// What to measure.
 #[derive(Debug, clap::Subcommand)]
@@ -17,6 +17,9 @@ pub enum Command {
     /// How long a reader of the HTTP API waits while thousands of components are known and report.
     #[command(after_help = "Example:\n  qkdnm bench api")]
     Api(ApiArgs),
+    /// Plugins: what a report costs in each, beside a native function and an empty one; memory, loading, a reload, a start with many.
+    #[command(after_help = "Example:\n  qkdnm bench plugins --also acme-mq.wasm")]
+    Plugins(PluginsArgs),
     /// A federation of managers: how long a change takes to be seen in all domains, and how a cut heals.
     #[command(after_help = "Example:\n  qkdnm bench federation")]
     Federation(FederationArgs),
@@ -114,6 +117,17 @@ pub struct FederationArgs {
     pub dir: Option<PathBuf>,
 }
 
+/// Arguments of `plugins`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct PluginsArgs {
+    /// A further plugin (.wasm), with a folder `recordings` beside it; may be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub also: Vec<PathBuf>,
+    /// Plugins of the measured starts.
+    #[arg(long, default_value_t = 50)]
+    pub plugins: usize,
+}
+
 /// Measures.
 pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
     match command {
@@ -157,6 +171,15 @@ pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
                 folder: args.dir.clone(),
                 against: args.against.as_deref().and_then(against::Peer::named),
             })?;
+            if output.is_data() {
+                output.document(&report)?;
+            } else {
+                report.table().lines().try_for_each(|line| output.line(line))?;
+            }
+        }
+        Command::Plugins(args) => {
+            let also = args.also.iter().map(|file| super::plugin_author::recorded(file)).collect::<Result<_, _>>()?;
+            let report = plugins::run(&plugins::Options { also, plugins: args.plugins })?;
             if output.is_data() {
                 output.document(&report)?;
             } else {

@@ -173,17 +173,43 @@ fn explain(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -
         ("in the configuration", if explained.configured { "yes" } else { "no" }.to_owned()),
         ("vendor", explained.vendor),
         ("model", explained.model),
+        ("version", explained.version),
         ("site", explained.site),
         ("tags", explained.tags.join(", ")),
         ("collected by", explained.collector.unwrap_or_default()),
     ])?;
-    let row = |rule: RuleView| [if rule.applies { "yes" } else { "no" }.to_owned(), rule.name, rule.plugin, rule.why];
+    // One handler alone takes the reports; where there are several, as with policies, their order counts.
+    let is_chain = explained.handlers.iter().filter(|rule| rule.applies).count() > 1;
+    let row = |ordered: bool| {
+        move |rule: RuleView| {
+            let applies = match (rule.applies, rule.step.filter(|_| ordered)) {
+                (false, _) => "no".to_owned(),
+                (true, None) => "yes".to_owned(),
+                (true, Some(step)) => ordinal(step),
+            };
+            [applies, rule.name, rule.plugin, rule.why]
+        }
+    };
     output.line("")?;
-    output
-        .table(["TAKES ITS REPORTS", "HANDLER", "PLUGIN", "WHY"], explained.handlers.into_iter().map(row).collect())?;
+    output.table(
+        ["TAKES ITS REPORTS", "HANDLER", "PLUGIN", "WHY"],
+        explained.handlers.into_iter().map(row(is_chain)).collect(),
+    )?;
     output.line("")?;
-    output.table(["SEES IT", "POLICY", "PLUGIN", "WHY"], explained.policies.into_iter().map(row).collect())?;
+    output.table(["SEES IT", "POLICY", "PLUGIN", "WHY"], explained.policies.into_iter().map(row(true)).collect())?;
     Ok(Exit::Success)
+}
+
+/// `1st`, `2nd`, `3rd`, `4th`.
+fn ordinal(number: usize) -> String {
+    let ending = match (number % 10, number % 100) {
+        (_, 11..=13) => "th",
+        (1, _) => "st",
+        (2, _) => "nd",
+        (3, _) => "rd",
+        _ => "th",
+    };
+    format!("{number}{ending}")
 }
 
 fn show(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -> CommandResult {
@@ -218,6 +244,7 @@ fn show(component: &ComponentRef, client: &Client, output: &mut Output<'_>) -> C
         ("Component", format!("{} ({})", summary.component, summary.kind)),
         ("Vendor", summary.vendor),
         ("Model", summary.model),
+        ("Version", summary.version),
         ("Site", summary.site),
         ("Tags", summary.tags.join(", ")),
         ("Handler", detail.handler),

@@ -193,8 +193,18 @@ pub(super) fn run_handler(command: &HandlerCommand, api: &ApiArgs, output: &mut 
     if let HandlerCommand::Show { name } = command {
         return show(&format!("/api/v1/handlers/{}", percent_encoded(name)), api, output);
     }
-    let headings =
-        ["HANDLER", "REFERENCE POINT", "ON FAILURE", "PLUGIN", "VERSION", "SHA-256", "CALLS", "FAILED", "MEAN TIME"];
+    let headings = [
+        "HANDLER",
+        "REFERENCE POINT",
+        "ON FAILURE",
+        "THEN",
+        "PLUGIN",
+        "VERSION",
+        "SHA-256",
+        "CALLS",
+        "FAILED",
+        "MEAN TIME",
+    ];
     list(["handler", "handlers"], api, output, headings, |handler: HandlerView| {
         let [calls, failures, mean] = counters(&handler.counters);
         let on_failure = match handler.on_failure {
@@ -203,7 +213,8 @@ pub(super) fn run_handler(command: &HandlerCommand, api: &ApiArgs, output: &mut 
             OnFailure::Fallback => "fallback",
         };
         let (point, digest) = (handler.reference_point.to_string(), short(&handler.sha256));
-        [handler.name, point, on_failure.into(), handler.plugin, handler.version, digest, calls, failures, mean]
+        let then = handler.then.unwrap_or_else(|| "-".to_owned());
+        [handler.name, point, on_failure.into(), then, handler.plugin, handler.version, digest, calls, failures, mean]
     })
 }
 

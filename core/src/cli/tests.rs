@@ -238,8 +238,8 @@ qber    performance  shadow  builtin:threshold  0.1.0    abababababab  3      0 
         &manager,
         "handler list",
         "\
-HANDLER  REFERENCE POINT  ON FAILURE  PLUGIN      VERSION  SHA-256       CALLS  FAILED  MEAN TIME
-mk       mk               keep-raw    builtin:mk  0.1.0    cdcdcdcdcdcd  0      0       -
+HANDLER  REFERENCE POINT  ON FAILURE  THEN  PLUGIN      VERSION  SHA-256       CALLS  FAILED  MEAN TIME
+mk       mk               keep-raw    -     builtin:mk  0.1.0    cdcdcdcdcdcd  0      0       -
 1 handler
 ",
     );

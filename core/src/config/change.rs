@@ -164,11 +164,11 @@ macro_rules! differing {
 }
 
 fn component_keys(was: &ComponentConfig, is: &ComponentConfig) -> Vec<&'static str> {
-    differing!(was, is, identity, vendor, model, site, tags, expected_interval, dial, sees)
+    differing!(was, is, identity, vendor, model, version, site, tags, expected_interval, dial, sees)
 }
 
 fn handler_keys(was: &HandlerConfig, is: &HandlerConfig) -> Vec<&'static str> {
-    let mut keys = differing!(was, is, reference_point, plugin, sha256, on_failure, allow_key_names, config);
+    let mut keys = differing!(was, is, reference_point, plugin, sha256, on_failure, then, allow_key_names, config);
     keys.extend((was.matches != is.matches).then_some("match"));
     keys
 }

@@ -252,6 +252,7 @@ impl Shown<'_> {
             "plugin": self.source(&one.plugin),
             "sha256": one.sha256,
             "on_failure": one.on_failure,
+            "then": one.then,
             "allow_key_names": one.allow_key_names,
             "config": one.config,
         })
@@ -341,6 +342,7 @@ fn component(one: &ComponentConfig) -> Value {
         "identity": identity,
         "vendor": one.vendor,
         "model": one.model,
+        "version": one.version,
         "site": one.site,
         "tags": one.tags,
         "expected_interval": time(one.expected_interval),
@@ -358,14 +360,26 @@ fn sees(rule: &SeesRule) -> Value {
     })
 }
 
+/// Tables one of which has to match, or none of which may; an empty one stays, since it matches everything.
+fn parts(rules: &[ComponentMatch]) -> Value {
+    let one = |rule| match matching(rule) {
+        Value::Null => json!({}),
+        value => value,
+    };
+    if rules.is_empty() { Value::Null } else { rules.iter().map(one).collect() }
+}
+
 fn matching(rule: &ComponentMatch) -> Value {
     let value = json!({
         "reference_point": restricting(&rule.reference_points),
         "id": restricting(&rule.id),
         "vendor": restricting(&rule.vendor),
         "model": restricting(&rule.model),
+        "version": restricting(&rule.version),
         "site": restricting(&rule.site),
         "tags": restricting(&rule.tags),
+        "any": parts(&rule.any),
+        "not": parts(&rule.not),
     });
     nothing_is_null(value)
 }

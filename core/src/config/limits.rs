@@ -257,6 +257,8 @@ pub const API_DRAIN: Duration = Duration::from_secs(5);
 pub const REQUEST_QUERY_ITEMS: usize = 64;
 /// Size of a journal segment file, allocated ahead.
 pub const JOURNAL_SEGMENT_BYTES: u64 = 64 << 20;
+/// Handlers that reports of one component go through one after the other (`handlers.then`).
+pub const HANDLER_CHAIN: usize = 4;
 /// Failed calls in a row after which a plugin is left alone for a while: its reports are treated as `on_failure` says
 /// without calling it, so that a plugin that uses up its CPU time in every call does not hold up its shard.
 pub const PLUGIN_FAILURES_IN_A_ROW: u32 = 5;

@@ -30,6 +30,7 @@ pub mod raw_collector;
 pub mod raw_exchange;
 pub mod raw_exporter;
 pub mod raw_federation;
+pub mod raw_match;
 pub mod raw_subscription;
 pub mod raw_transport;
 pub mod reader;
@@ -209,6 +210,9 @@ pub struct ComponentConfig {
     pub vendor: String,
     /// As vendor.
     pub model: String,
+    /// As vendor: what it runs.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
     /// As vendor.
     pub site: String,
     /// As vendor.
@@ -283,6 +287,9 @@ pub struct HandlerConfig {
     pub sha256: Option<String>,
     /// When it fails.
     pub on_failure: OnFailure,
+    /// The handler that what it accepts goes through next; of the same reference point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<String>,
     /// Paths exempt from the key-material filter.
     pub allow_key_names: Vec<String>,
     /// Its own configuration.
@@ -301,9 +308,18 @@ pub struct ComponentMatch {
     /// Globs.
     pub model: Vec<String>,
     /// Globs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub version: Vec<String>,
+    /// Globs.
     pub site: Vec<String>,
     /// Globs; one tag that matches is enough.
     pub tags: Vec<String>,
+    /// Of these, if there are any, at least one has to match as well. They have no `any` and `not` themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub any: Vec<Self>,
+    /// None of these may match. They have no `any` and `not` themselves.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not: Vec<Self>,
 }
 
 /// `policies.function`

@@ -6,6 +6,7 @@ use std::{net::SocketAddr, time::Duration};
 use super::{
     Durability, Enrolment, FcapsFunction, OnFailure, PolicyMode, ReadWithoutToken, Role, limits,
     problem::Problem,
+    raw_match::{self, RawMatch},
     raw_transport::{self, RawInterface, RawTls},
     reader::{Found, TableReader},
     source::{Place, Spot},
@@ -60,8 +61,19 @@ pub mod keys {
         "allow_tls12",
     ];
     /// `[[components]]`
-    pub const COMPONENT: &[&str] =
-        &["id", "reference_point", "identity", "vendor", "model", "site", "tags", "expected_interval", "dial", "sees"];
+    pub const COMPONENT: &[&str] = &[
+        "id",
+        "reference_point",
+        "identity",
+        "vendor",
+        "model",
+        "version",
+        "site",
+        "tags",
+        "expected_interval",
+        "dial",
+        "sees",
+    ];
     /// `components.sees`
     pub const SEES: &[&str] = &["components", "resources", "types", "names"];
     /// `components.identity`
@@ -74,17 +86,23 @@ pub mod keys {
         "plugin",
         "sha256",
         "on_failure",
+        "then",
         "allow_key_names",
         "config",
         "config_files",
     ];
     /// `handlers.match`
-    pub const MATCH: &[&str] = &["id", "vendor", "model", "site", "tags"];
+    pub const MATCH: &[&str] = &["id", "vendor", "model", "version", "site", "tags", "any", "not"];
+    /// `handlers.match.any` and `handlers.match.not`
+    pub const MATCH_PART: &[&str] = &["id", "vendor", "model", "version", "site", "tags"];
     /// `[[policies]]`
     pub const POLICY: &[&str] =
         &["name", "function", "plugin", "sha256", "applies_to", "mode", "config", "config_files"];
     /// `policies.applies_to`
-    pub const APPLIES_TO: &[&str] = &["reference_point", "id", "vendor", "model", "site", "tags"];
+    pub const APPLIES_TO: &[&str] =
+        &["reference_point", "id", "vendor", "model", "version", "site", "tags", "any", "not"];
+    /// `applies_to.any` and `applies_to.not`
+    pub const APPLIES_TO_PART: &[&str] = &["reference_point", "id", "vendor", "model", "version", "site", "tags"];
     /// `[[subscriptions]]`
     pub const SUBSCRIPTION: &[&str] = &[
         "name",
@@ -180,6 +198,7 @@ pub struct RawComponent {
     pub(super) identity: Option<RawIdentity>,
     pub(super) vendor: Option<Spot<String>>,
     pub(super) model: Option<Spot<String>>,
+    pub(super) version: Option<Spot<String>>,
     pub(super) site: Option<Spot<String>>,
     pub(super) tags: Option<Spot<Vec<Spot<String>>>>,
     pub(super) expected_interval: Option<Spot<Duration>>,
@@ -206,17 +225,6 @@ pub struct RawIdentity {
     pub(super) subject: Option<Spot<String>>,
 }
 
-/// `handlers.match` and `policies.applies_to`
-#[derive(Debug, Default)]
-pub struct RawMatch {
-    pub(super) reference_points: Vec<Spot<ReferencePoint>>,
-    pub(super) id: Vec<Spot<String>>,
-    pub(super) vendor: Vec<Spot<String>>,
-    pub(super) model: Vec<Spot<String>>,
-    pub(super) site: Vec<Spot<String>>,
-    pub(super) tags: Vec<Spot<String>>,
-}
-
 /// `[[handlers]]`
 #[derive(Debug)]
 pub struct RawHandler {
@@ -227,6 +235,7 @@ pub struct RawHandler {
     pub(super) plugin: Option<Spot<String>>,
     pub(super) sha256: Option<Spot<String>>,
     pub(super) on_failure: Option<Spot<OnFailure>>,
+    pub(super) then: Option<Spot<String>>,
     pub(super) allow_key_names: Option<Spot<Vec<Spot<String>>>>,
     pub(super) config: Option<Node>,
     pub(super) config_files: Option<Node>,
@@ -378,6 +387,7 @@ fn component(table: &TableReader<'_>) -> RawComponent {
         }),
         vendor: table.text("vendor"),
         model: table.text("model"),
+        version: table.text("version"),
         site: table.text("site"),
         tags: table.texts("tags"),
         expected_interval: table.duration("expected_interval", second / 10..=YEAR),
@@ -406,26 +416,6 @@ fn required_point(table: &TableReader<'_>, name: &str) -> Option<Spot<ReferenceP
     table.word("reference_point", &POINTS)
 }
 
-pub(super) fn component_match(table: Option<TableReader<'_>>, found: &Found) -> RawMatch {
-    let Some(table) = table else { return RawMatch::default() };
-    let globs = |key: &str| table.texts(key).map(|list| list.value).unwrap_or_default();
-    let points = globs("reference_point").into_iter().filter_map(|text| match text.value.parse::<ReferencePoint>() {
-        Ok(point) => Some(Spot::new(point, text.place)),
-        Err(error) => {
-            found.add(Problem::error(text.place, error.to_string()));
-            None
-        }
-    });
-    RawMatch {
-        reference_points: points.collect(),
-        id: globs("id"),
-        vendor: globs("vendor"),
-        model: globs("model"),
-        site: globs("site"),
-        tags: globs("tags"),
-    }
-}
-
 pub(super) fn plugin_config(table: &TableReader<'_>, found: &Found) -> Option<Node> {
     let Entry { node, .. } = table.entry("config")?;
     if matches!(node.value, Value::Table(_)) {
@@ -444,10 +434,11 @@ fn handler(table: &TableReader<'_>, found: &Found) -> RawHandler {
         place: table.place,
         name: table.required_text("name", name, "name = \"mq-acme\""),
         reference_point: required_point(table, name),
-        matches: component_match(table.table("match", "match", keys::MATCH), found),
+        matches: raw_match::of(table.table("match", "match", keys::MATCH), keys::MATCH_PART, found),
         plugin: table.required_text("plugin", name, "plugin = \"plugins/acme_mq.wasm\""),
         sha256: table.text("sha256"),
         on_failure: table.word("on_failure", &on_failure),
+        then: table.text("then"),
         allow_key_names: table.texts("allow_key_names"),
         config: plugin_config(table, found),
         config_files: table.entry("config_files").map(|entry| entry.node.clone()),
@@ -473,7 +464,11 @@ fn policy(table: &TableReader<'_>, found: &Found) -> RawPolicy {
         function: table.word("function", &functions),
         plugin: table.required_text("plugin", name, "plugin = \"builtin:threshold\""),
         sha256: table.text("sha256"),
-        applies_to: component_match(table.table("applies_to", "applies_to", keys::APPLIES_TO), found),
+        applies_to: raw_match::of(
+            table.table("applies_to", "applies_to", keys::APPLIES_TO),
+            keys::APPLIES_TO_PART,
+            found,
+        ),
         mode: table.word("mode", &modes),
         config: plugin_config(table, found),
         config_files: table.entry("config_files").map(|entry| entry.node.clone()),

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    raw::{RawMatch, component_match, keys},
+    raw::keys,
+    raw_match::{self, RawMatch},
     reader::{Found, TableReader},
     source::{Place, Spot},
     subscription::{Direction, NotificationMethod},
@@ -66,7 +67,11 @@ pub(super) fn subscription(table: &TableReader<'_>, found: &Found) -> RawSubscri
     }
     RawSubscription {
         name: table.required_text("name", name, "name = \"key-stores\""),
-        applies_to: component_match(table.table("applies_to", "applies_to", keys::APPLIES_TO), found),
+        applies_to: raw_match::of(
+            table.table("applies_to", "applies_to", keys::APPLIES_TO),
+            keys::APPLIES_TO_PART,
+            found,
+        ),
         events: table.tables_as("events", "[[subscriptions.events]]", keys::EVENT).iter().map(event).collect(),
         method: table.word("method", &methods),
         period: table.duration("period", SHORTEST..=DAY),

@@ -26,6 +26,8 @@ pub struct ComponentCard {
     pub vendor: String,
     /// Model, or empty.
     pub model: String,
+    /// Version, or empty.
+    pub version: String,
     /// Site, or empty.
     pub site: String,
     /// Tags.

@@ -69,6 +69,7 @@ impl Rules {
         if let Some(config) = listed {
             card.vendor.clone_from(&config.vendor);
             card.model.clone_from(&config.model);
+            card.version.clone_from(&config.version);
             card.site.clone_from(&config.site);
             card.tags.clone_from(&config.tags);
             card.expected_interval = config.expected_interval;

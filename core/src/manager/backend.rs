@@ -105,6 +105,7 @@ impl ManagerBackend {
         let mut summary = ComponentSummary::new(entry.component.clone());
         summary.vendor.clone_from(&card.vendor);
         summary.model.clone_from(&card.model);
+        summary.version.clone_from(&card.version);
         summary.site.clone_from(&card.site);
         summary.tags.clone_from(&card.tags);
         summary.configured = card.listed;

@@ -78,6 +78,7 @@ pub(super) fn handlers(plugins: &Plugins, metrics: &Metrics) -> Vec<HandlerView>
         version: loaded.description().version.clone(),
         sha256: loaded.digest().to_owned(),
         on_failure: active.config.on_failure,
+        then: active.config.then.clone(),
         counters: counters(metrics, &active.config.name),
         last_failure: last_failure(metrics, &active.config.name),
     };

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::plugin_versions::Versions;
 use crate::{
     config::{ExchangeConfig, HandlerConfig, PluginKind, PolicyConfig, PolicyMode},
-    model::SymbolTable,
+    model::{ObjectKind, SymbolTable},
     plugin::{Identity, LoadedExchange, LoadedHandler, LoadedPolicy, PluginError, PluginHost},
     shard::{ActiveHandler, ActivePolicy, PluginSet},
 };
@@ -77,7 +77,9 @@ pub fn load(
         // The standard handlers are appended last, one for each reference point.
         let is_of_point = |handler: &HandlerConfig| handler.reference_point == config.reference_point;
         let fallback = handlers.iter().rposition(is_of_point).unwrap_or(index);
-        match handler(config, fallback, host, symbols, before) {
+        let follows = |then: &String| handlers.iter().position(|handler| handler.name == *then);
+        let next = Next { fallback, then: config.then.as_ref().and_then(follows) };
+        match handler(config, next, host, symbols, before) {
             Ok(loaded) => active_handlers.push(loaded),
             Err(error) => problems.push(NotLoaded { kind: PluginKind::Handler, name: config.name.clone(), error }),
         }
@@ -132,9 +134,16 @@ fn exchange(
     host.load_exchange(config)
 }
 
+/// Whom a handler's reports go to: where it fails, and where it accepts them.
+#[derive(Clone, Copy)]
+struct Next {
+    fallback: usize,
+    then: Option<usize>,
+}
+
 fn handler(
     config: &HandlerConfig,
-    fallback: usize,
+    Next { fallback, then }: Next,
     host: &PluginHost,
     symbols: &SymbolTable,
     before: Option<Before<'_>>,
@@ -149,12 +158,14 @@ fn handler(
         && (before.stays(&config.name)
             || before.is_in_force(&config.name, &host.identity(&config.name, &config.plugin)?, loaded.identity()))
     {
-        return Ok((ActiveHandler { config: config.clone(), fallback, ..active.clone() }, Arc::clone(loaded)));
+        return Ok((ActiveHandler { config: config.clone(), fallback, then, ..active.clone() }, Arc::clone(loaded)));
     }
     let loaded = host.load_handler(config, symbols)?;
     let active = ActiveHandler {
         symbol: symbols.intern(&config.name).0,
         fallback,
+        then,
+        reads_alarms: loaded.needs().objects.contains(&ObjectKind::Alarm),
         make: make_handler(&loaded),
         digest: loaded.digest().into(),
         config: config.clone(),

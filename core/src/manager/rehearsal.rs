@@ -90,7 +90,7 @@ fn with_exchanged(was: &Plugins, next: &Plugins, names: &[String]) -> PluginSet 
     for handler in set.handlers.iter_mut().filter(|one| names.contains(&one.config.name)) {
         let mut news = next.set.handlers.iter().zip(&next.handlers);
         if let Some(new) = news.find(|(new, _)| new.symbol == handler.symbol) {
-            *handler = ActiveHandler { fallback: handler.fallback, ..handler_apart(new) };
+            *handler = ActiveHandler { fallback: handler.fallback, then: handler.then, ..handler_apart(new) };
         }
     }
     for policy in set.policies.iter_mut().filter(|one| names.contains(&one.config.name)) {
@@ -108,8 +108,11 @@ pub(super) fn concerns<'a>(
     ground: &'a Ground,
     names: &'a [String],
 ) -> impl Fn(u32, u32) -> bool + use<'a> {
-    let handlers: Vec<u32> =
-        was.set.handlers.iter().filter(|one| names.contains(&one.config.name)).map(|one| one.symbol).collect();
+    // A record names the first handler of a chain.
+    let is_named = |at: &usize| was.set.handlers.get(*at).is_some_and(|one| names.contains(&one.config.name));
+    let leads_there =
+        |(first, one): (usize, &ActiveHandler)| was.set.chain(first).iter().any(is_named).then_some(one.symbol);
+    let handlers: Vec<u32> = was.set.handlers.iter().enumerate().filter_map(leads_there).collect();
     let policies: Vec<usize> = was
         .set
         .policies

@@ -195,6 +195,7 @@ pub(super) fn component(name: &str, identity: Option<IdentityRule>) -> Component
         component,
         vendor: String::new(),
         model: String::new(),
+        version: String::new(),
         site: String::new(),
         tags: Vec::new(),
         expected_interval: None,

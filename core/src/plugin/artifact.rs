@@ -85,9 +85,14 @@ impl Artifact {
     }
 }
 
+/// The bytes of a plugin inside the binary.
+#[must_use]
+pub fn builtin_bytes(name: &str) -> Option<&'static [u8]> {
+    BUILTIN_PLUGINS.iter().chain(YARDSTICKS).find(|(known, _)| *known == name).map(|(_, bytes)| *bytes)
+}
+
 fn builtin(plugin: &str, name: &str) -> Result<&'static [u8], PluginError> {
-    let found = BUILTIN_PLUGINS.iter().chain(YARDSTICKS).find(|(known, _)| *known == name);
-    found.map(|(_, bytes)| *bytes).ok_or_else(|| PluginError::UnknownBuiltin {
+    builtin_bytes(name).ok_or_else(|| PluginError::UnknownBuiltin {
         plugin: plugin.to_owned(),
         name: name.to_owned(),
         suggestion: vocabulary::did_you_mean(name, builtin_names()),

@@ -200,6 +200,7 @@ pub fn handler_config(name: &str, plugin: &PluginSource, point: ReferencePoint, 
         plugin: plugin.clone(),
         sha256: None,
         on_failure: OnFailure::Reject,
+        then: None,
         allow_key_names: Vec::new(),
         config: config.clone(),
     }

@@ -46,6 +46,7 @@ pub mod signature;
 mod vocabulary;
 mod wasm;
 
+pub use artifact::builtin_bytes;
 pub use collector::{CollectedReport, CollectorInstance, Fetched, Get, LoadedCollector, Step, Turn};
 pub use error::PluginError;
 pub use exchange::{Direction, ExchangeInstance, LoadedExchange, Narrowed, Passage, Passed};

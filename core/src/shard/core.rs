@@ -225,7 +225,7 @@ impl ShardCore {
         let mut worked = self.begin(Cause::Reports, now);
         let mut changes = AlarmChanges::default();
         worked.record.handler = self.handlers.symbol(handler);
-        let handling = self.handlers.handle(handler, &batch, now);
+        let handling = self.handlers.handle(handler, &batch, now, &self.around);
         let merged = self.merge_samples(&batch, &handling.samples, &mut worked);
         let view = merged.as_ref().unwrap_or(&batch);
         self.judge(&batch, &handling, now, &mut worked, &mut changes);
@@ -242,7 +242,12 @@ impl ShardCore {
         if samples.is_empty() {
             return None;
         }
-        let mut merged = ReportBatch { text: batch.text.clone(), times: batch.times.clone(), ..ReportBatch::default() };
+        let mut merged = ReportBatch {
+            text: batch.text.clone(),
+            objects: batch.objects.clone(),
+            times: batch.times.clone(),
+            ..ReportBatch::default()
+        };
         let mut rest = samples.iter().peekable();
         for (index, head) in batch.reports.iter().enumerate() {
             let range = batch.samples(index);

@@ -2,15 +2,17 @@
 //!
 //! A failed batch is tried again report by report, so that one report spoils nothing but itself. What fails alone is
 //! treated as `on_failure` says. A plugin that fails several times in a row is left alone for a while ([`Pause`]).
+//! Where a handler has one that follows it (`then`), reports that it accepts go through that one too; each fails for
+//! itself.
 
 use crate::{
     config::{
         OnFailure,
-        limits::{PLUGIN_FAILURES_IN_A_ROW, PLUGIN_PAUSE_MAX, PLUGIN_PAUSE_MIN},
+        limits::{HANDLER_CHAIN, PLUGIN_FAILURES_IN_A_ROW, PLUGIN_PAUSE_MAX, PLUGIN_PAUSE_MIN},
     },
     model::{ReportBatch, Timestamp},
     plugin::{ComponentAlarm, Handled, InterfaceHandler, NormalSample, PluginFailure},
-    shard::plugins::ActiveHandler,
+    shard::{chain::Steps, core::Surroundings, plugins::ActiveHandler},
 };
 
 /// What is to become of a report, before the rules of numbering had their say.
@@ -144,8 +146,62 @@ impl HandlerStage {
         self.0.get(handler).map_or(0, |slot| slot.active.symbol)
     }
 
-    /// Runs a batch through its handler.
-    pub fn handle(&mut self, handler: usize, batch: &ReportBatch, now: Timestamp) -> Handling {
+    /// Runs a batch through its handler, and through those that follow it.
+    pub fn handle(&mut self, handler: usize, batch: &ReportBatch, now: Timestamp, around: &Surroundings) -> Handling {
+        let mut handling = self.step(handler, batch, now, |index| batch.single(index));
+        if self.then(handler).is_some() {
+            self.chain(handler, batch, now, around, &mut handling);
+        }
+        handling
+    }
+
+    /// Position of the handler that follows.
+    fn then(&self, handler: usize) -> Option<usize> {
+        self.0.get(handler)?.active.then
+    }
+
+    fn reads_alarms(&self, handler: usize) -> bool {
+        self.0.get(handler).is_some_and(|slot| slot.active.reads_alarms)
+    }
+
+    /// The steps behind the first of a chain.
+    fn chain(
+        &mut self,
+        first: usize,
+        batch: &ReportBatch,
+        now: Timestamp,
+        around: &Surroundings,
+        handling: &mut Handling,
+    ) {
+        let mut steps = Steps::begin(self.name(first), self.reads_alarms(first), handling);
+        let mut handler = first;
+        // The configuration has no longer ones, and none that bites its tail.
+        for _ in 1..HANDLER_CHAIN {
+            let Some(next) = self.then(handler) else { break };
+            let (name, reads_alarms) = (self.name(next), self.reads_alarms(next));
+            for part in steps.parts(batch, handling, &name) {
+                let one = |position: usize| {
+                    let index = part.get(position).copied().unwrap_or(usize::MAX);
+                    steps.pass_on(batch.single(index), index, handling, reads_alarms, around)
+                };
+                let mut together = ReportBatch::default();
+                (0..part.len()).for_each(|position| together.append(&one(position)));
+                let answer = self.step(next, &together, now, one);
+                steps.join(&name, reads_alarms, &part, answer, handling);
+            }
+            steps.end(name, reads_alarms, handling);
+            handler = next;
+        }
+    }
+
+    /// What one handler says of a batch; `single` brings one of its reports alone.
+    fn step(
+        &mut self,
+        handler: usize,
+        batch: &ReportBatch,
+        now: Timestamp,
+        single: impl Fn(usize) -> ReportBatch,
+    ) -> Handling {
         let mut handling = Handling { fates: vec![Fate::Accept; batch.len()], ..Handling::default() };
         match self.call(handler, batch, now, &mut handling) {
             Ok(handled) => take(handled, 0, &mut handling),
@@ -155,7 +211,7 @@ impl HandlerStage {
                     handling.failed.push(FailedCall { plugin: self.name(handler), report: None, failure });
                 }
                 for index in 0..batch.len() {
-                    let one = batch.single(index);
+                    let one = single(index);
                     match self.call(handler, &one, now, &mut handling) {
                         Ok(handled) => take(handled, index, &mut handling),
                         Err(failure) => self.alone(handler, &one, index, failure, now, &mut handling),
@@ -240,6 +296,7 @@ mod tests {
     use crate::{
         config::{ComponentMatch, HandlerConfig, PluginSource},
         model::{ReferencePoint, ReportHead},
+        shard::chain_tests::around,
     };
     use std::sync::Arc;
 
@@ -273,12 +330,15 @@ mod tests {
                 plugin: PluginSource::Builtin("mk".into()),
                 sha256: None,
                 on_failure,
+                then: None,
                 allow_key_names: vec![],
                 config: serde_json::Value::Null,
             },
             symbol: 0,
             digest: "".into(),
             fallback: 1,
+            then: None,
+            reads_alarms: false,
             make: Arc::new(move || Ok(make())),
         };
         HandlerStage::new(&[active("picky", || Box::new(Picky)), active("mild", || Box::new(Mild))])
@@ -291,7 +351,7 @@ mod tests {
 
     #[test]
     fn a_failing_report_spoils_only_itself() {
-        let handling = stage(OnFailure::Reject).handle(0, &batch(&[0, 1, 2, 3]), Timestamp(0));
+        let handling = stage(OnFailure::Reject).handle(0, &batch(&[0, 1, 2, 3]), Timestamp(0), &around());
         assert_eq!(
             handling.fates,
             [Fate::Accept, Fate::Refuse("one".into()), Fate::Fail("handler picky failed (trap)".into()), Fate::Accept]
@@ -302,19 +362,19 @@ mod tests {
 
     #[test]
     fn on_failure_decides() {
-        assert_eq!(stage(OnFailure::KeepRaw).handle(0, &batch(&[2]), Timestamp(0)).fates, [Fate::KeepRaw]);
-        assert_eq!(stage(OnFailure::Fallback).handle(0, &batch(&[2]), Timestamp(0)).fates, [Fate::Accept]);
+        assert_eq!(stage(OnFailure::KeepRaw).handle(0, &batch(&[2]), Timestamp(0), &around()).fates, [Fate::KeepRaw]);
+        assert_eq!(stage(OnFailure::Fallback).handle(0, &batch(&[2]), Timestamp(0), &around()).fates, [Fate::Accept]);
     }
 
     #[test]
     fn a_plugin_that_keeps_failing_is_left_alone_and_tried_again() {
         let mut stage = stage(OnFailure::Reject);
         for _ in 0..PLUGIN_FAILURES_IN_A_ROW {
-            stage.handle(0, &batch(&[2]), Timestamp(1_000));
+            stage.handle(0, &batch(&[2]), Timestamp(1_000), &around());
         }
-        let paused = stage.handle(0, &batch(&[0]), Timestamp(1_001));
+        let paused = stage.handle(0, &batch(&[0]), Timestamp(1_001), &around());
         assert_eq!(paused.fates, [Fate::Fail("handler picky failed (paused)".into())]);
-        let again = stage.handle(0, &batch(&[0]), Timestamp(2_000));
+        let again = stage.handle(0, &batch(&[0]), Timestamp(2_000), &around());
         assert_eq!(again.fates, [Fate::Accept]);
         assert_eq!(again.recovered, ["picky"]);
     }

@@ -8,6 +8,9 @@
 
 pub mod alarms;
 mod changed;
+mod chain;
+#[cfg(test)]
+mod chain_tests;
 pub mod commit;
 pub mod core;
 pub mod handling;

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    config::{HandlerConfig, OnFailure, PolicyConfig, PolicyMode},
+    config::{HandlerConfig, OnFailure, PolicyConfig, PolicyMode, limits::HANDLER_CHAIN},
     dispatch::Rules,
     model::{ReferencePoint, Symbol, Timestamp},
     plugin::{FcapsPolicy, InterfaceHandler, PluginFailure, PolicyNeeds},
@@ -20,6 +20,10 @@ pub struct ActiveHandler {
     pub symbol: u32,
     /// Position of the standard handler of its reference point, for `on_failure = "fallback"`.
     pub fallback: usize,
+    /// Position of the handler that what it accepts goes through next.
+    pub then: Option<usize>,
+    /// Whether it asked for `alarm` objects.
+    pub reads_alarms: bool,
     /// SHA-256 of its plugin.
     pub digest: Arc<str>,
     /// Makes an instance.
@@ -102,6 +106,22 @@ pub struct PluginSet {
     pub handlers: Vec<ActiveHandler>,
     /// Policies in the order of the configuration.
     pub policies: Vec<ActivePolicy>,
+}
+
+impl PluginSet {
+    /// Positions of the handlers that reports go through whose first one stands at `first`.
+    #[must_use]
+    pub fn chain(&self, first: usize) -> Vec<usize> {
+        let mut chain = Vec::new();
+        let mut next = Some(first);
+        while let Some(position) = next.filter(|_| chain.len() < HANDLER_CHAIN)
+            && let Some(handler) = self.handlers.get(position)
+        {
+            chain.push(position);
+            next = handler.then;
+        }
+        chain
+    }
 }
 
 /// A configuration as a shard works by it. A reload puts another in its place, between two batches.

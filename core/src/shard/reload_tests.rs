@@ -135,6 +135,7 @@ fn config(plan: &Plan, generation: u64, symbols: &SymbolTable) -> Arc<ShardConfi
         identity: IdentityRule::San(String::new()),
         vendor: String::new(),
         model: String::new(),
+        version: String::new(),
         site: String::new(),
         tags: Vec::new(),
         expected_interval: None,
@@ -151,12 +152,15 @@ fn config(plan: &Plan, generation: u64, symbols: &SymbolTable) -> Arc<ShardConfi
             plugin: PluginSource::Builtin("mk".into()),
             sha256: None,
             on_failure: OnFailure::Reject,
+            then: None,
             allow_key_names: vec![],
             config: serde_json::Value::Null,
         },
         symbol: symbols.intern("mk").0,
         digest: "".into(),
         fallback: 0,
+        then: None,
+        reads_alarms: false,
         make: Arc::new(|| Ok(Box::new(Mild))),
     };
     let policies = ["p", "q"].into_iter().zip(plan.policies);

@@ -4,6 +4,7 @@
 //! what it does before it does it, and ends with an exit code that a script can rely on: 0 good, 1 something failed, 2
 //! the command line is wrong.
 
+mod bench_plugins;
 mod ci;
 mod dashboard;
 mod programs;
@@ -21,7 +22,8 @@ The project's own commands.
   cargo xtask demo [ARGS...]   builds the manager and runs `qkdnm demo`: a network that reports, and what becomes of it
   cargo xtask test [ARGS...]   builds and runs every test; ARGS go to the test runner, such as a part of a test's name
   cargo xtask ci               what has to be clean: format, lints, documentation, licences, house rules
-  cargo xtask bench [ARGS...]  builds with full optimisation and runs `qkdnm bench`
+  cargo xtask bench [ARGS...]  builds with full optimisation and runs `qkdnm bench`; `bench plugins` builds plugins in all
+                               languages that this machine has the tools for, and measures them too
   cargo xtask catalogue        writes wit/CATALOGUE.md and wit/catalogue.json from wit/catalogue.toml
   cargo xtask openapi          writes core/openapi.json, the description of the HTTP API, from the code
   cargo xtask dashboard        builds the dashboard from core/ui and tests it; needs Node.js, and Chromium for a part

@@ -1,6 +1,9 @@
 //! Commands that build the manager as operators get it, without fault points, and run it.
 
-use crate::workspace::{cargo, ensure_guest_target};
+use crate::{
+    bench_plugins,
+    workspace::{cargo, ensure_guest_target},
+};
 
 /// `qkdnm demo`.
 pub(crate) fn demo(arguments: &[String]) -> Result<bool, String> {
@@ -15,6 +18,9 @@ pub(crate) fn bench(arguments: &[String]) -> Result<bool, String> {
     ensure_guest_target()?;
     println!("==> building the manager with full optimisation (several minutes the first time)");
     run(&["build", "--release", "--package", "qkdn-manager", "--bin", "qkdnm"], &[])?;
+    if arguments.first().is_some_and(|what| what == "plugins") {
+        return bench_plugins::bench(arguments);
+    }
     run(&["run", "--quiet", "--release", "--package", "qkdn-manager", "--bin", "qkdnm", "--", "bench"], arguments)
 }
 

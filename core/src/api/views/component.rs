@@ -31,6 +31,9 @@ pub struct ComponentSummary {
     /// As configured; empty if not.
     pub model: String,
     /// As configured; empty if not.
+    #[serde(default)]
+    pub version: String,
+    /// As configured; empty if not.
     pub site: String,
     /// As configured.
     pub tags: Vec<String>,
@@ -95,6 +98,7 @@ impl ComponentSummary {
             component,
             vendor: String::new(),
             model: String::new(),
+            version: String::new(),
             site: String::new(),
             tags: Vec::new(),
             configured: false,

@@ -25,6 +25,9 @@ pub struct HandlerView {
     pub sha256: String,
     /// What becomes of a report that it fails on.
     pub on_failure: OnFailure,
+    /// The handler that what it accepts goes through next.
+    #[serde(default)]
+    pub then: Option<String>,
     /// What it did since the start.
     pub counters: PluginCounters,
     /// Its last failed call since the start.
@@ -79,16 +82,29 @@ pub struct ComponentMatchView {
     pub vendor: Vec<String>,
     /// Models.
     pub model: Vec<String>,
+    /// Versions.
+    #[serde(default)]
+    pub version: Vec<String>,
     /// Sites.
     pub site: Vec<String>,
     /// Tags; one that matches is enough.
     pub tags: Vec<String>,
+    /// At least one of these matches as well, if there are any.
+    #[serde(default)]
+    #[schema(no_recursion)]
+    pub any: Vec<Self>,
+    /// None of these matches.
+    #[serde(default)]
+    #[schema(no_recursion)]
+    pub not: Vec<Self>,
 }
 
 impl From<&ComponentMatch> for ComponentMatchView {
     fn from(matches: &ComponentMatch) -> Self {
-        let ComponentMatch { reference_points, id, vendor, model, site, tags } = matches.clone();
-        Self { reference_points, id, vendor, model, site, tags }
+        let ComponentMatch { reference_points, id, vendor, model, version, site, tags, any, not } = matches.clone();
+        let parts = |list: &[ComponentMatch]| list.iter().map(Self::from).collect();
+        let (any, not) = (parts(&any), parts(&not));
+        Self { reference_points, id, vendor, model, version, site, tags, any, not }
     }
 }
 
@@ -173,15 +189,18 @@ pub struct ExplanationView {
     /// As configured; empty if not.
     pub model: String,
     /// As configured; empty if not.
+    #[serde(default)]
+    pub version: String,
+    /// As configured; empty if not.
     pub site: String,
     /// As configured.
     pub tags: Vec<String>,
     /// The collector that asks for it, if it does not report by itself.
     #[serde(default)]
     pub collector: Option<String>,
-    /// The handlers of its reference point in their order; one applies: it takes the reports.
+    /// The handlers of its reference point in their order; those that apply take the reports, one after the other by `step`.
     pub handlers: Vec<RuleView>,
-    /// The policies in their order; those that apply see what the component reports.
+    /// The policies in their order; those that apply see what the component reports, one after the other.
     pub policies: Vec<RuleView>,
 }
 
@@ -195,6 +214,9 @@ pub struct RuleView {
     pub plugin: String,
     /// Whether it applies.
     pub applies: bool,
+    /// Its place, from 1, among those that apply.
+    #[serde(default)]
+    pub step: Option<usize>,
     /// Why, or why not, for a person.
     pub why: String,
 }

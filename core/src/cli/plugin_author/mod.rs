@@ -8,11 +8,14 @@ mod build;
 pub(super) mod difference;
 mod inspect;
 mod new;
+mod recorded;
 mod test;
 
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+
+pub(super) use recorded::recorded;
 
 use super::{CommandError, CommandResult, Output};
 use crate::config::PluginSource;

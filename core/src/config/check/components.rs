@@ -56,6 +56,7 @@ impl Checker<'_> {
             identity,
             vendor: text(&raw.vendor),
             model: text(&raw.model),
+            version: text(&raw.version),
             site: text(&raw.site),
             tags: raw.tags.iter().flat_map(|list| &list.value).map(|tag| tag.value.clone()).collect(),
             expected_interval: raw.expected_interval.as_ref().map(|spot| spot.value),

@@ -22,6 +22,7 @@ impl Checker<'_> {
                 table: raw.place,
                 plugin: raw.plugin.as_ref().map_or(raw.place, |spot| spot.place),
                 sha256: raw.sha256.map(|spot| spot.place),
+                then: None,
                 config: node,
             };
             let policy = ExchangeConfig { path: raw.path, plugin, sha256, config };

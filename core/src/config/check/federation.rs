@@ -200,6 +200,7 @@ pub(super) fn listed_by_being_peers(peers: &[PeerConfig], components: &mut Vec<C
                 identity: IdentityRule::San(component.urn()),
                 vendor: String::new(),
                 model: String::new(),
+                version: String::new(),
                 site: String::new(),
                 tags: Vec::new(),
                 expected_interval: None,

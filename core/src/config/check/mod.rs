@@ -5,6 +5,7 @@
 //! at, not read: what is in them is judged by the part that uses them. Only `config_files`, and files of exchange policies,
 //! become part of the whole.
 
+mod chains;
 mod collectors;
 mod components;
 mod config_files;
@@ -34,6 +35,7 @@ use crate::{
     telemetry::logs,
 };
 
+use plugins::EntryPlaces;
 pub use plugins::PluginPlaces;
 
 /// What the checks share.

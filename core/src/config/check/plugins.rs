@@ -8,7 +8,8 @@ use crate::{
     config::{
         ComponentMatch, HandlerConfig, OnFailure, PluginSource, PolicyConfig, PolicyMode,
         problem::Problem,
-        raw::{RawHandler, RawMatch, RawPolicy},
+        raw::{RawHandler, RawPolicy},
+        raw_match::RawMatch,
         source::{Place, Spot},
         tree::{Node, to_json},
     },
@@ -37,6 +38,8 @@ pub struct EntryPlaces {
     pub plugin: Place,
     /// Its `sha256`.
     pub sha256: Option<Place>,
+    /// Its `then`, of a handler.
+    pub then: Option<Place>,
     /// Its `config`, whole.
     pub config: Option<Node>,
 }
@@ -45,6 +48,8 @@ impl Checker<'_> {
     /// The handlers in order, and the standard ones behind them.
     pub(super) fn handlers(&self, raw: Vec<RawHandler>) -> (Vec<HandlerConfig>, HashMap<String, EntryPlaces>) {
         self.unique("handler", raw.iter().filter_map(|handler| handler.name.clone()));
+        let written: Vec<String> =
+            raw.iter().filter_map(|handler| Some(handler.name.as_ref()?.value.clone())).collect();
         let mut places = HashMap::new();
         let mut handlers: Vec<HandlerConfig> = Vec::new();
         for raw in raw {
@@ -54,6 +59,7 @@ impl Checker<'_> {
             }
         }
         handlers.extend(ReferencePoint::ALL.into_iter().map(standard_handler));
+        self.chains(&handlers, &places, &written);
         (handlers, places)
     }
 
@@ -77,6 +83,7 @@ impl Checker<'_> {
             table: raw.place,
             plugin: raw.plugin.as_ref().map_or(raw.place, |spot| spot.place),
             sha256: raw.sha256.map(|spot| spot.place),
+            then: raw.then.as_ref().map(|spot| spot.place),
             config: config_node,
         };
         let handler = HandlerConfig {
@@ -86,6 +93,7 @@ impl Checker<'_> {
             plugin: source?,
             sha256,
             on_failure: raw.on_failure.map_or(OnFailure::Reject, |spot| spot.value),
+            then: raw.then.as_ref().map(|spot| spot.value.clone()),
             allow_key_names: allow_key_names.into_iter().map(|path| path.value).collect(),
             config,
         };
@@ -116,6 +124,7 @@ impl Checker<'_> {
             table: raw.place,
             plugin: raw.plugin.as_ref().map_or(raw.place, |spot| spot.place),
             sha256: raw.sha256.map(|spot| spot.place),
+            then: None,
             config: config_node,
         };
         let policy = PolicyConfig {
@@ -198,9 +207,25 @@ impl Checker<'_> {
             id: globs(&raw.id),
             vendor: globs(&raw.vendor),
             model: globs(&raw.model),
+            version: globs(&raw.version),
             site: globs(&raw.site),
             tags: globs(&raw.tags),
+            any: self.match_parts("any", &raw.any),
+            not: self.match_parts("not", &raw.not),
         }
+    }
+
+    fn match_parts(&self, key: &str, parts: &[RawMatch]) -> Vec<ComponentMatch> {
+        let part = |raw: &RawMatch| {
+            let part = self.matches(raw);
+            if part == ComponentMatch::default() {
+                let label = if key == "any" { "so `any` restricts nothing" } else { "so there is none left" };
+                let problem = Problem::warning(raw.place, "an empty table matches every component");
+                self.found.add(problem.label(label));
+            }
+            part
+        };
+        parts.iter().map(part).collect()
     }
 
     fn glob(&self, glob: &Spot<String>) {
@@ -227,6 +252,7 @@ fn standard_handler(point: ReferencePoint) -> HandlerConfig {
         plugin: PluginSource::Builtin(point.as_str().to_owned()),
         sha256: None,
         on_failure: OnFailure::Reject,
+        then: None,
         allow_key_names: Vec::new(),
         config: serde_json::Value::Object(serde_json::Map::new()),
     }

@@ -5,6 +5,7 @@ use super::{
     DAY, FUNCTIONS, Key,
     Kind::{Duration, Files, Flag, Path, Paths, PluginConfig, Real, Table, Tables, Text, Texts, Whole, Word, Words},
     POINTS, SECOND, TableSpec, key,
+    matching::{APPLIES_TO, MATCH},
 };
 
 pub(super) static COMPONENT: TableSpec = TableSpec {
@@ -21,6 +22,7 @@ pub(super) static COMPONENT: TableSpec = TableSpec {
         ),
         key("vendor", Text, Default("\"\""), "For handlers, policies and people."),
         key("model", Text, Default("\"\""), "For handlers, policies and people."),
+        key("version", Text, Default("\"\""), "Of what it runs. For handlers, policies and people."),
         key("site", Text, Default("\"\""), "For handlers, policies and people."),
         key("tags", Texts, Default("[]"), "For handlers, policies and people."),
         key(
@@ -88,6 +90,13 @@ pub(super) static HANDLER: TableSpec = TableSpec {
             "When it fails: the report is answered internal, stored as received, or given to the standard handler.",
         ),
         key(
+            "then",
+            Text,
+            Means("what it accepts is accepted"),
+            "The handler that what it accepts goes through next, with what it made of it: another of the same reference point, \
+             such as mq-standard. At most 4 one after the other.",
+        ),
+        key(
             "allow_key_names",
             Texts,
             Default("[]"),
@@ -95,33 +104,6 @@ pub(super) static HANDLER: TableSpec = TableSpec {
         ),
         CONFIG,
         CONFIG_FILES,
-    ],
-};
-
-const ABOUT_GLOB: &str = "A pattern or a list of them; * and ? are special.";
-
-static MATCH: TableSpec = TableSpec {
-    name: "handlers.match",
-    about: "Which components; everything that is given has to match.",
-    keys: &[
-        key("id", Texts, Means("all"), ABOUT_GLOB),
-        key("vendor", Texts, Means("all"), ABOUT_GLOB),
-        key("model", Texts, Means("all"), ABOUT_GLOB),
-        key("site", Texts, Means("all"), ABOUT_GLOB),
-        key("tags", Texts, Means("all"), "A pattern or a list of them; one tag that matches is enough."),
-    ],
-};
-
-static APPLIES_TO: TableSpec = TableSpec {
-    name: "applies_to",
-    about: "Which components; everything that is given has to match.",
-    keys: &[
-        key("reference_point", Words(POINTS), Means("all"), "A reference point or a list of them."),
-        key("id", Texts, Means("all"), ABOUT_GLOB),
-        key("vendor", Texts, Means("all"), ABOUT_GLOB),
-        key("model", Texts, Means("all"), ABOUT_GLOB),
-        key("site", Texts, Means("all"), ABOUT_GLOB),
-        key("tags", Texts, Means("all"), "A pattern or a list of them; one tag that matches is enough."),
     ],
 };
 

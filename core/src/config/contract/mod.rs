@@ -5,6 +5,7 @@
 //! reader key by key: names, words, bounds and defaults.
 
 mod lists;
+mod matching;
 mod tables;
 #[cfg(test)]
 mod tests;

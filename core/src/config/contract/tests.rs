@@ -38,11 +38,19 @@ name = "h"
 reference_point = "mq"
 plugin = "builtin:mq"
 [handlers.match]
+[[handlers.match.any]]
+id = "*"
+[[handlers.match.not]]
+site = "n"
 [[policies]]
 name = "p"
 function = "fault"
 plugin = "builtin:state"
 [policies.applies_to]
+[[policies.applies_to.any]]
+id = "*"
+[[policies.applies_to.not]]
+site = "n"
 [[collectors]]
 name = "k"
 components = "mu/net"
@@ -55,6 +63,8 @@ trust_anchors = "a"
 name = "s"
 method = "on-change"
 [subscriptions.applies_to]
+[[subscriptions.applies_to.not]]
+site = "n"
 [[subscriptions.events]]
 [[subscriptions.thresholds]]
 name = "qber_ratio"
@@ -118,6 +128,8 @@ fn headers(table: &TableSpec) -> Vec<&'static str> {
     let names: &[&str] = match table.name {
         "interfaces.*" => &["interfaces.mq"],
         "applies_to" => &["policies.applies_to", "subscriptions.applies_to"],
+        "handlers.match.any" => &["handlers.match.any", "handlers.match.not"],
+        "applies_to.any" => &["policies.applies_to.any", "policies.applies_to.not", "subscriptions.applies_to.not"],
         name => &[name],
     };
     let lines: Vec<&str> = BASE.lines().filter(|line| line.starts_with('[')).collect();
@@ -182,6 +194,8 @@ fn it_has_the_keys_that_are_read() {
         ("handlers.match", keys::MATCH),
         ("policies", keys::POLICY),
         ("applies_to", keys::APPLIES_TO),
+        ("handlers.match.any", keys::MATCH_PART),
+        ("applies_to.any", keys::APPLIES_TO_PART),
         ("collectors", raw_collector::COLLECTOR),
         ("collectors.http", raw_collector::HOST),
         ("subscriptions", keys::SUBSCRIPTION),

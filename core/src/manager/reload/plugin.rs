@@ -409,8 +409,8 @@ impl Plugins {
                     let place = next.set.handlers.iter().position(|one| one.symbol == active.symbol);
                     let Some(at) = place else { continue };
                     if let (Some(set), Some(slot)) = (next.set.handlers.get_mut(at), next.handlers.get_mut(at)) {
-                        let (config, fallback) = (set.config.clone(), set.fallback);
-                        *set = crate::shard::ActiveHandler { config, fallback, ..active.clone() };
+                        let (config, fallback, then) = (set.config.clone(), set.fallback, set.then);
+                        *set = crate::shard::ActiveHandler { config, fallback, then, ..active.clone() };
                         *slot = Arc::clone(loaded);
                     }
                 }

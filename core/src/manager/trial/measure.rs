@@ -21,10 +21,10 @@ use crate::{
 /// Time of one measurement.
 const SPAN: Duration = Duration::from_millis(60);
 /// Measurements of each; medians are told.
-const ROUNDS: usize = 5;
+pub(super) const ROUNDS: usize = 5;
 
 /// What a plugin costs.
-#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cost {
     /// The plugin.
@@ -38,7 +38,7 @@ pub struct Cost {
 }
 
 /// An instance with what it is asked: one report, and many.
-enum Measured {
+pub(super) enum Measured {
     Handler(Box<dyn InterfaceHandler>, [ReportBatch; 2]),
     Policy(Box<dyn FcapsPolicy>, [Observations; 2]),
 }
@@ -61,7 +61,7 @@ impl Measured {
     }
 
     /// Nanoseconds of a call.
-    fn time(&mut self, size: usize) -> Result<f64, PluginFailure> {
+    pub(super) fn time(&mut self, size: usize) -> Result<f64, PluginFailure> {
         let (started, mut calls) = (Instant::now(), 0_u32);
         loop {
             for _ in 0..16 {
@@ -123,16 +123,12 @@ fn empty_config(trial: &Trial) -> serde_json::Value {
 }
 
 /// An instance, and the recording's first report alone and its reports up to 64, from the beginning again if there are fewer.
-fn measured(mut trial: Trial, lines: &[String]) -> Result<Measured, TrialError> {
+pub(super) fn measured(mut trial: Trial, lines: &[String]) -> Result<Measured, TrialError> {
     let mut reports = Vec::new();
     let policy = trial.plugins.policies.first().cloned();
-    let is_for_it = |report: &ReportBatch| {
-        let seen = |policy: &Arc<LoadedPolicy>| observations(policy.needs(), std::slice::from_ref(report));
-        policy.as_ref().is_none_or(|policy| !seen(policy).components.is_empty())
-    };
     for line in lines {
         let mut report = ReportBatch::default();
-        if trial.decode(line, &mut report).is_ok() && is_for_it(&report) {
+        if trial.decode(line, &mut report).is_ok() && is_for(policy.as_ref(), &report) {
             reports.push(report);
         }
         if reports.len() == BATCH_REPORTS {
@@ -152,6 +148,11 @@ fn measured(mut trial: Trial, lines: &[String]) -> Result<Measured, TrialError> 
     };
     let instance = handler.instantiate().map_err(TrialError::Failed)?;
     Ok(Measured::Handler(instance, [joined(&one), joined(&many)]))
+}
+
+/// Whether a handler, or this policy, has something to do with a report.
+pub(super) fn is_for(policy: Option<&Arc<LoadedPolicy>>, report: &ReportBatch) -> bool {
+    policy.is_none_or(|policy| !observations(policy.needs(), std::slice::from_ref(report)).components.is_empty())
 }
 
 fn policy_of(
@@ -203,7 +204,7 @@ fn subject(seen: &mut Observations, component: u32, resource: u32) -> u32 {
     u32::try_from(position).unwrap_or(u32::MAX)
 }
 
-fn median(mut times: Vec<f64>) -> f64 {
+pub(super) fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times.get(times.len() / 2).copied().unwrap_or(0.0)
 }

@@ -4,6 +4,7 @@
 //! In: a plugin, its configuration, lines as components send them. Out: what was answered and what followed, in words that
 //! stay the same from run to run. Nothing is stored and nothing is asked of a manager.
 
+mod floor;
 mod forgetful;
 mod measure;
 mod run;
@@ -12,6 +13,7 @@ pub(super) mod words;
 
 use std::sync::Arc;
 
+pub use floor::variant;
 pub use measure::Cost;
 pub use run::{Setting, Trial};
 pub use words::Followed;
