@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::{
-    configuration, source,
+    configuration, sandbox, source,
     test::{config_for, lines, name_of, point_of, recordings, role},
 };
 use crate::{
     cli::{CommandResult, Exit, Output},
     config::{PluginKind, PluginSource},
-    manager::trial::{Cost, Sandbox, Setting},
+    manager::trial::{Cost, Setting},
     model::{Catalogue, ReferencePoint},
 };
 
@@ -31,7 +31,7 @@ pub struct BenchArgs {
 
 pub(super) fn run(args: &BenchArgs, output: &mut Output<'_>) -> CommandResult {
     let plugin = source(&args.plugin);
-    let sandbox = Sandbox::new()?;
+    let sandbox = sandbox()?;
     let role = role(&plugin, &sandbox)?;
     let named: Vec<PathBuf> = args.recording.iter().cloned().collect();
     let name = name_of(&plugin);

@@ -10,7 +10,7 @@ mod run;
 pub(super) mod stage;
 pub(super) mod words;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 pub use measure::Cost;
 pub use run::{Setting, Trial};
@@ -58,25 +58,31 @@ impl TrialError {
     }
 }
 
-/// Where plugins are tried: the limits are the defaults of `[plugins]`, and nothing remains of it.
+/// Where plugins are tried: the limits are the defaults of `[plugins]`, and nothing remains of it but machine code.
 #[derive(Debug)]
 pub struct Sandbox {
     host: Arc<PluginHost>,
     metrics: Arc<Metrics>,
-    _compiled: tempfile::TempDir,
+    _compiled: Option<tempfile::TempDir>,
 }
 
 impl Sandbox {
-    /// A new one.
+    /// A new one. Machine code is kept in `compiled`, as a manager keeps it in its cache; without a folder it is not kept.
     ///
     /// # Errors
     /// If the engine does not start.
-    pub fn new() -> Result<Self, TrialError> {
-        let compiled = tempfile::tempdir().map_err(TrialError::Folder)?;
-        let config = PluginsConfig { allow_native: false, ..plugin_limits(compiled.path()) };
+    pub fn new(compiled: Option<PathBuf>) -> Result<Self, TrialError> {
+        let (folder, scratch) = match compiled {
+            Some(folder) => (folder, None),
+            None => {
+                let scratch = tempfile::tempdir().map_err(TrialError::Folder)?;
+                (scratch.path().to_owned(), Some(scratch))
+            }
+        };
+        let config = PluginsConfig { allow_native: false, ..plugin_limits(&folder) };
         let metrics = Arc::new(Metrics::default());
         let host = PluginHost::new(&config, Arc::clone(&metrics)).map_err(TrialError::Engine)?;
-        Ok(Self { host, metrics, _compiled: compiled })
+        Ok(Self { host, metrics, _compiled: scratch })
     }
 
     /// What loads plugins here.
