@@ -1,7 +1,12 @@
 //! What every instance of a configured plugin has in common, in whichever form it comes: its name, what it may spend, and its
 //! log.
 
-use std::{collections::VecDeque, fmt::Write as _, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    fmt::Write as _,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use super::log_gate::{Admission, LogGate};
 use crate::{
@@ -28,6 +33,8 @@ pub(super) struct Setup {
     pub(super) log: Arc<LogGate>,
     /// Whether it works beside those that count: then its lines are for who looks for them.
     pub(super) is_rehearsing: bool,
+    /// Where the instructions of its calls are counted, in an engine that does.
+    pub(super) instructions: Option<Arc<AtomicU64>>,
     /// Where its calls and dropped lines are counted.
     pub(super) counters: Arc<PluginMetrics>,
 }

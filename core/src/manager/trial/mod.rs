@@ -10,7 +10,10 @@ mod run;
 pub(super) mod stage;
 pub(super) mod words;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 pub use measure::Cost;
 pub use run::{Setting, Trial};
@@ -63,6 +66,7 @@ impl TrialError {
 pub struct Sandbox {
     host: Arc<PluginHost>,
     metrics: Arc<Metrics>,
+    config: PluginsConfig,
     _compiled: Option<tempfile::TempDir>,
 }
 
@@ -82,7 +86,13 @@ impl Sandbox {
         let config = PluginsConfig { allow_native: false, ..plugin_limits(&folder) };
         let metrics = Arc::new(Metrics::default());
         let host = PluginHost::new(&config, Arc::clone(&metrics)).map_err(TrialError::Engine)?;
-        Ok(Self { host, metrics, _compiled: scratch })
+        Ok(Self { host, metrics, config, _compiled: scratch })
+    }
+
+    /// One beside it whose plugins count the instructions that they run, with what counts them.
+    fn counting(&self) -> Result<(Self, Arc<AtomicU64>), TrialError> {
+        let (host, counter) = PluginHost::counting(&self.config).map_err(TrialError::Engine)?;
+        Ok((Self { host, metrics: Arc::default(), config: self.config.clone(), _compiled: None }, counter))
     }
 
     /// What loads plugins here.

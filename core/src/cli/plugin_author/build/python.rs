@@ -38,8 +38,6 @@ pub(super) fn build(dir: &Path, manifest: &Manifest, file: &Path) -> Result<(), 
             "--output",
         ])
         .arg(file)
-        .current_dir(dir)
-        // Equal sources are to make equal components.
-        .env("PYTHONHASHSEED", "0");
+        .current_dir(dir);
     tool::run(&mut command, "")
 }
