@@ -41,7 +41,7 @@ pub(crate) struct PluginLogParameters {
     plugin: Option<String>,
     /// Only lines behind this `id`: for whoever looks again and again.
     #[serde(deserialize_with = "number")]
-    #[param(value_type = Number)]
+    #[param(inline, value_type = Option<Number>)]
     after: Option<u64>,
     /// Goes before the header `Accept`.
     #[param(inline)]
