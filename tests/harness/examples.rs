@@ -65,6 +65,7 @@ pub fn author(folder: &Path, program: &Path, arguments: &[&str]) -> Output {
         .current_dir(folder)
         .env("CARGO_NET_OFFLINE", "true")
         .env("CARGO_TARGET_DIR", scratch().join("guests"))
+        .env("XDG_CACHE_HOME", scratch().join("guests/cache"))
         .env_remove("CARGO_INCREMENTAL")
         .output()
         .expect("the command starts")

@@ -77,12 +77,22 @@ fn a_manager_gives_the_reports_of_a_vendor_to_the_vendors_handler() {
     });
     assert_eq!((&alarm["component"], &alarm["resource"]), (&"mq/alice".into(), &"l1".into()));
     let wrong = json!([{ "type": "etsi-qkd-sdn-node:qkd_link", "qkdl_id": "l1", "skr": -5 }]);
-    let refused = alice.ask(&report("alice", wrong));
-    assert_eq!(refused["response"], "rejected: extension[0].skr: -5 is less than 0");
+    let refused = alice.ask(&report("alice", wrong.clone()));
+    let refused_before = "rejected: extension[0].skr: -5 is less than 0";
+    assert_eq!(refused["response"], refused_before);
     let keys = json!([{ "type": "etsi-qkd-sdn-node:qkd_link", "qkdl_id": "l1", "key": "c2VjcmV0" }]);
     manager.expect_warnings();
     let refused = alice.ask(&report("alice", keys));
     assert!(refused["response"].as_str().unwrap().starts_with("rejected: "), "{refused}");
+
+    // Its author sees what it said no to, and of others nothing.
+    let log = said(&manager.command(&["plugin", "log", "mq-acme"]));
+    assert!(log.contains("refused  extension[0].skr: -5 is less than 0"), "{log}");
+    assert_eq!(alice.ask(&report("alice", wrong))["response"], refused_before);
+    let followed = said(&manager.command(&["plugin", "log", "--follow", "--count", "2", "-o", "json"]));
+    assert_eq!(followed.matches("\"kind\":\"refused\"").count(), 2, "{followed}");
+    let unknown = manager.command(&["plugin", "log", "acme"]);
+    assert!(!unknown.status.success() && said(&unknown).contains("no plugin is configured as `acme`"), "{unknown:?}");
 }
 
 #[test]

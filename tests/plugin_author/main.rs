@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod examples;
+mod languages;
+mod live;
 
 use std::{
     fs,
@@ -62,13 +64,18 @@ impl Project {
 }
 
 fn author(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(qkdnm())
+    command(folder, arguments).output().unwrap()
+}
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(qkdnm());
+    command
         .args(arguments)
         .current_dir(folder)
         .env("CARGO_NET_OFFLINE", "true")
         .env("CARGO_TARGET_DIR", guests())
-        .output()
-        .unwrap()
+        .env("XDG_CACHE_HOME", guests().join("cache"));
+    command
 }
 
 /// Where the standard plugins were built: what is to be compiled of the SDK's libraries is there.
@@ -138,6 +145,11 @@ fn a_new_handler_is_built_and_tested_and_its_refusals_are_the_authors_words() {
     let measured: Value = serde_json::from_slice(&measured.stdout).unwrap_or_else(|_| panic!("{}", said(&measured)));
     assert_eq!(measured[1]["plugin"], "empty-handler");
     assert!(measured.as_array().unwrap().iter().all(|one| one["aloneNs"].as_f64().is_some_and(|ns| ns > 0.0)));
+    let instructions = |at: usize| measured[at]["togetherInstructions"].as_u64().unwrap();
+    assert!(instructions(0) > 10 * instructions(1) && instructions(1) > 10, "{measured}");
+    let again = project.run(&["plugin", "bench", &project.wasm(), "-o", "json"]);
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(again[0]["aloneInstructions"], measured[0]["aloneInstructions"], "a count is the same each time");
     assert!(measured[0]["memory"].as_u64().is_some_and(|bytes| bytes > 65_536), "{measured}");
 
     // What is kept between calls is gone with the instance.
@@ -158,9 +170,9 @@ fn a_new_handler_is_built_and_tested_and_its_refusals_are_the_authors_words() {
 fn what_is_no_plugin_and_what_cannot_be_made_is_said_with_what_to_do() {
     let scratch = tempfile::tempdir().unwrap();
     let at = |arguments: &[&str]| author(scratch.path(), arguments);
-    let output = at(&["plugin", "new", "x", "--role", "policy", "--lang", "python", "--sdk", "."]);
+    let output = at(&["plugin", "build"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(said(&output).contains("componentize-py"), "{}", said(&output));
+    assert!(said(&output).contains("has neither Cargo.toml nor plugin.toml"), "{}", said(&output));
     let output = at(&["plugin", "new", "x", "--role", "policy"]);
     assert!(said(&output).contains("--sdk ../qkdnm/plugins/sdk"), "{}", said(&output));
     let output = at(&["plugin", "new", "Ä", "--role", "policy", "--sdk", "."]);

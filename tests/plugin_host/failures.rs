@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use qkdn_manager::plugin::PluginFailure;
+use qkdn_manager::{plugin::PluginFailure, telemetry::plugin_log::LineKind};
 use serde_json::json;
 
 use super::{Bench, MARKER};
@@ -28,6 +28,23 @@ fn a_panic_is_a_trap_with_the_text_of_the_panic() {
     assert!(failure.detail().contains("wasm trap: wasm `unreachable` instruction executed"), "{failure}");
     let here = std::env::var("CARGO_MANIFEST_DIR").unwrap();
     assert!(!failure.detail().contains(&here), "no folder of the machine: {failure}");
+}
+
+#[test]
+fn what_went_wrong_is_kept_for_its_author_with_the_trace() {
+    let bench = Bench::new();
+    provoke(&bench, "panic");
+    let lines = bench.metrics.plugins.get("test-handler").unwrap().lines.after(0);
+    let of = |kind: LineKind| lines.iter().filter(|line| line.kind == kind).collect::<Vec<_>>();
+    let (failed, refused) = (of(LineKind::Failed), of(LineKind::Refused));
+    assert_eq!((failed.len(), refused.len()), (1, 1), "{lines:#?}");
+    assert!(
+        failed[0].text.starts_with("trap: ") && failed[0].text.contains("the beast was in the batch"),
+        "{failed:#?}"
+    );
+    assert!(failed[0].text.contains("wasm backtrace") && failed[0].level == "error", "{failed:#?}");
+    assert!(of(LineKind::Log).iter().any(|line| line.text.contains("the beast was in the batch")), "{lines:#?}");
+    assert!(failed[0].number < refused[0].number);
 }
 
 #[test]

@@ -13,8 +13,8 @@ use serde_json::Value;
 use super::views::{
     AlarmView, AuditEntryView, CollectorView, ComponentSummary, DisclosureView, DomainAlarmView, DomainComparisonView,
     DomainLinkView, DomainView, EnrolmentView, ExporterView, HandlerView, HistoryPoint, InterfaceView, LastValueView,
-    NetworkChangeView, NetworkEntryView, PeerRequestView, PeerView, PluginActivityView, PluginView, PolicyView,
-    QuarantineView, ReportView, ResourceView, SubscriptionView, UsageTotalView,
+    NetworkChangeView, NetworkEntryView, PeerRequestView, PeerView, PluginActivityView, PluginLineView, PluginView,
+    PolicyView, QuarantineView, ReportView, ResourceView, SubscriptionView, UsageTotalView,
 };
 
 /// What a list of it looks like as a table. Columns are added at the end, never renamed or removed.
@@ -97,6 +97,7 @@ tabular! {
         "total.maxUs", "total.memoryBytes", "total.subjects", "total.stateBytes", "total.instancesMade",
         "logLinesDropped", "verdictsDropped", "samplesNotShown", "lastFailure.time", "lastFailure.text",
     ];
+    PluginLineView: ["id", "time", "plugin", "kind", "level", "text"];
     QuarantineView: ["time", "plugin", "component", "failure", "report"];
     InterfaceView: [
         "referencePoint", "listen", "keyExchange", "components.known", "components.connected", "connections",

@@ -119,6 +119,7 @@ fn of_plugins() -> OpenApiRouter<ApiState> {
         .routes(routes!(manager::plugins))
         .routes(routes!(manager::plugin))
         .routes(routes!(manager::plugin_activity))
+        .routes(routes!(plugins::log))
         .routes(routes!(plugins::quarantine))
         .routes(routes!(plugins::reload))
         .routes(routes!(plugins::roll_back))

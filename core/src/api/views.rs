@@ -19,6 +19,7 @@ pub mod outward;
 pub mod peer_request;
 pub mod plugin;
 pub mod plugin_activity;
+pub mod plugin_line;
 pub mod reload;
 pub mod report;
 pub mod resource;
@@ -52,6 +53,7 @@ pub use plugin::{
     ComponentMatchView, ExplanationView, FailureView, HandlerView, PluginCounters, PluginView, PolicyView, RuleView,
 };
 pub use plugin_activity::{ActivityView, DurationsView, InstanceActivityView, PluginActivityView, QuarantineView};
+pub use plugin_line::PluginLineView;
 pub use reload::{
     ConfigurationView, RehearsalDifferenceView, RehearsalView, ReloadResult, ReloadStatusView, ReloadView,
 };

@@ -32,6 +32,7 @@ mod peering;
 pub mod pki;
 pub mod plugin;
 mod plugin_author;
+mod plugin_log;
 mod plugin_signature;
 mod plugin_top;
 mod plugin_versions;

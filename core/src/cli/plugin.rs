@@ -6,6 +6,7 @@ use super::{
     ApiArgs, Client, CommandResult, Exit, Output,
     client::percent_encoded,
     plugin_author,
+    plugin_log::{self, LogArgs},
     plugin_signature::{self, SignArgs, VerifyArgs},
     plugin_top::{self, TopArgs},
     plugin_versions::{self, ReloadArgs},
@@ -75,6 +76,9 @@ pub enum PluginCommand {
         /// A handler's or policy's name in the configuration, or where plugins come from (their path).
         name: String,
     },
+    /// Show what plugins said and what went wrong in them: log lines, reasons of refusals, failed calls with their traces.
+    #[command(after_help = "Examples:\n  qkdnm plugin log acme --follow\n  qkdnm plugin log --lines 20 -o json")]
+    Log(LogArgs),
     /// List the reports that plugins could not take, the newest first, with what failed.
     #[command(after_help = "Examples:\n  qkdnm plugin quarantine\n  qkdnm plugin quarantine -o json")]
     Quarantine,
@@ -94,7 +98,14 @@ pub enum PluginCommand {
 impl PluginCommand {
     /// Whether nothing is changed by it.
     pub(super) const fn only_reads(&self) -> bool {
-        matches!(self, Self::List | Self::Quarantine | Self::Show { .. } | Self::Top(TopArgs { once: true, .. }))
+        matches!(
+            self,
+            Self::List
+                | Self::Quarantine
+                | Self::Show { .. }
+                | Self::Top(TopArgs { once: true, .. })
+                | Self::Log(LogArgs { follow: false, .. })
+        )
     }
 }
 
@@ -119,6 +130,7 @@ pub(super) fn run_plugin(command: &PluginCommand, api: &ApiArgs, output: &mut Ou
         }
         PluginCommand::Reload(args) => return plugin_versions::reload(args, api, output),
         PluginCommand::Rollback { name } => return plugin_versions::roll_back(name, api, output),
+        PluginCommand::Log(args) => return plugin_log::run(args, api, output),
         PluginCommand::Quarantine => return quarantine(api, output),
         PluginCommand::Top(args) => return plugin_top::run(args, api, output),
         PluginCommand::Sign(args) => return plugin_signature::sign(args, output),

@@ -166,7 +166,8 @@ pub fn command(args: &SimulateArgs, output: &mut Output<'_>) -> CommandResult {
     ended
 }
 
-fn read(file: &Path) -> Result<(Description, Arc<Plan>), CommandError> {
+/// A network from its description.
+pub(super) fn read(file: &Path) -> Result<(Description, Arc<Plan>), CommandError> {
     let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     let described = description::parse(&file.display().to_string(), &text).map_err(|problems| {
         CommandError::usage(anyhow::anyhow!(

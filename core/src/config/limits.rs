@@ -128,6 +128,12 @@ pub const PLUGIN_TABLE_ELEMENTS: usize = 100_000;
 pub const PLUGIN_EPOCH: Duration = Duration::from_millis(10);
 /// Bytes of one line in a plugin's log.
 pub const PLUGIN_LOG_LINE_BYTES: usize = 2 * 1024;
+/// Lines of one plugin (log, refusals, failed calls) that are kept for `qkdnm plugin log`; the oldest goes.
+pub const PLUGIN_LOG_KEPT_LINES: usize = 1_000;
+/// Bytes of these lines.
+pub const PLUGIN_LOG_KEPT_BYTES: usize = 256 << 10;
+/// How many of them are kept of a second; the rest is counted.
+pub const PLUGIN_LOG_KEPT_PER_SECOND: u32 = 50;
 /// Lines of level `error` that are kept for the report of a failed call.
 pub const PLUGIN_ERROR_LINES: usize = 4;
 /// Bytes of the trace of a failed call.

@@ -185,6 +185,7 @@ impl InterfaceHandler for Instance {
         self.meter.end(begun, reports.len(), &result, self.memory());
         if let Ok(handled) = &result {
             self.meter.instance().refused(handled.refusals.len());
+            handled.refusals.iter().for_each(|(_, reason)| self.meter.refused(reason));
         }
         result
     }

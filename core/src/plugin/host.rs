@@ -1,7 +1,7 @@
 //! Makes plugins ready: found, compiled (or taken from the cache), described, configured once in a throw-away instance
 //! to see every problem before anything changes, and bound to this manager's symbols.
 
-use std::sync::Arc;
+use std::sync::{Arc, atomic::AtomicU64};
 
 use serde_json::Value;
 
@@ -40,6 +40,7 @@ pub struct PluginHost {
     pub(super) components: Arc<wasm::Runtime>,
     config: PluginsConfig,
     metrics: Arc<Metrics>,
+    instructions: Option<Arc<AtomicU64>>,
 }
 
 impl std::fmt::Debug for PluginHost {
@@ -76,15 +77,26 @@ pub(super) struct Loading {
 impl PluginHost {
     /// Starts the engine and opens the cache of compiled code.
     pub fn new(config: &PluginsConfig, metrics: Arc<Metrics>) -> Result<Arc<Self>, PluginError> {
-        let components = wasm::Runtime::start(&config.cache_dir).map_err(PluginError::StartEngine)?;
-        Ok(Arc::new(Self { components: Arc::new(components), config: config.clone(), metrics }))
+        let components = wasm::Runtime::start(&config.cache_dir, false).map_err(PluginError::StartEngine)?;
+        Ok(Arc::new(Self { components: Arc::new(components), config: config.clone(), metrics, instructions: None }))
+    }
+
+    /// One whose plugins count the instructions that they run, all together; they are slower for it, and measured by nothing else.
+    pub fn counting(config: &PluginsConfig) -> Result<(Arc<Self>, Arc<AtomicU64>), PluginError> {
+        let components = wasm::Runtime::start(&config.cache_dir, true).map_err(PluginError::StartEngine)?;
+        let counter = Arc::new(AtomicU64::new(0));
+        let (metrics, instructions) = (Arc::default(), Some(Arc::clone(&counter)));
+        Ok((
+            Arc::new(Self { components: Arc::new(components), config: config.clone(), metrics, instructions }),
+            counter,
+        ))
     }
 
     /// One with other limits, on the same engine and the same cache of compiled code.
     #[must_use]
     pub fn with_limits(&self, config: &PluginsConfig) -> Arc<Self> {
         let (components, metrics) = (Arc::clone(&self.components), Arc::clone(&self.metrics));
-        Arc::new(Self { components, config: config.clone(), metrics })
+        Arc::new(Self { components, config: config.clone(), metrics, instructions: self.instructions.clone() })
     }
 
     /// What a plugin is known by as it is found now.
@@ -246,6 +258,7 @@ impl PluginHost {
             answer_size: self.config.answer_size,
             log: Arc::new(LogGate::new(self.config.log_lines_per_second)),
             is_rehearsing: false,
+            instructions: self.instructions.clone(),
             counters,
         };
         let loading = Loading {

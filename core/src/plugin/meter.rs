@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::limits,
-    telemetry::{metrics::PluginMetrics, plugin_calls::InstanceMetrics},
+    telemetry::{metrics::PluginMetrics, plugin_calls::InstanceMetrics, plugin_log::LineKind},
 };
 
 /// One call of so many has its CPU time taken.
@@ -62,9 +62,15 @@ impl Meter {
         self.instance.holds(memory.unwrap_or(0));
         if let Err(failure) = result {
             self.instance.failed(failure.kind());
+            self.plugin.lines.push(LineKind::Failed, "error", &failure.to_string());
             let text = shortened(failure.to_string(), limits::PLUGIN_FAILURE_BYTES);
             self.plugin.last_failure.store(Some(Arc::new((SystemTime::now(), text))));
         }
+    }
+
+    /// A handler said no to a report.
+    pub(super) fn refused(&self, reason: &str) {
+        self.plugin.lines.push(LineKind::Refused, "info", reason);
     }
 
     /// Where it counts.

@@ -1,10 +1,18 @@
 //! What every instance of a configured plugin has in common, in whichever form it comes: its name, what it may spend, and its
 //! log.
 
-use std::{collections::VecDeque, fmt::Write as _, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    fmt::Write as _,
+    sync::{Arc, atomic::AtomicU64},
+    time::Duration,
+};
 
 use super::log_gate::{Admission, LogGate};
-use crate::{config::limits, telemetry::metrics::PluginMetrics};
+use crate::{
+    config::limits,
+    telemetry::{metrics::PluginMetrics, plugin_log::LineKind},
+};
 
 /// What every instance of a configured plugin has in common.
 #[derive(Clone, Debug)]
@@ -25,6 +33,8 @@ pub(super) struct Setup {
     pub(super) log: Arc<LogGate>,
     /// Whether it works beside those that count: then its lines are for who looks for them.
     pub(super) is_rehearsing: bool,
+    /// Where the instructions of its calls are counted, in an engine that does.
+    pub(super) instructions: Option<Arc<AtomicU64>>,
     /// Where its calls and dropped lines are counted.
     pub(super) counters: Arc<PluginMetrics>,
 }
@@ -54,13 +64,18 @@ impl PluginLog {
     /// A line, if the rate allows.
     pub(super) fn line(&mut self, level: &str, message: String) {
         let message = shortened(message, limits::PLUGIN_LOG_LINE_BYTES);
+        let lines = &self.setup.counters.lines;
         let plugin: &str = &self.setup.name;
         match self.setup.log.admit() {
-            Admission::Drop => self.setup.counters.log_lines_dropped.increment(),
+            Admission::Drop => {
+                self.setup.counters.log_lines_dropped.increment();
+                lines.left_out();
+            }
             Admission::Write { dropped } => {
                 if dropped > 0 && !self.setup.is_rehearsing {
                     tracing::warn!(target: "plugin", plugin, dropped, "Log lines above plugins.log_lines_per_second were dropped.");
                 }
+                lines.push(LineKind::Log, known_level(level), &message);
                 match level {
                     _ if self.setup.is_rehearsing => tracing::debug!(target: "plugin", plugin, "{message}"),
                     "error" => tracing::error!(target: "plugin", plugin, "{message}"),
@@ -92,6 +107,11 @@ impl PluginLog {
         }
         lines
     }
+}
+
+/// The level as the contract has it: anything that it does not name counts as `info`.
+fn known_level(level: &str) -> &'static str {
+    ["error", "warn", "debug"].into_iter().find(|known| *known == level).unwrap_or("info")
 }
 
 /// The text, cut at a character's boundary if it is longer than `bytes`.

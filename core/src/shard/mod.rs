@@ -7,10 +7,10 @@
 //! be committed. Nobody else ever touches its state; readers get views after the commit.
 
 pub mod alarms;
-mod changed;
 mod chain;
 #[cfg(test)]
 mod chain_tests;
+mod changed;
 pub mod commit;
 pub mod core;
 pub mod handling;

@@ -8,6 +8,7 @@ pub mod logs;
 pub mod metrics;
 pub mod outward;
 pub mod plugin_calls;
+pub mod plugin_log;
 pub mod refusals;
 pub mod reloads;
 pub mod vital;

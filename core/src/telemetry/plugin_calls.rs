@@ -294,6 +294,8 @@ pub struct PluginMetrics {
     pub samples_crowded_out: Counter,
     /// The last call that failed: when, and why.
     pub last_failure: ArcSwapOption<(SystemTime, String)>,
+    /// What it said and what went wrong in it, for its author.
+    pub lines: super::plugin_log::PluginLines,
 }
 
 impl PluginMetrics {

@@ -1,4 +1,5 @@
 //! `/api/v1/plugins/{name}/reload` and `/rollback`: other versions of single plugins. `/api/v1/quarantine`: what plugins could not take.
+//! `/api/v1/plugin-log`: what plugins said, and what went wrong in them.
 
 use axum::{
     Json,
@@ -11,12 +12,12 @@ use utoipa::IntoParams;
 use crate::{
     api::{
         backend::PluginExchangeError,
-        listing::Listing,
+        listing::{ListFormat, Listing},
         page::Page,
-        params::{FormatOnly, NoParameters, Parameters},
+        params::{FormatOnly, NoParameters, Number, Parameters, number},
         problem::Problem,
         router::ApiState,
-        views::{QuarantineView, ReloadResult, ReloadView},
+        views::{PluginLineView, QuarantineView, ReloadResult, ReloadView},
     },
     config::Role,
 };
@@ -29,6 +30,54 @@ pub(crate) struct PluginReloadParameters {
     dry_run: bool,
     /// Take it over also if it fails where the version in force does not.
     anyway: bool,
+}
+
+#[derive(Debug, Default, serde::Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub(crate) struct PluginLogParameters {
+    /// Only of this plugin: its name in the configuration.
+    #[param(example = "qber")]
+    plugin: Option<String>,
+    /// Only lines behind this `id`: for whoever looks again and again.
+    #[serde(deserialize_with = "number")]
+    #[param(inline, value_type = Option<Number>)]
+    after: Option<u64>,
+    /// Goes before the header `Accept`.
+    #[param(inline)]
+    format: Option<ListFormat>,
+}
+
+/// Lists what plugins said and what went wrong in them, the oldest first: log lines, reasons of refused reports, failed calls with their
+/// traces. Of each plugin the newest 1,000 lines are kept, at most 50 of a second and 256 KiB in all.
+#[utoipa::path(get, path = "/plugin-log", tag = "plugins", operation_id = "listPluginLog", params(PluginLogParameters),
+    responses((status = 200, description = "All of them.", body = Page<PluginLineView>),
+        (status = 404, description = "There is no plugin of that name.")))]
+pub(crate) async fn log(
+    State(state): State<ApiState>,
+    Parameters(query): Parameters<PluginLogParameters>,
+    listing: Listing,
+) -> Result<Response, Problem> {
+    let metrics = state.backend.metrics();
+    let after = query.after.unwrap_or(0);
+    let mut lines = Vec::new();
+    match &query.plugin {
+        None => {
+            for plugin in &metrics.plugins {
+                lines.extend(plugin.lines.after(after).iter().map(|line| PluginLineView::new(plugin.key(), line)));
+            }
+        }
+        Some(name) => {
+            let Some(plugin) = metrics.plugins.get(name) else {
+                return Err(Problem::not_found(format!(
+                    "no plugin is configured as `{name}`; /api/v1/plugin-activity lists them"
+                )));
+            };
+            lines.extend(plugin.lines.after(after).iter().map(|line| PluginLineView::new(name, line)));
+        }
+    }
+    lines.sort_by_key(|line| line.id);
+    listing.answer(query.format, Page::whole(lines))
 }
 
 /// Lists reports that plugins could not take, the newest first, with what failed: at most 1,000 are kept. What came a moment ago may be

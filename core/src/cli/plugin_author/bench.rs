@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use serde_json::{Map, Value, json};
 
 use super::{
-    configuration, source,
+    configuration, sandbox, source,
     test::{config_for, lines, name_of, point_of, recordings, role},
 };
 use crate::{
     cli::{CommandResult, Exit, Output},
     config::{PluginKind, PluginSource},
-    manager::trial::{Cost, Sandbox, Setting},
+    manager::trial::{Cost, Setting},
     model::{Catalogue, ReferencePoint},
 };
 
@@ -31,7 +31,7 @@ pub struct BenchArgs {
 
 pub(super) fn run(args: &BenchArgs, output: &mut Output<'_>) -> CommandResult {
     let plugin = source(&args.plugin);
-    let sandbox = Sandbox::new()?;
+    let sandbox = sandbox()?;
     let role = role(&plugin, &sandbox)?;
     let named: Vec<PathBuf> = args.recording.iter().cloned().collect();
     let name = name_of(&plugin);
@@ -52,14 +52,25 @@ pub(super) fn run(args: &BenchArgs, output: &mut Output<'_>) -> CommandResult {
         output.document(&costs)?;
         return Ok(Exit::Success);
     }
-    let headings = ["PLUGIN", "A REPORT ALONE", "CALLS A SECOND", "A REPORT OF 64", "REPORTS A SECOND", "MEMORY"];
+    let headings = [
+        "PLUGIN",
+        "A REPORT ALONE",
+        "INSTRUCTIONS",
+        "CALLS A SECOND",
+        "A REPORT OF 64",
+        "INSTRUCTIONS",
+        "REPORTS A SECOND",
+        "MEMORY",
+    ];
     output.table(headings, costs.iter().map(row).collect())?;
     let [own, empty] = &costs;
     let (alone, together) = (own.alone_ns - empty.alone_ns, own.together_ns - empty.together_ns);
     output.line(&format!(
-        "Its own share of a report: {} alone, {} with 64 in a call.",
+        "Its own share of a report: {} and {} WebAssembly instructions alone, {} and {} with 64 in a call.",
         share(alone),
-        share(together)
+        own.alone_instructions.saturating_sub(empty.alone_instructions),
+        share(together),
+        own.together_instructions.saturating_sub(empty.together_instructions)
     ))?;
     if cfg!(debug_assertions) {
         output.line("This qkdnm was built without optimisation: a manager as operators have it is faster.")?;
@@ -72,13 +83,15 @@ fn share(nanoseconds: f64) -> String {
     if nanoseconds > 0.0 { format!("{nanoseconds:.0} ns") } else { "too little to be told apart".to_owned() }
 }
 
-fn row(cost: &Cost) -> [String; 6] {
+fn row(cost: &Cost) -> [String; 8] {
     let memory = cost.memory.map_or_else(|| "-".to_owned(), |bytes| format!("{} KiB", bytes / 1_024));
     [
         cost.plugin.clone(),
         format!("{:.0} ns", cost.alone_ns),
+        cost.alone_instructions.to_string(),
         format!("{:.0}", 1e9 / cost.alone_ns),
         format!("{:.0} ns", cost.together_ns),
+        cost.together_instructions.to_string(),
         format!("{:.0}", 1e9 / cost.together_ns),
         memory,
     ]

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{configuration, source};
+use super::{configuration, sandbox, source};
 use crate::{
     cli::{CommandError, CommandResult, Exit, Output},
     config::{PluginKind, PluginSource},
-    manager::trial::Sandbox,
     model::ReferencePoint,
     plugin::{Configured, Inspected},
 };
@@ -52,7 +51,7 @@ pub(super) struct Shown {
 
 pub(super) fn run(args: &InspectArgs, output: &mut Output<'_>) -> CommandResult {
     let config = configuration(args.config.as_deref())?;
-    let sandbox = Sandbox::new()?;
+    let sandbox = sandbox()?;
     let mut all_load = true;
     let mut shown = Vec::new();
     for text in &args.plugins {

@@ -7,7 +7,9 @@ mod bench;
 mod build;
 pub(super) mod difference;
 mod inspect;
+mod live;
 mod new;
+mod project;
 mod recorded;
 mod test;
 
@@ -18,15 +20,16 @@ use serde_json::Value;
 pub(super) use recorded::recorded;
 
 use super::{CommandError, CommandResult, Output};
-use crate::config::PluginSource;
+use crate::{config::PluginSource, manager::trial::Sandbox};
 
 /// The commands.
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
     /// Begin a plugin: a project that builds, is tested and runs as it is.
-    #[command(after_help = "Example:\n  qkdnm plugin new relay-watch --role policy --sdk ../qkdnm/plugins/sdk")]
+    #[command(after_help = "Example:\n  qkdnm plugin new relay-watch --role policy --sdk ../qkdnm/plugins/sdk\n  \
+                            qkdnm plugin new acme-mq --role handler --lang python")]
     New(new::NewArgs),
-    /// Build a plugin in Rust: NAME.wasm beside its Cargo.toml, looked at as the manager would.
+    /// Build a plugin with the tool of its language: NAME.wasm beside its sources, looked at as the manager would.
     #[command(after_help = "Example:\n  qkdnm plugin build relay-watch")]
     Build(build::BuildArgs),
     /// Say what a plugin is, what it asks for, and whether the manager would load it. Exit code 1 if it would not.
@@ -43,6 +46,14 @@ pub enum Command {
                       NAME.POINT.decisions.txt, a configuration to try with is NAME.POINT.toml."
     )]
     Test(test::TestArgs),
+    /// Run a plugin while you change it: reports go through it, and at every save it is built and loaded again and what is different is
+    /// shown.
+    #[command(
+        after_help = "Examples:\n  qkdnm plugin run relay-watch\n  qkdnm plugin run acme-mq.wasm --recording first.mq.jsonl\n  \
+                            qkdnm plugin run relay-watch --simulate examples/networks/vienna-5.toml --point mk\n  \
+                            tail -f reports.jsonl | qkdnm plugin run relay-watch --stdin --point mk"
+    )]
+    Run(live::RunArgs),
     /// Measure what a plugin costs, alone and with 64 reports in a call, beside a plugin that does nothing.
     #[command(after_help = "Example:\n  qkdnm plugin bench relay-watch.wasm\n  qkdnm plugin bench builtin:mk")]
     Bench(bench::BenchArgs),
@@ -55,8 +66,16 @@ pub(super) fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
         Command::Build(args) => build::run(args, output),
         Command::Inspect(args) => inspect::run(args, output),
         Command::Test(args) => test::run(args, output),
+        Command::Run(args) => live::run(args, output),
         Command::Bench(args) => bench::run(args, output),
     }
+}
+
+/// Where plugins are tried. Their machine code is kept between commands: of Python or JavaScript it takes long to make.
+fn sandbox() -> Result<Sandbox, CommandError> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let cache = cache.or_else(|| Some(std::env::home_dir()?.join(".cache")));
+    Ok(Sandbox::new(cache.map(|folder| folder.join("qkdnm/plugins")))?)
 }
 
 /// A plugin as a command line names it.

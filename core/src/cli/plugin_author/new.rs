@@ -1,11 +1,18 @@
 //! `qkdnm plugin new`: a project for a plugin, from the templates in `templates/`.
 //!
-//! In a template `{{name}}` is the plugin's name, `{{crate}}` the same as Rust writes it, `{{type}}` its type, `{{sdk}}` where
-//! the SDK comes from.
+//! In a template `{{name}}` is the plugin's name, `{{crate}}` the same as Rust and C write it, `{{type}}` its type, `{{sdk}}` where
+//! the SDK for Rust comes from, `{{role}}` what it is, `{{about}}`, `{{entry}}`,
+//! `{{schema}}` and `{{json}}` what a role's templates have in all languages.
+
+mod bindings;
+mod files;
 
 use std::path::{Path, PathBuf};
 
-use super::usage;
+use super::{
+    project::{CONTRACT, Language, Role},
+    usage,
+};
 use crate::cli::{CommandError, CommandResult, Exit, Output};
 
 /// Arguments of `plugin new`.
@@ -19,7 +26,7 @@ pub struct NewArgs {
     /// Language that it is written in.
     #[arg(long, default_value = "rust")]
     lang: Language,
-    /// Where the SDK is: folder `plugins/sdk` of a checkout, the checkout itself, or a git URL.
+    /// Where the SDK for Rust is: folder `plugins/sdk` of a checkout, the checkout itself, or a git URL.
     #[arg(long, value_name = "PATH|GIT-URL")]
     sdk: Option<String>,
     /// Folder to be made; by default one of the plugin's name.
@@ -27,64 +34,32 @@ pub struct NewArgs {
     dir: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Role {
-    /// Understands what the components of a reference point send.
-    Handler,
-    /// Watches what accepted reports say.
-    Policy,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Language {
-    /// With the SDK `qkdn-plugin`.
-    Rust,
-    /// Not yet.
-    C,
-    /// Not yet.
-    Python,
-    /// Not yet.
-    Javascript,
-}
-
-/// A file of the project and its template.
-type Template = (&'static str, &'static str);
-
-const BOTH: [Template; 2] =
-    [("Cargo.toml", include_str!("templates/Cargo.toml.in")), (".gitignore", include_str!("templates/gitignore.in"))];
-const POLICY: [Template; 5] = [
-    ("src/lib.rs", include_str!("templates/policy/lib.rs.in")),
-    ("src/tests.rs", include_str!("templates/policy/tests.rs.in")),
-    ("schema.json", include_str!("templates/policy/schema.json.in")),
-    ("recordings/failing-relays.mk.jsonl", include_str!("templates/policy/failing-relays.mk.jsonl.in")),
-    ("README.md", include_str!("templates/policy/README.md.in")),
-];
-const HANDLER: [Template; 5] = [
-    ("src/lib.rs", include_str!("templates/handler/lib.rs.in")),
-    ("src/tests.rs", include_str!("templates/handler/tests.rs.in")),
-    ("schema.json", include_str!("templates/handler/schema.json.in")),
-    ("recordings/warm-detector.mq.jsonl", include_str!("templates/handler/warm-detector.mq.jsonl.in")),
-    ("README.md", include_str!("templates/handler/README.md.in")),
-];
-
 pub(super) fn run(args: &NewArgs, output: &mut Output<'_>) -> CommandResult {
-    check_language(args.lang)?;
     check_name(&args.name)?;
-    let sdk = dependency(args.sdk.as_deref())?;
+    let sdk = if args.lang == Language::Rust { dependency(args.sdk.as_deref())? } else { String::new() };
     let folder = args.dir.clone().unwrap_or_else(|| PathBuf::from(&args.name));
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
         return Err(usage(format!("{} is there already, and not empty; choose another with --dir", folder.display())));
     }
-    let own = if args.role == Role::Policy { POLICY } else { HANDLER };
-    for (file, template) in BOTH.iter().chain(&own) {
-        write(&folder.join(file), &filled(template, &args.name, &sdk))?;
+    for (file, template) in files::of(args.lang, args.role) {
+        write(&folder.join(file), filled(template, args, &sdk).as_bytes())?;
+    }
+    if args.lang != Language::Rust {
+        for (file, text) in CONTRACT {
+            write(&folder.join(file), text.as_bytes())?;
+        }
+    }
+    if args.lang == Language::C {
+        for (file, content) in bindings::of(&folder.join("wit"), args.role)? {
+            write(&folder.join("bindings").join(file), &content)?;
+        }
     }
     let there = folder.display();
     output.line(&format!("{there} is a plugin. Next:"))?;
     output.line(&format!("  cd {there}"))?;
     let wasm = format!("{}.wasm", args.name);
-    for (command, what) in [
-        ("cargo test".to_owned(), "its unit tests, native"),
+    let own = files::first_steps(args.lang).iter().map(|(command, what)| ((*command).to_owned(), *what));
+    let steps = [
         ("qkdnm plugin build".to_owned(), wasm.as_str()),
         (format!("qkdnm plugin inspect {wasm}"), "what it is, and whether a manager would load it"),
         (
@@ -92,31 +67,11 @@ pub(super) fn run(args: &NewArgs, output: &mut Output<'_>) -> CommandResult {
             "what follows from recordings/; without --update: is it still so?",
         ),
         (format!("qkdnm plugin bench {wasm}"), "what a report costs"),
-    ] {
+    ];
+    for (command, what) in own.chain(steps) {
         output.line(&format!("  {command:44} # {what}"))?;
     }
     Ok(Exit::Success)
-}
-
-fn check_language(language: Language) -> Result<(), CommandError> {
-    let words = match language {
-        Language::Rust => return Ok(()),
-        Language::C => {
-            "for C there is no template. A native plugin in C is examples/native-c of the manager's repository; a WebAssembly \
-             component in C is made with wit-bindgen from wit/v0.1"
-        }
-        Language::Python => {
-            "for Python there is no template. A component in Python is made with componentize-py from wit/v0.1 of the manager's \
-             repository; it needs more memory than plugins.memory gives by default"
-        }
-        Language::Javascript => {
-            "for JavaScript there is no template. A component in JavaScript is made with componentize-js from wit/v0.1 of the \
-             manager's repository; it needs more memory than plugins.memory gives by default"
-        }
-    };
-    Err(usage(format!(
-        "{words}. Made with --lang rust: handler, policy. `qkdnm plugin inspect` and `test` work for any language"
-    )))
 }
 
 /// Names that would make a crate or a type that does not compile.
@@ -230,7 +185,8 @@ fn dependency(sdk: Option<&str>) -> Result<String, CommandError> {
     })
 }
 
-fn filled(template: &str, name: &str, sdk: &str) -> String {
+fn filled(template: &str, args: &NewArgs, sdk: &str) -> String {
+    let name = args.name.as_str();
     let type_name: String = name
         .split('-')
         .filter_map(|word| {
@@ -238,17 +194,29 @@ fn filled(template: &str, name: &str, sdk: &str) -> String {
             Some(letters.next()?.to_ascii_uppercase().to_string() + letters.as_str())
         })
         .collect();
+    let schema = files::schema(args.role);
     template
+        .replace("{{about}}", files::about(args.role))
+        .replace("{{entry}}", files::entry(args.role))
+        .replace("{{schema}}", &c_text(schema))
+        .replace("{{json}}", schema.trim_end())
         .replace("{{name}}", name)
         .replace("{{crate}}", &name.replace('-', "_"))
         .replace("{{type}}", &type_name)
         .replace("{{sdk}}", sdk)
+        .replace("{{role}}", if args.role == Role::Policy { "policy" } else { "handler" })
 }
 
-fn write(file: &Path, text: &str) -> Result<(), CommandError> {
+/// A text as C has it, a line of source for each of its lines.
+fn c_text(text: &str) -> String {
+    let line = |line: &str| format!("    \"{}\\n\"", line.replace('\\', "\\\\").replace('"', "\\\""));
+    text.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn write(file: &Path, content: &[u8]) -> Result<(), CommandError> {
     let failed = |error| usage(format!("cannot write {}: {error}", file.display()));
     if let Some(folder) = file.parent() {
         std::fs::create_dir_all(folder).map_err(failed)?;
     }
-    std::fs::write(file, text).map_err(failed)
+    std::fs::write(file, content).map_err(failed)
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{configuration, difference, source, usage};
+use super::{configuration, difference, sandbox, source, usage};
 use crate::{
     cli::{CommandError, CommandResult, Exit, Output, output::count},
     config::{PluginKind, PluginSource},
@@ -57,7 +57,7 @@ enum Verdict {
 pub(super) fn run(args: &TestArgs, output: &mut Output<'_>) -> CommandResult {
     super::log_of_plugins();
     let plugin = source(&args.plugin);
-    let sandbox = Sandbox::new()?;
+    let sandbox = sandbox()?;
     let role = role(&plugin, &sandbox)?;
     let recordings = recordings(&plugin, &args.recording)?;
     let mut all = Vec::new();

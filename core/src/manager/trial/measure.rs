@@ -1,11 +1,11 @@
 //! What a call of a plugin costs, beside one of the empty plugin of its role that is given the same.
 //!
-//! In: a plugin and reports. Out: nanoseconds a report, alone and with 64 in a call, and the memory of the instance that
+//! In: a plugin and reports. Out: nanoseconds and instructions a report, alone and with 64 in a call, and the memory of the instance that
 //! did it. Both take turns, so that what else the machine does falls on both. Measured is the call as a shard makes it;
-//! decoding, state and storage are left out.
+//! decoding, state and storage are left out. Instructions are counted apart, since counting takes time.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -33,6 +33,10 @@ pub struct Cost {
     pub alone_ns: f64,
     /// Nanoseconds for a report with 64 in a call.
     pub together_ns: f64,
+    /// WebAssembly instructions for a report that is alone in its call.
+    pub alone_instructions: u64,
+    /// WebAssembly instructions for a report with 64 in a call.
+    pub together_instructions: u64,
     /// Bytes of memory of the instance.
     pub memory: Option<usize>,
 }
@@ -87,8 +91,8 @@ impl Sandbox {
         let name = if setting.role == PluginKind::Handler { "empty-handler" } else { "empty-policy" };
         let plugin = PluginSource::Builtin(name.to_owned());
         let empty = Setting { plugin: &plugin, name, config: &config, ..*setting };
-        let empty = self.trial(&empty)?;
-        let mut pair = [measured(trial, lines)?, measured(empty, lines)?];
+        let counted = [self.count(setting, lines)?, self.count(&empty, lines)?];
+        let mut pair = [measured(trial, lines)?, measured(self.trial(&empty)?, lines)?];
         let mut times: [[Vec<f64>; 2]; 2] = Default::default();
         for _ in 0..ROUNDS {
             for (one, times) in pair.iter_mut().zip(&mut times) {
@@ -100,13 +104,31 @@ impl Sandbox {
         let [own, empty] = times;
         let [measured, floor] = pair;
         #[expect(clippy::cast_precision_loss, reason = "64")]
-        let cost = |plugin: &str, [alone, together]: [Vec<f64>; 2], one: &Measured| Cost {
+        let cost = |plugin: &str, [alone, together]: [Vec<f64>; 2], counted: [u64; 2], one: &Measured| Cost {
             plugin: plugin.to_owned(),
             alone_ns: median(alone),
             together_ns: median(together) / BATCH_REPORTS as f64,
+            alone_instructions: counted[0],
+            together_instructions: counted[1] / BATCH_REPORTS as u64,
             memory: one.memory(),
         };
-        Ok([cost(setting.name, own, &measured), cost(name, empty, &floor)])
+        let [counted, counted_floor] = counted;
+        Ok([cost(setting.name, own, counted, &measured), cost(name, empty, counted_floor, &floor)])
+    }
+
+    /// Instructions of a call with one report and of one with many, in an engine of its own.
+    fn count(&self, setting: &Setting<'_>, lines: &[String]) -> Result<[u64; 2], TrialError> {
+        let (sandbox, counter) = self.counting()?;
+        let mut measured = measured(sandbox.trial(setting)?, lines)?;
+        let mut counted = [0; 2];
+        for (size, counted) in counted.iter_mut().enumerate() {
+            // The first call of an instance does what no other does.
+            measured.call(size).map_err(TrialError::Failed)?;
+            let before = counter.load(Ordering::Relaxed);
+            measured.call(size).map_err(TrialError::Failed)?;
+            *counted = counter.load(Ordering::Relaxed) - before;
+        }
+        Ok(counted)
     }
 }
 

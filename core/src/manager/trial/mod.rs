@@ -11,7 +11,10 @@ mod run;
 pub(super) mod stage;
 pub(super) mod words;
 
-use std::sync::Arc;
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 pub use floor::variant;
 pub use measure::Cost;
@@ -60,25 +63,38 @@ impl TrialError {
     }
 }
 
-/// Where plugins are tried: the limits are the defaults of `[plugins]`, and nothing remains of it.
+/// Where plugins are tried: the limits are the defaults of `[plugins]`, and nothing remains of it but machine code.
 #[derive(Debug)]
 pub struct Sandbox {
     host: Arc<PluginHost>,
     metrics: Arc<Metrics>,
-    _compiled: tempfile::TempDir,
+    config: PluginsConfig,
+    _compiled: Option<tempfile::TempDir>,
 }
 
 impl Sandbox {
-    /// A new one.
+    /// A new one. Machine code is kept in `compiled`, as a manager keeps it in its cache; without a folder it is not kept.
     ///
     /// # Errors
     /// If the engine does not start.
-    pub fn new() -> Result<Self, TrialError> {
-        let compiled = tempfile::tempdir().map_err(TrialError::Folder)?;
-        let config = PluginsConfig { allow_native: false, ..plugin_limits(compiled.path()) };
+    pub fn new(compiled: Option<PathBuf>) -> Result<Self, TrialError> {
+        let (folder, scratch) = match compiled {
+            Some(folder) => (folder, None),
+            None => {
+                let scratch = tempfile::tempdir().map_err(TrialError::Folder)?;
+                (scratch.path().to_owned(), Some(scratch))
+            }
+        };
+        let config = PluginsConfig { allow_native: false, ..plugin_limits(&folder) };
         let metrics = Arc::new(Metrics::default());
         let host = PluginHost::new(&config, Arc::clone(&metrics)).map_err(TrialError::Engine)?;
-        Ok(Self { host, metrics, _compiled: compiled })
+        Ok(Self { host, metrics, config, _compiled: scratch })
+    }
+
+    /// One beside it whose plugins count the instructions that they run, with what counts them.
+    fn counting(&self) -> Result<(Self, Arc<AtomicU64>), TrialError> {
+        let (host, counter) = PluginHost::counting(&self.config).map_err(TrialError::Engine)?;
+        Ok((Self { host, metrics: Arc::default(), config: self.config.clone(), _compiled: None }, counter))
     }
 
     /// What loads plugins here.

@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn code_is_compiled_once_and_again_after_any_damage() {
-        let engine = super::super::engine::start().unwrap();
+        let engine = super::super::engine::start(false).unwrap();
         let parent = tempfile::tempdir().unwrap();
         let directory = parent.path().join("data/cache");
         let cache = CodeCache::open(&directory, &engine);
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_others_can_write_is_not_used() {
-        let engine = super::super::engine::start().unwrap();
+        let engine = super::super::engine::start(false).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let cache = CodeCache::open(directory.path(), &engine);
         assert!(compiled_again(&cache, &engine));

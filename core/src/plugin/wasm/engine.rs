@@ -10,10 +10,12 @@ use wasmtime::{Config, Engine, Trap, UpdateDeadline};
 
 use crate::{config::limits, plugin::meter::thread_cpu_ns};
 
-/// Starts the engine and its clock; the clock's thread ends with the last clone of the engine.
-pub(super) fn start() -> wasmtime::Result<Engine> {
+/// Starts the engine and its clock; the clock's thread ends with the last clone of the engine. Where it `counts`, code says how many
+/// instructions it ran, and is slower for it.
+pub(super) fn start(counts: bool) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
+        .consume_fuel(counts)
         .epoch_interruption(true)
         .concurrency_support(false)
         .cranelift_nan_canonicalization(true)
@@ -101,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_clock_ends_with_the_engine() {
-        let engine = start().unwrap();
+        let engine = start(false).unwrap();
         let weak = engine.weak();
         drop(engine);
         // The thread holds the engine only while it ticks.

@@ -4,7 +4,13 @@
 //! bounded in sum, CPU time a call (see `engine`), and what a call may answer by wasmtime's hostcall fuel. The one
 //! import is the log; its last error lines explain a trap, since that is where a guest's panic hook writes.
 
-use std::fmt::Write as _;
+use std::{
+    fmt::Write as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use wasmtime::{Engine, ResourceLimiter, Store, Trap};
 
@@ -19,6 +25,9 @@ use crate::{
         setup::{PluginLog, Setup, shortened},
     },
 };
+
+/// More instructions than any call runs in its time.
+const FUEL: u64 = 1 << 60;
 
 /// What the host knows beside a guest.
 pub(super) struct Guest {
@@ -132,7 +141,19 @@ pub(super) fn call<T>(
     guest.spending.refused = None;
     guest.log.forget_errors();
     store.set_epoch_deadline(1);
-    function(store).map_err(|error| failure(store.data_mut(), &error))
+    let counted = guest_counter(store);
+    let result = function(store);
+    if let Some(counter) = counted {
+        counter.fetch_add(FUEL - store.get_fuel().unwrap_or(FUEL), Ordering::Relaxed);
+    }
+    result.map_err(|error| failure(store.data_mut(), &error))
+}
+
+/// Where instructions are counted, if they are; the store then has fuel for a call.
+fn guest_counter(store: &mut Store<Guest>) -> Option<Arc<AtomicU64>> {
+    let counter = store.data().setup.instructions.clone()?;
+    store.set_fuel(FUEL).ok()?;
+    Some(counter)
 }
 
 /// Makes the instance itself; what fails here is [`PluginFailure::Instantiate`] unless a limit bit.

@@ -58,10 +58,10 @@ pub(super) struct Shape {
 struct Compiled(Component);
 
 impl Runtime {
-    /// Starts the engine and opens the cache of compiled code.
-    pub(super) fn start(cache_dir: &Path) -> Result<Self, String> {
+    /// Starts the engine, which counts instructions or does not, and opens the cache of compiled code.
+    pub(super) fn start(cache_dir: &Path, counts: bool) -> Result<Self, String> {
         let failed = |error: wasmtime::Error| format!("{error:#}");
-        let engine = engine::start().map_err(failed)?;
+        let engine = engine::start(counts).map_err(failed)?;
         let mut linker = Linker::new(&engine);
         host::add_to_linker::<_, HasSelf<_>>(&mut linker, |guest: &mut Guest| guest).map_err(failed)?;
         let cache = CodeCache::open(cache_dir, &engine);
