@@ -147,7 +147,7 @@ fn row(one: &Also) -> anyhow::Result<Option<Row>> {
     let Also { name, plugin, role, point, config, lines } = one;
     let setting = Setting { plugin, role: *role, name, point: *point, config, forgetful: false };
     // Nothing of it is compiled yet, here.
-    let sandbox = Sandbox::new()?;
+    let sandbox = Sandbox::new(None)?;
     let cold = sandbox.load_ms(&setting)?;
     let warm = sandbox.load_ms(&setting)?;
     let shown = (sandbox.shown(&setting, lines)? * BATCH_REPORTS).div_ceil(lines.len().max(1));

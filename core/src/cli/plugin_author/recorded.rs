@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use super::{
-    source,
+    sandbox, source,
     test::{config_for, lines, name_of, point_of, recordings, role},
 };
-use crate::{bench::plugins::Also, cli::CommandError, manager::trial::Sandbox};
+use crate::{bench::plugins::Also, cli::CommandError};
 
 /// A plugin's file, and the first of the recordings in the folder `recordings` beside it.
 pub(in crate::cli) fn recorded(file: &Path) -> Result<Also, CommandError> {
     let plugin = source(&file.display().to_string());
-    let role = role(&plugin, &Sandbox::new()?)?;
+    let role = role(&plugin, &sandbox()?)?;
     let recording = recordings(&plugin, &[])?.remove(0);
     Ok(Also {
         name: name_of(&plugin),
