@@ -167,6 +167,29 @@ fn a_new_handler_is_built_and_tested_and_its_refusals_are_the_authors_words() {
 }
 
 #[test]
+fn a_new_collector_is_tested_built_and_says_whom_it_asks() {
+    let project = Project::new("room-watch", "collector");
+    project.build();
+    let seen = project.run(&["plugin", "inspect", &project.wasm(), "-o", "json"]);
+    let seen: Value = serde_json::from_slice(&seen.stdout).unwrap();
+    assert_eq!(seen[0]["role"], "collector", "{seen:#}");
+    assert!(seen[0].to_string().contains("sensor"), "{seen:#}");
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let tested = Command::new(cargo)
+        .args(["test", "--quiet", "--lib", "--profile", "guest", "--config", "profile.guest.lto=false"])
+        .current_dir(&project.folder)
+        .env("CARGO_NET_OFFLINE", "true")
+        .env("CARGO_TARGET_DIR", guests())
+        .env_remove("CARGO_INCREMENTAL")
+        .output()
+        .unwrap();
+    assert!(tested.status.success() && said(&tested).contains("3 passed"), "{}", said(&tested));
+    let python = project.run(&["plugin", "new", "x", "--role", "collector", "--lang", "python"]);
+    assert_eq!(python.status.code(), Some(2));
+    assert!(said(&python).contains("collectors are made in Rust"), "{}", said(&python));
+}
+
+#[test]
 fn what_is_no_plugin_and_what_cannot_be_made_is_said_with_what_to_do() {
     let scratch = tempfile::tempdir().unwrap();
     let at = |arguments: &[&str]| author(scratch.path(), arguments);

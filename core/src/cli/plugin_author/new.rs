@@ -36,6 +36,9 @@ pub struct NewArgs {
 
 pub(super) fn run(args: &NewArgs, output: &mut Output<'_>) -> CommandResult {
     check_name(&args.name)?;
+    if args.role == Role::Collector && args.lang != Language::Rust {
+        return Err(usage(Role::ONLY_RUST.to_owned()));
+    }
     let sdk = if args.lang == Language::Rust { dependency(args.sdk.as_deref())? } else { String::new() };
     let folder = args.dir.clone().unwrap_or_else(|| PathBuf::from(&args.name));
     if folder.read_dir().is_ok_and(|mut entries| entries.next().is_some()) || folder.is_file() {
@@ -68,7 +71,9 @@ pub(super) fn run(args: &NewArgs, output: &mut Output<'_>) -> CommandResult {
         ),
         (format!("qkdnm plugin bench {wasm}"), "what a report costs"),
     ];
-    for (command, what) in own.chain(steps) {
+    // Those behind `inspect` take reports, and a collector is given none.
+    let takes = if args.role == Role::Collector { 2 } else { steps.len() };
+    for (command, what) in own.chain(steps.into_iter().take(takes)) {
         output.line(&format!("  {command:44} # {what}"))?;
     }
     Ok(Exit::Success)
@@ -204,7 +209,7 @@ fn filled(template: &str, args: &NewArgs, sdk: &str) -> String {
         .replace("{{crate}}", &name.replace('-', "_"))
         .replace("{{type}}", &type_name)
         .replace("{{sdk}}", sdk)
-        .replace("{{role}}", if args.role == Role::Policy { "policy" } else { "handler" })
+        .replace("{{role}}", args.role.name())
 }
 
 /// A text as C has it, a line of source for each of its lines.

@@ -16,14 +16,30 @@ pub(super) enum Role {
     Handler,
     /// Watches what accepted reports say.
     Policy,
+    /// Asks devices that do not report by themselves; in Rust.
+    Collector,
 }
 
 impl Role {
+    /// Why a collector is not made in another language.
+    pub(super) const ONLY_RUST: &str =
+        "collectors are made in Rust, with --lang rust; handlers and policies in every language";
+
+    /// Its name.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            Self::Policy => "policy",
+            Self::Collector => "collector",
+        }
+    }
+
     /// World of the contract.
     pub(super) const fn world(self) -> &'static str {
         match self {
             Self::Handler => "interface-handler",
             Self::Policy => "fcaps-policy",
+            Self::Collector => "device-collector",
         }
     }
 }
@@ -67,6 +83,9 @@ impl Manifest {
             Err(error) => return Err(usage(format!("{}: {error}", file.display()))),
         };
         let manifest: Self = toml::from_str(&text).map_err(|error| usage(format!("{}: {error}", file.display())))?;
+        if manifest.role == Role::Collector && manifest.lang != Language::Rust {
+            return Err(usage(format!("{}: role = \"collector\": {}", file.display(), Role::ONLY_RUST)));
+        }
         let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
         if manifest.name.is_empty() || !manifest.name.chars().all(is_name) {
             let problem = "expected letters, digits, `-` and `_`: it becomes the name of a file";

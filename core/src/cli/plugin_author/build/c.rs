@@ -13,7 +13,7 @@ use crate::cli::{CommandError, plugin_author::usage};
 /// The package with a whole toolchain that is tried.
 const PACKAGE: &str = "ziglang==0.17.1";
 const FOLDERS: [&str; 2] = ["src", "qkdn"];
-const FLAGS: [&str; 13] = [
+const FLAGS: [&str; 14] = [
     "--target=wasm32-wasi",
     "-mexec-model=reactor",
     "-std=c11",
@@ -27,6 +27,8 @@ const FLAGS: [&str; 13] = [
     // Names of functions stay, for traces.
     "-Wl,--strip-debug",
     "-Wl,--no-entry",
+    // Some compilers give 16 MiB.
+    "-Wl,-z,stack-size=131072",
     "-o",
 ];
 

@@ -24,6 +24,12 @@ const RUST_HANDLER: &[Template] = &[
     template!("README.md", "rust/handler/README.md.in"),
 ];
 
+const RUST_COLLECTOR: &[Template] = &[
+    template!("src/lib.rs", "rust/collector/lib.rs.in"),
+    template!("src/tests.rs", "rust/collector/tests.rs.in"),
+    template!("README.md", "rust/collector/README.md.in"),
+];
+
 const PYTHON: &[Template] = &[
     template!("plugin.toml", "python/plugin.toml.in"),
     template!(".gitignore", "python/gitignore.in"),
@@ -85,7 +91,10 @@ const HANDLER: Template = template!("recordings/warm-detector.mq.jsonl", "handle
 
 /// The files of a project.
 pub(super) fn of(language: Language, role: Role) -> impl Iterator<Item = Template> {
-    let (always, own) = match (language, role) {
+    let (always, own): (&[Template], &[Template]) = match (language, role) {
+        (Language::Rust, Role::Collector) => (RUST, RUST_COLLECTOR),
+        // Refused before.
+        (_, Role::Collector) => (&[], &[]),
         (Language::Rust, Role::Policy) => (RUST, RUST_POLICY),
         (Language::Rust, Role::Handler) => (RUST, RUST_HANDLER),
         (Language::Python, Role::Policy) => (PYTHON, PYTHON_POLICY),
@@ -95,10 +104,14 @@ pub(super) fn of(language: Language, role: Role) -> impl Iterator<Item = Templat
         (Language::Javascript, Role::Policy) => (JAVASCRIPT, JAVASCRIPT_POLICY),
         (Language::Javascript, Role::Handler) => (JAVASCRIPT, JAVASCRIPT_HANDLER),
     };
-    let recording = if role == Role::Policy { POLICY } else { HANDLER };
+    let recording = match role {
+        Role::Policy => Some(POLICY),
+        Role::Handler => Some(HANDLER),
+        Role::Collector => None,
+    };
     // The others have it in their sources.
     let schema = matches!(language, Language::Rust | Language::Python).then(|| ("schema.json", schema(role)));
-    always.iter().chain(own).copied().chain([recording]).chain(schema)
+    always.iter().chain(own).copied().chain(recording).chain(schema)
 }
 
 /// The schema of its configuration.
@@ -106,22 +119,25 @@ pub(super) const fn schema(role: Role) -> &'static str {
     match role {
         Role::Policy => include_str!("../templates/policy/schema.json.in"),
         Role::Handler => include_str!("../templates/handler/schema.json.in"),
+        Role::Collector => include_str!("../templates/collector/schema.json.in"),
     }
 }
 
-/// What it does, for its README.
+/// What it does, for the README; those of Rust say it themselves.
 pub(super) const fn about(role: Role) -> &'static str {
     match role {
         Role::Policy => include_str!("../templates/policy/about.md.in"),
         Role::Handler => include_str!("../templates/handler/about.md.in"),
+        Role::Collector => "",
     }
 }
 
-/// Its entry in manager.toml.
+/// Its entry in manager.toml, likewise.
 pub(super) const fn entry(role: Role) -> &'static str {
     match role {
         Role::Policy => include_str!("../templates/policy/entry.toml.in"),
         Role::Handler => include_str!("../templates/handler/entry.toml.in"),
+        Role::Collector => "",
     }
 }
 
