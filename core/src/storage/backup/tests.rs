@@ -32,6 +32,7 @@ fn reports_of(data_dir: &Path) -> u64 {
 fn a_copy_made_under_way_holds_what_was_committed_before_and_the_manager_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let (data, backup, again) = (dir.path().join("data"), dir.path().join("backup"), dir.path().join("again"));
+    fs::create_dir(&data).unwrap();
     let running = start(&data, &Faults::default());
     fill(&running, 1, 300);
     let (manifest, found) = back_up(&data, &backup, NOW).unwrap();
@@ -50,6 +51,7 @@ fn a_copy_made_under_way_holds_what_was_committed_before_and_the_manager_goes_on
 fn nothing_is_written_over() {
     let dir = tempfile::tempdir().unwrap();
     let (data, backup) = (dir.path().join("data"), dir.path().join("backup"));
+    fs::create_dir(&data).unwrap();
     drop(start(&data, &Faults::default()));
     back_up(&data, &backup, NOW).unwrap();
     for refused in [back_up(&data, &backup, NOW).unwrap_err(), restore(&backup, &data).unwrap_err()] {
@@ -62,6 +64,7 @@ fn nothing_is_written_over() {
 fn every_changed_byte_of_a_backup_is_noticed_and_nothing_is_left_behind() {
     let dir = tempfile::tempdir().unwrap();
     let (data, backup, again) = (dir.path().join("data"), dir.path().join("backup"), dir.path().join("again"));
+    fs::create_dir(&data).unwrap();
     let running = start(&data, &Faults::default());
     fill(&running, 1, 3);
     drop(running);
@@ -90,6 +93,7 @@ fn every_changed_byte_of_a_backup_is_noticed_and_nothing_is_left_behind() {
 fn a_manifest_cannot_name_files_elsewhere() {
     let dir = tempfile::tempdir().unwrap();
     let (data, backup) = (dir.path().join("data"), dir.path().join("backup"));
+    fs::create_dir(&data).unwrap();
     drop(start(&data, &Faults::default()));
     let (manifest, _) = back_up(&data, &backup, NOW).unwrap();
     for path in ["../x", "/x", "journal/../../x", ""] {
