@@ -158,6 +158,8 @@ impl Steps {
         handling.samples.extend(
             answer.samples.into_iter().filter_map(|one| Some(NormalSample { report: report(one.report)?, ..one })),
         );
+        // The next part looks for its own among them.
+        handling.samples.sort_by_key(|sample| sample.report);
         handling
             .failed
             .extend(answer.failed.into_iter().map(|call| FailedCall { report: call.report.and_then(report), ..call }));

@@ -1,8 +1,9 @@
 //! The thread of a shard: a runtime on which the shard runs, and beside it the connections of its components.
 //!
 //! What a component reports is read, decoded, worked through and answered on one thread: it stays in that core's caches, and
-//! nobody is woken on the way but the journal. A plugin that takes its time holds up those connections only that would wait
-//! for this shard anyway; handshakes, API and whatever else there is are on the runtime that all share.
+//! nobody is woken on the way but the journal. A plugin that takes its time holds up the connections served here: those of
+//! identities whose first component is this shard's, peers and subscribers among them. Handshakes, API and whatever else there is are on
+//! the runtime that all share.
 
 use std::{io, thread::JoinHandle};
 

@@ -567,7 +567,7 @@ impl Running {
     async fn stop(&mut self) {
         while let Some(message) = self.next_message() {
             self.take(message).await;
-            if self.sealed.len() >= SEALED_GROUP {
+            if self.sealed.len() >= SEALED_GROUP || self.sealed_bytes >= SEALED_GROUP_BYTES {
                 self.hand_in().await;
             }
         }

@@ -78,13 +78,8 @@ pub fn recover(data_dir: &Path, faults: &Faults) -> Result<Recovered, StorageErr
     let symbols_in_db = symbols.table_len_in_db;
     let mut tail = Tail::new(db.load()?, positions);
     let mut reader = JournalReader::open(data_dir, ReadMode::Still)?;
-    let journal_starts_at = reader.segments().first().map(|segment| segment.header.first_block);
-    if let Some(first) = journal_starts_at.filter(|&first| first > (tail.positions.highest().0 >> 16) + 1) {
-        return Err(StorageError::BadState {
-            path,
-            what: format!("it ends at block {}, but the journal begins at {first}", tail.positions.highest().0 >> 16),
-        });
-    }
+    let first_block = reader.segments().first().map(|segment| segment.header.first_block);
+    tail.positions.reach(first_block, &path)?;
     let mut closed = BTreeMap::new();
     loop {
         let segment = reader.segment().cloned();

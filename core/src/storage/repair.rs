@@ -7,7 +7,9 @@
 //! committed; what the state database reflects of it stays.
 
 use std::{
-    fmt, fs,
+    fmt,
+    fs::{self, File},
+    io::Read as _,
     path::{Path, PathBuf},
 };
 
@@ -20,11 +22,11 @@ use super::{
     journal::{
         block::{Block, MAGIC},
         reader::{JournalReader, ReadMode},
-        segment::{SEGMENT_HEADER, journal_dir, list_segments},
+        segment::{SEGMENT_HEADER, SegmentHeader, journal_dir, list_segments},
     },
     retention::{checkpoints_dir, list_checkpoints},
     state_db::{StateDb, state_db_path},
-    verify::fault_of,
+    verify::{fault_of, is_damage, verify},
 };
 use crate::model::Timestamp;
 
@@ -90,12 +92,12 @@ impl fmt::Display for Step {
                 match instead {
                     Instead::Checkpoint(path) => write!(
                         f,
-                        "{} takes its place; the next start applies the journal from there, nothing is lost",
+                        "{} takes its place; the next start brings it up to date from the journal",
                         path.display()
                     ),
-                    Instead::WholeJournal => f.write_str(
-                        "The next start makes it again of the journal, which begins at the beginning; nothing is lost",
-                    ),
+                    Instead::WholeJournal => {
+                        f.write_str("The next start makes it again of the journal, which goes back to the beginning")
+                    }
                     Instead::HistoryOfJournal => f.write_str(
                         "The next start makes history again of the journal; what is older than the journal is lost",
                     ),
@@ -132,69 +134,116 @@ const MEANINGS: [(&str, &str); 3] = [
 ];
 
 /// What is to be done. Empty: everything checks.
+///
+/// # Errors
+/// If something cannot be looked at, or is damaged in a way that cannot be repaired.
 pub fn plan(data_dir: &Path) -> Result<Vec<Step>, StorageError> {
+    let first = first_block(data_dir)?;
     let mut steps = Vec::new();
+    // Where the state stands that the next start begins with.
+    let mut reflected = None;
     for name in DATABASES {
         let path = data_dir.join(name);
-        let mut fault = fault_of(&path);
-        if name == "state.db" && fault.is_none() {
-            // What SQLite holds to be in order may not be what was written.
-            fault = StateDb::open_read_only(&path)
-                .and_then(|db| db.map_or(Ok(()), |db| db.load().map(|_| ())))
-                .err()
-                .map(|error| error.chain());
+        let what = if name == "state.db" { fault_of_state(&path, first)? } else { fault_of(&path)? };
+        let Some(what) = what else { continue };
+        let instead = instead_of(name, data_dir, first)?;
+        match &instead {
+            Instead::Checkpoint(path) => reflected = Some(position_of(path)?),
+            Instead::WholeJournal => reflected = Some(JournalPosition(0)),
+            Instead::HistoryOfJournal | Instead::Nothing(_) => {}
         }
-        if let Some(what) = fault {
-            steps.push(Step::Database { file: name.to_owned(), what, instead: instead_of(name, data_dir)? });
-        }
+        steps.push(Step::Database { file: name.to_owned(), what, instead });
     }
-    steps.extend(of_journal(data_dir)?);
+    let standing = reflected.map_or_else(|| position_of(&state_db_path(data_dir)), Ok)?;
+    let journal = of_journal(data_dir, standing)?;
+    let is_history_there = data_dir.join("history.db").exists()
+        && !steps.iter().any(|step| matches!(step, Step::Database { file, .. } if file == "history.db"));
+    if journal.is_some() && reflected.is_some() && is_history_there {
+        let what = "it knows values by numbers that the part of the journal gave which is cut off".to_owned();
+        steps.push(Step::Database { file: "history.db".to_owned(), what, instead: Instead::HistoryOfJournal });
+    }
+    steps.extend(journal);
+    if steps.is_empty() {
+        // What is left can be found, but not mended.
+        verify(data_dir, ReadMode::Still).map_err(|error| beyond_repair(&error.chain()))?;
+    }
     Ok(steps)
 }
 
-fn instead_of(name: &str, data_dir: &Path) -> Result<Instead, StorageError> {
+fn beyond_repair(what: &str) -> StorageError {
+    StorageError::NotFound(format!(
+        "this cannot be repaired; restore a backup (`qkdnm storage restore`). What is wrong: {what}"
+    ))
+}
+
+/// What is damaged in the state database: also what SQLite holds to be in order, but cannot have been written.
+fn fault_of_state(path: &Path, first_block: u64) -> Result<Option<String>, StorageError> {
+    if !path.exists() && first_block > 1 {
+        return Ok(Some(format!("it is not there, and the journal begins at block {first_block}")));
+    }
+    if let Some(what) = fault_of(path)? {
+        return Ok(Some(what));
+    }
+    match StateDb::open_read_only(path).and_then(|db| db.map_or(Ok(()), |db| db.load().map(|_| ()))) {
+        Ok(()) => Ok(None),
+        Err(StorageError::BadState { what, .. }) => Ok(Some(what)),
+        Err(StorageError::Database { source, .. }) if is_damage(&source) => Ok(Some(source.to_string())),
+        Err(error) => Err(error),
+    }
+}
+
+fn position_of(state: &Path) -> Result<JournalPosition, StorageError> {
+    let positions = StateDb::open_read_only(state)?.map(|db| db.positions()).transpose()?;
+    Ok(positions.unwrap_or_default().highest())
+}
+
+fn instead_of(name: &str, data_dir: &Path, first_block: u64) -> Result<Instead, StorageError> {
     if let Some((_, meaning)) = MEANINGS.iter().find(|(file, _)| *file == name) {
         return Ok(Instead::Nothing(meaning));
     }
     if name == "history.db" {
         return Ok(Instead::HistoryOfJournal);
     }
-    let first = first_block(data_dir)?;
-    let checkpoints = list_checkpoints(&checkpoints_dir(data_dir))?;
-    let usable = |(needs, path): &(u64, PathBuf)| *needs >= first && fault_of(path).is_none();
-    match checkpoints.into_iter().rev().find(usable) {
-        Some((_, path)) => Ok(Instead::Checkpoint(path)),
-        None if first <= 1 => Ok(Instead::WholeJournal),
-        None => Err(StorageError::NotFound(format!(
-            "{name} is damaged, no checkpoint checks, and the journal begins at block {first}: the state cannot be made again; \
-             restore a backup (`qkdnm storage restore`)"
-        ))),
+    for (needs, path) in list_checkpoints(&checkpoints_dir(data_dir))?.into_iter().rev() {
+        if needs >= first_block && fault_of_state(&path, 1)?.is_none() {
+            return Ok(Instead::Checkpoint(path));
+        }
     }
+    if first_block <= 1 {
+        return Ok(Instead::WholeJournal);
+    }
+    Err(beyond_repair(&format!(
+        "{name} is damaged or missing, no checkpoint checks, and the journal begins at block {first_block}"
+    )))
 }
 
-/// The first block that the journal has; 1 where it has none.
+/// The first block of the first segment whose header can be read; 1 where there is none.
 fn first_block(data_dir: &Path) -> Result<u64, StorageError> {
-    match JournalReader::open(data_dir, ReadMode::Still) {
-        Ok(reader) => Ok(reader.segments().first().map_or(1, |segment| segment.header.first_block)),
-        Err(StorageError::Damaged { .. }) => Ok(u64::MAX),
-        Err(error) => Err(error),
+    for (_, path) in list_segments(&journal_dir(data_dir)).map_err(StorageError::io("list", data_dir))? {
+        let mut start = Vec::new();
+        let read = File::open(&path).and_then(|file| file.take(SEGMENT_HEADER as u64).read_to_end(&mut start));
+        read.map_err(StorageError::io("read", &path))?;
+        if let Ok(header) = SegmentHeader::read(&start) {
+            return Ok(header.first_block);
+        }
     }
+    Ok(1)
 }
 
-fn of_journal(data_dir: &Path) -> Result<Option<Step>, StorageError> {
+fn of_journal(data_dir: &Path, reflected: JournalPosition) -> Result<Option<Step>, StorageError> {
     let look = || -> Result<(), StorageError> {
         let mut reader = JournalReader::open(data_dir, ReadMode::Still)?;
         while reader.next_block()?.is_some() {}
         Ok(())
     };
-    let Err(StorageError::Damaged { path, offset, what }) = look() else { return look().map(|()| None) };
+    let (path, offset, what) = match look() {
+        Ok(()) => return Ok(None),
+        Err(StorageError::Damaged { path, offset, what }) => (path, offset, what),
+        Err(error) => return Err(error),
+    };
     let segments = list_segments(&journal_dir(data_dir)).map_err(StorageError::io("list", data_dir))?;
     let behind = segments.into_iter().map(|(_, other)| other).skip_while(|other| *other != path).skip(1);
     let later: Vec<PathBuf> = behind.collect();
-    // Of a state database that is damaged itself nothing is known.
-    let reflected =
-        StateDb::open_read_only(&state_db_path(data_dir)).and_then(|db| db.map(|db| db.positions()).transpose());
-    let reflected = reflected.ok().flatten().unwrap_or_default().highest();
     let mut lost = Lost::default();
     lost.count(&path, offset, reflected)?;
     for segment in &later {
@@ -285,7 +334,6 @@ mod tests {
         faults::Faults,
         recovery::recover,
         testing::{Told, commit, report, start},
-        verify::verify,
     };
 
     const NOW: Timestamp = Timestamp(1_800_000_000_000);
@@ -388,5 +436,50 @@ mod tests {
         carry_out(&steps, dir.path(), NOW).unwrap();
         assert_eq!(HistoryDb::open(dir.path()).unwrap().standing().unwrap().0, Some(JournalPosition(0)));
         verify(dir.path(), ReadMode::Still).unwrap();
+    }
+
+    #[test]
+    fn what_is_lost_is_told_of_the_state_that_the_next_start_begins_with() {
+        let dir = tempfile::tempdir().unwrap();
+        filled(dir.path(), 5);
+        HistoryDb::open(dir.path()).unwrap();
+        let (_, first) = list_segments(&journal_dir(dir.path())).unwrap().remove(0);
+        flip(&first, SEGMENT_HEADER + 60);
+        fs::write(state_db_path(dir.path()), b"no database at all, but long enough to look like one").unwrap();
+        let steps = plan(dir.path()).unwrap();
+        let told: Vec<String> = steps.iter().map(ToString::to_string).collect();
+        assert_eq!(steps.len(), 3, "{told:?}");
+        assert!(told.iter().all(|step| !step.contains("nothing is lost")), "{told:?}");
+        assert!(told[2].contains("all but 9"), "{told:?}");
+        assert!(told.iter().any(|step| step.starts_with("history.db")), "{told:?}");
+        carry_out(&steps, dir.path(), NOW).unwrap();
+        assert_eq!(reports_of(dir.path()), 0);
+    }
+
+    #[test]
+    fn a_state_that_the_journal_does_not_go_on_from_is_found_and_nothing_is_promised() {
+        let dir = tempfile::tempdir().unwrap();
+        filled(dir.path(), 5);
+        // The first segment is gone, and the state with it.
+        let (_, first) = list_segments(&journal_dir(dir.path())).unwrap().remove(0);
+        fs::remove_file(first).unwrap();
+        for suffix in ["", "-wal", "-shm"] {
+            let _ = fs::remove_file(dir.path().join(format!("state.db{suffix}")));
+        }
+        assert!(recover(dir.path(), &Faults::default()).is_err());
+        let refused = verify(dir.path(), ReadMode::Still).unwrap_err().to_string();
+        assert!(refused.contains("the journal begins at 6"), "{refused}");
+        let refused = plan(dir.path()).unwrap_err().to_string();
+        assert!(refused.contains("cannot be repaired") && refused.contains("block 6"), "{refused}");
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_looked_at_is_not_called_damaged() {
+        let dir = tempfile::tempdir().unwrap();
+        filled(dir.path(), 1);
+        let database = rusqlite::Connection::open(dir.path().join("exports.db")).unwrap();
+        database.execute_batch("CREATE TABLE t (x); PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;").unwrap();
+        let refused = plan(dir.path()).unwrap_err().chain();
+        assert!(refused.contains("locked") && !refused.contains("damaged"), "{refused}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{
     JournalPosition,
@@ -54,7 +54,7 @@ pub struct Verified {
 /// live, a manager may be running.
 pub fn verify(data_dir: &Path, mode: ReadMode) -> Result<Verified, StorageError> {
     for name in DATABASES {
-        if let Some(what) = fault_of(&data_dir.join(name)) {
+        if let Some(what) = fault_of(&data_dir.join(name))? {
             return Err(StorageError::BadDatabase { path: data_dir.join(name), what });
         }
     }
@@ -68,6 +68,7 @@ pub fn verify(data_dir: &Path, mode: ReadMode) -> Result<Verified, StorageError>
         db.load()?;
     }
     let segments = reader.segments().to_vec();
+    positions.reach(segments.first().map(|segment| segment.header.first_block), &path)?;
     let mut found = Verified { segments: segments.len() as u64, ..Verified::default() };
     while let Some((place, block)) = reader.next_block()? {
         let file = || {
@@ -99,10 +100,10 @@ pub fn verify(data_dir: &Path, mode: ReadMode) -> Result<Verified, StorageError>
     Ok(found)
 }
 
-/// What is wrong with a database, if there is one and anything is.
-pub(super) fn fault_of(path: &Path) -> Option<String> {
+/// What is damaged in a database, if there is one and anything is. An error: it cannot be looked at.
+pub(super) fn fault_of(path: &Path) -> Result<Option<String>, StorageError> {
     if !path.exists() {
-        return None;
+        return Ok(None);
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let look = || -> rusqlite::Result<String> {
@@ -111,8 +112,14 @@ pub(super) fn fault_of(path: &Path) -> Option<String> {
         connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
     };
     match look() {
-        Ok(told) if told == "ok" => None,
-        Ok(told) => Some(told.replace('\n', " ")),
-        Err(error) => Some(error.to_string()),
+        Ok(told) if told == "ok" => Ok(None),
+        Ok(told) => Ok(Some(told.replace('\n', " "))),
+        Err(error) if is_damage(&error) => Ok(Some(error.to_string())),
+        Err(error) => Err(StorageError::database("look at it", path)(error)),
     }
+}
+
+/// Whether SQLite says that the file is not what it wrote.
+pub(super) fn is_damage(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }

@@ -146,6 +146,8 @@ impl Subscriptions {
         following.latest.store(reached.0, Ordering::SeqCst);
         let data_dir = around.data_dir.clone();
         let mut keeper = Keeper::open(around.clone(), sees)?;
+        // A journal that was cut, or begins anew, has lower positions than subscriptions remember.
+        keeper.position = keeper.position.min(reached);
         if !keeper.is_empty() {
             following.wanted.store(true, Ordering::SeqCst);
             catch_up(&mut keeper, &data_dir, reached);

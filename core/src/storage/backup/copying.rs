@@ -98,10 +98,13 @@ pub(in crate::storage) fn database(from: &Path, to: &Path) -> Result<(), Storage
     if !from.exists() {
         return Ok(());
     }
+    let Some(target) = to.to_str() else {
+        return Err(StorageError::NotFound(format!("{} is no path in UTF-8, as SQLite wants it", to.display())));
+    };
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let copied = Connection::open_with_flags(from, flags).and_then(|connection| {
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
-        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]).map(|_| ())
+        connection.execute("VACUUM INTO ?1", [target]).map(|_| ())
     });
     copied.map_err(StorageError::database("copy it", from))?;
     let durable = File::open(to).and_then(|file| {

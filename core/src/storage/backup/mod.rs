@@ -9,7 +9,7 @@ pub(super) mod copying;
 pub mod manifest;
 pub mod restore;
 
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use manifest::{FileEntry, Manifest};
 
@@ -26,6 +26,9 @@ use crate::{model::Timestamp, telemetry::audit};
 /// The databases of a data directory, in the order in which they are copied: what others follow comes last.
 pub(super) const DATABASES: [&str; 5] = ["exports.db", "subscriptions.db", "federation.db", "history.db", "state.db"];
 
+/// Files beside them, each replaced as a whole by who writes it.
+const OTHERS: [&str; 1] = ["subscriptions.json"];
+
 /// The folders within a data directory that a backup has.
 const FOLDERS: [&str; 2] = ["journal", "checkpoints"];
 
@@ -37,15 +40,15 @@ pub fn back_up(data_dir: &Path, to: &Path, now: Timestamp) -> Result<(Manifest, 
     copying::make_empty(to)?;
     let mut attempt = 1;
     let found = loop {
-        match copy_all(data_dir, to).and_then(|()| verify(to, ReadMode::Live)) {
+        let error = match copy_all(data_dir, to).and_then(|()| verify(to, ReadMode::Live)) {
             Ok(found) => break found,
-            // What retention deleted between two looks is not missing in the next copy.
-            Err(_) if attempt < ATTEMPTS => {
-                attempt += 1;
-                copying::empty(to)?;
-            }
-            Err(error) => return Err(error),
+            Err(error) => error,
+        };
+        copying::empty(to)?;
+        if attempt == ATTEMPTS || !is_passing(&error, to) {
+            return Err(of_source(error, data_dir, to));
         }
+        attempt += 1;
     };
     cut_journal(to)?;
     let mut files = Vec::new();
@@ -56,6 +59,26 @@ pub fn back_up(data_dir: &Path, to: &Path, now: Timestamp) -> Result<(Manifest, 
     manifest.write(to)?;
     copying::make_durable(to)?;
     Ok((manifest, found))
+}
+
+/// Whether another copy may be in order: a manager deletes old segments, begins new ones and renames files of the trail meanwhile.
+fn is_passing(error: &StorageError, to: &Path) -> bool {
+    match error {
+        StorageError::Io { source, path, .. } => source.kind() == io::ErrorKind::NotFound && !path.starts_with(to),
+        StorageError::Damaged { path, .. } | StorageError::BadState { path, .. } => path.starts_with(to),
+        _ => false,
+    }
+}
+
+/// An error that speaks of the copy, which is gone, speaks of what was copied.
+fn of_source(error: StorageError, data_dir: &Path, to: &Path) -> StorageError {
+    let text = error.chain();
+    let copy = to.display().to_string();
+    if !text.contains(&copy) || matches!(error, StorageError::Io { .. }) {
+        return error;
+    }
+    let text = text.replace(&copy, &data_dir.display().to_string());
+    StorageError::NotFound(format!("no backup was made, since the copy does not check. In the data directory: {text}"))
 }
 
 fn copy_all(data_dir: &Path, to: &Path) -> Result<(), StorageError> {
@@ -70,6 +93,9 @@ fn copy_all(data_dir: &Path, to: &Path) -> Result<(), StorageError> {
     for name in DATABASES {
         copying::database(&data_dir.join(name), &to.join(name))?;
     }
+    for name in OTHERS {
+        copying::file_if_there(&data_dir.join(name), &to.join(name))?;
+    }
     for (_, path) in super::retention::list_checkpoints(&super::retention::checkpoints_dir(data_dir))? {
         if let Some(name) = path.file_name() {
             copying::file_if_there(&path, &to.join("checkpoints").join(name))?;
@@ -79,19 +105,24 @@ fn copy_all(data_dir: &Path, to: &Path) -> Result<(), StorageError> {
 }
 
 /// Copies segments until there is none that was not there when it began: only a later one says which blocks of the one
-/// before it are void.
+/// before it are void, and the one that was last may have grown.
 fn copy_journal(from: &Path, to: &Path) -> Result<(), StorageError> {
-    let mut copied = 0;
+    let mut copied = None;
     loop {
         let segments = list_segments(from).map_err(StorageError::io("list", from))?;
-        let new: Vec<_> = segments.into_iter().filter(|(number, _)| *number > copied).collect();
-        let Some((last, _)) = new.last() else { return Ok(()) };
-        copied = *last;
-        for (_, path) in &new {
-            if let Some(name) = path.file_name() {
-                copying::file(path, &to.join(name))?;
-            }
+        let last = segments.last().map(|(number, _)| *number);
+        if last == copied {
+            return Ok(());
         }
+        for (number, path) in segments.iter().filter(|(number, _)| copied.is_none_or(|copied| *number >= copied)) {
+            let Some(name) = path.file_name() else { continue };
+            let target = to.join(name);
+            if copied == Some(*number) {
+                fs::remove_file(&target).map_err(StorageError::io("delete", &target))?;
+            }
+            copying::file(path, &target)?;
+        }
+        copied = last;
     }
 }
 

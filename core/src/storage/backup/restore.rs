@@ -18,16 +18,17 @@ use crate::storage::{
 pub fn restore(backup: &Path, data_dir: &Path) -> Result<(Manifest, Verified), StorageError> {
     let manifest = Manifest::read(backup)?;
     copying::make_empty(data_dir)?;
+    let lock = DataDir::lock(data_dir)?;
     let restored = copy_all(&manifest, backup, data_dir);
     if restored.is_err() {
-        // It was empty before.
-        copying::empty(data_dir)?;
+        // It was empty before, and nobody else has it. What went wrong first is what is told.
+        let _emptied = copying::empty(data_dir);
     }
+    drop(lock);
     restored.map(|found| (manifest, found))
 }
 
 fn copy_all(manifest: &Manifest, backup: &Path, data_dir: &Path) -> Result<Verified, StorageError> {
-    let _lock = DataDir::lock(data_dir)?;
     for entry in &manifest.files {
         let (from, to) = (backup.join(&entry.path), data_dir.join(&entry.path));
         if let Some(folder) = to.parent() {

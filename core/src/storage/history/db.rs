@@ -13,7 +13,8 @@ use crate::{
     storage::{JournalPosition, error::StorageError},
 };
 
-const VERSION: u32 = 1;
+/// Since 2 samples of which nothing moves are counted; the tables are the same.
+const VERSION: u32 = 2;
 
 /// Size of the database's pages.
 const PAGE_BYTES: u32 = 16 * 1024;
@@ -67,6 +68,8 @@ impl HistoryDb {
             let version = connection.pragma_query_value(None, "user_version", |row| row.get::<_, u32>(0))?;
             if version == 0 {
                 connection.execute_batch(SCHEMA)?;
+            }
+            if version < VERSION {
                 connection.pragma_update(None, "user_version", VERSION)?;
             }
             Ok(version)

@@ -95,6 +95,18 @@ impl Positions {
         self.shards.get(&shard).copied().unwrap_or_default().max(self.base)
     }
 
+    /// Whether a journal that begins with this block goes on from here; the database is named where it does not.
+    pub(super) fn reach(&self, first_block: Option<u64>, database: &Path) -> Result<(), StorageError> {
+        let end = self.highest().0 >> 16;
+        match first_block.filter(|&first| first > end + 1) {
+            None => Ok(()),
+            Some(first) => Err(StorageError::BadState {
+                path: database.to_owned(),
+                what: format!("it ends at block {end}, but the journal begins at {first}"),
+            }),
+        }
+    }
+
     /// The last batch that is reflected of any shard.
     #[must_use]
     pub fn highest(&self) -> JournalPosition {
