@@ -184,7 +184,11 @@ fn fault_of_state(path: &Path, first_block: u64) -> Result<Option<String>, Stora
     if let Some(what) = fault_of(path)? {
         return Ok(Some(what));
     }
-    match StateDb::open_read_only(path).and_then(|db| db.map_or(Ok(()), |db| db.load().map(|_| ()))) {
+    let look = |db: StateDb| {
+        db.load()?;
+        db.positions()?.reach(Some(first_block), path)
+    };
+    match StateDb::open_read_only(path).and_then(|db| db.map_or(Ok(()), look)) {
         Ok(()) => Ok(None),
         Err(StorageError::BadState { what, .. }) => Ok(Some(what)),
         Err(StorageError::Database { source, .. }) if is_damage(&source) => Ok(Some(source.to_string())),
