@@ -290,6 +290,39 @@ fn a_call_of_a_later_step_has_no_more_values_than_one_of_the_first() {
     assert_eq!(handling.fates, [refused(reason)]);
 }
 
+#[test]
+fn every_part_of_a_large_batch_is_shown_what_the_step_before_made_of_it() {
+    let mut chain = chain(OnFailure::Reject);
+    let (other, saw) = (chain.around.symbols.intern("snr_db"), Arc::clone(&chain.saw));
+    let adds = translator(other);
+    let second: Body = Arc::new(move |reports| {
+        saw.lock().unwrap().push(reports.clone());
+        adds(reports)
+    });
+    chain.stage =
+        HandlerStage::new(&[step("acme", Some(1), false, translator(chain.name)), step("second", None, false, second)]);
+    let own = BATCH_SAMPLES / 2;
+    let mut batch = ReportBatch::default();
+    for sequence in 10..18 {
+        let mut one = chain.batch(&[sequence]);
+        one.reports[0].samples_end = position(own);
+        (one.names, one.resources) = (vec![9; own], vec![0; own]);
+        (one.values, one.flags) = (vec![1.0; own], vec![0; own]);
+        batch.append(&one);
+    }
+    let handling = chain.handle(&batch);
+    assert_eq!(handling.fates, vec![Fate::Accept; 8]);
+    let made: Vec<(u64, Option<f64>)> = chain
+        .saw
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|part| (part.reports[0].sequence, part.values.get(own).copied()))
+        .collect();
+    let expected: Vec<(u64, Option<f64>)> = (10..18).map(|sequence| (sequence, Some(sequence as f64))).collect();
+    assert_eq!(made, expected);
+}
+
 proptest! {
     #[test]
     fn the_cut_into_batches_makes_no_difference(sequences in prop::collection::vec(0_u64..14, 0..12)) {
