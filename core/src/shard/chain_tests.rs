@@ -312,14 +312,9 @@ fn every_part_of_a_large_batch_is_shown_what_the_step_before_made_of_it() {
     }
     let handling = chain.handle(&batch);
     assert_eq!(handling.fates, vec![Fate::Accept; 8]);
-    let made: Vec<(u64, Option<f64>)> = chain
-        .saw
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|part| (part.reports[0].sequence, part.values.get(own).copied()))
-        .collect();
-    let expected: Vec<(u64, Option<f64>)> = (10..18).map(|sequence| (sequence, Some(sequence as f64))).collect();
+    let made: Vec<(u64, Vec<f64>)> =
+        chain.saw.lock().unwrap().iter().map(|part| (part.reports[0].sequence, part.values[own..].to_vec())).collect();
+    let expected: Vec<(u64, Vec<f64>)> = (10..18).map(|sequence| (sequence, vec![sequence as f64])).collect();
     assert_eq!(made, expected);
 }
 
