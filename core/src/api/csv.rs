@@ -34,9 +34,9 @@ macro_rules! tabular {
 
 tabular! {
     ComponentSummary: [
-        "component", "referencePoint", "id", "kind", "vendor", "model", "version", "site", "tags", "configured", "connectionCount",
+        "component", "referencePoint", "id", "kind", "vendor", "model", "site", "tags", "configured", "connectionCount",
         "lastReport", "reports", "worstAlarm", "raisedAlarms", "expectedIntervalMs", "silentSince",
-        "likelySlips",
+        "likelySlips", "version",
     ];
     EnrolmentView: [
         "component", "state", "san", "fingerprint", "subject", "issuer", "authority", "notAfter", "address", "connections",
@@ -87,8 +87,8 @@ tabular! {
         "counters.reports", "counters.seconds", "counters.verdictsDropped", "lastFailure.time", "lastFailure.text",
     ];
     HandlerView: [
-        "name", "referencePoint", "onFailure", "then", "plugin", "version", "sha256", "counters.calls", "counters.failures",
-        "counters.reports", "counters.seconds", "lastFailure.time", "lastFailure.text",
+        "name", "referencePoint", "onFailure", "plugin", "version", "sha256", "counters.calls", "counters.failures",
+        "counters.reports", "counters.seconds", "lastFailure.time", "lastFailure.text", "then",
     ];
     PluginView: ["plugin", "role", "name", "version", "sha256", "usedBy", "summary", "signedBy", "signature"];
     PluginActivityView: [

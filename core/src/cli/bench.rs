@@ -187,22 +187,27 @@ pub fn run(command: &Command, output: &mut Output<'_>) -> CommandResult {
             }
         }
         Command::Ingest(args) => {
-            let options = ingest::Options {
-                connections: args.connections,
-                window: args.window,
-                rounds: args.rounds.max(1),
-                lasts: Duration::from_secs(args.seconds.max(1)),
-                durability: args.durability.clone(),
-                folder: args.dir.clone(),
-                costs: !args.brief,
-            };
-            let report = ingest::run(&options)?;
-            if output.is_data() {
-                output.document(&report)?;
-            } else {
-                report.table().lines().try_for_each(|line| output.line(line))?;
-            }
+            measure_ingest(args, output)?;
         }
+    }
+    Ok(Exit::Success)
+}
+
+fn measure_ingest(args: &IngestArgs, output: &mut Output<'_>) -> CommandResult {
+    let options = ingest::Options {
+        connections: args.connections,
+        window: args.window,
+        rounds: args.rounds.max(1),
+        lasts: Duration::from_secs(args.seconds.max(1)),
+        durability: args.durability.clone(),
+        folder: args.dir.clone(),
+        costs: !args.brief,
+    };
+    let report = ingest::run(&options)?;
+    if output.is_data() {
+        output.document(&report)?;
+    } else {
+        report.table().lines().try_for_each(|line| output.line(line))?;
     }
     Ok(Exit::Success)
 }

@@ -35,6 +35,7 @@ pub(super) fn run(args: &LogArgs, api: &ApiArgs, output: &mut Output<'_>) -> Com
         let mut page: Page<PluginLineView> = client.get(PATH, &query)?;
         if std::mem::take(&mut first) {
             let most = args.lines.unwrap_or(usize::MAX);
+            after = page.items.last().map_or(0, |line| line.id);
             page.items.drain(..page.items.len().saturating_sub(most));
             if !args.follow && output.is_data() {
                 output.list(&page)?;

@@ -36,6 +36,7 @@ use crate::{
     dispatch::{ComponentEntry, Connected, registry::shard_of},
     model::{ComponentRef, ReasonCode, ReferencePoint, Refusal, Timestamp},
     net::{Accepted, Backoff, ConnectionRegistry, ConnectionSink, DialError, Identity, InterfaceTrust, Refused, dial},
+    shard::thread::ShardThread,
 };
 
 /// One interface: what its connections share, whom it trusts, how many there are.
@@ -136,6 +137,12 @@ pub struct Spawning {
 }
 
 impl Spawning {
+    /// On the threads of these shards.
+    #[must_use]
+    pub fn new(tasks: TaskTracker, shards: &[ShardThread]) -> Self {
+        Self { tasks, homes: shards.iter().map(|shard| shard.runtime.clone()).collect() }
+    }
+
     /// Runs something that serves connections but is none.
     fn aside(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(task);

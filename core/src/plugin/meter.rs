@@ -62,15 +62,16 @@ impl Meter {
         self.instance.holds(memory.unwrap_or(0));
         if let Err(failure) = result {
             self.instance.failed(failure.kind());
-            self.plugin.lines.push(LineKind::Failed, "error", &failure.to_string());
             let text = shortened(failure.to_string(), limits::PLUGIN_FAILURE_BYTES);
+            self.plugin.lines.push(LineKind::Failed, "error", &text);
             self.plugin.last_failure.store(Some(Arc::new((SystemTime::now(), text))));
         }
     }
 
     /// A handler said no to a report.
     pub(super) fn refused(&self, reason: &str) {
-        self.plugin.lines.push(LineKind::Refused, "info", reason);
+        let text = shortened(reason.to_owned(), limits::PLUGIN_FAILURE_BYTES);
+        self.plugin.lines.push(LineKind::Refused, "info", &text);
     }
 
     /// Where it counts.

@@ -64,12 +64,21 @@ struct Kept {
     bytes: usize,
     second: Duration,
     in_second: u32,
+    /// Left out and not told yet.
+    untold: u64,
+    /// Left out since the start.
     dropped: u64,
-    dropped_in_all: u64,
 }
 
 /// The last number that was given.
 static NUMBER: AtomicU64 = AtomicU64::new(0);
+
+/// The number of the newest line of any plugin. Whoever reads one plugin after the other leaves out lines above it: they are of
+/// plugins read late, and a line of one read early may come before them.
+#[must_use]
+pub fn newest() -> u64 {
+    NUMBER.load(Ordering::Relaxed)
+}
 
 impl PluginLines {
     /// Keeps a line, if there are not too many of this second.
@@ -91,7 +100,7 @@ impl PluginLines {
     /// Lines that were left out since the start.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.lock().dropped_in_all
+        self.lock().dropped
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -110,7 +119,7 @@ impl PluginLines {
             kept.leave_out();
             return;
         }
-        let dropped = std::mem::take(&mut kept.dropped);
+        let dropped = std::mem::take(&mut kept.untold);
         if dropped > 0 {
             let text = format!("{dropped} lines were left out: more than are kept of a second");
             kept.add(PluginLine { number: 0, at, kind: LineKind::Dropped, level: "warn", text });
@@ -121,8 +130,8 @@ impl PluginLines {
 
 impl Kept {
     const fn leave_out(&mut self) {
+        self.untold += 1;
         self.dropped += 1;
-        self.dropped_in_all += 1;
     }
 
     /// Numbered under the lock, so that a plugin's numbers ascend.

@@ -20,6 +20,7 @@ use crate::{
         views::{PluginLineView, QuarantineView, ReloadResult, ReloadView},
     },
     config::Role,
+    telemetry::plugin_log,
 };
 
 #[derive(Debug, Default, serde::Deserialize, IntoParams)]
@@ -59,7 +60,9 @@ pub(crate) async fn log(
     listing: Listing,
 ) -> Result<Response, Problem> {
     let metrics = state.backend.metrics();
-    let after = query.after.unwrap_or(0);
+    let newest = plugin_log::newest();
+    // A number above all there are is from before a restart: everything is new then.
+    let after = query.after.filter(|after| *after <= newest).unwrap_or(0);
     let mut lines = Vec::new();
     match &query.plugin {
         None => {
@@ -76,6 +79,7 @@ pub(crate) async fn log(
             lines.extend(plugin.lines.after(after).iter().map(|line| PluginLineView::new(name, line)));
         }
     }
+    lines.retain(|line| line.id <= newest);
     lines.sort_by_key(|line| line.id);
     listing.answer(query.format, Page::whole(lines))
 }

@@ -80,7 +80,7 @@ pub(super) fn run(args: &NewArgs, output: &mut Output<'_>) -> CommandResult {
 }
 
 /// Names that would make a crate or a type that does not compile.
-const TAKEN: [&str; 62] = [
+const TAKEN: [&str; 70] = [
     "abstract",
     "alarm",
     "as",
@@ -89,6 +89,7 @@ const TAKEN: [&str; 62] = [
     "become",
     "box",
     "break",
+    "collector",
     "config",
     "const",
     "continue",
@@ -117,6 +118,8 @@ const TAKEN: [&str; 62] = [
     "move",
     "mut",
     "needs",
+    "none",
+    "option",
     "override",
     "policy",
     "priv",
@@ -124,11 +127,14 @@ const TAKEN: [&str; 62] = [
     "pub",
     "qkdn-plugin",
     "ref",
+    "result",
     "return",
     "sample",
     "self",
     "static",
     "std",
+    "step",
+    "string",
     "struct",
     "subject",
     "super",
@@ -138,10 +144,12 @@ const TAKEN: [&str; 62] = [
     "trait",
     "true",
     "try",
+    "turn",
     "type",
     "unsafe",
     "use",
     "value",
+    "vec",
     "where",
 ];
 

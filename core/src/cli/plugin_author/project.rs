@@ -50,7 +50,7 @@ impl Role {
 pub(super) enum Language {
     /// With the SDK `qkdn-plugin`; built by cargo.
     Rust,
-    /// Without a C library; built by clang.
+    /// With wasi-libc; built by zig or clang.
     C,
     /// Built by componentize-py.
     Python,

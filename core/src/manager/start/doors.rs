@@ -320,14 +320,10 @@ impl Shared {
         let outward = self.start_outward(&tasks, &closing);
         let federation = self.start_federation(&desk, &parts, &watch)?;
         let contexts = self.contexts(&parts, &watch, &outward, federation.as_ref());
-        let (mut interfaces, mut bound) = (Vec::new(), Vec::new());
-        for (config, trust, listeners) in closed.interfaces {
-            interfaces.push(self.interface(config, trust, &contexts));
-            bound.push(listeners);
-        }
+        let with_doors = |(config, trust, bound)| (self.interface(config, trust, &contexts), bound);
+        let (interfaces, bound): (Vec<_>, Vec<_>) = closed.interfaces.into_iter().map(with_doors).unzip();
         let security = Arc::clone(&watch) as _;
-        let homes = parts.shards.iter().map(|shard| shard.runtime.clone()).collect();
-        let spawning = Spawning { tasks: tasks.clone(), homes };
+        let spawning = Spawning::new(tasks.clone(), &parts.shards);
         let connections = Connections::new(interfaces.clone(), spawning, closing.clone(), security, self.clock);
         let sink = Arc::new(Sink(Arc::clone(&connections)));
         let doors = Arc::new(Doors::new(sink, tasks.clone(), doors_cancel.clone()));
