@@ -157,10 +157,11 @@ def policy(kind):
         @_told
         def evaluate(self, seen):
             subjects = _subjects(kept, seen)
-            objects = list(seen.objects)
+            objects, shown = seen.objects, 0
             for place in range(len(seen.names) + 1):
-                while objects and objects[0].samples_before <= place:
-                    one = objects.pop(0)
+                while shown < len(objects) and objects[shown].samples_before <= place:
+                    one = objects[shown]
+                    shown += 1
                     _own(subjects, one.subject, kept.own.received, one.kind, json.loads(one.text))
                 if place < len(seen.names):
                     sample = _sample(kept, seen.names[place], seen.values[place], seen.sample_resources[place])
@@ -185,15 +186,21 @@ def _sample(kept, name, value, resource):
     return Sample(kept.names.name(name), value, word, kept.resources.name(resource, ""))
 
 
+class _Subjects(list):
+    """The subjects of a call, and how many verdicts there are about all of them."""
+
+    told = 0
+
+
 def _subjects(kept, seen):
     from . import Subject
 
     width = len(seen.state) // max(len(seen.components), 1)
-    return [
+    return _Subjects(
         Subject(seen.now, kept.components.name(component), kept.resources.name(resource, ""),
                 list(seen.state[place * width:(place + 1) * width]))
         for place, (component, resource) in enumerate(zip(seen.components, seen.resources))
-    ]
+    )
 
 
 def _own(subjects, place, function, *arguments):
@@ -201,10 +208,10 @@ def _own(subjects, place, function, *arguments):
     subject = subjects[place]
     before = len(subject.verdicts)
     function(subject, *arguments)
-    step = sum(len(one.verdicts) for one in subjects)
     for index in range(before, len(subject.verdicts)):
         kind, verdict = subject.verdicts[index]
-        subject.verdicts[index] = (kind, {"subject": place, "step": step - len(subject.verdicts) + index, **verdict})
+        subject.verdicts[index] = (kind, {"subject": place, "step": subjects.told, **verdict})
+        subjects.told += 1
 
 
 def _outcome(subjects):
@@ -240,8 +247,9 @@ def handler(kind):
         @_told
         def handle(self, batch):
             answer = Record(refusals=[], alarms=[], samples=[])
+            objects, faults = _by_report(batch.objects), _by_report(batch.faults)
             for index in range(len(batch.components)):
-                report = _report(kept, batch, index)
+                report = _report(kept, batch, index, objects.get(index, ()), faults.get(index, ()))
                 kept.own.handle(report)
                 _answer(kept, index, report, answer)
             return answer
@@ -250,7 +258,14 @@ def handler(kind):
     return Handler
 
 
-def _report(kept, batch, index):
+def _by_report(all_of):
+    found = {}
+    for one in all_of:
+        found.setdefault(one.report, []).append(one)
+    return found
+
+
+def _report(kept, batch, index, objects, faults):
     from . import Report, Sample
 
     names, samples = kept.names, []
@@ -261,8 +276,8 @@ def _report(kept, batch, index):
     return Report(
         extension=json.loads(batch.raw[index]) if kept.needs.raw else [],
         samples=samples,
-        objects=[(one.index, one.kind, json.loads(one.text)) for one in batch.objects if one.report == index],
-        faults=[(one.path, one.message) for one in batch.faults if one.report == index],
+        objects=[(one.index, one.kind, json.loads(one.text)) for one in objects],
+        faults=[(one.path, one.message) for one in faults],
     )
 
 
