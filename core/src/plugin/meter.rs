@@ -62,8 +62,9 @@ impl Meter {
         self.instance.holds(memory.unwrap_or(0));
         if let Err(failure) = result {
             self.instance.failed(failure.kind());
-            let text = shortened(failure.to_string(), limits::PLUGIN_FAILURE_BYTES);
+            let text = shortened(failure.to_string(), limits::PLUGIN_TRACE_BYTES);
             self.plugin.lines.push(LineKind::Failed, "error", &text);
+            let text = shortened(text, limits::PLUGIN_FAILURE_BYTES);
             self.plugin.last_failure.store(Some(Arc::new((SystemTime::now(), text))));
         }
     }
