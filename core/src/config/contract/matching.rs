@@ -2,6 +2,7 @@
 
 use super::{
     Absent::Means,
+    Key,
     Kind::{Tables, Texts, Words},
     POINTS, TableSpec, key,
 };
@@ -13,45 +14,45 @@ const ABOUT_ANY: &str = "Tables with the keys above: at least one has to match a
 const ABOUT_NOT: &str = "Tables with the keys above: a component that one matches is left out.";
 const ABOUT_PART: &str = "Everything that is given in one table has to match.";
 
+/// What a component is known by, in every table.
+const REFERENCE_POINT: Key =
+    key("reference_point", Words(POINTS), Means("all"), "A reference point or a list of them.");
+const ID: Key = key("id", Texts, Means("all"), ABOUT_GLOB);
+const VENDOR: Key = key("vendor", Texts, Means("all"), ABOUT_GLOB);
+const MODEL: Key = key("model", Texts, Means("all"), ABOUT_GLOB);
+const VERSION: Key = key("version", Texts, Means("all"), ABOUT_GLOB);
+const SITE: Key = key("site", Texts, Means("all"), ABOUT_GLOB);
+const TAGS: Key = key("tags", Texts, Means("all"), ABOUT_TAGS);
+
 pub(super) static MATCH: TableSpec = TableSpec {
     name: "handlers.match",
     about: "Which components; everything that is given has to match.",
     keys: &[
-        key("id", Texts, Means("all"), ABOUT_GLOB),
-        key("vendor", Texts, Means("all"), ABOUT_GLOB),
-        key("model", Texts, Means("all"), ABOUT_GLOB),
-        key("version", Texts, Means("all"), ABOUT_GLOB),
-        key("site", Texts, Means("all"), ABOUT_GLOB),
-        key("tags", Texts, Means("all"), ABOUT_TAGS),
+        ID,
+        VENDOR,
+        MODEL,
+        VERSION,
+        SITE,
+        TAGS,
         key("any", Tables(&MATCH_PART), Means("no more is asked"), ABOUT_ANY),
         key("not", Tables(&MATCH_PART), Means("nobody is left out"), ABOUT_NOT),
     ],
 };
 
-static MATCH_PART: TableSpec = TableSpec {
-    name: "handlers.match.any",
-    about: ABOUT_PART,
-    keys: &[
-        key("id", Texts, Means("all"), ABOUT_GLOB),
-        key("vendor", Texts, Means("all"), ABOUT_GLOB),
-        key("model", Texts, Means("all"), ABOUT_GLOB),
-        key("version", Texts, Means("all"), ABOUT_GLOB),
-        key("site", Texts, Means("all"), ABOUT_GLOB),
-        key("tags", Texts, Means("all"), ABOUT_TAGS),
-    ],
-};
+static MATCH_PART: TableSpec =
+    TableSpec { name: "handlers.match.any", about: ABOUT_PART, keys: &[ID, VENDOR, MODEL, VERSION, SITE, TAGS] };
 
 pub(super) static APPLIES_TO: TableSpec = TableSpec {
     name: "applies_to",
     about: "Which components; everything that is given has to match.",
     keys: &[
-        key("reference_point", Words(POINTS), Means("all"), "A reference point or a list of them."),
-        key("id", Texts, Means("all"), ABOUT_GLOB),
-        key("vendor", Texts, Means("all"), ABOUT_GLOB),
-        key("model", Texts, Means("all"), ABOUT_GLOB),
-        key("version", Texts, Means("all"), ABOUT_GLOB),
-        key("site", Texts, Means("all"), ABOUT_GLOB),
-        key("tags", Texts, Means("all"), ABOUT_TAGS),
+        REFERENCE_POINT,
+        ID,
+        VENDOR,
+        MODEL,
+        VERSION,
+        SITE,
+        TAGS,
         key("any", Tables(&APPLIES_TO_PART), Means("no more is asked"), ABOUT_ANY),
         key("not", Tables(&APPLIES_TO_PART), Means("nobody is left out"), ABOUT_NOT),
     ],
@@ -60,13 +61,5 @@ pub(super) static APPLIES_TO: TableSpec = TableSpec {
 static APPLIES_TO_PART: TableSpec = TableSpec {
     name: "applies_to.any",
     about: ABOUT_PART,
-    keys: &[
-        key("reference_point", Words(POINTS), Means("all"), "A reference point or a list of them."),
-        key("id", Texts, Means("all"), ABOUT_GLOB),
-        key("vendor", Texts, Means("all"), ABOUT_GLOB),
-        key("model", Texts, Means("all"), ABOUT_GLOB),
-        key("version", Texts, Means("all"), ABOUT_GLOB),
-        key("site", Texts, Means("all"), ABOUT_GLOB),
-        key("tags", Texts, Means("all"), ABOUT_TAGS),
-    ],
+    keys: &[REFERENCE_POINT, ID, VENDOR, MODEL, VERSION, SITE, TAGS],
 };
